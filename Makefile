@@ -1,0 +1,75 @@
+# Dispatches; nothing is compiled here. `make help` lists the targets.
+SHELL     = /bin/bash
+PG_CONFIG ?= $(shell scripts/pg-config)
+PG_MAJOR  = $(shell $(PG_CONFIG) --version 2>/dev/null | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+BUILD     = build/pg$(PG_MAJOR)
+WERROR    ?=
+export PG_CONFIG WERROR
+.DEFAULT_GOAL := all
+
+all: extension daemon  ## build the extension and crmd into build/
+
+setup:                 ## install missing packages of the distribution
+	@scripts/setup
+setup-lint:
+	@scripts/setup --lint
+
+extension:
+	@test -n "$(PG_CONFIG)" || { echo "no pg_config: type 'make setup'" >&2; exit 1; }
+	@mkdir -p $(BUILD)
+	@+$(MAKE) -s -C $(BUILD) -f $(CURDIR)/extension/Makefile SRC=$(CURDIR) all
+
+daemon:
+	@test -n "$(PG_CONFIG)" || { echo "no pg_config: type 'make setup'" >&2; exit 1; }
+	@mkdir -p build/daemon
+	@+$(MAKE) -s -C build/daemon -f $(CURDIR)/daemon/Makefile SRC=$(CURDIR) all
+
+unit: daemon
+	@mkdir -p build/unit
+	@+$(MAKE) -s -C build/unit -f $(CURDIR)/tests/unit/Makefile SRC=$(CURDIR) all
+
+install: all           ## install (PG_CONFIG, DESTDIR are heeded)
+	@+$(MAKE) -s -C $(BUILD) -f $(CURDIR)/extension/Makefile SRC=$(CURDIR) install
+	@+$(MAKE) -s -C build/daemon -f $(CURDIR)/daemon/Makefile SRC=$(CURDIR) install
+
+demo: setup            ## the main job, start to end, on a throw-away server (KEEP=1 leaves it running)
+	@+$(MAKE) -s all
+	@scripts/in-stage scripts/demo/run
+
+check: setup           ## all tests of a normal day (T=name runs one)
+	@+$(MAKE) -s all unit
+	@tests/run $(if $(T),--only '$(T)')
+
+check-regress check-isolation check-tap check-unit check-other-schema: check-%: setup
+	@+$(MAKE) -s all unit
+	@tests/run --kind $* $(if $(T),--only '$(T)')
+
+check-all: check       ## check, and whatever takes longer
+
+sandbox: setup         ## a throw-away server with the extension in database crm; prints its URI
+	@+$(MAKE) -s all
+	@scripts/sandbox start
+sandbox-stop:          ## stop it and remove it
+	@scripts/sandbox stop
+psql:                  ## psql into the sandbox
+	@scripts/sandbox psql
+
+bench: setup           ## measure, as ratios in one run
+	@+$(MAKE) -s all
+	@scripts/in-stage bench/run
+
+lint: setup-lint       ## format, static checks, house rules
+	@+$(MAKE) -s all
+	@scripts/lint/run
+
+clean:                 ## remove build/
+	@scripts/sandbox stop
+	@rm -rf build
+
+help:                  ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
+
+.PHONY: all unit setup setup-lint extension daemon install demo check check-regress check-isolation check-tap check-unit \
+        check-other-schema check-all soak sandbox sandbox-stop psql bench lint clean help
+soak:
+	@echo "make soak is not built yet" >&2; exit 1

@@ -1,0 +1,28 @@
+/*
+ * compat.h: what differs between PostgreSQL 15, 16, 17 and 18.
+ *
+ * The only file that reads PG_VERSION_NUM. Everything else includes it instead of guessing.
+ */
+#ifndef CRM_BASE_COMPAT_H
+#define CRM_BASE_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000
+#error "crm needs PostgreSQL 15 or later"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#include "nodes/miscnodes.h"
+#define crm_input_error(context, result, ...) ereturn(context, result, __VA_ARGS__)
+#else
+/* No soft errors before 16: an input function raises. */
+#define crm_input_error(context, result, ...) ereport(ERROR, __VA_ARGS__)
+#endif
+
+#if PG_VERSION_NUM < 160000
+#define object_ownercheck(classid, objectid, roleid) pg_class_ownercheck(objectid, roleid)
+#endif
+
+#endif

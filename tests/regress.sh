@@ -1,0 +1,21 @@
+#!/bin/bash
+# In a stage: pg_regress over tests/regress/sql, in the order of tests/regress/schedule.  $1: one test, or empty
+# CRM_SCHEMA=name runs the same tests with the extension in another schema.
+set -eu
+schema=${CRM_SCHEMA:-crm}
+in=$CRM_STAGE/tests/regress
+if [ "$schema" != crm ]; then
+    # settings keep their prefix; everything else moves
+    find "$in/sql" "$in/expected" "$in"/*.sql -type f | while read -r file; do
+        sed -i -E "s/\bcrm\./$schema./g; s/\b$schema\.(token|allow_drop|pending_limit|schema)\b/crm.\1/g; s/SCHEMA crm\b/SCHEMA $schema/g" "$file"
+    done
+fi
+tests=$(sed -n 's/^test: *//p' "$in/schedule")
+if [ -n "${1:-}" ]; then
+    echo "$tests" | grep -qx "$1" || exit 0
+    tests="setup $1"
+fi
+# shellcheck disable=SC2086
+"$PGXS_TEST/regress/pg_regress" --temp-instance="$CRM_STAGE/pg" --no-locale --encoding=UTF8 --dbname=regression \
+    --bindir="$PG_BIN" --inputdir="$in" --outputdir="$in" --temp-config="$in/postgresql.conf" $tests ||
+    { cat "$in/regression.diffs" 2>/dev/null; [ -z "${DIFFS:-}" ] || cp "$in/regression.diffs" "$in"/results/*.out "$DIFFS"; exit 1; }

@@ -1,0 +1,9 @@
+\set QUIET on
+\set ECHO none
+\c postgres
+SET client_min_messages = warning;
+DROP DATABASE IF EXISTS scratch WITH (FORCE);
+CREATE DATABASE scratch TEMPLATE crm_template;
+\c scratch
+\set QUIET off
+\set ECHO all
