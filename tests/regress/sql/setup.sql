@@ -3,5 +3,5 @@ CREATE DATABASE crm_template;
 \c crm_template
 CREATE SCHEMA crm;
 CREATE EXTENSION crm SCHEMA crm;
-SELECT extname, extversion, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'crm';
+SELECT extname, extversion FROM pg_extension WHERE extname = 'crm';
 \c postgres
