@@ -1,0 +1,111 @@
+-- Who asks, what he may, and errors that say what to type.
+
+CREATE FUNCTION @extschema@.caller() RETURNS pg_catalog.regrole
+    AS 'MODULE_PATHNAME', 'crm_caller' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.caller() IS
+'The outer database role: what SET ROLE chose, whatever SECURITY DEFINER function runs now.';
+
+CREATE FUNCTION @extschema@.nearest(name text, candidates text[]) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_nearest' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.nearest(text, text[]) IS
+'The candidate with the fewest edits to the name, case ignored; NULL where none is near (more than a third of the '
+'letters, at least two, would change). For hints.';
+
+CREATE FUNCTION @extschema@.raise_unknown(what text, name text, candidates text[]) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    near text := nearest(name, candidates);
+    known text := (SELECT string_agg(c, ', ' ORDER BY c) FROM unnest(candidates) c);
+BEGIN
+    RAISE EXCEPTION '% "%" does not exist', what, name
+        USING ERRCODE = 'RM001',
+              HINT = CASE WHEN near IS NOT NULL THEN format('Perhaps you meant "%s".', near)
+                          WHEN known IS NULL THEN format('There is no %s yet.', what)
+                          WHEN length(known) < 400 THEN format('There are: %s.', known)
+                          ELSE format('There are %s to choose from.', cardinality(candidates)) END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.raise_unknown(text, text, text[]) IS
+'Raises RM001 for a name that does not exist, with the nearest of the candidates in the hint.';
+
+CREATE FUNCTION @extschema@.not_yet(feature text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION '% is not built yet', feature
+        USING ERRCODE = 'feature_not_supported', HINT = 'CHANGELOG.md says what this version has.';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.not_yet(text) IS
+'Raises 0A000: the name is promised, nothing is behind it yet.';
+
+-- Audiences: who besides superusers may call a function that PUBLIC may not.
+CREATE TABLE @extschema@.function_audience (
+    signature text PRIMARY KEY,
+    audience text NOT NULL CHECK (audience OPERATOR(pg_catalog.=) ANY (ARRAY['admin', 'daemon']))
+);
+COMMENT ON TABLE @extschema@.function_audience IS
+'Functions that PUBLIC may not call, and whom grant_admin and grant_daemon give them to. Shipped.';
+
+CREATE FUNCTION @extschema@.set_audience(signature text, audience text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    routine regprocedure := format('@extschema@.%s', signature)::regprocedure;
+BEGIN
+    INSERT INTO function_audience VALUES (signature, audience);
+    EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.set_audience(text, text) IS
+'For the install script: revokes a function from PUBLIC and notes whom it is for (admin or daemon).';
+SELECT @extschema@.set_audience('set_audience(text, text)', 'admin');
+
+CREATE FUNCTION @extschema@.grant_audience(role pg_catalog.regrole, audiences text[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    routine text;
+BEGIN
+    FOR routine IN SELECT f.signature FROM function_audience f WHERE f.audience = ANY (audiences) ORDER BY 1 LOOP
+        EXECUTE format('GRANT EXECUTE ON ROUTINE @extschema@.%s TO %s', routine, role);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.grant_audience(pg_catalog.regrole, text[]) IS
+'Gives a role the functions of the audiences. grant_admin and grant_daemon call it.';
+SELECT @extschema@.set_audience('grant_audience(regrole, text[])', 'admin');
+
+CREATE FUNCTION @extschema@.grant_admin(role pg_catalog.regrole) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN @extschema@.grant_audience(role, ARRAY['admin', 'daemon']);
+COMMENT ON FUNCTION @extschema@.grant_admin(pg_catalog.regrole) IS
+'Lets a role administer crm: units, roles, funnels, KPIs, goals, rules, endpoints. Repeat it after ALTER EXTENSION UPDATE.';
+SELECT @extschema@.set_audience('grant_admin(regrole)', 'admin');
+
+CREATE FUNCTION @extschema@.grant_daemon(role pg_catalog.regrole) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN @extschema@.grant_audience(role, ARRAY['daemon']);
+COMMENT ON FUNCTION @extschema@.grant_daemon(pg_catalog.regrole) IS
+'Lets the role that crmd connects as do its work; it needs to own nothing. Repeat it after ALTER EXTENSION UPDATE.';
+SELECT @extschema@.set_audience('grant_daemon(regrole)', 'admin');
+
+CREATE FUNCTION @extschema@.require_owner(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    owner oid := (SELECT relowner FROM pg_class WHERE oid = relation);
+BEGIN
+    IF NOT pg_has_role(caller()::oid, owner, 'USAGE') THEN
+        RAISE EXCEPTION 'must be owner of table %', relation
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('Its owner is %s.', pg_get_userbyid(owner));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_owner(pg_catalog.regclass) IS
+'Raises 42501 unless the caller owns the table or is a member of the role that does.';
+
+CREATE FUNCTION @extschema@.is_audience(audience text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(@extschema@.caller()::oid,
+                       ('@extschema@.' || f.signature)::pg_catalog.regprocedure, 'EXECUTE'))
+            FROM @extschema@.function_audience f WHERE f.audience = is_audience.audience);
+COMMENT ON FUNCTION @extschema@.is_audience(text) IS
+'Whether the caller was given the functions of an audience (admin, daemon).';
