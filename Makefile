@@ -1,4 +1,5 @@
-# Dispatches; nothing is compiled here. `make help` lists the targets.
+# Dispatches; nothing is compiled here. `make help` lists the targets. Folders below build/ reach the sources by
+# relative names, so that a checkout may lie in a folder with a space in its name.
 SHELL     = /bin/bash
 PG_CONFIG ?= $(shell scripts/pg-config)
 PG_MAJOR  = $(shell $(PG_CONFIG) --version 2>/dev/null | sed 's/[^0-9]*\([0-9]*\).*/\1/')
@@ -17,20 +18,20 @@ setup-lint:
 extension:
 	@test -n "$(PG_CONFIG)" || { echo "no pg_config: type 'make setup'" >&2; exit 1; }
 	@mkdir -p $(BUILD)
-	@+$(MAKE) -s -C $(BUILD) -f $(CURDIR)/extension/Makefile SRC=$(CURDIR) all
+	@+$(MAKE) -s -C $(BUILD) -f ../../extension/Makefile SRC=../.. all
 
 daemon:
 	@test -n "$(PG_CONFIG)" || { echo "no pg_config: type 'make setup'" >&2; exit 1; }
 	@mkdir -p build/daemon
-	@+$(MAKE) -s -C build/daemon -f $(CURDIR)/daemon/Makefile SRC=$(CURDIR) all
+	@+$(MAKE) -s -C build/daemon -f ../../daemon/Makefile SRC=../.. all
 
 unit: daemon
 	@mkdir -p build/unit
-	@+$(MAKE) -s -C build/unit -f $(CURDIR)/tests/unit/Makefile SRC=$(CURDIR) all
+	@+$(MAKE) -s -C build/unit -f ../../tests/unit/Makefile SRC=../.. all
 
 install: all           ## install (PG_CONFIG, DESTDIR are heeded)
-	@+$(MAKE) -s -C $(BUILD) -f $(CURDIR)/extension/Makefile SRC=$(CURDIR) install
-	@+$(MAKE) -s -C build/daemon -f $(CURDIR)/daemon/Makefile SRC=$(CURDIR) install
+	@+$(MAKE) -s -C $(BUILD) -f ../../extension/Makefile SRC=../.. install
+	@+$(MAKE) -s -C build/daemon -f ../../daemon/Makefile SRC=../.. install
 
 demo: setup            ## the main job, start to end, on a throw-away server (KEEP=1 leaves it running)
 	@+$(MAKE) -s all
@@ -49,7 +50,7 @@ check-all: check       ## check, and whatever takes longer
 sandbox: setup         ## a throw-away server with the extension in database crm; prints its URI
 	@+$(MAKE) -s all
 	@scripts/sandbox start
-sandbox-stop:          ## stop it and remove it
+sandbox-stop:          ## stop the sandbox and remove it
 	@scripts/sandbox stop
 psql:                  ## psql into the sandbox
 	@scripts/sandbox psql

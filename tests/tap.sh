@@ -1,7 +1,7 @@
 #!/bin/bash
 # In a stage: tests/tap/*.pl by prove.  $1: one test, or empty
 set -eu
-cd "$CRM_STAGE/tests/tap"
+cd "$CRM_STAGE/tests/tap" 2>/dev/null || exit 0
 files=$(ls -- *.pl 2>/dev/null || true)
 [ -z "${1:-}" ] || files=$(echo "$files" | grep -x "$1.pl") || exit 0
 [ -n "$files" ] || exit 0
