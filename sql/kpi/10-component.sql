@@ -1,0 +1,107 @@
+-- Components: the sums and counts over adopted entities that KPIs are made of.
+-- Shipped rows live in a table that is never dumped, a team's in another; where both have a key the team's counts.
+
+CREATE TABLE @extschema@.shipped_component (
+    component text PRIMARY KEY,
+    entity text NOT NULL,
+    day text NOT NULL,
+    filter text,
+    sums pg_catalog.jsonb NOT NULL DEFAULT '{}',
+    undated text NOT NULL DEFAULT 'skip'
+        CHECK (undated OPERATOR(pg_catalog.=) ANY (ARRAY['skip', 'beginning'])),
+    version integer NOT NULL DEFAULT 1,
+    description text NOT NULL
+);
+COMMENT ON TABLE @extschema@.shipped_component IS
+'What crm counts and sums: rows of an entity that pass the filter, on a day, with up to four named sums. day, filter and '
+'sums are expressions over the entity''s attributes. undated: rows without a day are skipped, or count from the '
+'beginning (stocks). Shipped.';
+
+CREATE TABLE @extschema@.team_component (LIKE @extschema@.shipped_component INCLUDING ALL);
+COMMENT ON TABLE @extschema@.team_component IS 'Components that define_component made.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.team_component', '');
+
+CREATE VIEW @extschema@.component AS
+SELECT t.*, false AS shipped FROM @extschema@.team_component t
+UNION ALL
+SELECT s.*, true FROM @extschema@.shipped_component s
+WHERE NOT EXISTS (SELECT FROM @extschema@.team_component t WHERE t.component OPERATOR(pg_catalog.=) s.component);
+COMMENT ON VIEW @extschema@.component IS 'All components, shipped and the team''s own.';
+
+-- One row for each component of each adopted table, with everything that capture needs to evaluate it: a change of a
+-- definition is a new instance that is filled before anything reads it.
+CREATE TABLE @extschema@.kpi_instance (
+    instance integer GENERATED ALWAYS AS IDENTITY (START WITH 1000) PRIMARY KEY,
+    relation pg_catalog.regclass NOT NULL,
+    component text NOT NULL,
+    version integer NOT NULL,
+    zone text NOT NULL,
+    undated text NOT NULL,
+    day text NOT NULL,
+    filter text,
+    sums text[] NOT NULL DEFAULT '{}',
+    sum_names text[] NOT NULL DEFAULT '{}',
+    state text NOT NULL DEFAULT 'filling'
+        CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY['filling', 'ready'])),
+    UNIQUE (relation, component)
+);
+COMMENT ON TABLE @extschema@.kpi_instance IS
+'A component of one adopted table. day, filter and sums are expressions over attributes; zone is the time zone that cuts '
+'its days, fixed when it was made; state filling until the rows that were there are counted. Instances below 1000 are of '
+'crm''s own tables.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_instance', 'WHERE instance >= 1000');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_instance_instance_seq', '');
+
+-- Written by capture inside the team's transaction when an expression fails, so append-only and without unique keys:
+-- writers must not wait for each other.
+CREATE TABLE @extschema@.kpi_broken (
+    instance integer NOT NULL,
+    at timestamptz NOT NULL,
+    error text NOT NULL
+);
+COMMENT ON TABLE @extschema@.kpi_broken IS
+'Components that are paused because an expression failed on a row; they read NULL with state broken until capture() and '
+'backfill make them anew.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_broken', '');
+
+-- Pending changes. One row for each set of dimensions of one statement; each part is one component's change of one day.
+CREATE TYPE @extschema@.kpi_part AS (instance integer, day date, rows bigint, invalid bigint,
+                                     s1 numeric, s2 numeric, s3 numeric, s4 numeric);
+COMMENT ON TYPE @extschema@.kpi_part IS
+'A change of one component on one day: rows, rows with a NaN or infinite sum (not summed), and up to four sums.';
+
+CREATE TABLE @extschema@.kpi_pending (
+    relation pg_catalog.regclass NOT NULL,
+    funnel text, unit text, stage text, campaign text, channel text, product text, owner text, segment text, currency text,
+    parts @extschema@.kpi_part[] NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+        autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000, vacuum_truncate = off);
+COMMENT ON TABLE @extschema@.kpi_pending IS
+'Signed changes that writers append and fold() moves into kpi_rollup. Without indexes and constraints on purpose: capture '
+'writes it past them. Dimensions are the table''s own raw values, cut at 200 bytes.';
+-- Rows of crm's own tables are left out: their data is loaded with capture on, which counts it again.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_pending',
+    'WHERE EXISTS (SELECT FROM @extschema@.adoption a WHERE a.relation = kpi_pending.relation)');
+
+CREATE TABLE @extschema@.kpi_dims (
+    dims uuid PRIMARY KEY,
+    funnel text, unit text, stage text, campaign text, channel text, product text, owner text, segment text, currency text
+);
+COMMENT ON TABLE @extschema@.kpi_dims IS
+'Sets of dimension values, interned. dims is a hash of the values, so that folders need no number from each other; two '
+'ids for the same values would only cost space, since reading groups by value.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_dims', '');
+
+CREATE TABLE @extschema@.kpi_rollup (
+    instance integer NOT NULL,
+    day date NOT NULL,
+    dims uuid NOT NULL,
+    rows bigint NOT NULL,
+    invalid bigint NOT NULL,
+    s1 numeric, s2 numeric, s3 numeric, s4 numeric,
+    PRIMARY KEY (instance, day, dims)
+) WITH (fillfactor = 80);
+CREATE INDEX kpi_rollup_empty ON @extschema@.kpi_rollup (instance) WHERE rows OPERATOR(pg_catalog.=) 0;
+COMMENT ON TABLE @extschema@.kpi_rollup IS
+'Folded sums for each component, day and set of dimensions. Read it only together with kpi_pending, in one statement.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_rollup', 'WHERE instance >= 1000');
