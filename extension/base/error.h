@@ -7,11 +7,13 @@
 #ifndef CRM_BASE_ERROR_H
 #define CRM_BASE_ERROR_H
 
-#define ERRCODE_CRM_UNKNOWN_NAME MAKE_SQLSTATE('R', 'M', '0', '0', '1')     /* no such entity, attribute, unit, KPI ... */
-#define ERRCODE_CRM_INVALID_MAPPING MAKE_SQLSTATE('R', 'M', '0', '0', '2')  /* a mapping that cannot work */
-#define ERRCODE_CRM_CANNOT_ADOPT MAKE_SQLSTATE('R', 'M', '0', '0', '3')     /* not a table that crm can adopt */
-#define ERRCODE_CRM_NOT_ADOPTED MAKE_SQLSTATE('R', 'M', '0', '0', '4')      /* the table is not adopted */
-#define ERRCODE_CRM_INVALID_ARGUMENT MAKE_SQLSTATE('R', 'M', '0', '0', '5') /* an argument that makes no sense */
-#define ERRCODE_CRM_NO_IDENTITY MAKE_SQLSTATE('R', 'M', '1', '0', '1')      /* the caller is no principal */
+#define ERRCODE_CRM_UNKNOWN_NAME                                                                             \
+    MAKE_SQLSTATE('R', 'M', '0', '0', '1') /* no such entity, attribute, unit, KPI ... */
+#define ERRCODE_CRM_INVALID_MAPPING MAKE_SQLSTATE('R', 'M', '0', '0', '2') /* a mapping that cannot work */
+#define ERRCODE_CRM_CANNOT_ADOPT MAKE_SQLSTATE('R', 'M', '0', '0', '3') /* not a table that crm can adopt */
+#define ERRCODE_CRM_NOT_ADOPTED MAKE_SQLSTATE('R', 'M', '0', '0', '4')  /* the table is not adopted */
+#define ERRCODE_CRM_INVALID_ARGUMENT                                                                         \
+    MAKE_SQLSTATE('R', 'M', '0', '0', '5')                             /* an argument that makes no sense */
+#define ERRCODE_CRM_NO_IDENTITY MAKE_SQLSTATE('R', 'M', '1', '0', '1') /* the caller is no principal */
 
 #endif

@@ -1,0 +1,57 @@
+-- Findings in the catalogue of an installed extension, one a row.
+CREATE TEMP VIEW member AS
+    SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS what
+    FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+    WHERE e.extname = 'crm' AND d.deptype = 'e';
+
+CREATE TEMP VIEW routine AS
+    SELECT m.what, p.* FROM member m JOIN pg_proc p ON p.oid = m.objid WHERE m.classid = 'pg_proc'::regclass;
+
+SELECT what || ': no comment'
+FROM member m
+WHERE classid IN ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_type'::regclass, 'pg_opclass'::regclass)
+  AND obj_description(objid, classid::regclass::text::name) IS NULL
+  AND NOT EXISTS (SELECT FROM pg_class c WHERE m.classid = 'pg_class'::regclass AND c.oid = m.objid AND c.relkind IN ('S', 'i'))
+  AND NOT EXISTS (SELECT FROM pg_type t WHERE m.classid = 'pg_type'::regclass AND t.oid = m.objid
+                  AND (t.typelem <> 0 OR t.typrelid <> 0 AND (SELECT relkind FROM pg_class WHERE oid = t.typrelid) <> 'c'))
+  AND NOT EXISTS (SELECT FROM pg_class c WHERE m.classid = 'pg_class'::regclass AND c.oid = m.objid AND c.relkind = 'c')
+ORDER BY 1;
+
+SELECT format('view crm_bi.%s: column %s: no comment', c.relname, a.attname)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'crm_bi') AND c.relkind = 'v' AND a.attnum > 0
+  AND col_description(c.oid, a.attnum) IS NULL
+ORDER BY 1;
+
+SELECT what || ': SECURITY DEFINER without a search_path of its own'
+FROM routine
+WHERE prosecdef AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s LIKE 'search_path=pg_catalog, %pg_temp')
+ORDER BY 1;
+
+SELECT format('%s: its audience is %s and PUBLIC may call it', r.what, f.audience)
+FROM crm.function_audience f JOIN routine r ON r.oid = to_regprocedure('crm.' || f.signature)
+WHERE has_function_privilege('public', r.oid, 'EXECUTE')
+ORDER BY 1;
+
+SELECT format('function_audience: there is no function %s', f.signature)
+FROM crm.function_audience f WHERE to_regprocedure('crm.' || f.signature) IS NULL ORDER BY 1;
+
+-- A definer's function that PUBLIC may call asks who calls, by name or through a function that does. One that only
+-- reads may show what anybody may know: look at it.
+SELECT CASE provolatile WHEN 'v' THEN '' ELSE 'warn: ' END || what || ': SECURITY DEFINER, open to PUBLIC, and asks nowhere who calls'
+FROM routine r
+WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE') AND prorettype <> 'trigger'::regtype
+  AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+  AND coalesce(prosrc || pg_get_function_sqlbody(oid), prosrc)
+      !~ '\m(caller|require_\w+|visible|principal_visible|current_principal|is_audience|whoami|may_\w+|not_yet)\(';
+
+SELECT what || ': marked PARALLEL SAFE while it writes'
+FROM routine
+WHERE proparallel = 's' AND provolatile = 'v' AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+  AND prosrc ~* '\m(insert into|update|delete from)\M'
+ORDER BY 1;
+
+SELECT format('%s is readable by PUBLIC and shows a table of crm as its owner', m.what)
+FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+WHERE c.relkind = 'm' AND c.relnamespace = 'crm_bi'::regnamespace
+ORDER BY 1;
