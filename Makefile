@@ -35,7 +35,9 @@ install: all           ## install (PG_CONFIG, DESTDIR are heeded)
 
 demo: setup            ## the main job, start to end, on a throw-away server (KEEP=1 leaves it running)
 	@+$(MAKE) -s all
-	@scripts/in-stage scripts/demo/run
+	@scripts/demo/start $(KEEP)
+demo-stop:             ## stop and remove what make demo KEEP=1 left running
+	@scripts/demo/stop
 
 check: setup           ## all tests of a normal day (T=name runs one)
 	@+$(MAKE) -s all unit
@@ -65,12 +67,13 @@ lint: setup-lint       ## format, static checks, house rules
 
 clean:                 ## remove build/
 	@scripts/sandbox stop
+	@scripts/demo/stop
 	@rm -rf build
 
 help:                  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
 
-.PHONY: all unit setup setup-lint extension daemon install demo check check-regress check-isolation check-tap check-unit \
+.PHONY: all unit setup setup-lint extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
         check-other-schema check-all soak sandbox sandbox-stop psql bench lint clean help
 soak:
 	@echo "make soak is not built yet" >&2; exit 1
