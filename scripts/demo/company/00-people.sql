@@ -10,15 +10,22 @@ COMMENT ON FUNCTION demo.u IS 'a number from 0 to below 1 that depends on i and 
 CREATE FUNCTION demo.pick(choices text[], u float8) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN choices[1 + floor(u * cardinality(choices))::int];
 
-CREATE FUNCTION demo.plain(name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN translate(replace(replace(replace(replace(replace(lower(name), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'), 'ß', 'ss'), 'ø', 'oe'),
-                 'éèêáàåãóòôíìúùçñ '' ', 'eeeaaaaoooiiuucn');
+CREATE FUNCTION demo.plain(name text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN translate(replace(replace(replace(replace(replace(lower(name), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'), 'ß', 'ss'), 'ø', 'oe'),
+                     'éèêáàåãóòôíìúùçñ '' ', 'eeeaaaaoooiiuucn');
+END
+$$;
 COMMENT ON FUNCTION demo.plain IS 'as it stands in an e-mail address';
 
+-- PL/pgSQL where an argument is used more than once: SQL would not be inlined and is slower then.
 -- A moment in office hours on a weekday, within a day of what was asked for
-CREATE FUNCTION demo.office_time(at timestamp, u float8) RETURNS timestamp LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN date_trunc('second', (at::date + CASE extract(isodow FROM at) WHEN 6 THEN 2 WHEN 7 THEN 1 ELSE 0 END)
-                            + interval '8 hours' + u * interval '10 hours');
+CREATE FUNCTION demo.office_time(at timestamp, u float8) RETURNS timestamp LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN date_trunc('second', (at::date + CASE extract(isodow FROM at) WHEN 6 THEN 2 WHEN 7 THEN 1 ELSE 0 END)
+                                + interval '8 hours' + u * interval '10 hours');
+END
+$$;
 
 CREATE TABLE demo.office (office text PRIMARY KEY, city text, region text, country text, dial text, mobile text, tld text,
                           share float8);
