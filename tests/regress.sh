@@ -13,7 +13,7 @@ fi
 tests=$(sed -n 's/^test: *//p' "$in/schedule")
 if [ -n "${1:-}" ]; then
     echo "$tests" | grep -qx "$1" || exit 0
-    tests="setup $1"
+    tests="setup ${1#setup}"
 fi
 # shellcheck disable=SC2086
 "$PGXS_TEST/regress/pg_regress" --temp-instance="$CRM_STAGE/pg" --no-locale --encoding=UTF8 --dbname=regression \
