@@ -1,0 +1,119 @@
+-- A mapping becomes one immutable function for each attribute, map_ATTRIBUTE(row), which the planner inlines.
+
+CREATE FUNCTION @extschema@.record_key(VARIADIC parts text[]) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_record_key' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.record_key(text[]) IS
+'The record key of a composite key: a JSON array of the text forms of its columns. NULL where one is NULL.';
+
+CREATE FUNCTION @extschema@.mapping_expression(relation pg_catalog.regclass, attribute text, kind text, mapping text,
+                                               zone text, OUT expression text, OUT type pg_catalog.regtype)
+    AS 'MODULE_PATHNAME', 'crm_mapping_expression' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.mapping_expression(pg_catalog.regclass, text, text, text, text) IS
+'Checks what an attribute is mapped to (a column or an expression over one row) and returns it as SQL over the row r, '
+'coerced to the kind of the attribute. Raises RM002 for what cannot work: unknown columns, what is not immutable, functions '
+'that belong to no extension.';
+SELECT @extschema@.set_audience('mapping_expression(regclass, text, text, text, text)', 'admin');
+
+CREATE FUNCTION @extschema@.depend_on_table(routine pg_catalog.regprocedure, relation pg_catalog.regclass) RETURNS void
+    AS 'MODULE_PATHNAME', 'crm_depend_on_table' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.depend_on_table(pg_catalog.regprocedure, pg_catalog.regclass) IS
+'DROP TABLE takes the function with it.';
+SELECT @extschema@.set_audience('depend_on_table(regprocedure, regclass)', 'admin');
+
+CREATE FUNCTION @extschema@.mapping_function(relation pg_catalog.regclass, attribute text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN pg_catalog.format('@extschema@.%I(%s)', 'map_' || attribute, relation);
+COMMENT ON FUNCTION @extschema@.mapping_function(pg_catalog.regclass, text) IS
+'The signature of the function of a mapped attribute, map_ATTRIBUTE(row type of the table).';
+
+CREATE TYPE @extschema@.checked_attribute AS (attribute text, mapping text, expression text, type pg_catalog.regtype,
+                                              reference pg_catalog.regclass);
+COMMENT ON TYPE @extschema@.checked_attribute IS
+'A mapping that was checked: what was typed, the expression over the row r, its type, and where a reference points to.';
+
+-- Everything that can be wrong with a mapping is found here, before anything is locked or made.
+CREATE FUNCTION @extschema@.check_columns(relation pg_catalog.regclass, entity text, zone text, columns jsonb)
+    RETURNS SETOF @extschema@.checked_attribute
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    checked checked_attribute;
+    value jsonb;
+    attribute_kind text;
+    known text[] := ARRAY(SELECT a.attribute FROM entity_attribute a WHERE a.entity = check_columns.entity);
+BEGIN
+    IF jsonb_typeof(columns) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'columns must be a JSON object, from attribute to column'
+            USING ERRCODE = 'RM002', HINT = 'For example: columns => ''{"id": "deal_id", "amount": "value"}''';
+    END IF;
+    IF NOT columns ? 'id' THEN
+        columns := columns || jsonb_build_object('id', primary_key_columns(relation));
+    END IF;
+    FOR checked.attribute, value IN SELECT * FROM jsonb_each(columns) LOOP
+        SELECT a.kind INTO attribute_kind FROM entity_attribute a
+        WHERE a.entity = check_columns.entity AND a.attribute = checked.attribute;
+        IF NOT FOUND THEN
+            PERFORM raise_unknown(format('attribute of entity %s', entity), checked.attribute, known);
+        END IF;
+        checked.reference := NULL;
+        CASE jsonb_typeof(value)
+            WHEN 'string' THEN
+                checked.mapping := value #>> '{}';
+            WHEN 'array' THEN -- a composite key
+                SELECT CASE WHEN count(*) = 1 THEN min(c)
+                            ELSE format('@extschema@.record_key(%s)', string_agg(format('(%I)::text', c), ', ' ORDER BY n)) END
+                INTO checked.mapping FROM jsonb_array_elements_text(value) WITH ORDINALITY AS e (c, n);
+            WHEN 'object' THEN
+                IF value ? 'of_owner' THEN
+                    PERFORM not_yet('taking the unit from the owner (of_owner)');
+                END IF;
+                IF NOT value ? 'column' OR EXISTS (SELECT FROM jsonb_object_keys(value) k WHERE k NOT IN ('column', 'of')) THEN
+                    RAISE EXCEPTION 'mapping of attribute "%" is not understood: %', checked.attribute, value
+                        USING ERRCODE = 'RM002', HINT = 'Write {"column": "account_id", "of": "public.accounts"}.';
+                END IF;
+                checked.mapping := value ->> 'column';
+                checked.reference := (value ->> 'of')::regclass;
+            ELSE
+                RAISE EXCEPTION 'mapping of attribute "%" is neither a string, an array nor an object: %', checked.attribute, value
+                    USING ERRCODE = 'RM002', HINT = 'Give the name of a column, or an expression over columns of the row.';
+        END CASE;
+        IF checked.reference IS NULL THEN
+            checked.reference := foreign_key_target(relation, checked.mapping);
+        END IF;
+        SELECT m.expression, m.type INTO checked.expression, checked.type
+        FROM mapping_expression(relation, checked.attribute, attribute_kind, checked.mapping, zone) m;
+        RETURN NEXT checked;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_columns(pg_catalog.regclass, text, text, jsonb) IS
+'The mapping of a table, checked: for each attribute what was typed, the expression over the row r, its type and the table '
+'that a reference points to. Raises RM001 for an unknown attribute, RM002 for a mapping that cannot work.';
+SELECT @extschema@.set_audience('check_columns(regclass, text, text, jsonb)', 'admin');
+
+CREATE FUNCTION @extschema@.primary_key_columns(relation pg_catalog.regclass) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    names jsonb;
+BEGIN
+    SELECT jsonb_agg(a.attname ORDER BY k.n) INTO names
+    FROM pg_index i, unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, n), pg_attribute a
+    WHERE i.indrelid = relation AND i.indisprimary AND a.attrelid = relation AND a.attnum = k.attnum;
+    IF names IS NULL THEN
+        RAISE EXCEPTION 'table % has no primary key, and no "id" is mapped', relation
+            USING ERRCODE = 'RM002', HINT = 'Map "id" to what is unique and never NULL: columns => ''{"id": "some_column", ...}''.';
+    END IF;
+    RETURN names;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.primary_key_columns(pg_catalog.regclass) IS
+'The columns of the primary key as a JSON array; raises RM002 where there is none.';
+
+CREATE FUNCTION @extschema@.foreign_key_target(relation pg_catalog.regclass, "column" text) RETURNS pg_catalog.regclass
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN (SELECT c.confrelid::pg_catalog.regclass
+            FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+            WHERE c.contype = 'f' AND c.conrelid = relation AND pg_catalog.cardinality(c.conkey) = 1
+              AND c.conparentid = 0 AND a.attname = foreign_key_target."column"
+            ORDER BY c.oid LIMIT 1);
+COMMENT ON FUNCTION @extschema@.foreign_key_target(pg_catalog.regclass, text) IS
+'The table that a column refers to by a foreign key of its own; NULL where there is none.';

@@ -1,0 +1,247 @@
+-- adopt and disown: crm comes to a team's table, and goes away.
+
+CREATE FUNCTION @extschema@.refuse_unadoptable(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    class pg_class;
+    what text;
+    instead text;
+BEGIN
+    SELECT * INTO class FROM pg_class c WHERE c.oid = relation;
+    CASE
+        WHEN class.relkind IN ('v', 'm') THEN
+            what := 'a view';
+            instead := 'Adopt the table that it reads.';
+        WHEN class.relkind = 'f' THEN
+            what := 'a foreign table';
+            instead := 'Copy or replicate it into a table of this database, and adopt that.';
+        WHEN class.relkind NOT IN ('r', 'p') THEN
+            what := 'not a table';
+            instead := 'Adopt a table.';
+        WHEN class.relpersistence = 't' THEN
+            what := 'a temporary table';
+            instead := 'Only this session can see it: adopt a permanent table.';
+        WHEN class.relpersistence = 'u' THEN
+            what := 'an unlogged table';
+            instead := 'It is empty after a crash while the numbers are not: type ALTER TABLE ... SET LOGGED first.';
+        WHEN class.relispartition THEN
+            what := 'a partition';
+            instead := format('Adopt the partitioned table %s.', pg_partition_root(relation));
+        WHEN class.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE relation IN (i.inhparent, i.inhrelid)) THEN
+            what := 'part of plain table inheritance';
+            instead := 'Writes to a child fire no trigger of the parent: use partitions, or NO INHERIT.';
+        WHEN EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = relation) THEN
+            what := 'filled by a subscription, whose writes fire no statement trigger';
+            instead := 'row_triggers => true will serve it; it is not built yet.';
+        WHEN class.relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+             OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = relation
+                                                  AND d.deptype = 'e') THEN
+            what := 'part of the system or of an extension';
+            instead := 'Adopt a table of your own.';
+        ELSE
+            RETURN;
+    END CASE;
+    RAISE EXCEPTION 'cannot adopt %: it is %', relation, what USING ERRCODE = 'RM003', HINT = instead;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.refuse_unadoptable(pg_catalog.regclass) IS
+'Raises RM003 for what cannot be adopted, with what to do instead.';
+
+CREATE FUNCTION @extschema@.lock_members(relation pg_catalog.regclass, mode text, lock_timeout interval) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    old_timeout text := current_setting('lock_timeout');
+    member regclass;
+BEGIN
+    PERFORM set_config('lock_timeout', (extract(epoch FROM lock_timeout) * 1000)::bigint::text, true);
+    FOR member IN SELECT m FROM members(relation) m ORDER BY m::oid LOOP
+        EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', member, mode);
+    END LOOP;
+    PERFORM set_config('lock_timeout', old_timeout, true);
+EXCEPTION WHEN lock_not_available THEN
+    RAISE EXCEPTION 'could not lock table % within %', relation, lock_timeout
+        USING ERRCODE = 'lock_not_available',
+              DETAIL = 'Another transaction holds it; nothing was changed.',
+              HINT = 'Try again, or give a longer lock_timeout.';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.lock_members(pg_catalog.regclass, text, interval) IS
+'Locks a table and its partitions in one fixed order; raises 55P03 with a hint after lock_timeout.';
+SELECT @extschema@.set_audience('lock_members(regclass, text, interval)', 'admin');
+
+-- One entity's table, checked from all sides. Nothing is locked or written here.
+CREATE FUNCTION @extschema@.check_adoption(relation pg_catalog.regclass, entity text, zone text, columns jsonb,
+                                           row_triggers boolean)
+    RETURNS SETOF @extschema@.checked_attribute
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION 'no table is given' USING ERRCODE = 'RM005', HINT = 'Type SELECT * FROM @extschema@.adopt(''public.deals'', ...).';
+    END IF;
+    PERFORM require_owner(relation);
+    PERFORM refuse_unadoptable(relation);
+    IF NOT EXISTS (SELECT FROM entity e WHERE e.entity = check_adoption.entity) THEN
+        PERFORM raise_unknown('entity', coalesce(entity, ''), ARRAY(SELECT e.entity FROM entity e));
+    END IF;
+    IF EXISTS (SELECT FROM adoption a WHERE a.relation = check_adoption.relation) THEN
+        RAISE EXCEPTION 'table % is adopted already', relation
+            USING ERRCODE = 'RM003', HINT = format('To change the mapping, type SELECT @extschema@.disown(%L) first.', relation::text);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = zone) THEN
+        PERFORM raise_unknown('time zone', zone, ARRAY(SELECT z.name FROM pg_timezone_names z));
+    END IF;
+    IF row_triggers THEN
+        PERFORM not_yet('adoption by row triggers (row_triggers)');
+    END IF;
+    RETURN QUERY SELECT * FROM check_columns(relation, entity, zone, columns);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_adoption(pg_catalog.regclass, text, text, jsonb, boolean) IS
+'All checks of adopt; returns the checked mapping.';
+SELECT @extschema@.set_audience('check_adoption(regclass, text, text, jsonb, boolean)', 'admin');
+
+CREATE FUNCTION @extschema@.milliseconds_since(since timestamptz) RETURNS numeric
+    LANGUAGE sql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN pg_catalog.round(extract(epoch FROM pg_catalog.clock_timestamp() - since) * 1000, 1);
+COMMENT ON FUNCTION @extschema@.milliseconds_since(timestamptz) IS 'Milliseconds of the clock since an instant.';
+
+CREATE FUNCTION @extschema@.create_mapping(relation pg_catalog.regclass, checked @extschema@.checked_attribute) RETURNS text
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    signature text := mapping_function(relation, checked.attribute);
+BEGIN
+    INSERT INTO adoption_attribute VALUES (relation, checked.attribute, checked.mapping, checked.reference);
+    EXECUTE format('CREATE FUNCTION @extschema@.%I(r %s) RETURNS %s LANGUAGE sql IMMUTABLE PARALLEL SAFE '
+                   'BEGIN ATOMIC SELECT %s; END', 'map_' || checked.attribute, relation, checked.type, checked.expression);
+    PERFORM depend_on_table(signature::regprocedure, relation);
+    RETURN signature;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.create_mapping(pg_catalog.regclass, @extschema@.checked_attribute) IS
+'Notes one mapped attribute and makes its function map_ATTRIBUTE(row); returns the signature.';
+SELECT @extschema@.set_audience('create_mapping(regclass, checked_attribute)', 'admin');
+
+CREATE FUNCTION @extschema@.adopt(relation pg_catalog.regclass, entity text, department text DEFAULT NULL,
+                                  columns jsonb DEFAULT '{}', zone text DEFAULT NULL, funnel text DEFAULT NULL,
+                                  fallback_unit text DEFAULT NULL, row_triggers boolean DEFAULT false,
+                                  lock_timeout interval DEFAULT '2 seconds',
+                                  OUT room text, OUT object text, OUT lock text, OUT held_ms numeric, OUT detail text)
+    RETURNS SETOF record
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    hook room_hook;
+    mapping checked_attribute[];
+    checked checked_attribute;
+    attached attachment;
+    locked_at timestamptz;
+BEGIN
+    zone := coalesce(zone, default_zone());
+    mapping := ARRAY(SELECT c FROM check_adoption(relation, entity, zone, columns, row_triggers) c ORDER BY c.attribute);
+
+    PERFORM lock_members(relation, 'SHARE ROW EXCLUSIVE', lock_timeout);
+    locked_at := clock_timestamp();
+    lock := 'SHARE ROW EXCLUSIVE';
+    INSERT INTO adoption (relation, entity, department, zone, funnel, fallback_unit, row_triggers, adopted_by)
+    VALUES (relation, entity, department, zone, funnel, fallback_unit, row_triggers, caller()::text::name);
+    room := 'base';
+    FOREACH checked IN ARRAY mapping LOOP
+        object := create_mapping(relation, checked);
+        detail := checked.expression;
+        held_ms := milliseconds_since(locked_at);
+        RETURN NEXT;
+    END LOOP;
+    FOR hook IN SELECT * FROM room_hook h ORDER BY h."position" LOOP
+        FOR attached IN EXECUTE format('SELECT * FROM @extschema@.%I($1)', hook.attach) USING relation LOOP
+            room := attached.room;
+            object := attached.object;
+            lock := attached.lock;
+            detail := attached.detail;
+            held_ms := milliseconds_since(locked_at);
+            RETURN NEXT;
+            IF hook.backfill IS NOT NULL THEN
+                INSERT INTO filling (relation, room) VALUES (relation, hook.room) ON CONFLICT DO NOTHING;
+            END IF;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.adopt(pg_catalog.regclass, text, text, jsonb, text, text, text, boolean, interval) IS
+'Tells crm what a table of yours means; the table stays as it is. entity: one of crm.entity. department: the unit that keeps '
+'it. columns: JSON from standard attribute (crm.entity_attribute) to a column, an array of columns (composite id), an '
+'immutable expression over columns of the row, or {"column": ..., "of": table} for a reference without a foreign key; id is '
+'the primary key by default. zone: in which dates and timestamps without zone are read. funnel: which one its stages feed. '
+'fallback_unit: the unit of rows that name none. lock_timeout: how long to wait for the lock, which stops writers for '
+'milliseconds and no readers. Returns a row for each thing done, with the lock and for how long it was held by then. Only the '
+'owner of the table may; everything is checked before anything is locked. Rows that are there already are read afterwards, '
+'by CALL crm.backfill(table) or crmd. Errors: RM001 unknown name, RM002 a mapping that cannot work, RM003 what cannot be '
+'adopted, 42501 not the owner, 55P03 lock not available. '
+'Example: SELECT * FROM crm.adopt(''public.deals'', ''opportunity'', department => ''sales'', '
+'columns => ''{"customer": "account_id", "amount": "value", "stage": "status"}'');';
+
+CREATE FUNCTION @extschema@.preview_adopt(relation pg_catalog.regclass, entity text, columns jsonb DEFAULT '{}',
+                                          zone text DEFAULT NULL, row_triggers boolean DEFAULT false)
+    RETURNS TABLE (attribute text, mapping text, expression text, type text, reference text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT c.attribute, c.mapping, c.expression, c.type::text, c.reference::text
+    FROM check_adoption(relation, entity, coalesce(zone, default_zone()), columns, row_triggers)
+        AS c (attribute text, mapping text, expression text, type regtype, reference regclass)
+    ORDER BY 1
+$$;
+COMMENT ON FUNCTION @extschema@.preview_adopt(pg_catalog.regclass, text, jsonb, text, boolean) IS
+'All that adopt would check, and the mapping that it would make; nothing is locked or changed. Errors as adopt.';
+
+-- What disown does, without asking who calls: also run where a table was dropped.
+CREATE FUNCTION @extschema@.forget(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    hook room_hook;
+    mapped regprocedure;
+BEGIN
+    FOR hook IN SELECT * FROM room_hook h ORDER BY h."position" DESC LOOP
+        EXECUTE format('SELECT @extschema@.%I($1)', hook.detach) USING relation;
+    END LOOP;
+    FOR mapped IN SELECT p.oid FROM pg_proc p JOIN pg_class c ON c.reltype = p.proargtypes[0]
+                  WHERE c.oid = relation AND p.pronargs = 1 AND p.proname LIKE 'map\_%'
+                    AND p.pronamespace = '@extschema@'::regnamespace
+    LOOP
+        EXECUTE format('DROP FUNCTION %s', mapped);
+    END LOOP;
+    DELETE FROM adoption a WHERE a.relation = forget.relation;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget(pg_catalog.regclass) IS 'Detaches all rooms from a table and forgets its adoption.';
+SELECT @extschema@.set_audience('forget(regclass)', 'admin');
+
+CREATE FUNCTION @extschema@.disown(relation pg_catalog.regclass, lock_timeout interval DEFAULT '2 seconds') RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM require_owner(relation);
+    PERFORM require_adopted(relation);
+    PERFORM lock_members(relation, 'ACCESS EXCLUSIVE', lock_timeout);
+    PERFORM forget(relation);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.disown(pg_catalog.regclass, interval) IS
+'Leaves an adopted table as it was before: triggers, mappings and policies of crm go, and what crm derived from the table '
+'goes too; no row of the table is touched. Only its owner may. Errors: RM004 not adopted, 42501 not the owner, 55P03 lock not '
+'available within lock_timeout.';
+
+CREATE FUNCTION @extschema@.disown_all(lock_timeout interval DEFAULT '2 seconds') RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    adopted regclass;
+    count bigint := 0;
+BEGIN
+    FOR adopted IN SELECT a.relation FROM adoption a ORDER BY a.relation::oid LOOP
+        PERFORM disown(adopted, lock_timeout);
+        count := count + 1;
+    END LOOP;
+    RETURN count;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.disown_all(interval) IS
+'disown for every adopted table; returns how many there were. All or nothing: the caller must own each of them.';
