@@ -248,7 +248,8 @@ crm_mapping_expression(PG_FUNCTION_ARGS)
                  .kind = text_to_cstring(PG_GETARG_TEXT_PP(2)),
                  .text = text_to_cstring(PG_GETARG_TEXT_PP(3)),
                  .zone = text_to_cstring(PG_GETARG_TEXT_PP(4))};
-    ErrorContextCallback context = {.previous = error_context_stack, .callback = mapping_context, .arg = &m};
+    ErrorContextCallback *outer = error_context_stack;
+    ErrorContextCallback context = {.callback = mapping_context, .arg = &m}; /* without the callers: noise to a user */
     TupleDesc desc;
     Datum values[2];
     bool nulls[2] = {false, false};
@@ -259,7 +260,7 @@ crm_mapping_expression(PG_FUNCTION_ARGS)
     m.rel = table_open(PG_GETARG_OID(0), AccessShareLock);
     error_context_stack = &context;
     node = analyse(&m);
-    error_context_stack = context.previous;
+    error_context_stack = outer;
     values[0] = CStringGetTextDatum(
         deparse_expression(node, deparse_context_for("r", RelationGetRelid(m.rel)), true, false));
     values[1] = ObjectIdGetDatum(exprType(node));

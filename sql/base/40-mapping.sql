@@ -52,7 +52,7 @@ BEGIN
         SELECT a.kind INTO attribute_kind FROM entity_attribute a
         WHERE a.entity = check_columns.entity AND a.attribute = checked.attribute;
         IF NOT FOUND THEN
-            PERFORM raise_unknown(format('attribute of entity %s', entity), checked.attribute, known);
+            PERFORM raise_unknown(format('%s attribute', entity), checked.attribute, known);
         END IF;
         checked.reference := NULL;
         CASE jsonb_typeof(value)

@@ -185,8 +185,7 @@ CREATE FUNCTION @extschema@.preview_adopt(relation pg_catalog.regclass, entity t
     LANGUAGE sql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT c.attribute, c.mapping, c.expression, c.type::text, c.reference::text
-    FROM check_adoption(relation, entity, coalesce(zone, default_zone()), columns, row_triggers)
-        AS c (attribute text, mapping text, expression text, type regtype, reference regclass)
+    FROM check_adoption(relation, entity, coalesce(zone, default_zone()), columns, row_triggers) c
     ORDER BY 1
 $$;
 COMMENT ON FUNCTION @extschema@.preview_adopt(pg_catalog.regclass, text, jsonb, text, boolean) IS

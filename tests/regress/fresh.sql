@@ -1,5 +1,6 @@
 \set QUIET on
 \set ECHO none
+\set SHOW_CONTEXT never
 \c postgres
 SET client_min_messages = warning;
 DROP DATABASE IF EXISTS scratch WITH (FORCE);

@@ -1,0 +1,62 @@
+-- What happens to adopted tables by DDL: new partitions get their triggers, dropped tables are forgotten.
+
+CREATE FUNCTION @extschema@.follow_partitions() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    wanted record;
+    altered regclass;
+BEGIN
+    IF NOT EXISTS (SELECT FROM attached_trigger) THEN
+        RETURN;
+    END IF;
+    SELECT adopted_root(c.objid) INTO altered
+    FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table' LIMIT 1;
+    IF altered IS NULL OR NOT EXISTS (SELECT FROM pg_partitioned_table p WHERE p.partrelid = altered) THEN
+        RETURN;
+    END IF;
+    -- attached partitions get the triggers
+    FOR wanted IN SELECT m AS member, a.room, a.function_name, a.events
+                  FROM attached_trigger a, members(a.relation) m
+                  WHERE a.relation = altered
+                    AND NOT EXISTS (SELECT FROM pg_trigger t
+                                    WHERE t.tgrelid = m AND t.tgname = trigger_name(a.room, a.events[1]))
+    LOOP
+        PERFORM attach_member(wanted.member, wanted.room, wanted.function_name, wanted.events);
+        PERFORM refill(altered) FROM pg_class c WHERE c.oid = wanted.member AND c.relpages > 0;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_partitions() IS
+'Event trigger: a new partition of an adopted table gets the triggers of the rooms.';
+
+CREATE FUNCTION @extschema@.refill(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    UPDATE filling f SET state = 'filling' WHERE f.relation = refill.relation AND f.state = 'ready'
+$$;
+COMMENT ON FUNCTION @extschema@.refill(pg_catalog.regclass) IS
+'Rows came or went that no trigger saw: what was derived from the table is unknown until backfill has read it again.';
+SELECT @extschema@.set_audience('refill(regclass)', 'admin');
+
+CREATE FUNCTION @extschema@.forget_dropped() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    dropped regclass;
+BEGIN
+    FOR dropped IN SELECT a.relation FROM pg_event_trigger_dropped_objects() d JOIN adoption a ON a.relation = d.objid
+                   WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
+    LOOP
+        PERFORM forget(dropped);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_dropped() IS
+'Event trigger: an adopted table that was dropped is forgotten by all rooms.';
+
+CREATE EVENT TRIGGER crm_follow_partitions ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
+    EXECUTE FUNCTION @extschema@.follow_partitions();
+COMMENT ON EVENT TRIGGER crm_follow_partitions IS 'New partitions of adopted tables get the triggers of crm.';
+CREATE EVENT TRIGGER crm_forget_dropped ON sql_drop
+    EXECUTE FUNCTION @extschema@.forget_dropped();
+COMMENT ON EVENT TRIGGER crm_forget_dropped IS 'Adopted tables that were dropped are forgotten.';

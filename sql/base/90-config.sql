@@ -1,0 +1,35 @@
+-- Promised for the whole house, not built yet.
+
+CREATE FUNCTION @extschema@.export_config() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT NULL::jsonb FROM not_yet('export_config')
+$$;
+COMMENT ON FUNCTION @extschema@.export_config() IS 'Not built yet: the whole configuration as one document.';
+
+CREATE FUNCTION @extschema@.apply_config(config jsonb, dry_run boolean DEFAULT false)
+    RETURNS TABLE (path text, action text, detail text)
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT NULL::text, NULL::text, NULL::text FROM not_yet('apply_config')
+$$;
+COMMENT ON FUNCTION @extschema@.apply_config(jsonb, boolean) IS 'Not built yet: applies a document of export_config.';
+
+CREATE FUNCTION @extschema@.set_rate(currency text, into_currency text, on_date date, rate numeric, rate_set text DEFAULT 'default')
+    RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT not_yet('set_rate')
+$$;
+COMMENT ON FUNCTION @extschema@.set_rate(text, text, date, numeric, text) IS 'Not built yet: an exchange rate of a day.';
+
+CREATE FUNCTION @extschema@.set_retention(item text, keep interval) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT not_yet('set_retention')
+$$;
+COMMENT ON FUNCTION @extschema@.set_retention(text, interval) IS 'Not built yet: how long something that grows is kept.';
+
+CREATE FUNCTION @extschema@.data_inventory()
+    RETURNS TABLE (relation text, "column" text, purpose text, kept interval, readers text[])
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT NULL::text, NULL::text, NULL::text, NULL::interval, NULL::text[] FROM not_yet('data_inventory')
+$$;
+COMMENT ON FUNCTION @extschema@.data_inventory() IS
+'Not built yet: every column with personal data, why it is kept, how long, and who reads it.';
