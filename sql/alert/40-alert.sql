@@ -1,0 +1,112 @@
+-- Alerts and every change of their state. Rows are written by finish_rule and acknowledge alone.
+CREATE TABLE @extschema@.alert_log (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    rule            text NOT NULL,
+    subject         text NOT NULL,
+    kpi             text NOT NULL,
+    unit            text NOT NULL,
+    state           text NOT NULL
+                    CHECK (state IN ('pending', 'firing', 'acknowledged', 'resolved', 'lapsed')),
+    value           numeric,
+    numerator       numeric,
+    denominator     numeric,
+    level           numeric NOT NULL,
+    direction       text NOT NULL,
+    period_since    date NOT NULL,
+    period_until    date NOT NULL,
+    since           timestamptz NOT NULL,
+    fired_at        timestamptz,
+    resolved_at     timestamptz,
+    acknowledged_at timestamptz,
+    acknowledged_by text,
+    comment         text,
+    announced       bigint
+);
+COMMENT ON TABLE @extschema@.alert_log IS 'alerts, one row from the first breach to the end';
+COMMENT ON COLUMN @extschema@.alert_log.state IS 'pending: held until hold_for is over; lapsed: over before that; firing, acknowledged, resolved';
+COMMENT ON COLUMN @extschema@.alert_log.announced IS 'the last transition that was sent to anybody';
+CREATE UNIQUE INDEX alert_log_open ON @extschema@.alert_log (rule, subject) WHERE state IN ('pending', 'firing', 'acknowledged');
+CREATE INDEX alert_log_since ON @extschema@.alert_log (since);
+
+CREATE TABLE @extschema@.alert_transition (
+    rule        text NOT NULL,
+    subject     text NOT NULL,
+    transition  bigint NOT NULL,
+    alert       bigint NOT NULL,
+    from_state  text,
+    to_state    text NOT NULL,
+    at          timestamptz NOT NULL,
+    value       numeric,
+    numerator   numeric,
+    denominator numeric,
+    by          text,
+    comment     text,
+    PRIMARY KEY (rule, subject, transition)
+);
+COMMENT ON TABLE @extschema@.alert_transition IS 'every change of an alert''s state; by: the principal where a person did it';
+CREATE INDEX alert_transition_alert ON @extschema@.alert_transition (alert);
+
+-- The row, locked, of an alert that the caller may see. Whether another exists is not told. The state of the rule is
+-- locked first, in the order that finish_rule keeps.
+CREATE FUNCTION @extschema@.lock_alert(id bigint)
+RETURNS @extschema@.alert_log LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    found_alert alert_log;
+BEGIN
+    SELECT * INTO found_alert FROM alert_log l WHERE l.id = lock_alert.id;
+    IF found_alert.id IS NULL OR NOT visible(found_alert.unit, 'kpi', 'total') THEN
+        RAISE EXCEPTION 'no alert % that you may see', coalesce(id::text, 'NULL')
+            USING ERRCODE = 'RM001', HINT = 'SELECT id, rule, state FROM alert lists those that you may see.';
+    END IF;
+    PERFORM FROM rule_state s WHERE (s.rule, s.subject) = (found_alert.rule, found_alert.subject) FOR UPDATE;
+    SELECT * INTO found_alert FROM alert_log l WHERE l.id = lock_alert.id FOR UPDATE;
+    RETURN found_alert;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.lock_alert IS 'The row of an alert, locked; RM001 where it does not exist or the caller may not see its number.';
+
+CREATE FUNCTION @extschema@.record_transition(
+    alert @extschema@.alert_log, from_state text, by text DEFAULT NULL, comment text DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    number bigint;
+BEGIN
+    UPDATE rule_state s SET transition = s.transition + 1
+    WHERE (s.rule, s.subject) = (alert.rule, alert.subject) RETURNING s.transition INTO STRICT number;
+    INSERT INTO alert_transition (rule, subject, transition, alert, from_state, to_state, at, value, numerator, denominator, by, comment)
+    VALUES (alert.rule, alert.subject, number, alert.id, from_state, alert.state, now(),
+            alert.value, alert.numerator, alert.denominator, by, comment);
+    RETURN number;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.record_transition IS 'Writes the change of an alert''s state; returns its number within rule and subject.';
+
+CREATE FUNCTION @extschema@.acknowledge(alert bigint, comment text DEFAULT NULL)
+RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    a alert_log := lock_alert(alert);
+    before text := a.state;
+    who text := coalesce(current_principal(), caller()::text);
+BEGIN
+    IF a.state NOT IN ('firing', 'acknowledged') THEN
+        RAISE EXCEPTION 'alert % does not fire', alert
+            USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('Its state is %s.', a.state);
+    END IF;
+    UPDATE alert_log l
+    SET state = 'acknowledged', acknowledged_at = now(), acknowledged_by = who, comment = coalesce(acknowledge.comment, l.comment)
+    WHERE l.id = alert RETURNING * INTO a;
+    PERFORM record_transition(a, before, who, comment);
+    RETURN a.state;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.acknowledge IS
+$c$Says that somebody is on it: a firing alert becomes acknowledged, with who, when and a comment, until it resolves.
+For everybody who may see the number. Errors: RM001 no such alert, 55000 it does not fire.
+Example: SELECT crm.acknowledge(12, 'two large deals slipped, see Monday''s call');$c$;
+GRANT EXECUTE ON FUNCTION @extschema@.acknowledge TO PUBLIC;

@@ -1,0 +1,90 @@
+-- What a message says. It is fixed when it is written: a retry sends the same bytes, which is what a signature and an
+-- idempotent receiver need. Numbers are those of one audience: what is broken down shows only units that it may see.
+CREATE FUNCTION @extschema@.iso_time(at timestamptz)
+RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.iso_time IS 'A time as messages write it: ISO 8601 in UTC, whatever the session''s settings.';
+
+-- Which units below moved the number the wrong way, against as many days before. A unit's effect on a ratio is
+-- (n1 - R0 d1) / D1 - (n0 - R0 d0) / D0 with the whole's ratio before, R0, and denominators D1 and D0: what the units
+-- have of it adds up to the whole's change, mix of the units included. On a sum it is the difference.
+CREATE FUNCTION @extschema@.alert_causes(l @extschema@.alert_log, audience text)
+RETURNS TABLE (unit text, value numeric, value_before numeric, effect numeric)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 3 COST 1000000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    days CONSTANT integer := l.period_until - l.period_since + 1;
+    whole record;
+BEGIN
+    SELECT * INTO whole FROM kpi_total(l.kpi, l.unit, l.period_since - days, l.period_until - days);
+    IF whole.value IS NULL OR l.value IS NULL THEN
+        RETURN; -- nothing to compare with
+    END IF;
+    RETURN QUERY
+    SELECT e.unit, e.value, e.value_before, e.effect
+    FROM (SELECT p.descendant AS unit, after.value, before.value AS value_before,
+                 CASE WHEN l.denominator IS NULL
+                      THEN coalesce(after.numerator, 0) - coalesce(before.numerator, 0)
+                      ELSE (coalesce(after.numerator, 0) - whole.value * coalesce(after.denominator, 0)) / nullif(l.denominator, 0)
+                           - (coalesce(before.numerator, 0) - whole.value * coalesce(before.denominator, 0)) / nullif(whole.denominator, 0)
+                 END AS effect
+          FROM unit_path p,
+               LATERAL kpi_total(l.kpi, p.descendant, l.period_since, l.period_until) after,
+               LATERAL kpi_total(l.kpi, p.descendant, l.period_since - days, l.period_until - days) before
+          WHERE p.ancestor = l.unit AND p.distance = 1 AND audience_may(audience, ARRAY[p.descendant])) e
+    WHERE CASE l.direction WHEN 'below' THEN e.effect < 0 ELSE e.effect > 0 END
+    ORDER BY abs(e.effect) DESC, e.unit
+    LIMIT 3;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.alert_causes IS
+'Up to three units right below that moved an alert''s number most in its direction, against as many days before: value now and '
+'before, and the effect on the whole. Only units that the audience may see.';
+
+CREATE FUNCTION @extschema@.alert_message(l @extschema@.alert_log, type text, audience text, OUT body text, OUT units text[])
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    r rule;
+    k record;
+    causes json;
+BEGIN
+    SELECT * INTO r FROM rule x WHERE x.rule = l.rule;
+    SELECT x.label, x.measured_in INTO k FROM kpi x WHERE x.kpi = l.kpi;
+    SELECT coalesce(json_agg(json_build_object('unit', c.unit, 'name', u.name, 'value', short_number(c.value),
+                                               'before', short_number(c.value_before), 'effect', short_number(c.effect))
+                             ORDER BY abs(c.effect) DESC, c.unit), '[]'),
+           array_prepend(l.unit, array_agg(c.unit ORDER BY c.unit) FILTER (WHERE c.unit IS NOT NULL))
+    INTO causes, units
+    FROM alert_causes(l, audience) c LEFT JOIN unit u ON u.unit = c.unit;
+    body := json_build_object(
+        'type', type,
+        'timestamp', iso_time(now()),
+        'data', json_build_object(
+            'alert', l.id, 'rule', l.rule, 'description', r.description, 'state', l.state,
+            'kpi', json_build_object('key', l.kpi, 'label', k.label, 'measured_in', k.measured_in),
+            'unit', json_build_object('key', l.unit, 'name', (SELECT u.name FROM unit u WHERE u.unit = l.unit)),
+            'period', json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period),
+            'value', short_number(l.value), 'direction', l.direction, 'level', l.level, 'clear_level', r.clear_level,
+            'numerator', short_number(l.numerator), 'denominator', short_number(l.denominator),
+            'goal', alert_goal(l),
+            'since', iso_time(l.since), 'fired_at', iso_time(l.fired_at), 'resolved_at', iso_time(l.resolved_at),
+            'caused_by', causes, 'owner', alert_owner(l), 'link', NULL));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.alert_message IS
+'The body of a message about an alert for one audience, JSON as docs/alert.md describes it, and the units whose numbers are in it.';
+
+CREATE FUNCTION @extschema@.short_number(value numeric)
+RETURNS numeric LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN trim_scale(round(value, 6));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.short_number IS 'A number as messages write it: at most six decimals, no zeros at the end.';

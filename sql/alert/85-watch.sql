@@ -1,0 +1,63 @@
+-- What there is to watch: daemons, rules that fail, the queue, what grows.
+CREATE TABLE @extschema@.daemon (
+    worker     text PRIMARY KEY,
+    version    text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    beat_at    timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE @extschema@.daemon IS 'crmd processes, and when each was heard of last';
+
+CREATE FUNCTION @extschema@.daemon_beat(worker text, version text)
+RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM check_claim(daemon_beat.worker, 1, interval '1 second');
+    INSERT INTO daemon AS d (worker, version)
+    VALUES (daemon_beat.worker, coalesce(daemon_beat.version, 'unknown'))
+    ON CONFLICT ON CONSTRAINT daemon_pkey DO UPDATE
+    SET version = excluded.version, beat_at = now(),
+        -- silent for a minute, or another version: it was started anew
+        started_at = CASE WHEN d.beat_at < now() - interval '1 minute' OR d.version <> excluded.version
+                          THEN now() ELSE d.started_at END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.daemon_beat IS 'For crmd: says that it is alive. Every few seconds; status warns after a minute.';
+
+CREATE FUNCTION @extschema@.alert_status()
+RETURNS SETOF @extschema@.status_row LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 ROWS 10
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'alert', 'daemons', CASE WHEN max(d.beat_at) > now() - interval '1 minute' THEN 'ok' ELSE 'warning' END,
+           count(*) FILTER (WHERE d.beat_at > now() - interval '1 minute'), max(d.beat_at),
+           coalesce('last heard of: ' || (SELECT x.worker FROM daemon x ORDER BY x.beat_at DESC, x.worker LIMIT 1), 'none was ever heard of'),
+           CASE WHEN max(d.beat_at) > now() - interval '1 minute' THEN NULL ELSE 'Start crmd run; rules and deliveries wait for it.' END
+    FROM daemon d;
+    RETURN QUERY
+    SELECT 'alert', 'rules', CASE WHEN count(*) FILTER (WHERE s.failures > 0) > 0 THEN 'failed'
+                                  WHEN min(s.next_at) < now() - interval '5 minutes' THEN 'warning' ELSE 'ok' END,
+           count(*), min(s.next_at),
+           (SELECT format('%s: %s', f.rule, f.error) FROM rule_schedule f WHERE f.failures > 0 ORDER BY f.failed_at DESC, f.rule LIMIT 1),
+           CASE WHEN count(*) FILTER (WHERE s.failures > 0) > 0 THEN 'Correct what the rule reads, or enable_rule(key, false).'
+                WHEN min(s.next_at) < now() - interval '5 minutes' THEN 'Rules are overdue: is crmd running?' END
+    FROM rule_schedule s JOIN rule r ON r.rule = s.rule AND r.enabled;
+    RETURN QUERY
+    SELECT 'alert', 'deliveries queued', CASE WHEN min(q.queued_at) < now() - interval '5 minutes' THEN 'warning' ELSE 'ok' END,
+           count(*), min(q.queued_at), (SELECT x.detail FROM delivery_queue x WHERE x.detail IS NOT NULL ORDER BY x.queued_at, x.id LIMIT 1),
+           CASE WHEN min(q.queued_at) < now() - interval '5 minutes' THEN 'SELECT * FROM delivery WHERE state IN (''pending'', ''leased'')' END
+    FROM delivery_queue q;
+    RETURN QUERY
+    SELECT 'alert', 'deliveries dead', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END, count(*), min(h.finished_at),
+           (SELECT x.detail FROM delivery_history x WHERE x.state = 'dead' ORDER BY x.finished_at DESC, x.id LIMIT 1),
+           CASE WHEN count(*) > 0 THEN 'Correct the receiver, then replay_delivery(id).' END
+    FROM delivery_history h WHERE h.state = 'dead' AND h.finished_at > now() - interval '7 days';
+    RETURN QUERY
+    SELECT 'alert', g.item, 'ok', g.amount, g.oldest, 'finished rows are kept: retention is not built yet', NULL
+    FROM (SELECT 'alerts', count(*), min(l.since) FROM alert_log l
+          UNION ALL SELECT 'transitions of alerts', count(*), min(t.at) FROM alert_transition t
+          UNION ALL SELECT 'deliveries finished', count(*), min(h.finished_at) FROM delivery_history h
+          UNION ALL SELECT 'delivery attempts', count(*), min(a.at) FROM delivery_attempt a) g (item, amount, oldest);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.alert_status IS 'What the view status shows of this room: daemons, rules, queue, dead deliveries, sizes.';
+INSERT INTO @extschema@.status_source (function_name, room) VALUES ('alert_status', 'alert');

@@ -1,0 +1,36 @@
+-- What is dumped, and who may call what.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.endpoint', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.rule', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.rule_schedule', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.rule_state', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.subscription', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.subscription_subscription_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.silence', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.silence_silence_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_log', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_log_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_transition', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_queue', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_queue_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_history', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_attempt', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.daemon', '');
+
+SELECT @extschema@.set_audience(f.signature, f.audience)
+FROM (VALUES
+    ('create_endpoint(text, text, text, text, text, interval, integer, interval)', 'admin'),
+    ('enable_endpoint(text, boolean)', 'admin'),
+    ('create_rule(text, text, text, text, text, text, numeric, numeric, interval, interval, numeric, text, text, text, text)', 'admin'),
+    ('enable_rule(text, boolean)', 'admin'),
+    ('subscribe(text, text, text, text, text)', 'admin'),
+    ('unsubscribe(bigint)', 'admin'),
+    ('silence(timestamptz, text, text, text, text)', 'admin'),
+    ('replay_delivery(bigint)', 'admin'),
+    ('explain_alert(bigint, text)', 'admin'),
+    ('backtest_rule(text, date, date)', 'admin'),
+    ('claim_rules(text, integer, interval)', 'daemon'),
+    ('finish_rule(text, bigint)', 'daemon'),
+    ('fail_rule(text, bigint, text)', 'daemon'),
+    ('claim_deliveries(text, integer, interval)', 'daemon'),
+    ('finish_deliveries(jsonb)', 'daemon'),
+    ('daemon_beat(text, text)', 'daemon')) f (signature, audience);
