@@ -249,7 +249,7 @@ crm_stage_key(PG_FUNCTION_ARGS)
     PG_RETURN_TEXT_P(cstring_to_text_with_len(parts.key, parts.key_length));
 }
 
-/* Negative, zero or positive; frees copies, since comparators run inside index builds and sorts. */
+/* -1, 0 or 1; frees copies, since comparators run inside index builds and sorts. */
 static int
 compare_datums(Datum left, Datum right)
 {
@@ -261,6 +261,7 @@ compare_datums(Datum left, Datum right)
 
     if (result == 0)
         result = (a_size > b_size) - (a_size < b_size);
+    result = (result > 0) - (result < 0);
     if ((Pointer) a != DatumGetPointer(left))
         pfree(a);
     if ((Pointer) b != DatumGetPointer(right))

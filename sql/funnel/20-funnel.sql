@@ -159,8 +159,8 @@ DECLARE
 BEGIN
     IF key IS NULL THEN
         PERFORM require_funnel(funnel);
-        PERFORM raise_unknown(format('stage of funnel "%s"', funnel), value,
-                              (SELECT array_agg(s.stage) FROM funnel_stage s WHERE s.funnel = require_stage.funnel));
+        PERFORM raise_unknown('stage', funnel || ':' || value, (SELECT array_agg(s.funnel || ':' || s.stage)
+                              FROM funnel_stage s WHERE s.funnel = require_stage.funnel));
     END IF;
     RETURN key;
 END

@@ -57,3 +57,102 @@ COMMENT ON COLUMN @extschema@.transition_log.source_key IS 'The key of the event
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.tracking', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_log', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_log_id_seq', '');
+
+CREATE VIEW @extschema@.stage_step AS
+SELECT f.funnel, f.stage AS from_stage, t.stage AS to_stage,
+       CASE WHEN t."position" < f."position" THEN 'back'
+            WHEN t."position" = f."position" THEN 'reenter'
+            WHEN NOT k.progress THEN 'forward'
+            WHEN EXISTS (SELECT FROM @extschema@.funnel_stage b JOIN @extschema@.stage_kind_name bk USING (kind)
+                         WHERE b.funnel = f.funnel AND b."position" > f."position" AND b."position" < t."position"
+                           AND bk.progress AND b.retired_at IS NULL) THEN 'skip'
+            ELSE 'forward' END AS direction
+FROM @extschema@.funnel_stage f
+JOIN @extschema@.funnel_stage t USING (funnel)
+JOIN @extschema@.stage_kind_name k ON k.kind = t.kind;
+COMMENT ON VIEW @extschema@.stage_step IS
+'The direction of a step between any two stages of a funnel, by position: forward, skip (past a stage of progress), back, '
+'reenter (the same again).';
+
+CREATE FUNCTION @extschema@.key_order(key text) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_key_order' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.key_order(text) IS
+'A text that sorts bytewise (COLLATE "C") as people sort keys: numbers within by value, so 2 before 10. For ties in time.';
+
+CREATE FUNCTION @extschema@.transition_direction(follows boolean, step text, first_entry boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN NOT follows THEN 'first'
+                WHEN step = 'back' THEN 'back'
+                WHEN step IS NOT NULL AND NOT first_entry THEN 'reenter'
+                ELSE step END;
+COMMENT ON FUNCTION @extschema@.transition_direction(boolean, text, boolean) IS
+'The direction of a transition: whether it follows another, the direction in stage_step, whether the stage is new to the record.';
+
+-- A column's history is ordered as it was recorded; an event log's by time, then by the events' keys.
+CREATE FUNCTION @extschema@.derive_transitions(relation pg_catalog.regclass, keys text[]) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    corrected bigint;
+BEGIN
+    WITH step AS MATERIALIZED (SELECT * FROM stage_step),
+    placed AS (
+        SELECT t.id, t.funnel, t.to_stage, t.flags,
+               CASE WHEN t.source_key IS NULL THEN t.sequence ELSE row_number() OVER w END AS sequence,
+               lag(t.to_stage) OVER w AS from_stage,
+               lag(t.id) OVER w IS NOT NULL AS follows,
+               t.to_stage IS NOT NULL AND row_number() OVER again = 1 AS first_entry
+        FROM transition_log t
+        WHERE t.relation = derive_transitions.relation AND t.record_key = ANY (keys)
+        WINDOW w AS (PARTITION BY t.record_key, t.funnel
+                     ORDER BY CASE WHEN t.source_key IS NULL THEN t.sequence END, t.at NULLS FIRST,
+                              key_order(t.source_key) COLLATE "C", t.id),
+               again AS (PARTITION BY t.record_key, t.funnel, t.to_stage
+                         ORDER BY CASE WHEN t.source_key IS NULL THEN t.sequence END, t.at NULLS FIRST,
+                                  key_order(t.source_key) COLLATE "C", t.id)),
+    derived AS (
+        SELECT p.id, p.sequence, p.from_stage, p.first_entry, array_remove(p.flags, 'unsettled') AS flags,
+               CASE WHEN p.to_stage IS NOT NULL
+                    THEN transition_direction(p.follows, s.direction, p.first_entry) END AS direction
+        FROM placed p
+        LEFT JOIN step s ON s.funnel = p.funnel AND s.from_stage = p.from_stage AND s.to_stage = p.to_stage)
+    UPDATE transition_log t
+    SET sequence = d.sequence, from_stage = d.from_stage, first_entry = d.first_entry, direction = d.direction,
+        flags = d.flags
+    FROM derived d
+    WHERE t.id = d.id
+      AND (t.sequence, t.from_stage, t.first_entry, t.direction, t.flags)
+          IS DISTINCT FROM (d.sequence, d.from_stage, d.first_entry, d.direction, d.flags);
+    GET DIAGNOSTICS corrected = ROW_COUNT;
+    RETURN corrected;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.derive_transitions(pg_catalog.regclass, text[]) IS
+'Sets what follows from the order of the transitions of these records (sequence, from_stage, direction, first_entry) where '
+'it differs; returns how many rows were corrected.';
+SELECT @extschema@.set_audience('derive_transitions(regclass, text[])', 'admin');
+
+CREATE FUNCTION @extschema@.resolve_unknown_stages(funnel text) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    resolved bigint := 0;
+    touched record;
+BEGIN
+    FOR touched IN
+        WITH found AS (
+            UPDATE transition_log t
+            SET to_stage = s.stage, department = s.department, flags = array_remove(t.flags, 'unknown_stage')
+            FROM funnel_stage s
+            WHERE t.funnel = resolve_unknown_stages.funnel AND t.to_stage IS NULL
+              AND s.funnel = t.funnel AND s.stage = resolve_stage(t.funnel, t.value)
+            RETURNING t.relation, t.record_key)
+        SELECT f.relation, array_agg(DISTINCT f.record_key) AS keys, count(*) AS amount FROM found f GROUP BY 1
+    LOOP
+        PERFORM derive_transitions(touched.relation, touched.keys);
+        resolved := resolved + touched.amount;
+    END LOOP;
+    RETURN resolved;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.resolve_unknown_stages(text) IS
+'Looks again at transitions whose value meant no stage; returns how many got one. add_stage and add_stage_alias call it.';
+SELECT @extschema@.set_audience('resolve_unknown_stages(text)', 'admin');
