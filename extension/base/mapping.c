@@ -67,11 +67,12 @@ refuse_unknown_column(const Mapping *m, const char *name)
     char *near = crm_nearest_column(m->rel, name);
 
     ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
-            errmsg("attribute \"%s\" is mapped to column \"%s\", which table \"%s\" does not have", m->attribute, name,
-                   RelationGetRelationName(m->rel)),
-            near ? errhint("Perhaps you meant the column \"%s\".", near)
-                 : errhint("Type \\d %s to see its columns; text constants need quotes inside: \"'visitor'\".",
-                           RelationGetRelationName(m->rel)));
+            errmsg("attribute \"%s\" is mapped to column \"%s\", which table \"%s\" does not have",
+                   m->attribute, name, RelationGetRelationName(m->rel)),
+            near
+                ? errhint("Perhaps you meant the column \"%s\".", near)
+                : errhint("Type \\d %s to see its columns; text constants need quotes inside: \"'visitor'\".",
+                          RelationGetRelationName(m->rel)));
 }
 
 /* The raw parse tree of one expression; anything else that parses after SELECT is refused. */
@@ -86,12 +87,12 @@ parse_one_expression(const Mapping *m)
 
     if (list_length(statements) == 1) {
         select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
-        plain = IsA(select, SelectStmt) && list_length(select->targetList) == 1 && select->distinctClause == NIL &&
-                select->intoClause == NULL && select->fromClause == NIL && select->whereClause == NULL &&
-                select->groupClause == NIL && select->havingClause == NULL && select->windowClause == NIL &&
-                select->valuesLists == NIL && select->sortClause == NIL && select->limitCount == NULL &&
-                select->limitOffset == NULL && select->lockingClause == NIL && select->withClause == NULL &&
-                select->op == SETOP_NONE;
+        plain = IsA(select, SelectStmt) && list_length(select->targetList) == 1 &&
+                select->distinctClause == NIL && select->intoClause == NULL && select->fromClause == NIL &&
+                select->whereClause == NULL && select->groupClause == NIL && select->havingClause == NULL &&
+                select->windowClause == NIL && select->valuesLists == NIL && select->sortClause == NIL &&
+                select->limitCount == NULL && select->limitOffset == NULL && select->lockingClause == NIL &&
+                select->withClause == NULL && select->op == SETOP_NONE;
     }
     if (!plain)
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
@@ -128,8 +129,9 @@ raw_in_zone(const Mapping *m, Node *raw)
     zone->val.sval.type = T_String;
     zone->val.sval.sval = pstrdup(m->zone);
     zone->location = -1;
-    return (Node *) makeFuncCall(list_make2(makeString(pstrdup("pg_catalog")), makeString(pstrdup("timezone"))),
-                                 list_make2(zone, raw), COERCE_EXPLICIT_CALL, -1);
+    return (Node *) makeFuncCall(
+        list_make2(makeString(pstrdup("pg_catalog")), makeString(pstrdup("timezone"))), list_make2(zone, raw),
+        COERCE_EXPLICIT_CALL, -1);
 }
 
 /* Coerces to the type that the kind of attribute promises; immutably where the server can. */
@@ -184,9 +186,10 @@ refuse_walker(Node *node, void *context)
     if (node == NULL)
         return false;
     if (check_functions_in_node(node, function_is_foreign, NULL))
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
-                errmsg("mapping of attribute \"%s\" calls a function that belongs to no extension", m->attribute),
-                errhint("Make a generated column of it, and map that column."));
+        ereport(
+            ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
+            errmsg("mapping of attribute \"%s\" calls a function that belongs to no extension", m->attribute),
+            errhint("Make a generated column of it, and map that column."));
     if (IsA(node, CoerceToDomain) &&
         !OidIsValid(getExtensionOfObject(TypeRelationId, ((CoerceToDomain *) node)->resulttype)))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
@@ -212,7 +215,8 @@ static Node *
 analyse(const Mapping *m)
 {
     ParseState *pstate = make_parsestate(NULL);
-    ParseNamespaceItem *item = addRangeTableEntryForRelation(pstate, m->rel, AccessShareLock, NULL, false, true);
+    ParseNamespaceItem *item =
+        addRangeTableEntryForRelation(pstate, m->rel, AccessShareLock, NULL, false, true);
     Node *raw;
     Node *node;
 
@@ -232,7 +236,8 @@ analyse(const Mapping *m)
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
                 errmsg("mapping of attribute \"%s\" is not immutable: %s", m->attribute, m->text),
                 errdetail("Its value could change with a setting, the time or another table."),
-                errhint("Write time zones out, as in (opened AT TIME ZONE 'Europe/Madrid'), and map columns of fitting "
+                errhint("Write time zones out, as in (opened AT TIME ZONE 'Europe/Madrid'), and map columns "
+                        "of fitting "
                         "types: a %s is needed.",
                         m->kind));
     free_parsestate(pstate);
@@ -249,7 +254,8 @@ crm_mapping_expression(PG_FUNCTION_ARGS)
                  .text = text_to_cstring(PG_GETARG_TEXT_PP(3)),
                  .zone = text_to_cstring(PG_GETARG_TEXT_PP(4))};
     ErrorContextCallback *outer = error_context_stack;
-    ErrorContextCallback context = {.callback = mapping_context, .arg = &m}; /* without the callers: noise to a user */
+    ErrorContextCallback context = {.callback = mapping_context,
+                                    .arg = &m}; /* without the callers: noise to a user */
     TupleDesc desc;
     Datum values[2];
     bool nulls[2] = {false, false};

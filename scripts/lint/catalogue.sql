@@ -40,10 +40,10 @@ FROM crm.function_audience f WHERE to_regprocedure('crm.' || f.signature) IS NUL
 -- reads may show what anybody may know: look at it.
 SELECT CASE provolatile WHEN 'v' THEN '' ELSE 'warn: ' END || what || ': SECURITY DEFINER, open to PUBLIC, and asks nowhere who calls'
 FROM routine r
-WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE') AND prorettype <> 'trigger'::regtype
+WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE') AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
   AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
   AND coalesce(prosrc || pg_get_function_sqlbody(oid), prosrc)
-      !~ '\m(caller|require_\w+|visible|principal_visible|current_principal|is_audience|whoami|may_\w+|not_yet)\(';
+      !~ '\m(caller|require_\w+|visible|principal_visible|current_principal|is_audience|whoami|disown|check_adoption|may_\w+|not_yet)\(';
 
 SELECT what || ': marked PARALLEL SAFE while it writes'
 FROM routine
