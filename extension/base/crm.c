@@ -3,6 +3,7 @@
  */
 #include "base/compat.h"
 
+#include "base/guard.h"
 #include "fmgr.h"
 #include "utils/guc.h"
 
@@ -13,5 +14,6 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+    crm_guard_init();
     MarkGUCPrefixReserved("crm");
 }

@@ -20,6 +20,7 @@
 #include "utils/syscache.h"
 
 static Oid extension_oid = InvalidOid;
+static Oid extension_owner = InvalidOid;
 static Oid schema_oid = InvalidOid;
 static bool callback_registered = false;
 
@@ -49,8 +50,10 @@ look_up(void)
     ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension_oid));
     scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
     tuple = systable_getnext(scan);
-    if (HeapTupleIsValid(tuple))
+    if (HeapTupleIsValid(tuple)) {
+        extension_owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
         schema_oid = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+    }
     systable_endscan(scan);
     table_close(rel, AccessShareLock);
     if (!OidIsValid(schema_oid))
@@ -62,6 +65,13 @@ crm_extension_oid(void)
 {
     look_up();
     return extension_oid;
+}
+
+Oid
+crm_extension_owner(void)
+{
+    look_up();
+    return extension_owner;
 }
 
 Oid

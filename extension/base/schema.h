@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 extern Oid crm_extension_oid(void);
+extern Oid crm_extension_owner(void);
 extern Oid crm_schema_oid(void);
 /* The schema's name, quoted where it must be; palloc'd. */
 extern char *crm_schema_quoted(void);

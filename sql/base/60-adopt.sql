@@ -113,6 +113,7 @@ BEGIN
     INSERT INTO adoption_attribute VALUES (relation, checked.attribute, checked.mapping, checked.reference);
     EXECUTE format('CREATE FUNCTION @extschema@.%I(r %s) RETURNS %s LANGUAGE sql IMMUTABLE PARALLEL SAFE '
                    'BEGIN ATOMIC SELECT %s; END', 'map_' || checked.attribute, relation, checked.type, checked.expression);
+    EXECUTE format('ALTER FUNCTION %s DEPENDS ON EXTENSION crm', signature);
     PERFORM depend_on_table(signature::regprocedure, relation);
     RETURN signature;
 END

@@ -60,3 +60,12 @@ COMMENT ON EVENT TRIGGER crm_follow_partitions IS 'New partitions of adopted tab
 CREATE EVENT TRIGGER crm_forget_dropped ON sql_drop
     EXECUTE FUNCTION @extschema@.forget_dropped();
 COMMENT ON EVENT TRIGGER crm_forget_dropped IS 'Adopted tables that were dropped are forgotten.';
+
+CREATE FUNCTION @extschema@.guard_drop() RETURNS event_trigger
+    AS 'MODULE_PATHNAME', 'crm_guard_drop' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp;
+COMMENT ON FUNCTION @extschema@.guard_drop() IS
+'Event trigger: refuses to drop the extension while tables are adopted, unless the setting crm.allow_drop is on.';
+CREATE EVENT TRIGGER crm_guard_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
+    EXECUTE FUNCTION @extschema@.guard_drop();
+COMMENT ON EVENT TRIGGER crm_guard_drop IS 'The extension is not dropped while it holds data.';
