@@ -187,7 +187,9 @@ compare(Datum a, Datum b)
     size_t y_length = VARSIZE_ANY_EXHDR(y);
     int result = memcmp(VARDATA_ANY(x), VARDATA_ANY(y), Min(x_length, y_length));
 
-    if (result == 0 && x_length != y_length)
+    if (result != 0)
+        result = result < 0 ? -1 : 1;
+    else if (x_length != y_length)
         result = x_length < y_length ? -1 : 1;
     if ((Pointer) x != DatumGetPointer(a))
         pfree(x);

@@ -301,7 +301,7 @@ phone_plan_code(const char *digits, size_t length)
 {
     int code = 0;
 
-    for (size_t k = 0; k < 3 && k < length; k++) {
+    for (size_t k = 0; k < 3 && k < length && digits[0] != '0'; k++) {
         code = code * 10 + (digits[k] - '0');
         for (size_t i = 0; i < PLANS; i++)
             if (plans[i].code == code)

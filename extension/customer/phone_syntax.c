@@ -155,6 +155,13 @@ make_international(const Written *written, size_t skip, char *out, size_t *out_l
     if (plan == NULL)
         return PHONE_CODE;
     code_length = plan->code < 10 ? 1 : plan->code < 100 ? 2 : 3;
+    /* where no trunk prefix is dialled, a zero in parentheses belongs to the number: +39 (0)6 ... */
+    if (written->zero_in_parentheses && plan->trunk[0] == '\0' && written->zero_at == skip + code_length &&
+        count < MAX_WRITTEN) {
+        memmove(number + code_length + 1, number + code_length, count - code_length);
+        number[code_length] = '0';
+        count++;
+    }
     /* "+44 020 ..." for "+44 20 ...": only a zero, since other trunk digits can begin a national number */
     if (strchr(plan->trunk, '0') != NULL && count > code_length + 1 && number[code_length] == '0') {
         memmove(number + code_length, number + code_length + 1, count - code_length - 1);
