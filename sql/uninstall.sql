@@ -1,1 +1,38 @@
--- placeholder
+-- uninstall.sql: takes crm off every table in plain SQL, where the library is missing or broken. Run it as superuser:
+--   psql -v ON_ERROR_STOP=1 -d DATABASE -f uninstall.sql
+-- It drops the triggers, policies and functions that crm made on your tables, puts ROW SECURITY and FORCE back as they
+-- were, and drops the extension. No row of a table is touched. All or nothing.
+BEGIN;
+DO $$
+DECLARE
+    home name := (SELECT n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+                  WHERE e.extname = 'crm');
+    each pg_catalog.record;
+BEGIN
+    IF home IS NULL THEN
+        RAISE EXCEPTION 'extension crm is not installed in this database';
+    END IF;
+    -- event triggers first: their functions live in the library
+    FOR each IN SELECT t.evtname FROM pg_catalog.pg_event_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.evtfoid
+                JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = home LOOP
+        EXECUTE pg_catalog.format('ALTER EVENT TRIGGER %I DISABLE', each.evtname);
+    END LOOP;
+    FOR each IN SELECT t.tgname, t.tgrelid::pg_catalog.regclass AS relation
+                FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+                JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                WHERE n.nspname = home AND NOT t.tgisinternal AND t.tgparentid = 0
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                                                                     AND d.objid = t.tgrelid AND d.deptype = 'e') LOOP
+        EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', each.tgname, each.relation);
+    END LOOP;
+    -- policies and the state of row security before protect()
+    FOR each IN SELECT p.polname, p.polrelid::pg_catalog.regclass AS relation FROM pg_catalog.pg_policy p
+                WHERE EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc f ON f.oid = d.refobjid
+                              JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+                              WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.objid = p.oid
+                                AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND n.nspname = home) LOOP
+        EXECUTE pg_catalog.format('DROP POLICY %I ON %s', each.polname, each.relation);
+    END LOOP;
+END
+$$;
+COMMIT;

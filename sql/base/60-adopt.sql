@@ -174,11 +174,14 @@ COMMENT ON FUNCTION @extschema@.adopt(pg_catalog.regclass, text, text, jsonb, te
 'the primary key by default. zone: in which dates and timestamps without zone are read. funnel: which one its stages feed. '
 'fallback_unit: the unit of rows that name none. lock_timeout: how long to wait for the lock, which stops writers for '
 'milliseconds and no readers. Returns a row for each thing done, with the lock and for how long it was held by then. Only the '
-'owner of the table may; everything is checked before anything is locked. Rows that are there already are read afterwards, '
+'owner of the table may, who was given it by grant_admin; everything is checked before anything is locked. Rows that are there already are read afterwards, '
 'by CALL crm.backfill(table) or crmd. Errors: RM001 unknown name, RM002 a mapping that cannot work, RM003 what cannot be '
 'adopted, 42501 not the owner, 55P03 lock not available. '
 'Example: SELECT * FROM crm.adopt(''public.deals'', ''opportunity'', department => ''sales'', '
 'columns => ''{"customer": "account_id", "amount": "value", "stage": "status"}'');';
+
+-- Whoever adopts a table adds to everybody's numbers: owning one is not enough.
+SELECT @extschema@.set_audience('adopt(regclass, text, text, jsonb, text, text, text, boolean, interval)', 'admin');
 
 CREATE FUNCTION @extschema@.preview_adopt(relation pg_catalog.regclass, entity text, columns jsonb DEFAULT '{}',
                                           zone text DEFAULT NULL, row_triggers boolean DEFAULT false)

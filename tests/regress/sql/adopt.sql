@@ -91,9 +91,13 @@ SELECT crm.adopt('pg_class', 'customer');
 SELECT crm.adopt('crm.calendar', 'customer');
 SELECT crm.adopt(NULL, 'customer');
 
--- only the owner may
+-- only an administrator of crm who owns the table may
 CREATE ROLE regress_adopt_other;
 GRANT ALL ON deals TO regress_adopt_other;
+SET ROLE regress_adopt_other;
+SELECT crm.adopt('deals', 'opportunity');
+RESET ROLE;
+SELECT crm.grant_admin('regress_adopt_other');
 SET ROLE regress_adopt_other;
 SELECT crm.adopt('deals', 'opportunity');
 SELECT crm.preview_adopt('deals', 'opportunity');
