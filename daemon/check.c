@@ -1,0 +1,208 @@
+#include "check.h"
+
+#include <libpq-fe.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "secrets.h"
+
+struct Check {
+    const struct Config *config;
+    FILE *out;
+    PGconn *pg;
+    char *schema; /* as a literal of the catalogue, not quoted */
+    struct Secrets secrets;
+    bool good;
+};
+
+static void __attribute__((format(printf, 4, 5)))
+say(struct Check *check, bool good, const char *what, const char *format, ...)
+{
+    va_list arguments;
+
+    check->good = check->good && good;
+    fprintf(check->out, "%-5s %-14s ", good ? "ok" : "FAIL", what);
+    va_start(arguments, format);
+    vfprintf(check->out, format, arguments);
+    va_end(arguments);
+    fputc('\n', check->out);
+}
+
+/* libpq's messages end in a newline and may have several lines. */
+static const char *
+one_line(char *message)
+{
+    for (char *c = message; *c != '\0'; c++)
+        if (*c == '\n' || *c == '\t')
+            *c = c[1] == '\0' ? '\0' : ' ';
+    return message;
+}
+
+static bool
+check_secrets(struct Check *check)
+{
+    struct Problem problem;
+    int sections = 0;
+
+    if (secrets_read(&check->secrets, check->config->secrets, &problem) != STATUS_OK) {
+        say(check, false, "secrets", "%s", problem.text);
+        return false;
+    }
+    for (const struct Secret *secret = check->secrets.first; secret != NULL; secret = secret->next) {
+        sections++;
+        if (strncmp(secret->url, "http:", 5) == 0 && !check->config->allow_http &&
+            !check->config->allow_private)
+            say(check, false, "secrets", "[%s] is http: use https, or allow_http = yes", secret->ref);
+    }
+    say(check, true, "secrets", "%s, %d section%s", check->config->secrets, sections,
+        sections == 1 ? "" : "s");
+    return true;
+}
+
+static bool
+check_connection(struct Check *check)
+{
+    char timeout[16];
+    const char *const keys[] = {"connect_timeout", "fallback_application_name", "dbname", "client_encoding",
+                                NULL};
+    const char *const values[] = {timeout, "crmd check", check->config->dsn, "UTF8", NULL};
+
+    snprintf(timeout, sizeof timeout, "%d", check->config->connect_timeout_s);
+    check->pg = PQconnectdbParams(keys, values, 1);
+    if (PQstatus(check->pg) != CONNECTION_OK) {
+        say(check, false, "connection", "%s", check->pg ? one_line(PQerrorMessage(check->pg)) : "no memory");
+        return false;
+    }
+    say(check, true, "connection", "database %s as role %s, server %s", PQdb(check->pg), PQuser(check->pg),
+        PQparameterStatus(check->pg, "server_version"));
+    return true;
+}
+
+static PGresult *
+ask(struct Check *check, const char *what, const char *sql, int count, const char *const *values)
+{
+    PGresult *result = PQexecParams(check->pg, sql, count, NULL, values, NULL, NULL, 0);
+
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
+        return result;
+    say(check, false, what, "%s", one_line(PQerrorMessage(check->pg)));
+    PQclear(result);
+    return NULL;
+}
+
+static bool
+check_extension(struct Check *check)
+{
+    PGresult *result =
+        ask(check, "extension",
+            "SELECT n.nspname, e.extversion FROM pg_catalog.pg_extension e"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'crm'",
+            0, NULL);
+    bool found = result != NULL && PQntuples(result) == 1;
+
+    if (found) {
+        check->schema = strdup(PQgetvalue(result, 0, 0));
+        say(check, true, "extension", "crm %s in schema %s", PQgetvalue(result, 0, 1),
+            PQgetvalue(result, 0, 0));
+        if (strcmp(PQgetvalue(result, 0, 1), CRM_VERSION) != 0)
+            say(check, false, "extension",
+                "crmd is %s: type ALTER EXTENSION crm UPDATE, or install the other crmd", CRM_VERSION);
+    } else if (result != NULL)
+        say(check, false, "extension",
+            "not installed: type CREATE SCHEMA crm; CREATE EXTENSION crm SCHEMA crm;");
+    PQclear(result);
+    return found && check->schema != NULL;
+}
+
+static void
+check_privileges(struct Check *check)
+{
+    static const char *const calls[] = {
+        "daemon_beat(text,text)",
+        "filling_next()",
+        "backfill_room(pg_catalog.regclass,text)",
+        "resolve_pending()",
+        "fold(bigint)",
+        "claim_rules(text,integer,interval)",
+        "finish_rule(text,bigint)",
+        "fail_rule(text,bigint,text)",
+        "claim_deliveries(text,integer,interval)",
+        "finish_deliveries(jsonb)",
+    };
+    static const char sql[] =
+        "SELECT f.oid IS NOT NULL, pg_catalog.has_schema_privilege($1, 'USAGE')"
+        " AND pg_catalog.has_function_privilege(f.oid, 'EXECUTE'), pg_catalog.quote_ident(CURRENT_USER)"
+        " FROM (SELECT pg_catalog.to_regprocedure(pg_catalog.quote_ident($1) || '.' || $2) AS oid) AS f";
+    int missing = 0;
+
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        const char *const values[] = {check->schema, calls[i]};
+        PGresult *result = ask(check, "privileges", sql, 2, values);
+
+        if (result == NULL)
+            return;
+        if (strcmp(PQgetvalue(result, 0, 0), "t") != 0) {
+            say(check, false, "privileges", "the extension has no %s: it is of another version", calls[i]);
+            missing++;
+        } else if (strcmp(PQgetvalue(result, 0, 1), "t") != 0) {
+            say(check, false, "privileges",
+                "may not call %s: an administrator types SELECT %s.grant_daemon('%s');", calls[i],
+                check->schema, PQgetvalue(result, 0, 2));
+            missing++;
+        }
+        PQclear(result);
+    }
+    if (missing == 0)
+        say(check, true, "privileges", "all functions of the daemon");
+}
+
+/* Every endpoint that is switched on has a section, and one to sign with. */
+static void
+check_endpoints(struct Check *check)
+{
+    char *schema = PQescapeIdentifier(check->pg, check->schema, strlen(check->schema));
+    char sql[256];
+    PGresult *result = NULL;
+    int bad = 0;
+
+    snprintf(sql, sizeof sql, "SELECT endpoint, secret_ref FROM %s.endpoint_section() ORDER BY endpoint",
+             schema ? schema : "crm");
+    PQfreemem(schema);
+    result = ask(check, "endpoints", sql, 0, NULL);
+    if (result == NULL)
+        return;
+    for (int i = 0; i < PQntuples(result); i++) {
+        const struct Secret *secret = secrets_find(&check->secrets, PQgetvalue(result, i, 1));
+
+        if (secret == NULL)
+            say(check, false, "endpoints", "%s: no section [%s]; crmd secret set %s makes it",
+                PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), PQgetvalue(result, i, 1));
+        else if (secret->key_count == 0)
+            say(check, false, "endpoints", "%s: [%s] has no key", PQgetvalue(result, i, 0),
+                PQgetvalue(result, i, 1));
+        bad += secret == NULL || secret->key_count == 0;
+    }
+    if (bad == 0)
+        say(check, true, "endpoints", "%d, each with its section", PQntuples(result));
+    PQclear(result);
+}
+
+bool
+check_all(const struct Config *config, const char *path, FILE *out)
+{
+    struct Check check = {.config = config, .out = out, .good = true};
+    bool secrets;
+
+    say(&check, true, "configuration", "%s, worker %s", path, config->worker);
+    secrets = check_secrets(&check);
+    if (check_connection(&check) && check_extension(&check)) {
+        check_privileges(&check);
+        if (secrets)
+            check_endpoints(&check);
+    }
+    PQfinish(check.pg);
+    free(check.schema);
+    secrets_free(&check.secrets);
+    return check.good;
+}

@@ -1,0 +1,255 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ini.h"
+#include "log.h"
+#include "nearest.h"
+
+enum OptionKind { KIND_TEXT, KIND_NUMBER, KIND_YES_NO, KIND_LEVEL };
+
+struct Option {
+    const char *name;
+    enum OptionKind kind;
+    size_t offset;
+    int least, most;
+    const char *fallback; /* NULL: worked out in fill_defaults */
+    const char *help;
+};
+
+#define AT(field) offsetof(struct Config, field)
+
+static const struct Option options[] = {
+    {"dsn", KIND_TEXT, AT(dsn), 0, 0, "",
+     "connection string or URI of the database (empty: libpq's environment)"},
+    {"worker", KIND_TEXT, AT(worker), 0, 0, NULL,
+     "this daemon's name, unique among those that share the work"},
+    {"secrets", KIND_TEXT, AT(secrets), 0, 0, NULL,
+     "file with receivers' addresses and keys, readable by its owner only"},
+    {"poll_ms", KIND_NUMBER, AT(poll_ms), 1, 60000, "20", "how soon to look again while there is work"},
+    {"idle_ms", KIND_NUMBER, AT(idle_ms), 1, 600000, "200", "how soon to look again while there is none"},
+    {"lease_s", KIND_NUMBER, AT(lease_s), 2, 86400, "60",
+     "how long a claimed delivery belongs to this daemon"},
+    {"timeout_s", KIND_NUMBER, AT(timeout_s), 1, 3600, "10", "how long a receiver may take to answer"},
+    {"connect_timeout_s", KIND_NUMBER, AT(connect_timeout_s), 1, 3600, "5",
+     "how long connecting may take, to the database and to a receiver"},
+    {"rule_timeout_s", KIND_NUMBER, AT(rule_timeout_s), 1, 86400, "30",
+     "how long one rule's evaluation may take"},
+    {"stop_s", KIND_NUMBER, AT(stop_s), 0, 3600, "20", "how long what has begun may go on after SIGTERM"},
+    {"max_parallel", KIND_NUMBER, AT(max_parallel), 1, 1024, "64",
+     "how many deliveries are under way at once"},
+    {"allow_http", KIND_YES_NO, AT(allow_http), 0, 0, "no", "whether http:// may leave this machine"},
+    {"allow_private", KIND_YES_NO, AT(allow_private), 0, 0, "no",
+     "whether receivers may have private, link-local or loopback addresses"},
+    {"log_level", KIND_LEVEL, AT(log_level), 0, 0, "info", "debug, info, warning or error"},
+};
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+struct Filling {
+    struct Config *config;
+    bool seen[OPTION_COUNT];
+};
+
+static enum Status
+set_text(char **field, const char *value)
+{
+    free(*field);
+    *field = strdup(value);
+    return *field == NULL ? STATUS_MEMORY : STATUS_OK;
+}
+
+static enum Status
+set_number(const struct Option *option, int *field, const char *value, struct Problem *problem)
+{
+    char *end;
+    long number;
+
+    errno = 0;
+    number = strtol(value, &end, 10);
+    if (end == value || *end != '\0' || errno != 0 || number < option->least || number > option->most) {
+        problem_set(problem, "%s must be a whole number from %d to %d, not \"%s\"", option->name,
+                    option->least, option->most, value);
+        return STATUS_INVALID;
+    }
+    *field = (int) number;
+    return STATUS_OK;
+}
+
+static enum Status
+set_yes_no(const struct Option *option, bool *field, const char *value, struct Problem *problem)
+{
+    *field = strcmp(value, "yes") == 0;
+    if (*field || strcmp(value, "no") == 0)
+        return STATUS_OK;
+    problem_set(problem, "%s must be yes or no, not \"%s\"", option->name, value);
+    return STATUS_INVALID;
+}
+
+static enum Status
+set_level(const struct Option *option, int *field, const char *value, struct Problem *problem)
+{
+    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)
+        if (strcmp(value, level_names[i]) == 0) {
+            *field = i;
+            return STATUS_OK;
+        }
+    problem_set(problem, "%s must be debug, info, warning or error, not \"%s\"", option->name, value);
+    return STATUS_INVALID;
+}
+
+static enum Status
+set_option(struct Config *config, const struct Option *option, const char *value, struct Problem *problem)
+{
+    char *field = (char *) config + option->offset;
+
+    switch (option->kind) {
+    case KIND_TEXT:
+        return set_text((char **) (void *) field, value);
+    case KIND_NUMBER:
+        return set_number(option, (int *) (void *) field, value, problem);
+    case KIND_YES_NO:
+        return set_yes_no(option, (bool *) (void *) field, value, problem);
+    case KIND_LEVEL:
+        return set_level(option, (int *) (void *) field, value, problem);
+    }
+    return STATUS_INVALID;
+}
+
+static enum Status
+take_option(void *arg, const char *section, const char *name, const char *value, struct Problem *problem)
+{
+    struct Filling *filling = arg;
+    const char *names[OPTION_COUNT], *nearest;
+
+    if (strcmp(section, "crmd") != 0) {
+        problem_set(problem, "unknown section [%s]; options stand in [crmd]", section);
+        return STATUS_INVALID;
+    }
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        names[i] = options[i].name;
+        if (strcmp(name, options[i].name) != 0)
+            continue;
+        if (filling->seen[i]) {
+            problem_set(problem, "%s is given twice", name);
+            return STATUS_INVALID;
+        }
+        filling->seen[i] = true;
+        return set_option(filling->config, &options[i], value, problem);
+    }
+    nearest = nearest_word(name, names, OPTION_COUNT);
+    if (nearest != NULL)
+        problem_set(problem, "unknown option \"%s\"; did you mean \"%s\"?", name, nearest);
+    else
+        problem_set(problem, "unknown option \"%s\"; crmd --help lists the options", name);
+    return STATUS_INVALID;
+}
+
+/* Beside the configuration: one folder to protect. */
+static enum Status
+default_secrets(struct Config *config, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int folder = slash == NULL ? 0 : (int) (slash - path + 1);
+
+    return asprintf(&config->secrets, "%.*ssecrets.ini", folder, path) < 0 ? STATUS_MEMORY : STATUS_OK;
+}
+
+static enum Status
+default_worker(struct Config *config)
+{
+    char host[65] = "";
+
+    (void) gethostname(host, sizeof host - 1);
+    config->worker = strdup(host[0] ? host : "crmd");
+    return config->worker == NULL ? STATUS_MEMORY : STATUS_OK;
+}
+
+static enum Status
+check_together(const struct Config *config, const char *path, struct Problem *problem)
+{
+    if (config->lease_s <= config->timeout_s) {
+        problem_set(problem,
+                    "%s: lease_s (%d) must be greater than timeout_s (%d): a delivery would be claimed again "
+                    "while its receiver still has time to answer",
+                    path, config->lease_s, config->timeout_s);
+        return STATUS_INVALID;
+    }
+    if (config->idle_ms < config->poll_ms) {
+        problem_set(problem, "%s: idle_ms (%d) must not be less than poll_ms (%d)", path, config->idle_ms,
+                    config->poll_ms);
+        return STATUS_INVALID;
+    }
+    if (config->worker[0] == '\0' || config->secrets[0] == '\0') {
+        problem_set(problem, "%s: %s must not be empty", path, config->worker[0] ? "secrets" : "worker");
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+enum Status
+config_read_file(struct Config *config, FILE *file, const char *path, struct Problem *problem)
+{
+    struct Filling filling = {.config = config};
+    enum Status status = STATUS_OK;
+
+    memset(config, 0, sizeof *config);
+    problem_set(problem, "out of memory");
+    for (size_t i = 0; i < OPTION_COUNT && status == STATUS_OK; i++)
+        if (options[i].fallback != NULL)
+            status = set_option(config, &options[i], options[i].fallback, problem);
+    if (status == STATUS_OK)
+        status = ini_read(file, path, take_option, &filling, problem);
+    if (status == STATUS_OK && config->secrets == NULL)
+        status = default_secrets(config, path);
+    if (status == STATUS_OK && config->worker == NULL)
+        status = default_worker(config);
+    if (status == STATUS_OK)
+        status = check_together(config, path, problem);
+    return status;
+}
+
+enum Status
+config_read(struct Config *config, const char *path, struct Problem *problem)
+{
+    FILE *file = fopen(path, "re");
+    enum Status status;
+
+    memset(config, 0, sizeof *config);
+    if (file == NULL) {
+        problem_set(problem, "cannot read %s: %s; name another file with -c or CRMD_CONFIG", path,
+                    strerror(errno));
+        return STATUS_SYSTEM;
+    }
+    status = config_read_file(config, file, path, problem);
+    fclose(file);
+    return status;
+}
+
+void
+config_free(struct Config *config)
+{
+    free(config->dsn);
+    free(config->worker);
+    free(config->secrets);
+    memset(config, 0, sizeof *config);
+}
+
+void
+config_print_options(FILE *out)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const char *fallback = options[i].fallback;
+
+        if (fallback == NULL)
+            fallback =
+                strcmp(options[i].name, "worker") == 0 ? "the host's name" : "secrets.ini beside this file";
+        fprintf(out, "  %-18s %s%s%s%s\n", options[i].name, options[i].help, fallback[0] ? " (" : "",
+                fallback, fallback[0] ? ")" : "");
+    }
+}

@@ -1,0 +1,40 @@
+/*
+ * config.h: crmd's settings, from a file of one section [crmd].
+ *
+ * Every option stands once, in the table of config.c, with its bounds, its default and its line of help; --help prints
+ * that table. An unknown section or option, a value out of bounds and an option given twice are errors.
+ */
+#ifndef CRMD_CONFIG_H
+#define CRMD_CONFIG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "status.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/crmd/crmd.ini"
+
+struct Config {
+    char *dsn;     /* libpq connection string or URI; empty: libpq's own environment */
+    char *worker;  /* unique among the daemons of a database */
+    char *secrets; /* path of the secrets file */
+    int poll_ms, idle_ms;
+    int lease_s, timeout_s, connect_timeout_s, rule_timeout_s, stop_s;
+    int max_parallel;
+    bool allow_http, allow_private;
+    int log_level; /* enum LogLevel */
+};
+
+/* Fills config, which config_free frees (also after a failure). */
+enum Status config_read(struct Config *config, const char *path, struct Problem *problem) MUST_CHECK;
+
+/* The same from an open file. */
+enum Status config_read_file(struct Config *config, FILE *file, const char *path,
+                             struct Problem *problem) MUST_CHECK;
+
+void config_free(struct Config *config);
+
+/* One line for each option: name, default, what it does. */
+void config_print_options(FILE *out);
+
+#endif

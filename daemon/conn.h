@@ -1,0 +1,92 @@
+/*
+ * conn.h: one connection to the database as a state machine in the loop: connects, asks one thing at a time, comes
+ * back after the server went away.
+ *
+ * Owns the PGconn, its place in the loop and its timers. ready() is called whenever the connection has come up and the
+ * extension was found: at the start and after each loss. A call in progress when the connection is lost ends with
+ * CONN_LOST; whether it took effect is then unknown. Nothing here blocks, except that libpq resolves a host name when
+ * it starts to connect (an address, a socket or hostaddr in the dsn avoids that).
+ */
+#ifndef CRMD_CONN_H
+#define CRMD_CONN_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop.h"
+#include "status.h"
+
+#define CONN_SQL_MAX 1024
+#define CONN_PARAMS_MAX 4
+
+enum ConnState { CONN_DOWN, CONN_CONNECTING, CONN_PREPARING, CONN_READY, CONN_BUSY };
+
+enum ConnOutcome {
+    CONN_DONE,  /* result is what the call returned; where it had a transaction, that is committed */
+    CONN_ERROR, /* the server refused; error says why; a transaction is rolled back */
+    CONN_LOST   /* the connection is gone */
+};
+
+struct ConnAnswer {
+    enum ConnOutcome outcome;
+    const PGresult *result; /* only CONN_DONE */
+    const char *error;      /* one line, not for CONN_DONE */
+    const char *sqlstate;   /* five characters, "" where unknown */
+};
+
+typedef void (*ConnDone)(void *arg, const struct ConnAnswer *answer);
+
+/* What to ask. In sql, {crm} stands for the extension's schema. The values stay the caller's until done is called. */
+struct ConnCall {
+    const char *begin; /* NULL: no transaction but the statement's own */
+    const char *sql;
+    int value_count;
+    const char *const *values;
+    ConnDone done;
+    void *arg;
+};
+
+struct ConnSettings {
+    const char *name; /* for the log and application_name */
+    const char *dsn;
+    int connect_timeout_ms;
+    int statement_timeout_ms; /* 0: none */
+    bool once;                /* do not try again: gone stays true after the first failure */
+};
+
+struct Conn {
+    struct Loop *loop;
+    struct ConnSettings settings;
+    void (*ready)(void *arg);
+    void *arg;
+
+    PGconn *pg;
+    enum ConnState state;
+    int watched_fd; /* -1: none */
+    struct LoopTimer timer;
+    int failures;
+    bool closed, gone;
+    bool doomed;      /* lost, and to be told of it by the timer */
+    char schema[140]; /* quoted */
+    char version[32];
+
+    struct ConnCall call;
+    int step;         /* of the call: see conn.c */
+    PGresult *held;   /* the answer, while COMMIT is under way */
+    PGresult *latest; /* of the statement under way */
+    char error[512];
+    char sqlstate[6];
+};
+
+void conn_open(struct Conn *conn, struct Loop *loop, const struct ConnSettings *settings,
+               void (*ready)(void *arg), void *arg);
+void conn_close(struct Conn *conn);
+
+/* Whether a call can be made now. */
+bool conn_free(const struct Conn *conn);
+
+/* Only where conn_free. done is called later, never from inside; a loss is reported through it as well. */
+void conn_call(struct Conn *conn, const struct ConnCall *call);
+
+#endif

@@ -1,0 +1,157 @@
+#include "deliver.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "sign.h"
+
+#define MESSAGE_ID_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+struct Delivery *
+deliver_new(const struct DeliveryRow *row, int64_t taken_ms)
+{
+    struct Delivery *delivery = calloc(1, sizeof *delivery);
+
+    if (delivery == NULL)
+        return NULL;
+    delivery->id = strtoll(row->id, NULL, 10);
+    delivery->epoch = strtoll(row->epoch, NULL, 10);
+    delivery->attempt = (int) strtol(row->attempt, NULL, 10);
+    delivery->taken_ms = taken_ms;
+    delivery->retry_after_ms = -1;
+    delivery->message_id = strdup(row->message_id);
+    delivery->endpoint = strdup(row->endpoint);
+    delivery->kind = strdup(row->kind);
+    delivery->secret_ref = strdup(row->secret_ref);
+    delivery->body = strdup(row->body);
+    if (delivery->message_id == NULL || delivery->endpoint == NULL || delivery->kind == NULL ||
+        delivery->secret_ref == NULL || delivery->body == NULL) {
+        deliver_free(NULL, delivery);
+        return NULL;
+    }
+    return delivery;
+}
+
+void
+deliver_free(struct Deliver *deliver, struct Delivery *delivery)
+{
+    if (deliver != NULL)
+        http_drop(deliver->http, &delivery->request);
+    free(delivery->message_id);
+    free(delivery->endpoint);
+    free(delivery->kind);
+    free(delivery->secret_ref);
+    free(delivery->body);
+    free(delivery);
+}
+
+static void
+set_result(struct Delivery *delivery, enum Outcome outcome, const char *detail)
+{
+    delivery->outcome = outcome;
+    snprintf(delivery->detail, sizeof delivery->detail, "%s", detail);
+    secrets_redact(delivery->deliver->secrets, delivery->detail);
+    outcome_clean(delivery->detail);
+}
+
+static void
+on_answer(void *arg, const struct HttpAnswer *answer)
+{
+    struct Delivery *delivery = arg;
+
+    delivery->http_status = (int) answer->status;
+    delivery->retry_after_ms = outcome_retry_after_ms(answer->status, answer->retry_after_s);
+    if (answer->status == 0)
+        set_result(delivery, OUTCOME_RETRY, answer->error);
+    else if (outcome_of(answer->status) == OUTCOME_DELIVERED)
+        set_result(delivery, OUTCOME_DELIVERED, ""); /* what a receiver says to a success concerns nobody */
+    else
+        set_result(delivery, outcome_of(answer->status), answer->body);
+    http_drop(delivery->deliver->http, &delivery->request);
+    delivery->settled(delivery->arg, delivery);
+}
+
+/* One signature for each key, with a space between. */
+static enum Status
+add_signatures(struct Delivery *delivery, const struct Secret *secret, int64_t timestamp_s)
+{
+    char signatures[SECRETS_KEYS_MAX * (SIGN_V1_LENGTH + 1)];
+    size_t length = 0;
+    enum Status status;
+
+    for (size_t i = 0; i < secret->key_count; i++) {
+        if (i > 0)
+            signatures[length++] = ' ';
+        status = sign_v1(&secret->keys[i], delivery->message_id, timestamp_s, delivery->body,
+                         strlen(delivery->body), signatures + length);
+        if (status != STATUS_OK)
+            return status;
+        length += SIGN_V1_LENGTH;
+    }
+    return secret->key_count == 0 ? STATUS_OK
+                                  : http_header(&delivery->request, "webhook-signature", signatures);
+}
+
+static enum Status
+add_headers(struct Delivery *delivery, const struct Secret *secret)
+{
+    int64_t timestamp_s = clock_wall_ms() / 1000;
+    struct HttpRequest *request = &delivery->request;
+    char timestamp[24];
+    enum Status status;
+
+    snprintf(timestamp, sizeof timestamp, "%" PRId64, timestamp_s);
+    status = http_header(request, "webhook-id", delivery->message_id);
+    if (status == STATUS_OK)
+        status = http_header(request, "webhook-timestamp", timestamp);
+    if (status == STATUS_OK)
+        status = add_signatures(delivery, secret, timestamp_s);
+    if (status == STATUS_OK)
+        status = http_header(request, "content-type", "application/json");
+    if (status == STATUS_OK)
+        status = http_header(request, "user-agent", "crmd/" CRM_VERSION);
+    return status;
+}
+
+bool
+deliver_start(struct Deliver *deliver, struct Delivery *delivery,
+              void (*settled)(void *arg, struct Delivery *delivery), void *arg)
+{
+    const struct Secret *secret = secrets_find(deliver->secrets, delivery->secret_ref);
+    const char *id = delivery->message_id;
+    char detail[256];
+
+    delivery->deliver = deliver;
+    delivery->settled = settled;
+    delivery->arg = arg;
+    if (id[0] == '\0' || strlen(id) > 128 || id[strspn(id, MESSAGE_ID_CHARACTERS)] != '\0') {
+        set_result(delivery, OUTCOME_DEAD, "the message id holds characters that no header may hold");
+        return false;
+    }
+    if (secret == NULL) {
+        snprintf(detail, sizeof detail, "the secrets file has no section [%.100s]", delivery->secret_ref);
+        set_result(delivery, OUTCOME_RETRY, detail);
+        return false;
+    }
+    if (secret->key_count == 0 && strcmp(delivery->kind, "webhook") == 0) {
+        snprintf(detail, sizeof detail, "[%.100s] of the secrets file has no key to sign with",
+                 delivery->secret_ref);
+        set_result(delivery, OUTCOME_RETRY, detail);
+        return false;
+    }
+    delivery->request.body = delivery->body;
+    delivery->request.body_length = strlen(delivery->body);
+    delivery->request.done = on_answer;
+    delivery->request.arg = delivery;
+    if (add_headers(delivery, secret) != STATUS_OK ||
+        http_post(deliver->http, &delivery->request, secret->url) != STATUS_OK) {
+        http_drop(deliver->http, &delivery->request);
+        set_result(delivery, OUTCOME_RETRY, "the request could not be put together; is memory short?");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,272 @@
+/*
+ * fold.c: a cycle is a chain of calls, each started by the answer to the one before: what is filling, fill one, resolve,
+ * fold. A step that failed is left out until its time has come again; the chain goes on.
+ */
+#include "fold.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+
+enum { TROUBLE_FILLING, TROUBLE_RESOLVE, TROUBLE_FOLD };
+
+#define BACKFILL_BEGIN "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
+static void ask_resolve(struct Fold *fold);
+static void ask_fold(struct Fold *fold);
+static void end_cycle(struct Fold *fold);
+
+static void
+ask(struct Fold *fold, const char *begin, const char *sql, int value_count, ConnDone done)
+{
+    conn_call(&fold->conn, &(struct ConnCall){.begin = begin,
+                                              .sql = sql,
+                                              .value_count = value_count,
+                                              .values = fold->values,
+                                              .done = done,
+                                              .arg = fold});
+}
+
+/* Says what failed; false where the connection is gone and the cycle with it. */
+static bool
+survive(struct Fold *fold, struct Trouble *trouble, const char *what, const struct ConnAnswer *answer)
+{
+    if (answer->outcome == CONN_LOST) {
+        fold->busy = false;
+        return false;
+    }
+    fold->failures++;
+    schedule_failed(trouble, clock_now_ms(), schedule_seed(what));
+    log_error("call-failed", LOG_TEXT("call", what), LOG_TEXT("sqlstate", answer->sqlstate),
+              LOG_TEXT("error", answer->error));
+    return true;
+}
+
+static int64_t
+count_of(const struct ConnAnswer *answer)
+{
+    return PQntuples(answer->result) == 1 ? strtoll(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
+}
+
+static struct FoldRoom *
+find_failed(struct Fold *fold, const char *relation, const char *room)
+{
+    for (int i = 0; i < fold->failed_count; i++)
+        if (strcmp(fold->failed[i].relation, relation) == 0 && strcmp(fold->failed[i].room, room) == 0)
+            return &fold->failed[i];
+    return NULL;
+}
+
+static void
+forget_failed(struct Fold *fold, struct FoldRoom *room)
+{
+    if (room != NULL)
+        *room = fold->failed[--fold->failed_count];
+}
+
+/* Where the list is full the room is simply tried again in the next cycle. */
+static void
+note_failed(struct Fold *fold, const struct ConnAnswer *answer)
+{
+    struct FoldRoom *room = find_failed(fold, fold->room.relation, fold->room.room);
+
+    if (room == NULL && fold->failed_count < FOLD_ROOMS_MAX) {
+        room = &fold->failed[fold->failed_count++];
+        *room = fold->room;
+        room->trouble = (struct Trouble){0};
+    }
+    schedule_failed(room != NULL ? &room->trouble : &fold->trouble[TROUBLE_FILLING], clock_now_ms(),
+                    schedule_seed(fold->room.relation));
+    fold->failures++;
+    log_error("backfill-failed", LOG_TEXT("relation", fold->room.relation), LOG_TEXT("room", fold->room.room),
+              LOG_TEXT("sqlstate", answer->sqlstate), LOG_TEXT("error", answer->error));
+}
+
+static void
+on_filled(void *arg, const struct ConnAnswer *answer)
+{
+    struct Fold *fold = arg;
+
+    if (answer->outcome == CONN_LOST) {
+        fold->busy = false;
+        return;
+    }
+    if (answer->outcome == CONN_ERROR)
+        note_failed(fold, answer);
+    else if (PQgetisnull(answer->result, 0,
+                         0)) { /* the database has noted why, and does not offer it again */
+        fold->failures++;
+        log_error("backfill-failed", LOG_TEXT("relation", fold->room.relation),
+                  LOG_TEXT("room", fold->room.room), LOG_TEXT("error", "see the view status"));
+    } else {
+        fold->found_work = true;
+        forget_failed(fold, find_failed(fold, fold->room.relation, fold->room.room));
+        log_info("filled", LOG_TEXT("relation", fold->room.relation), LOG_TEXT("room", fold->room.room),
+                 LOG_NUMBER("rows", count_of(answer)));
+    }
+    fold->filled = true;
+    ask_resolve(fold);
+}
+
+/* Starts the first backfill that is not waiting for its next try. */
+static bool
+fill_first(struct Fold *fold, const PGresult *rooms)
+{
+    for (int i = 0; i < PQntuples(rooms); i++) {
+        const char *relation = PQgetvalue(rooms, i, 0), *room = PQgetvalue(rooms, i, 1);
+        const struct FoldRoom *failed = find_failed(fold, relation, room);
+
+        if (failed != NULL && !schedule_allows(&failed->trouble, clock_now_ms()))
+            continue;
+        snprintf(fold->room.relation, sizeof fold->room.relation, "%s", relation);
+        snprintf(fold->room.room, sizeof fold->room.room, "%s", room);
+        fold->values[0] = fold->room.relation;
+        fold->values[1] = fold->room.room;
+        ask(fold, BACKFILL_BEGIN, "SELECT {crm}.backfill_room($1::regclass, $2::text)", 2, on_filled);
+        return true;
+    }
+    return false;
+}
+
+static void
+on_filling(void *arg, const struct ConnAnswer *answer)
+{
+    struct Fold *fold = arg;
+
+    fold->filled = false;
+    if (answer->outcome != CONN_DONE) {
+        if (survive(fold, &fold->trouble[TROUBLE_FILLING], "filling_next", answer))
+            ask_resolve(fold);
+        return;
+    }
+    schedule_worked(&fold->trouble[TROUBLE_FILLING]);
+    if (!fill_first(fold, answer->result))
+        ask_resolve(fold);
+}
+
+static void
+ask_filling(struct Fold *fold)
+{
+    if (schedule_allows(&fold->trouble[TROUBLE_FILLING], clock_now_ms()))
+        ask(fold, NULL, "SELECT relation, room FROM {crm}.filling_next()", 0, on_filling);
+    else
+        ask_resolve(fold);
+}
+
+static void
+on_resolved(void *arg, const struct ConnAnswer *answer)
+{
+    struct Fold *fold = arg;
+
+    if (answer->outcome == CONN_DONE) {
+        schedule_worked(&fold->trouble[TROUBLE_RESOLVE]);
+        fold->found_work = fold->found_work || count_of(answer) > 0;
+    } else if (!survive(fold, &fold->trouble[TROUBLE_RESOLVE], "resolve_pending", answer))
+        return;
+    ask_fold(fold);
+}
+
+static void
+ask_resolve(struct Fold *fold)
+{
+    if (fold->stopping)
+        end_cycle(fold);
+    else if (schedule_allows(&fold->trouble[TROUBLE_RESOLVE], clock_now_ms()))
+        ask(fold, NULL, "SELECT {crm}.resolve_pending()", 0, on_resolved);
+    else
+        ask_fold(fold);
+}
+
+static void
+on_folded(void *arg, const struct ConnAnswer *answer)
+{
+    struct Fold *fold = arg;
+
+    if (answer->outcome == CONN_DONE) {
+        schedule_worked(&fold->trouble[TROUBLE_FOLD]);
+        fold->found_work = fold->found_work || count_of(answer) > 0;
+        if (count_of(answer) > 0)
+            log_debug("folded", LOG_NUMBER("changes", count_of(answer)));
+    } else if (!survive(fold, &fold->trouble[TROUBLE_FOLD], "fold", answer))
+        return;
+    end_cycle(fold);
+}
+
+static void
+ask_fold(struct Fold *fold)
+{
+    if (fold->stopping)
+        end_cycle(fold);
+    else if (schedule_allows(&fold->trouble[TROUBLE_FOLD], clock_now_ms()))
+        ask(fold, NULL, "SELECT {crm}.fold(NULL)", 0, on_folded);
+    else
+        end_cycle(fold);
+}
+
+static void
+end_cycle(struct Fold *fold)
+{
+    const struct Config *config = fold->settings.config;
+
+    fold->busy = false;
+    if (fold->found_work)
+        fold->worked(fold->arg);
+    /* one pass is over when nothing was left to fill: then links and changes were taken in after the last backfill */
+    if (fold->settings.once && !fold->filled)
+        fold->drained = true;
+    else if (!fold->stopping)
+        loop_timer_in(&fold->timer, fold->filled ? 0 : fold->found_work ? config->poll_ms : config->idle_ms);
+}
+
+static void
+begin_cycle(void *arg)
+{
+    struct Fold *fold = arg;
+
+    if (fold->busy || fold->stopping || fold->drained || !conn_free(&fold->conn))
+        return;
+    fold->busy = true;
+    fold->found_work = fold->filled = false;
+    ask_filling(fold);
+}
+
+void
+fold_open(struct Fold *fold, const struct WorkerSettings *settings, void (*worked)(void *arg), void *arg)
+{
+    struct ConnSettings conn = {.name = "fold",
+                                .dsn = settings->config->dsn,
+                                .connect_timeout_ms = settings->config->connect_timeout_s * 1000,
+                                .once = settings->once};
+
+    memset(fold, 0, sizeof *fold);
+    fold->settings = *settings;
+    fold->worked = worked;
+    fold->arg = arg;
+    fold->timer.due = begin_cycle;
+    fold->timer.arg = fold;
+    loop_timer_add(settings->loop, &fold->timer);
+    conn_open(&fold->conn, settings->loop, &conn, begin_cycle, fold);
+}
+
+void
+fold_close(struct Fold *fold)
+{
+    loop_timer_off(&fold->timer);
+    conn_close(&fold->conn);
+}
+
+void
+fold_stop(struct Fold *fold)
+{
+    fold->stopping = true;
+    loop_timer_off(&fold->timer);
+}
+
+bool
+fold_idle(const struct Fold *fold)
+{
+    return !fold->busy && (!fold->settings.once || fold->stopping || fold->drained);
+}

@@ -1,0 +1,46 @@
+/*
+ * fold.h: the worker that keeps the numbers current: fills what waits to be backfilled, one room of one table at a time
+ * in a REPEATABLE READ transaction of its own, has pending links resolved, and folds changes into the rollup.
+ *
+ * One cycle does one backfill at most, so that a long list of tables does not hold up folding. A room that cannot be
+ * filled is tried again later and later; the others go on.
+ */
+#ifndef CRMD_FOLD_H
+#define CRMD_FOLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conn.h"
+#include "schedule.h"
+#include "worker.h"
+
+#define FOLD_ROOMS_MAX 64
+
+struct FoldRoom {
+    char relation[200], room[64];
+    struct Trouble trouble;
+};
+
+struct Fold {
+    struct WorkerSettings settings;
+    struct Conn conn;
+    struct LoopTimer timer;
+    void (*worked)(void *arg); /* numbers may have changed */
+    void *arg;
+    struct FoldRoom room; /* being filled */
+    struct FoldRoom failed[FOLD_ROOMS_MAX];
+    int failed_count;
+    struct Trouble trouble[3]; /* of the steps, see fold.c */
+    bool busy, found_work, filled, drained, stopping;
+    int failures;
+    const char *values[2];
+};
+
+void fold_open(struct Fold *fold, const struct WorkerSettings *settings, void (*worked)(void *arg),
+               void *arg);
+void fold_close(struct Fold *fold);
+void fold_stop(struct Fold *fold);
+bool fold_idle(const struct Fold *fold);
+
+#endif

@@ -1,0 +1,215 @@
+/*
+ * http.c: curl's multi interface driven by the loop. The library says which descriptors it waits for and until when;
+ * finished transfers are looked for after each time it was driven. Nothing is done to the library from inside its
+ * callbacks.
+ */
+#include "http.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+collect(struct Http *http)
+{
+    CURLMsg *message;
+    int rest;
+
+    while ((message = curl_multi_info_read(http->multi, &rest)) != NULL) {
+        struct HttpRequest *request = NULL;
+        struct HttpAnswer *answer;
+        curl_off_t retry_after = 0;
+        CURLcode code = message->data.result;
+
+        if (message->msg != CURLMSG_DONE || curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+                                                              (char **) (void *) &request) != CURLE_OK)
+            continue;
+        answer = &request->answer;
+        (void) curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &answer->status);
+        if (curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
+            retry_after > 0)
+            answer->retry_after_s = retry_after;
+        answer->body[request->kept] = '\0';
+        answer->timed_out = code == CURLE_OPERATION_TIMEDOUT;
+        /* an answer longer than we read has still been an answer */
+        if (code != CURLE_OK && !(answer->cut && code == CURLE_WRITE_ERROR)) {
+            answer->status = 0;
+            if (request->guard.refused[0] != '\0')
+                snprintf(answer->error, sizeof answer->error, "%s", request->guard.refused);
+            else if (answer->error[0] == '\0')
+                snprintf(answer->error, sizeof answer->error, "%s", curl_easy_strerror(code));
+        }
+        request->done(request->arg, answer);
+    }
+}
+
+static void
+drive(struct Http *http, curl_socket_t fd, int events)
+{
+    int running;
+
+    (void) curl_multi_socket_action(http->multi, fd, events, &running);
+    collect(http);
+}
+
+static void
+on_ready(void *arg, int fd, uint32_t events)
+{
+    int happened = (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0) |
+                   (events & LOOP_ERROR ? CURL_CSELECT_ERR : 0);
+
+    drive(arg, fd, happened);
+}
+
+static void
+on_due(void *arg)
+{
+    drive(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int
+set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+    struct Http *http = arg;
+    uint32_t events = (what & CURL_POLL_IN ? LOOP_READ : 0u) | (what & CURL_POLL_OUT ? LOOP_WRITE : 0u);
+
+    (void) easy;
+    (void) socket_arg;
+    if (what == CURL_POLL_REMOVE) {
+        loop_unwatch(http->loop, fd);
+        return 0;
+    }
+    return loop_watch(http->loop, fd, events, on_ready, http) == STATUS_OK ? 0 : -1;
+}
+
+static int
+set_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+    struct Http *http = arg;
+
+    (void) multi;
+    if (timeout_ms < 0)
+        loop_timer_off(&http->timer);
+    else
+        loop_timer_in(&http->timer, timeout_ms);
+    return 0;
+}
+
+/* Counts the bytes itself: a Content-Length is only a promise. */
+static size_t
+take_body(char *data, size_t size, size_t count, void *arg)
+{
+    struct HttpRequest *request = arg;
+    size_t length = size * count, keep = HTTP_KEEP_MAX - request->kept;
+
+    if (keep > length)
+        keep = length;
+    memcpy(request->answer.body + request->kept, data, keep);
+    request->kept += keep;
+    request->received += length;
+    if (request->received <= HTTP_READ_MAX)
+        return length;
+    request->answer.cut = true;
+    return 0;
+}
+
+enum Status
+http_open(struct Http *http, struct Loop *loop, const struct HttpSettings *settings)
+{
+    memset(http, 0, sizeof *http);
+    http->loop = loop;
+    http->policy = settings->policy;
+    http->timeout_ms = settings->timeout_ms;
+    http->connect_timeout_ms = settings->connect_timeout_ms;
+    http->timer.due = on_due;
+    http->timer.arg = http;
+    loop_timer_add(loop, &http->timer);
+    http->multi = curl_multi_init();
+    if (http->multi == NULL ||
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, set_socket) != CURLM_OK ||
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer) != CURLM_OK ||
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK ||
+        curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long) settings->max_kept) != CURLM_OK)
+        return STATUS_SYSTEM;
+    return STATUS_OK;
+}
+
+void
+http_close(struct Http *http)
+{
+    if (http->multi != NULL)
+        curl_multi_cleanup(http->multi);
+    http->multi = NULL;
+    loop_timer_off(&http->timer);
+}
+
+enum Status
+http_header(struct HttpRequest *request, const char *name, const char *value)
+{
+    struct curl_slist *list;
+    char line[1024];
+    int length = snprintf(line, sizeof line, "%s: %s", name, value);
+
+    if (length < 0 || (size_t) length >= sizeof line || strpbrk(line, "\r\n") != NULL)
+        return STATUS_INVALID;
+    list = curl_slist_append(request->headers, line);
+    if (list == NULL)
+        return STATUS_MEMORY;
+    request->headers = list;
+    return STATUS_OK;
+}
+
+/* Sets one option; after the first refusal the others are skipped. */
+#define SET(option, value) (code = code != CURLE_OK ? code : curl_easy_setopt(request->easy, option, value))
+
+static CURLcode
+set_options(const struct Http *http, struct HttpRequest *request, const char *url)
+{
+    CURLcode code = CURLE_OK;
+
+    SET(CURLOPT_URL, url);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_TIMEOUT_MS, (long) http->timeout_ms);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long) http->connect_timeout_ms);
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) request->body_length);
+    SET(CURLOPT_POSTFIELDS, request->body);
+    SET(CURLOPT_HTTPHEADER, request->headers);
+    SET(CURLOPT_WRITEFUNCTION, take_body);
+    SET(CURLOPT_WRITEDATA, request);
+    SET(CURLOPT_ERRORBUFFER, request->answer.error);
+    SET(CURLOPT_PRIVATE, request);
+    return code;
+}
+
+enum Status
+http_post(struct Http *http, struct HttpRequest *request, const char *url)
+{
+    memset(&request->answer, 0, sizeof request->answer);
+    request->answer.retry_after_s = -1;
+    request->received = request->kept = 0;
+    request->easy = curl_easy_init();
+    if (request->easy == NULL)
+        return STATUS_MEMORY;
+    if (http_header(request, "Expect", "") != STATUS_OK || set_options(http, request, url) != CURLE_OK ||
+        resolve_guard(&request->guard, &http->policy, request->easy, url) != STATUS_OK ||
+        curl_multi_add_handle(http->multi, request->easy) != CURLM_OK)
+        return STATUS_SYSTEM;
+    return STATUS_OK;
+}
+
+void
+http_drop(struct Http *http, struct HttpRequest *request)
+{
+    if (request->easy != NULL) {
+        (void) curl_multi_remove_handle(http->multi, request->easy);
+        curl_easy_cleanup(request->easy);
+    }
+    curl_slist_free_all(request->headers);
+    request->easy = NULL;
+    request->headers = NULL;
+}

@@ -1,0 +1,73 @@
+/*
+ * http.h: POSTs many requests at once, in the loop; keeps connections alive between them.
+ *
+ * Follows no redirect, uses no proxy and no cookie, verifies certificates, reads at most HTTP_READ_MAX bytes of an
+ * answer and keeps the first HTTP_KEEP_MAX. A connection that a receiver closed while it was kept may make the library
+ * send a request twice; receivers know it by its webhook-id.
+ */
+#ifndef CRMD_HTTP_H
+#define CRMD_HTTP_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop.h"
+#include "resolve.h"
+#include "status.h"
+
+#define HTTP_READ_MAX (64 * 1024)
+#define HTTP_KEEP_MAX 512
+
+struct HttpAnswer {
+    long status; /* 0: there was no answer; error says why */
+    bool timed_out;
+    bool cut;              /* the answer was longer than is read */
+    int64_t retry_after_s; /* from the header; -1: none */
+    char body[HTTP_KEEP_MAX + 1];
+    char error[CURL_ERROR_SIZE];
+};
+
+/* One transfer. Belongs to the caller, who keeps it, and body, until done is called. */
+struct HttpRequest {
+    const char *body;
+    size_t body_length;
+    void (*done)(void *arg, const struct HttpAnswer *answer);
+    void *arg;
+
+    /* the module's own */
+    struct curl_slist *headers;
+    CURL *easy;
+    struct ResolveGuard guard;
+    struct HttpAnswer answer;
+    size_t received, kept;
+};
+
+struct Http {
+    struct Loop *loop;
+    CURLM *multi;
+    struct LoopTimer timer;
+    struct ResolvePolicy policy;
+    int timeout_ms, connect_timeout_ms;
+};
+
+struct HttpSettings {
+    struct ResolvePolicy policy;
+    int timeout_ms, connect_timeout_ms;
+    int max_kept; /* connections kept open */
+};
+
+enum Status http_open(struct Http *http, struct Loop *loop, const struct HttpSettings *settings) MUST_CHECK;
+void http_close(struct Http *http); /* no request may be under way */
+
+/* Adds a header; name and value must hold no CR or LF, which is checked. Before http_post. */
+enum Status http_header(struct HttpRequest *request, const char *name, const char *value) MUST_CHECK;
+
+/* Starts the transfer. On failure done is not called and http_drop is still to be called. */
+enum Status http_post(struct Http *http, struct HttpRequest *request, const char *url) MUST_CHECK;
+
+/* Frees what the request holds; ends the transfer where it is still under way, without calling done. */
+void http_drop(struct Http *http, struct HttpRequest *request);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * log.h: one line for each thing that happened, to standard error, as key=value.
+ *
+ *     time=2026-03-01T09:30:00.123Z level=info event=delivered endpoint=deals status=200
+ *
+ * A value with anything but plain characters is quoted; quotes, backslashes and control characters are escaped, so
+ * that nothing that a receiver or a server sends can forge a line. Lines are cut at LOG_LINE_MAX. Secrets are not
+ * known here: callers pass text through secrets_redact() first where it may hold one.
+ */
+#ifndef CRMD_LOG_H
+#define CRMD_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOG_LINE_MAX 2048
+
+enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+
+struct LogField {
+    const char *key; /* NULL ends the list */
+    const char *text;
+    int64_t number; /* where text is NULL */
+};
+
+#define LOG_TEXT(k, v)                                                                                       \
+    {                                                                                                        \
+        .key = (k), .text = (v) ? (v) : ""                                                                   \
+    }
+#define LOG_NUMBER(k, v)                                                                                     \
+    {                                                                                                        \
+        .key = (k), .number = (int64_t) (v)                                                                  \
+    }
+#define LOG_FIELDS(...) ((const struct LogField[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}})
+
+#define log_debug(event, ...) log_write(LOG_DEBUG, event, LOG_FIELDS(__VA_ARGS__))
+#define log_info(event, ...) log_write(LOG_INFO, event, LOG_FIELDS(__VA_ARGS__))
+#define log_warning(event, ...) log_write(LOG_WARNING, event, LOG_FIELDS(__VA_ARGS__))
+#define log_error(event, ...) log_write(LOG_ERROR, event, LOG_FIELDS(__VA_ARGS__))
+
+/* Lines below this level are not written. The only state of this module. */
+void log_set_level(enum LogLevel level);
+
+void log_write(enum LogLevel level, const char *event, const struct LogField *fields);
+
+/* Pure: writes the line with its newline into buffer (not terminated beyond size) and returns its length. */
+size_t log_format(char *buffer, size_t size, int64_t wall_ms, enum LogLevel level, const char *event,
+                  const struct LogField *fields);
+
+#endif

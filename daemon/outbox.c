@@ -1,0 +1,400 @@
+/*
+ * outbox.c: three lists. A claimed delivery is flying until its answer is there, settled until it stands in a report,
+ * reported until the database has taken that. Where the connection breaks in between, the report goes back to settled
+ * and is made again: the epoch makes a second report harmless.
+ */
+#include "outbox.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+
+#define BEAT_MS 10000
+#define REPORT_MAX 256
+#define STATEMENT_TIMEOUT_MS 30000
+
+static void step(struct Outbox *outbox);
+
+static void
+push(struct DeliveryList *list, struct Delivery *delivery)
+{
+    delivery->next = list->first;
+    list->first = delivery;
+    list->count++;
+}
+
+static struct Delivery *
+pop(struct DeliveryList *list)
+{
+    struct Delivery *delivery = list->first;
+
+    list->first = delivery->next;
+    list->count--;
+    return delivery;
+}
+
+static void
+take_out(struct DeliveryList *list, const struct Delivery *delivery)
+{
+    struct Delivery **link = &list->first;
+
+    while (*link != NULL && *link != delivery)
+        link = &(*link)->next;
+    if (*link != NULL) {
+        *link = delivery->next;
+        list->count--;
+    }
+}
+
+static void
+log_result(const struct Delivery *delivery)
+{
+    enum LogLevel level = delivery->outcome == OUTCOME_DELIVERED ? LOG_INFO
+                          : delivery->outcome == OUTCOME_RETRY   ? LOG_WARNING
+                                                                 : LOG_ERROR;
+
+    log_write(level, outcome_name(delivery->outcome),
+              LOG_FIELDS(LOG_NUMBER("id", delivery->id), LOG_TEXT("message", delivery->message_id),
+                         LOG_TEXT("endpoint", delivery->endpoint), LOG_NUMBER("attempt", delivery->attempt),
+                         LOG_NUMBER("status", delivery->http_status),
+                         LOG_NUMBER("ms", clock_now_ms() - delivery->taken_ms),
+                         LOG_TEXT("detail", delivery->detail)));
+}
+
+static void
+settle(struct Outbox *outbox, struct Delivery *delivery)
+{
+    log_result(delivery);
+    if (delivery->outcome != OUTCOME_DELIVERED)
+        outbox->failures++;
+    push(&outbox->settled, delivery);
+}
+
+static void
+on_settled(void *arg, struct Delivery *delivery)
+{
+    struct Outbox *outbox = arg;
+
+    take_out(&outbox->flying, delivery);
+    settle(outbox, delivery);
+    step(outbox);
+}
+
+/* Sends one claimed row, or leaves it to its lease. */
+static void
+take_row(struct Outbox *outbox, const struct DeliveryRow *row)
+{
+    const struct Config *config = outbox->settings.config;
+    struct Delivery *delivery;
+
+    if (!schedule_lease_covers(outbox->asked_ms, (int64_t) config->lease_s * 1000, clock_now_ms(),
+                               (int64_t) config->timeout_s * 1000)) {
+        log_warning("lease-too-short", LOG_TEXT("id", row->id), LOG_TEXT("endpoint", row->endpoint));
+        return;
+    }
+    delivery = deliver_new(row, outbox->asked_ms);
+    if (delivery == NULL) {
+        log_error("out-of-memory", LOG_TEXT("id", row->id));
+        return;
+    }
+    if (deliver_start(&outbox->deliver, delivery, on_settled, outbox))
+        push(&outbox->flying, delivery);
+    else
+        settle(outbox, delivery);
+}
+
+static void
+note_failure(struct Outbox *outbox, struct Trouble *trouble, const char *what,
+             const struct ConnAnswer *answer)
+{
+    if (answer->outcome == CONN_LOST)
+        return; /* the connection has said so */
+    outbox->failures++;
+    schedule_failed(trouble, clock_now_ms(), schedule_seed(what));
+    log_error("call-failed", LOG_TEXT("call", what), LOG_TEXT("sqlstate", answer->sqlstate),
+              LOG_TEXT("error", answer->error));
+}
+
+static void
+on_claimed(void *arg, const struct ConnAnswer *answer)
+{
+    static const char *const names[] = {"id",   "epoch",      "message_id", "endpoint",
+                                        "kind", "secret_ref", "body",       "attempt"};
+    struct Outbox *outbox = arg;
+    const struct Config *config = outbox->settings.config;
+    int columns[8], rows = 0;
+
+    if (answer->outcome == CONN_DONE) {
+        schedule_worked(&outbox->claim_trouble);
+        rows = PQntuples(answer->result);
+        for (int i = 0; i < 8; i++)
+            columns[i] = PQfnumber(answer->result, names[i]);
+    } else
+        note_failure(outbox, &outbox->claim_trouble, "claim_deliveries", answer);
+    for (int i = 0; i < rows; i++) {
+        const char *cells[8];
+
+        for (int j = 0; j < 8; j++)
+            cells[j] = columns[j] < 0 ? "" : PQgetvalue(answer->result, i, columns[j]);
+        take_row(outbox, &(struct DeliveryRow){cells[0], cells[1], cells[2], cells[3], cells[4], cells[5],
+                                               cells[6], cells[7]});
+    }
+    if (outbox->settings.once && rows == 0)
+        outbox->drained = true;
+    outbox->next_claim_ms = clock_now_ms() + (rows == outbox->asked_rows ? 0
+                                              : rows > 0                 ? config->poll_ms
+                                                                         : config->idle_ms);
+    step(outbox);
+}
+
+static void
+claim(struct Outbox *outbox, int rows)
+{
+    outbox->asked_rows = rows;
+    outbox->asked_ms = clock_now_ms();
+    snprintf(outbox->max_rows, sizeof outbox->max_rows, "%d", rows);
+    outbox->values[0] = outbox->settings.config->worker;
+    outbox->values[1] = outbox->max_rows;
+    outbox->values[2] = outbox->lease;
+    conn_call(
+        &outbox->conn,
+        &(struct ConnCall){.sql = "SELECT * FROM {crm}.claim_deliveries($1::text, $2::integer, $3::interval)",
+                           .value_count = 3,
+                           .values = outbox->values,
+                           .done = on_claimed,
+                           .arg = outbox});
+}
+
+static json_t *
+result_json(const struct Delivery *delivery)
+{
+    json_t *object = json_object();
+
+    if (json_object_set_new(object, "id", json_integer(delivery->id)) != 0 ||
+        json_object_set_new(object, "epoch", json_integer(delivery->epoch)) != 0 ||
+        json_object_set_new(object, "outcome", json_string(outcome_name(delivery->outcome))) != 0 ||
+        json_object_set_new(object, "status",
+                            delivery->http_status ? json_integer(delivery->http_status) : json_null()) != 0 ||
+        json_object_set_new(object, "detail",
+                            delivery->detail[0] ? json_string(delivery->detail) : json_null()) != 0 ||
+        json_object_set_new(object, "retry_after_ms",
+                            delivery->retry_after_ms >= 0 ? json_integer(delivery->retry_after_ms)
+                                                          : json_null()) != 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+/* Moves settled deliveries into a report, those aside whose lease is over. NULL where there is nothing to report. */
+static char *
+make_report(struct Outbox *outbox)
+{
+    int64_t lease_ms = (int64_t) outbox->settings.config->lease_s * 1000;
+    json_t *list = json_array();
+    char *text = NULL;
+
+    while (outbox->settled.count > 0 && outbox->reported.count < (outbox->one_by_one ? 1 : REPORT_MAX)) {
+        struct Delivery *delivery = pop(&outbox->settled);
+
+        if (!schedule_lease_covers(delivery->taken_ms, lease_ms, clock_now_ms(), 0)) {
+            log_warning("lease-over", LOG_NUMBER("id", delivery->id),
+                        LOG_TEXT("outcome", outcome_name(delivery->outcome)));
+            deliver_free(&outbox->deliver, delivery);
+            continue;
+        }
+        push(&outbox->reported, delivery);
+        if (json_array_append_new(list, result_json(delivery)) != 0)
+            break;
+    }
+    if ((size_t) outbox->reported.count == json_array_size(list) && outbox->reported.count > 0)
+        text = json_dumps(list, JSON_COMPACT);
+    while (text == NULL && outbox->reported.count > 0)
+        push(&outbox->settled, pop(&outbox->reported));
+    json_decref(list);
+    return text;
+}
+
+static void
+free_reported(struct Outbox *outbox)
+{
+    while (outbox->reported.count > 0)
+        deliver_free(&outbox->deliver, pop(&outbox->reported));
+}
+
+static void
+on_reported(void *arg, const struct ConnAnswer *answer)
+{
+    struct Outbox *outbox = arg;
+
+    free(outbox->results);
+    outbox->results = NULL;
+    if (answer->outcome == CONN_DONE) {
+        int taken = PQntuples(answer->result) == 1 ? atoi(PQgetvalue(answer->result, 0, 0)) : 0;
+
+        schedule_worked(&outbox->finish_trouble);
+        outbox->one_by_one = outbox->one_by_one && outbox->settled.count > 0;
+        if (taken <
+            outbox->reported.count) /* claimed by another after the lease, or reported before a restart */
+            log_warning("results-stale", LOG_NUMBER("sent", outbox->reported.count),
+                        LOG_NUMBER("taken", taken));
+        free_reported(outbox);
+    } else {
+        note_failure(outbox, &outbox->finish_trouble, "finish_deliveries", answer);
+        /* data that the server refuses: find out which, and give that one up */
+        if (answer->outcome == CONN_ERROR && strncmp(answer->sqlstate, "22", 2) == 0) {
+            if (outbox->reported.count == 1)
+                free_reported(outbox);
+            outbox->one_by_one = true;
+        }
+        while (outbox->reported.count > 0)
+            push(&outbox->settled, pop(&outbox->reported));
+    }
+    step(outbox);
+}
+
+static void
+on_beaten(void *arg, const struct ConnAnswer *answer)
+{
+    struct Outbox *outbox = arg;
+
+    if (answer->outcome == CONN_ERROR)
+        log_error("call-failed", LOG_TEXT("call", "daemon_beat"), LOG_TEXT("sqlstate", answer->sqlstate),
+                  LOG_TEXT("error", answer->error));
+    step(outbox);
+}
+
+static void
+beat(struct Outbox *outbox)
+{
+    outbox->next_beat_ms = clock_now_ms() + BEAT_MS;
+    outbox->values[0] = outbox->settings.config->worker;
+    outbox->values[1] = CRM_VERSION;
+    conn_call(&outbox->conn, &(struct ConnCall){.sql = "SELECT {crm}.daemon_beat($1::text, $2::text)",
+                                                .value_count = 2,
+                                                .values = outbox->values,
+                                                .done = on_beaten,
+                                                .arg = outbox});
+}
+
+static bool
+may_claim(const struct Outbox *outbox, int slots, int64_t now)
+{
+    int enough =
+        outbox->settings.config->max_parallel / 4; /* a few at a time, or each answer makes a statement */
+
+    return !outbox->stopping && !outbox->drained && now >= outbox->next_claim_ms &&
+           schedule_allows(&outbox->claim_trouble, now) && slots > 0 && slots >= enough;
+}
+
+/* What is most urgent, where the connection is free; otherwise whoever frees it comes here again. */
+static void
+step(struct Outbox *outbox)
+{
+    int64_t now = clock_now_ms();
+    int slots = outbox->settings.config->max_parallel - outbox->flying.count;
+
+    loop_timer_off(&outbox->timer);
+    if (!conn_free(&outbox->conn))
+        return;
+    if (outbox->settled.count > 0 && schedule_allows(&outbox->finish_trouble, now)) {
+        outbox->results = make_report(outbox);
+        if (outbox->results != NULL) {
+            outbox->values[0] = outbox->results;
+            conn_call(&outbox->conn, &(struct ConnCall){.sql = "SELECT {crm}.finish_deliveries($1::jsonb)",
+                                                        .value_count = 1,
+                                                        .values = outbox->values,
+                                                        .done = on_reported,
+                                                        .arg = outbox});
+            return;
+        }
+    }
+    if (!outbox->settings.once && !outbox->stopping && now >= outbox->next_beat_ms)
+        beat(outbox);
+    else if (may_claim(outbox, slots, now))
+        claim(outbox, slots);
+    else
+        loop_timer_in(&outbox->timer, outbox->next_claim_ms - now > outbox->settings.config->poll_ms
+                                          ? outbox->next_claim_ms - now
+                                          : outbox->settings.config->poll_ms);
+}
+
+static void
+on_due(void *arg)
+{
+    step(arg);
+}
+
+static void
+on_ready(void *arg)
+{
+    struct Outbox *outbox = arg;
+
+    outbox->next_beat_ms = 0; /* the table may be another one now */
+    step(outbox);
+}
+
+void
+outbox_open(struct Outbox *outbox, const struct WorkerSettings *settings, struct Http *http,
+            const struct Secrets *secrets)
+{
+    const struct Config *config = settings->config;
+    struct ConnSettings conn = {.name = "outbox",
+                                .dsn = config->dsn,
+                                .connect_timeout_ms = config->connect_timeout_s * 1000,
+                                .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
+                                .once = settings->once};
+
+    memset(outbox, 0, sizeof *outbox);
+    outbox->settings = *settings;
+    outbox->deliver.http = http;
+    outbox->deliver.secrets = secrets;
+    outbox->timer.due = on_due;
+    outbox->timer.arg = outbox;
+    snprintf(outbox->lease, sizeof outbox->lease, "%d seconds", config->lease_s);
+    loop_timer_add(settings->loop, &outbox->timer);
+    conn_open(&outbox->conn, settings->loop, &conn, on_ready, outbox);
+}
+
+void
+outbox_close(struct Outbox *outbox)
+{
+    loop_timer_off(&outbox->timer);
+    conn_close(&outbox->conn);
+    free_reported(outbox);
+    while (outbox->flying.count > 0)
+        deliver_free(&outbox->deliver, pop(&outbox->flying));
+    while (outbox->settled.count > 0)
+        deliver_free(&outbox->deliver, pop(&outbox->settled));
+    free(outbox->results);
+    outbox->results = NULL;
+}
+
+void
+outbox_wake(struct Outbox *outbox)
+{
+    outbox->next_claim_ms = 0;
+    loop_timer_in(&outbox->timer, 0);
+}
+
+void
+outbox_stop(struct Outbox *outbox)
+{
+    outbox->stopping = true;
+    step(outbox);
+}
+
+bool
+outbox_idle(const struct Outbox *outbox)
+{
+    bool asking = outbox->conn.state == CONN_BUSY;
+
+    if (outbox->settings.once && !outbox->stopping && !outbox->drained)
+        return false;
+    return !asking && outbox->flying.count == 0 && outbox->settled.count == 0 && outbox->reported.count == 0;
+}

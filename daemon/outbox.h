@@ -1,0 +1,56 @@
+/*
+ * outbox.h: the worker that delivers: claims deliveries, has them sent, and reports the results in batches.
+ *
+ * A claim is one short statement; so is a report; no transaction is open while anything is sent. Results wait in
+ * memory while the database is away and are reported when it is back, unless their lease has ended: then somebody
+ * else has the delivery, or will. A delivery whose lease has not enough left for the receiver's timeout is not sent.
+ */
+#ifndef CRMD_OUTBOX_H
+#define CRMD_OUTBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conn.h"
+#include "deliver.h"
+#include "schedule.h"
+#include "worker.h"
+
+struct DeliveryList {
+    struct Delivery *first;
+    int count;
+};
+
+struct Outbox {
+    struct WorkerSettings settings;
+    struct Conn conn;
+    struct Deliver deliver;
+    struct LoopTimer timer;
+    struct DeliveryList flying;   /* being sent */
+    struct DeliveryList settled;  /* to be reported */
+    struct DeliveryList reported; /* in the report under way */
+    struct Trouble claim_trouble, finish_trouble;
+    int64_t next_claim_ms, next_beat_ms;
+    int64_t asked_ms; /* when the claim under way was asked for */
+    int asked_rows;
+    bool one_by_one; /* the last report was refused for what it says */
+    bool stopping, drained;
+    int failures; /* results other than delivered, and statements that failed */
+
+    char max_rows[16], lease[32];
+    char *results;
+    const char *values[3];
+};
+
+void outbox_open(struct Outbox *outbox, const struct WorkerSettings *settings, struct Http *http,
+                 const struct Secrets *secrets);
+void outbox_close(struct Outbox *outbox);
+
+/* Something was just written that may have to be sent. */
+void outbox_wake(struct Outbox *outbox);
+
+/* Claims nothing more; idle when what was claimed is sent and reported. */
+void outbox_stop(struct Outbox *outbox);
+bool outbox_idle(const struct Outbox *outbox);
+
+#endif

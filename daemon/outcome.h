@@ -1,0 +1,26 @@
+/*
+ * outcome.h: what an answer means for a delivery. Pure.
+ *
+ * 2xx is delivered. 410 is dead: the receiver says never again. Everything else, no answer included, is to be tried
+ * again, after as long as the receiver asked for (429 and 503 with Retry-After, at most a day) or as the database's
+ * own schedule says.
+ */
+#ifndef CRMD_OUTCOME_H
+#define CRMD_OUTCOME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum Outcome { OUTCOME_DELIVERED, OUTCOME_RETRY, OUTCOME_DEAD };
+
+const char *outcome_name(enum Outcome outcome);
+
+enum Outcome outcome_of(long http_status);
+
+/* Milliseconds, or -1 where the database decides. */
+int64_t outcome_retry_after_ms(long http_status, int64_t retry_after_s);
+
+/* Makes text fit for a jsonb value and a log line: valid UTF-8, no control characters; the rest becomes '?'. */
+void outcome_clean(char *text);
+
+#endif

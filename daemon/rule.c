@@ -1,0 +1,202 @@
+#include "rule.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+
+static void evaluate_next(struct Rule *rule);
+
+static void
+ask(struct Rule *rule, const char *begin, const char *sql, int value_count, ConnDone done)
+{
+    conn_call(&rule->conn, &(struct ConnCall){.begin = begin,
+                                              .sql = sql,
+                                              .value_count = value_count,
+                                              .values = rule->values,
+                                              .done = done,
+                                              .arg = rule});
+}
+
+static void
+end_cycle(struct Rule *rule, bool found_work)
+{
+    const struct Config *config = rule->settings.config;
+
+    rule->busy = false;
+    if (!found_work && rule->settings.once)
+        rule->drained = true;
+    else if (!rule->stopping)
+        loop_timer_in(&rule->timer, found_work ? config->poll_ms : config->idle_ms);
+}
+
+static void
+on_failure_kept(void *arg, const struct ConnAnswer *answer)
+{
+    struct Rule *rule = arg;
+
+    if (answer->outcome == CONN_LOST) {
+        rule->busy = false;
+        return;
+    }
+    if (answer->outcome == CONN_ERROR)
+        log_error("call-failed", LOG_TEXT("call", "fail_rule"), LOG_TEXT("sqlstate", answer->sqlstate),
+                  LOG_TEXT("error", answer->error));
+    rule->claim_at++;
+    evaluate_next(rule);
+}
+
+static void
+on_evaluated(void *arg, const struct ConnAnswer *answer)
+{
+    struct Rule *rule = arg;
+    const struct RuleClaim *claim = &rule->claims[rule->claim_at];
+
+    if (answer->outcome == CONN_LOST) { /* the claims lapse with their lease */
+        rule->busy = false;
+        return;
+    }
+    if (answer->outcome == CONN_DONE) {
+        log_debug("evaluated", LOG_TEXT("rule", claim->rule),
+                  LOG_TEXT("result", PQntuples(answer->result) == 1 ? PQgetvalue(answer->result, 0, 0) : ""));
+        rule->claim_at++;
+        rule->worked(rule->arg);
+        evaluate_next(rule);
+        return;
+    }
+    rule->failures++;
+    snprintf(rule->error, sizeof rule->error, "%s", answer->error);
+    log_error("rule-failed", LOG_TEXT("rule", claim->rule), LOG_TEXT("sqlstate", answer->sqlstate),
+              LOG_TEXT("error", answer->error));
+    rule->values[0] = claim->rule;
+    rule->values[1] = claim->epoch;
+    rule->values[2] = rule->error;
+    ask(rule, NULL, "SELECT {crm}.fail_rule($1::text, $2::bigint, $3::text)", 3, on_failure_kept);
+}
+
+/* The next claimed rule that there is still time for. */
+static void
+evaluate_next(struct Rule *rule)
+{
+    int64_t need_ms = (int64_t) rule->settings.config->rule_timeout_s * 1000;
+    const struct RuleClaim *claim;
+
+    if (rule->claim_at < rule->claim_count && !rule->stopping &&
+        schedule_lease_covers(rule->asked_ms, rule->lease_ms, clock_now_ms(), need_ms)) {
+        claim = &rule->claims[rule->claim_at];
+        rule->values[0] = claim->rule;
+        rule->values[1] = claim->epoch;
+        ask(rule, rule->begin, "SELECT {crm}.finish_rule($1::text, $2::bigint)", 2, on_evaluated);
+        return;
+    }
+    if (rule->claim_at < rule->claim_count)
+        log_info("rules-left", LOG_NUMBER("rules", rule->claim_count - rule->claim_at));
+    end_cycle(rule, true);
+}
+
+static void
+on_claimed(void *arg, const struct ConnAnswer *answer)
+{
+    struct Rule *rule = arg;
+    int rows;
+
+    if (answer->outcome == CONN_LOST) {
+        rule->busy = false;
+        return;
+    }
+    if (answer->outcome == CONN_ERROR) {
+        rule->failures++;
+        schedule_failed(&rule->trouble, clock_now_ms(), schedule_seed("claim_rules"));
+        log_error("call-failed", LOG_TEXT("call", "claim_rules"), LOG_TEXT("sqlstate", answer->sqlstate),
+                  LOG_TEXT("error", answer->error));
+        end_cycle(rule, false);
+        return;
+    }
+    schedule_worked(&rule->trouble);
+    rows = PQntuples(answer->result);
+    rule->claim_count = rule->claim_at = 0;
+    for (int i = 0; i < rows && i < RULE_CLAIM_MAX; i++) {
+        struct RuleClaim *claim = &rule->claims[rule->claim_count++];
+
+        snprintf(claim->rule, sizeof claim->rule, "%s", PQgetvalue(answer->result, i, 0));
+        snprintf(claim->epoch, sizeof claim->epoch, "%s", PQgetvalue(answer->result, i, 1));
+    }
+    if (rows == 0)
+        end_cycle(rule, false);
+    else
+        evaluate_next(rule);
+}
+
+static void
+begin_cycle(void *arg)
+{
+    struct Rule *rule = arg;
+
+    if (rule->busy || rule->stopping || rule->drained || !conn_free(&rule->conn))
+        return;
+    if (!schedule_allows(&rule->trouble, clock_now_ms())) {
+        end_cycle(rule, false);
+        return;
+    }
+    rule->busy = true;
+    rule->asked_ms = clock_now_ms();
+    rule->values[0] = rule->settings.config->worker;
+    rule->values[1] = rule->max_rows;
+    rule->values[2] = rule->lease;
+    ask(rule, NULL, "SELECT rule, epoch FROM {crm}.claim_rules($1::text, $2::integer, $3::interval)", 3,
+        on_claimed);
+}
+
+void
+rule_open(struct Rule *rule, const struct WorkerSettings *settings, void (*worked)(void *arg), void *arg)
+{
+    const struct Config *config = settings->config;
+    struct ConnSettings conn = {.name = "evaluate",
+                                .dsn = config->dsn,
+                                .connect_timeout_ms = config->connect_timeout_s * 1000,
+                                .statement_timeout_ms = config->rule_timeout_s * 1000,
+                                .once = settings->once};
+
+    memset(rule, 0, sizeof *rule);
+    rule->settings = *settings;
+    rule->worked = worked;
+    rule->arg = arg;
+    rule->timer.due = begin_cycle;
+    rule->timer.arg = rule;
+    /* long enough for two slow rules; where most are slow, other daemons get the rest of a claim */
+    rule->lease_ms = (int64_t) config->rule_timeout_s * 2000 + 1000;
+    snprintf(rule->lease, sizeof rule->lease, "%lld milliseconds", (long long) rule->lease_ms);
+    snprintf(rule->max_rows, sizeof rule->max_rows, "%d", RULE_CLAIM_MAX);
+    snprintf(rule->begin, sizeof rule->begin, "BEGIN; SET LOCAL statement_timeout = %d",
+             config->rule_timeout_s * 1000);
+    loop_timer_add(settings->loop, &rule->timer);
+    conn_open(&rule->conn, settings->loop, &conn, begin_cycle, rule);
+}
+
+void
+rule_close(struct Rule *rule)
+{
+    loop_timer_off(&rule->timer);
+    conn_close(&rule->conn);
+}
+
+void
+rule_wake(struct Rule *rule)
+{
+    if (!rule->busy && !rule->stopping)
+        loop_timer_in(&rule->timer, 0);
+}
+
+void
+rule_stop(struct Rule *rule)
+{
+    rule->stopping = true;
+    loop_timer_off(&rule->timer);
+}
+
+bool
+rule_idle(const struct Rule *rule)
+{
+    return !rule->busy && (!rule->settings.once || rule->stopping || rule->drained);
+}

@@ -1,0 +1,46 @@
+/*
+ * rule.h: the worker that evaluates: claims rules that are due, evaluates each in a transaction of its own with a
+ * timeout of its own, and reports those that failed.
+ *
+ * A rule whose lease has not enough left for the timeout is not evaluated: it is claimed again.
+ */
+#ifndef CRMD_RULE_H
+#define CRMD_RULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conn.h"
+#include "schedule.h"
+#include "worker.h"
+
+#define RULE_CLAIM_MAX 16
+
+struct RuleClaim {
+    char rule[200], epoch[24];
+};
+
+struct Rule {
+    struct WorkerSettings settings;
+    struct Conn conn;
+    struct LoopTimer timer;
+    void (*worked)(void *arg); /* a rule was evaluated: there may be something to deliver */
+    void *arg;
+    struct RuleClaim claims[RULE_CLAIM_MAX];
+    int claim_count, claim_at;
+    int64_t asked_ms, lease_ms;
+    struct Trouble trouble;
+    bool busy, drained, stopping;
+    int failures;
+    char begin[80], lease[32], max_rows[8], error[512];
+    const char *values[3];
+};
+
+void rule_open(struct Rule *rule, const struct WorkerSettings *settings, void (*worked)(void *arg),
+               void *arg);
+void rule_close(struct Rule *rule);
+void rule_wake(struct Rule *rule); /* numbers have changed: look for due rules now */
+void rule_stop(struct Rule *rule);
+bool rule_idle(const struct Rule *rule);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * run.h: puts the workers, the loop and the signals together: `crmd run` and `crmd once`.
+ *
+ * Signals: SIGTERM and SIGINT stop (a second one at once), SIGHUP reads the secrets file again.
+ */
+#ifndef CRMD_RUN_H
+#define CRMD_RUN_H
+
+#include <stdbool.h>
+
+#include "config.h"
+
+enum ExitCode {
+    CRMD_EXIT_OK = 0,
+    CRMD_EXIT_FAILED = 1,     /* it could not start, or not stop in time, or (once) lost the database */
+    CRMD_EXIT_USAGE = 2,      /* the command line makes no sense */
+    CRMD_EXIT_INCOMPLETE = 3, /* once: all was tried, something failed and is kept for the next try */
+};
+
+enum ExitCode run_daemon(const struct Config *config, bool once);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * secrets.h: where receivers are and what messages to them are signed with: the secrets file.
+ *
+ *     [deals-hook]
+ *     url = https://hooks.example.com/crm
+ *     key = whsec_...            or: keys = whsec_new whsec_old
+ *
+ * A section is what an endpoint of the database calls its secret_ref. The file must belong to the daemon's user (or
+ * root) and be readable by nobody else; it is refused otherwise. Addresses count as secrets: with many services
+ * whoever knows one can post.
+ */
+#ifndef CRMD_SECRETS_H
+#define CRMD_SECRETS_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "sign.h"
+#include "status.h"
+
+#define SECRETS_KEYS_MAX 4
+
+struct Secret {
+    char *ref;
+    char *url;
+    char *keys_text;
+    struct SignKey keys[SECRETS_KEYS_MAX];
+    size_t key_count;
+    struct Secret *next;
+};
+
+struct Secrets {
+    struct Secret *first;
+};
+
+/* Reads and checks the file; on failure secrets stays as it was. STATUS_MISSING where there is no file. */
+enum Status secrets_read(struct Secrets *secrets, const char *path, struct Problem *problem) MUST_CHECK;
+void secrets_free(struct Secrets *secrets);
+
+/* NULL where there is no such section. Valid until the next secrets_read. */
+const struct Secret *secrets_find(const struct Secrets *secrets, const char *ref);
+
+/*
+ * Sets what a section says, and writes the file anew in one step with mode 0600. what is REF, with `name = value`
+ * lines in input that replace the section, or REF.url, REF.key, REF.keys, with the value alone in input.
+ */
+enum Status secrets_set(const char *path, const char *what, FILE *input, struct Problem *problem) MUST_CHECK;
+
+/* Overwrites with asterisks what text repeats of any key and of any address beyond its host. */
+void secrets_redact(const struct Secrets *secrets, char *text);
+
+#endif
