@@ -217,9 +217,9 @@ BEGIN
         END IF;
         SELECT * INTO e FROM endpoint x WHERE x.endpoint = d.endpoint;
         next_try := now() + greatest(retry_delay(d.id, d.attempt, coalesce(e.first_retry, '5 seconds')),
-                                     least(result.retry_after_ms, 86400000) * interval '1 millisecond');
+                                     least(coalesce(result.retry_after_ms, 0), 86400000) * interval '1 millisecond');
         IF d.attempt >= e.max_attempts OR next_try >= d.queued_at + e.max_age THEN
-            PERFORM finish_delivery(d, 'dead', format('given up after %s attempts: %s', d.attempt, result.detail));
+            PERFORM finish_delivery(d, 'dead', concat_ws(': ', format('given up at attempt %s', d.attempt), result.detail));
         ELSE
             UPDATE delivery_queue q
             SET state = 'pending', leased_by = NULL, next_at = next_try, detail = left(result.detail, 500)
