@@ -5,7 +5,7 @@ DECLARE
     foreign_object text;
     two_lines CONSTANT text := 'Type: CREATE SCHEMA some_schema; CREATE EXTENSION crm SCHEMA some_schema;';
 BEGIN
-    SELECT * INTO target FROM pg_catalog.pg_namespace n WHERE n.nspname = '@extschema@';
+    SELECT * INTO target FROM pg_catalog.pg_namespace n WHERE n.oid = '@extschema@'::pg_catalog.regnamespace;
     IF '@extschema@' IN ('public', 'pg_catalog') THEN
         RAISE EXCEPTION 'crm cannot be installed in schema @extschema@'
             USING ERRCODE = 'invalid_schema_definition', HINT = two_lines;

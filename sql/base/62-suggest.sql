@@ -121,7 +121,7 @@ CREATE FUNCTION @extschema@.suggest_adopt(relation pg_catalog.regclass DEFAULT N
         SELECT c.oid::regclass AS rel, c.relname, n.nspname, greatest(c.reltuples, 0)::bigint AS rows
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
-          AND n.nspname NOT IN ('pg_catalog', 'information_schema', '@extschema@') AND n.nspname NOT LIKE 'pg\_%'
+          AND n.oid <> '@extschema@'::regnamespace AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_%'
           AND (suggest_adopt.relation IS NULL OR c.oid = suggest_adopt.relation)
           AND pg_has_role(caller()::oid, c.relowner, 'USAGE')
           AND has_schema_privilege(caller()::oid, n.oid, 'USAGE')
@@ -134,7 +134,7 @@ CREATE FUNCTION @extschema@.suggest_adopt(relation pg_catalog.regclass DEFAULT N
         LEFT JOIN LATERAL (SELECT y.word, y.rank FROM synonym y WHERE y.entity = e.entity AND y.attribute = ''
                              AND replace(lower(t.relname), '_', '') LIKE '%' || y.word || '%'
                            ORDER BY length(y.word) DESC LIMIT 1) named ON true
-        WHERE s.score >= 2
+        WHERE s.score >= CASE WHEN named.word IS NULL THEN 3 ELSE 1 END
     ), best AS (
         SELECT DISTINCT ON (rel) * FROM scored ORDER BY rel, score + CASE WHEN named THEN 4 ELSE 0 END DESC, rank, entity
     )
