@@ -1,0 +1,43 @@
+/*
+ * access.h: for one principal, object and privilege the set of units that the principal's roles reach.
+ *
+ * Depths nest: whoever reaches a unit by any depth has the privilege on own rows too. total and story include
+ * what read reaches; create stands alone; every other privilege reaches no further than read. Sets are kept
+ * with the organisation and die with it.
+ */
+#ifndef CRM_ORG_ACCESS_H
+#define CRM_ORG_ACCESS_H
+
+#include "postgres.h"
+
+#include "org/organisation.h"
+
+typedef struct CrmAccess {
+    bool all;  /* the whole organisation, rows without a unit included */
+    bool own;  /* rows that the principal owns */
+    int count; /* units in the set */
+    uint8 units[FLEXIBLE_ARRAY_MEMBER];
+} CrmAccess;
+
+/* What load.c makes the table of: principal, object, privilege to the set. */
+typedef struct CrmAccessKey {
+    int principal;
+    int object; /* -1: named in no grant, so that only those on "*" count */
+    int privilege;
+} CrmAccessKey;
+
+typedef struct CrmAccessEntry {
+    CrmAccessKey key;
+    CrmAccess *access;
+} CrmAccessEntry;
+
+extern const CrmAccess *crm_access(CrmOrganisation *organisation, int principal, const char *object,
+                                   CrmPrivilege privilege);
+
+static inline bool
+crm_access_unit(const CrmAccess *access, int unit)
+{
+    return access->all || (unit >= 0 && (access->units[unit >> 3] & (1 << (unit & 7))) != 0);
+}
+
+#endif

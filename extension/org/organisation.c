@@ -1,0 +1,93 @@
+/*
+ * organisation.c: see organisation.h.
+ *
+ * Reading follows what the catalogue caches do: a catalogue snapshot, which is fresh at any isolation level,
+ * in parallel workers and on standbys, and no SPI, so that neither search_path nor rights nor policies
+ * matter. One snapshot serves all tables: privileges of one moment with members of another could grant what
+ * never was granted. The transaction's own snapshot would poison the copy for all later transactions.
+ */
+#include "base/compat.h"
+#include "base/error.h"
+#include "base/nearest.h"
+#include "base/schema.h"
+#include "org/change.h"
+#include "org/load.h"
+#include "org/organisation.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+static const char *const privilege_names[CRM_PRIVILEGES] = {"create", "read",   "update", "delete", "assign",
+                                                            "share",  "export", "merge",  "total",  "story"};
+
+static CrmOrganisation *current = NULL;
+
+static bool
+is_current(void)
+{
+    return current != NULL && current->changes == crm_org_changes &&
+           GetCurrentStatementStartTimestamp() < current->next_change;
+}
+
+CrmOrganisation *
+crm_organisation(void)
+{
+    if (is_current())
+        return current;
+
+    crm_change_listen();
+    /* Opening the tables takes in messages: what arrives meanwhile may be half seen. The bound is for a
+     * storm. */
+    for (int attempt = 0; attempt < 10 && !is_current(); attempt++) {
+        MemoryContext context =
+            AllocSetContextCreate(CurrentMemoryContext, "crm organisation", ALLOCSET_DEFAULT_SIZES);
+        uint64 changes = crm_org_changes;
+        CrmOrganisation *loaded = crm_organisation_load(context);
+
+        loaded->changes = changes;
+        MemoryContextSetParent(context, CacheMemoryContext);
+        if (current != NULL)
+            MemoryContextDelete(current->context);
+        current = loaded;
+        crm_identity_changes++; /* whoever points into the one before looks again */
+        CHECK_FOR_INTERRUPTS();
+    }
+    return current;
+}
+
+static void
+pg_attribute_noreturn() raise_unknown(const char *what, const char *name, CrmNearest *nearest)
+{
+    ereport(ERROR, errcode(ERRCODE_CRM_UNKNOWN_NAME), errmsg("%s \"%s\" does not exist", what, name),
+            nearest->best != NULL ? errhint("Perhaps you meant \"%s\".", nearest->best) : 0);
+}
+
+CrmValueMap *
+crm_organisation_units(CrmOrganisation *organisation, const char *key)
+{
+    CrmNearest nearest = {key};
+
+    if (key == NULL)
+        return organisation->all_units;
+    for (int i = 0; i < organisation->hierarchy_count; i++) {
+        if (strcmp(organisation->hierarchies[i].key, key) == 0)
+            return organisation->hierarchies[i].units;
+        crm_nearest_try(&nearest, organisation->hierarchies[i].key);
+    }
+    raise_unknown("hierarchy", key, &nearest);
+}
+
+CrmPrivilege
+crm_privilege_parse(const char *name)
+{
+    CrmNearest nearest = {name};
+
+    for (int i = 0; i < CRM_PRIVILEGES; i++) {
+        if (strcmp(privilege_names[i], name) == 0)
+            return (CrmPrivilege) i;
+        crm_nearest_try(&nearest, privilege_names[i]);
+    }
+    raise_unknown("privilege", name, &nearest);
+}

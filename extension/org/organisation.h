@@ -1,0 +1,92 @@
+/*
+ * organisation.h: the organisation in memory: units in preorder, principals, who is a member of what now, and
+ * what the roles may do.
+ *
+ * One copy for each session, read in one go from one fresh snapshot, and read again when something changed or
+ * the next membership begins or ends. A pointer to it, and to anything in it, is good until crm_organisation
+ * is called again. Rights of the reader do not matter: the tables are read as the catalogues are.
+ */
+#ifndef CRM_ORG_ORGANISATION_H
+#define CRM_ORG_ORGANISATION_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "utils/hsearch.h"
+
+#include "org/value_map.h"
+
+typedef enum CrmDepth { CRM_DEPTH_OWN, CRM_DEPTH_UNIT, CRM_DEPTH_BELOW, CRM_DEPTH_ORGANISATION } CrmDepth;
+
+typedef enum CrmPrivilege {
+    CRM_CREATE,
+    CRM_READ,
+    CRM_UPDATE,
+    CRM_DELETE,
+    CRM_ASSIGN,
+    CRM_SHARE,
+    CRM_EXPORT,
+    CRM_MERGE,
+    CRM_TOTAL,
+    CRM_STORY,
+    CRM_PRIVILEGES /* how many */
+} CrmPrivilege;
+
+/* A unit's number is its place in the array, so that a unit and all below it are unit .. last. */
+typedef struct CrmUnit {
+    const char *key;
+    int parent; /* -1 at the top */
+    int last;
+} CrmUnit;
+
+typedef struct CrmPrincipal {
+    const char *key;
+    const char *role_name; /* NULL where it is bound to none */
+} CrmPrincipal;
+
+typedef struct CrmHierarchy {
+    const char *key;
+    CrmValueMap *units;
+} CrmHierarchy;
+
+typedef struct CrmGrant {
+    int object; /* place in objects */
+    CrmPrivilege privilege;
+    CrmDepth depth;
+} CrmGrant;
+
+/* A member of a unit with one role, now. */
+typedef struct CrmMember {
+    int unit;
+    int role;
+} CrmMember;
+
+typedef struct CrmOrganisation {
+    MemoryContext context;
+    uint64 changes;          /* crm_org_changes when it was read */
+    TimestampTz next_change; /* when the next membership begins or ends */
+    int unit_count;
+    CrmUnit *units;
+    int root;               /* -1 while there is no unit */
+    CrmValueMap *all_units; /* of every hierarchy */
+    int hierarchy_count;
+    CrmHierarchy *hierarchies;
+    int principal_count;
+    CrmPrincipal *principals;
+    CrmValueMap *principal_values;
+    List **members; /* for each principal, CrmMember * */
+    int object_count;
+    const char **objects; /* named in grants; the first is "*" */
+    int role_count;
+    List **grants;  /* for each role, CrmGrant * */
+    HTAB *accesses; /* access.c keeps what it computed here */
+} CrmOrganisation;
+
+/* The organisation as it is now. */
+extern CrmOrganisation *crm_organisation(void);
+/* The units of a hierarchy, or of all where key is NULL; error RM001 where it does not exist. */
+extern CrmValueMap *crm_organisation_units(CrmOrganisation *organisation, const char *key);
+/* The privilege of that name; error RM001 where there is none. */
+extern CrmPrivilege crm_privilege_parse(const char *name);
+
+#endif

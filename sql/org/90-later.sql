@@ -1,0 +1,76 @@
+-- Promised and not built yet: each says so.
+
+CREATE FUNCTION @extschema@.deny(principal text, object text, privilege text, unit text DEFAULT NULL)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM not_yet('deny');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.deny(text, text, text, text) IS 'Takes a privilege away from a principal whatever its roles grant, in a unit and below or everywhere. Not built yet.';
+
+CREATE FUNCTION @extschema@.share(relation pg_catalog.regclass, key text, grantee text, privileges text[] DEFAULT '{read}', until timestamptz DEFAULT NULL, reason text DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM not_yet('share');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.share(pg_catalog.regclass, text, text, text[], timestamptz, text) IS 'Shares one record with a principal or unit, until an instant, with a reason. Not built yet.';
+
+CREATE FUNCTION @extschema@.unshare(relation pg_catalog.regclass, key text, grantee text)
+    RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM not_yet('unshare');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.unshare(pg_catalog.regclass, text, text) IS 'Takes back share. Not built yet.';
+
+CREATE FUNCTION @extschema@.issue_token(principal text, ttl interval DEFAULT '1 hour')
+    RETURNS text
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM not_yet('issue_token');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.issue_token(text, interval) IS 'A signed token that makes whoever sets crm.token to it this principal. Not built yet.';
+
+CREATE FUNCTION @extschema@.explain_access(principal text, relation pg_catalog.regclass, key text, privilege text DEFAULT 'read')
+    RETURNS TABLE (granted boolean, role text, unit text, depth text, detail text)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM not_yet('explain_access');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.explain_access(text, pg_catalog.regclass, text, text) IS 'Why a principal may or may not do something with a record. Not built yet.';
+
+CREATE FUNCTION @extschema@.who_can_access(relation pg_catalog.regclass, key text, privilege text DEFAULT 'read')
+    RETURNS TABLE (principal text, role text, unit text, depth text)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM not_yet('who_can_access');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.who_can_access(pg_catalog.regclass, text, text) IS 'Every principal that may do something with a record, and why. Not built yet.';
+
+CREATE FUNCTION @extschema@.start_access_review(unit text)
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM not_yet('start_access_review');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.start_access_review(text) IS 'Asks the managers of a unit to confirm each membership and share. Not built yet.';
+
+CREATE FUNCTION @extschema@.access_review_rows()
+    RETURNS TABLE (review bigint, unit text, principal text, role text, reviewer text, verdict text, decided_at timestamptz)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM not_yet('access_review');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.access_review_rows() IS 'The rows of access_review. Not built yet.';
+
+CREATE VIEW @extschema@.access_review AS SELECT r.* FROM @extschema@.access_review_rows() r;
+COMMENT ON VIEW @extschema@.access_review IS 'What reviewers were asked and what they decided. Not built yet.';
