@@ -27,7 +27,7 @@ BEGIN
 END
 $$;
 
-CREATE TABLE demo.office (office text PRIMARY KEY, city text, region text, country text, dial text, mobile text, tld text,
+CREATE UNLOGGED TABLE demo.office (office text PRIMARY KEY, city text, region text, country text, dial text, mobile text, tld text,
                           share float8);
 INSERT INTO demo.office VALUES
     ('HAM', 'Hamburg', 'North', 'DE', '49', '151', 'de', 0.16), ('BER', 'Berlin', 'North', 'DE', '49', '160', 'de', 0.17),
@@ -37,7 +37,7 @@ INSERT INTO demo.office VALUES
     ('BRU', 'Brussels', 'West', 'BE', '32', '47', 'be', 0.05);
 
 -- Organisations
-CREATE TABLE demo.company AS
+CREATE UNLOGGED TABLE demo.company AS
 WITH drawn AS MATERIALIZED (
     SELECT c, demo.pick('{Hotel,Pension,Gasthof,Bakery,Workshop,Brewery,Laundry,Dairy,Joinery,Nursery}', demo.u(c, 'trade')) AS trade,
            demo.pick('{Seeblick,Sonne,Krone,Adler,Linde,Post,Hansen,Meyer,Lund,De Boer,Janssen,Gruber,Huber,Moser,Keller,Rose,
@@ -61,7 +61,7 @@ FROM placed;
 ALTER TABLE demo.company ADD PRIMARY KEY (c);
 
 -- People. Of 23,000, the first 3,000 have been served for years; the others met the company within the last year.
-CREATE TABLE demo.person AS
+CREATE UNLOGGED TABLE demo.person AS
 WITH drawn AS MATERIALIZED (
     SELECT i, 1 + floor(7000 * demo.u(i, 'employer') ^ 1.3)::int AS c,
            demo.pick('{Anna,Jörg,Marie,Luca,Sofia,Jan,Eva,Lars,Björn,Françoise,Emma,Noah,Lena,Paul,Ida,Finn,Clara,Max,Julia,Ben,
@@ -90,7 +90,7 @@ WINDOW w AS (PARTITION BY replace(local, '.', ''), host ORDER BY i);
 ALTER TABLE demo.person ADD PRIMARY KEY (i);
 
 -- What became of each, and when: every stage has a chance and a time that it takes
-CREATE TABLE demo.path AS
+CREATE UNLOGGED TABLE demo.path AS
 WITH first AS MATERIALIZED (
     SELECT i, region, demo.pick('{search,search,social,event,partner,newsletter,direct}', demo.u(i, 'channel')) AS channel,
            demo.office_time(:'day'::date - 365 + 364 * demo.u(i, 'first') ^ 0.9 * interval '1 day', demo.u(i, 'hour')) AS visitor
@@ -150,4 +150,4 @@ ALTER TABLE demo.path ADD PRIMARY KEY (i);
 ANALYZE demo.person, demo.path, demo.company;
 
 -- Who each record is in truth, so that linking can be checked; no department and no function of crm reads it
-CREATE TABLE demo.truth (relation regclass, record_key text, who bigint);
+CREATE UNLOGGED TABLE demo.truth (relation regclass, record_key text, who bigint);

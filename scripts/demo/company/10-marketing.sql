@@ -32,7 +32,7 @@ CREATE TABLE marketing.contacts (
 );
 
 -- One row for each sign-up; every twelfth person signs up a second time, with other spelling
-CREATE TABLE demo.signup AS
+CREATE UNLOGGED TABLE demo.signup AS
 SELECT row_number() OVER (ORDER BY at, i) + 100000 AS id, s.*
 FROM (SELECT p.i, 1 AS attempt, t.visitor AS at FROM demo.person p JOIN demo.path t USING (i)
       UNION ALL

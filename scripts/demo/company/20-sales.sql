@@ -64,7 +64,7 @@ CREATE TABLE sales.deals (
     closed date,
     lost_because text
 );
-CREATE TABLE demo.deal AS
+CREATE UNLOGGED TABLE demo.deal AS
 SELECT row_number() OVER (ORDER BY t.sal, i) AS n, i, p.office, p.company, t.sal, t.sql, t.proposal, t.won, t.lost,
        demo.pick('{Sense,Sense,Control,Control,Complete}', demo.u(i, 'product')) AS product
 FROM demo.path t JOIN demo.person p USING (i) WHERE t.sal IS NOT NULL;

@@ -8,7 +8,7 @@ CREATE TABLE service.companies (
     phone text,
     town text
 );
-CREATE TABLE demo.client AS
+CREATE UNLOGGED TABLE demo.client AS
 SELECT row_number() OVER (ORDER BY coalesce(t.won, timestamp '2000-01-01'), p.i)::int + 500 AS n, p.*, t.won, t.kickoff, t.live, t.first_value,
        t.renewed, t.churned
 FROM demo.person p LEFT JOIN demo.path t USING (i) WHERE p.served_for_years OR t.won IS NOT NULL;

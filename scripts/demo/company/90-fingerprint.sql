@@ -31,5 +31,5 @@ CREATE VIEW demo.contents AS
 SELECT c.oid::regclass AS relation, r.* FROM pg_class c, demo.rows_of(c.oid) r
 WHERE c.relnamespace::regnamespace::text IN ('marketing', 'sales', 'service') AND c.relkind = 'r';
 
-CREATE TABLE demo.catalogue_before AS SELECT * FROM demo.catalogue;
-CREATE TABLE demo.contents_before AS SELECT * FROM demo.contents;
+CREATE UNLOGGED TABLE demo.catalogue_before AS SELECT * FROM demo.catalogue;
+CREATE UNLOGGED TABLE demo.contents_before AS SELECT * FROM demo.contents;
