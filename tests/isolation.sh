@@ -6,7 +6,9 @@ in=$CRM_STAGE/tests/isolation
 tests=$(cd "$in/specs" && find . -name '*.spec' -printf '%f\n' | sed 's/\.spec$//' | sort)
 [ -z "${1:-}" ] || tests=$(echo "$tests" | grep -x "$1") || exit 0
 [ -n "$tests" ] || exit 0
+"$CRM_STAGE/scripts/server" "$CRM_STAGE/pg" C "$CRM_STAGE/tests/regress/postgresql.conf"
+trap 'pg_ctl -D "$CRM_STAGE/pg/data" -m immediate stop >/dev/null 2>&1' EXIT
 # shellcheck disable=SC2086
-"$PGXS_TEST/isolation/pg_isolation_regress" --temp-instance="$CRM_STAGE/pg" --no-locale --encoding=UTF8 --dbname=isolation \
-    --bindir="$PG_BIN" --inputdir="$in" --outputdir="$in" --temp-config="$CRM_STAGE/tests/regress/postgresql.conf" $tests ||
+"$PGXS_TEST/isolation/pg_isolation_regress" --host="$CRM_STAGE/pg" --user=postgres --dbname=isolation --bindir="$PG_BIN" \
+    --inputdir="$in" --outputdir="$in" $tests ||
     { cat "$in/output_iso/regression.diffs" "$in/regression.diffs" 2>/dev/null; exit 1; }

@@ -15,7 +15,9 @@ if [ -n "${1:-}" ]; then
     echo "$tests" | grep -qx "$1" || exit 0
     tests="setup ${1#setup}"
 fi
+"$CRM_STAGE/scripts/server" "$CRM_STAGE/pg" C "$in/postgresql.conf"
+trap 'pg_ctl -D "$CRM_STAGE/pg/data" -m immediate stop >/dev/null 2>&1' EXIT
 # shellcheck disable=SC2086
-"$PGXS_TEST/regress/pg_regress" --temp-instance="$CRM_STAGE/pg" --no-locale --encoding=UTF8 --dbname=regression \
-    --bindir="$PG_BIN" --inputdir="$in" --outputdir="$in" --temp-config="$in/postgresql.conf" $tests ||
+"$PGXS_TEST/regress/pg_regress" --host="$CRM_STAGE/pg" --user=postgres --dbname=regression --bindir="$PG_BIN" \
+    --inputdir="$in" --outputdir="$in" $tests ||
     { cat "$in/regression.diffs" 2>/dev/null; [ -z "${DIFFS:-}" ] || cp "$in/regression.diffs" "$in"/results/*.out "$DIFFS"; exit 1; }

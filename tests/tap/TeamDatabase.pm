@@ -2,7 +2,7 @@
 #
 #   my $team = TeamDatabase->new('sales');            a server of its own, stopped at the end of the test
 #   $team->run($sql)                                  as superuser; dies where it fails
-#   $team->is($sql, $expected, $what)                 one test: what the query prints, columns separated by |
+#   $team->prints($sql, $expected, $what)                 one test: what the query prints, columns separated by |
 #   $team->refused($sql, $sqlstate, $like, $what)     one test: the error's SQLSTATE and text
 #   $team->load('sales/accounts.csv', 'accounts', $options)
 #   $team->adopt_and_fill($table, $arguments)         one test: adopted, backfilled, every room ready
@@ -26,7 +26,7 @@ sub new {
     my ($class, $name) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
     $node->init;
-    $node->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\nmax_prepared_transactions = 10\n");
+    $node->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\nmax_prepared_transactions = 10\nlog_statement = none\n");
     $node->start;
     my $self = bless { node => $node, database => 'team' }, $class;
     $node->safe_psql('postgres', 'CREATE DATABASE team');
@@ -41,11 +41,11 @@ sub run {
     return $self->{node}->safe_psql($self->{database}, $sql);
 }
 
-sub is {
+sub prints {
     my ($self, $sql, $expected, $what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my ($status, $out, $err) = $self->{node}->psql($self->{database}, $sql);
-    return Test::More::is($status == 0 ? $out : "ERROR $err", $expected, $what);
+    return is($status == 0 ? $out : "ERROR $err", $expected, $what);
 }
 
 sub refused {
@@ -53,7 +53,7 @@ sub refused {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my ($status, $out, $err) = $self->{node}->psql($self->{database}, "\\set VERBOSITY verbose\n$sql");
     my $ok = $status != 0 && $err =~ /ERROR:  \Q$sqlstate\E: / && $err =~ $like;
-    Test::More::ok($ok, $what) or diag("status $status\n$out$err");
+    ok($ok, $what) or diag("status $status\n$out$err");
     return $ok;
 }
 
@@ -66,9 +66,12 @@ sub load {
 sub adopt_and_fill {
     my ($self, $table, $arguments) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    $self->run("SELECT * FROM crm.adopt('$table', $arguments)");
-    $self->run("CALL crm.backfill('$table')");
-    return $self->is("SELECT room, state, error FROM crm.filling WHERE relation = '$table'::regclass AND state <> 'ready'",
+    my ($status, $out, $err) = $self->{node}->psql($self->{database}, <<"SQL", on_error_stop => 1);
+SELECT * FROM crm.adopt('$table', $arguments);
+CALL crm.backfill('$table');
+SQL
+    return fail("$table is adopted and filled") || diag($err) if $status != 0;
+    return $self->prints("SELECT room, state, error FROM crm.filling WHERE relation = '$table'::regclass AND state <> 'ready'",
         '', "$table is adopted and filled");
 }
 
