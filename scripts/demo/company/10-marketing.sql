@@ -93,12 +93,12 @@ WHERE at < :'day'
 ORDER BY at, id;
 
 CREATE TABLE marketing.spend (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     day date NOT NULL,
     campaign text NOT NULL REFERENCES marketing.campaigns,
-    amount_eur numeric(12,2) NOT NULL,
-    PRIMARY KEY (day, campaign)
+    amount_eur numeric(12,2) NOT NULL
 );
-INSERT INTO marketing.spend
+INSERT INTO marketing.spend (day, campaign, amount_eur)
 SELECT d, code, round((budget / 365 * (0.6 + 0.8 * demo.u(d - date '2000-01-01', code)))::numeric, 2)
 FROM marketing.campaigns, generate_series(0, 364) n, LATERAL (SELECT :'day'::date - 365 + n AS d) x;
 

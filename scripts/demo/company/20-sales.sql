@@ -81,14 +81,14 @@ JOIN LATERAL (SELECT email FROM sales.reps WHERE office = d.office ORDER BY emai
 ORDER BY n;
 
 CREATE TABLE sales.deal_history (
+    entry uuid PRIMARY KEY,
     deal_no text NOT NULL REFERENCES sales.deals,
     status sales.deal_status NOT NULL,
     changed timestamp NOT NULL,
-    changed_by text NOT NULL,
-    PRIMARY KEY (deal_no, status)
+    changed_by text NOT NULL
 );
 INSERT INTO sales.deal_history
-SELECT 'D-' || lpad(n::text, 5, '0'), v.status::sales.deal_status, v.at, s.rep
+SELECT md5(n || v.status)::uuid, 'D-' || lpad(n::text, 5, '0'), v.status::sales.deal_status, v.at, s.rep
 FROM demo.deal d JOIN sales.deals s ON s.deal_no = 'D-' || lpad(d.n::text, 5, '0'),
      LATERAL (VALUES ('accepted', d.sal), ('qualified', d.sql), ('proposal', d.proposal), ('won', d.won), ('lost', d.lost)) v (status, at)
 WHERE v.at IS NOT NULL
