@@ -33,6 +33,22 @@ BEGIN
                                 AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND n.nspname = home) LOOP
         EXECUTE pg_catalog.format('DROP POLICY %I ON %s', each.polname, each.relation);
     END LOOP;
+    FOR each IN EXECUTE pg_catalog.format('SELECT m.member AS relation, m.row_security, m.force_row_security '
+                                          'FROM %I.protection_member m JOIN pg_catalog.pg_class c ON c.oid = m.member', home) LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE %s %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY', each.relation,
+                                  CASE WHEN each.row_security THEN 'ENABLE' ELSE 'DISABLE' END,
+                                  CASE WHEN each.force_row_security THEN 'FORCE' ELSE 'NO FORCE' END);
+    END LOOP;
+    -- the mappings
+    FOR each IN SELECT p.oid::pg_catalog.regprocedure AS routine
+                FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                WHERE n.nspname = home AND p.proname LIKE 'map\_%'
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                                                                     AND d.objid = p.oid AND d.deptype = 'e') LOOP
+        EXECUTE pg_catalog.format('DROP FUNCTION %s', each.routine);
+    END LOOP;
+    -- Not CASCADE: a column of a type of crm is the team's, and stops here with its name.
+    DROP EXTENSION crm;
 END
 $$;
 COMMIT;
