@@ -134,7 +134,9 @@ check_privileges(struct Check *check)
         "SELECT f.oid IS NOT NULL, pg_catalog.has_schema_privilege($1, 'USAGE')"
         " AND pg_catalog.has_function_privilege(f.oid, 'EXECUTE'), pg_catalog.quote_ident(CURRENT_USER)"
         " FROM (SELECT pg_catalog.to_regprocedure(pg_catalog.quote_ident($1) || '.' || $2) AS oid) AS f";
-    int missing = 0;
+    const char *denied = NULL;
+    char role[140] = "";
+    int denied_count = 0, absent_count = 0;
 
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         const char *const values[] = {check->schema, calls[i]};
@@ -144,16 +146,23 @@ check_privileges(struct Check *check)
             return;
         if (strcmp(PQgetvalue(result, 0, 0), "t") != 0) {
             say(check, false, "privileges", "the extension has no %s: it is of another version", calls[i]);
-            missing++;
+            absent_count++;
         } else if (strcmp(PQgetvalue(result, 0, 1), "t") != 0) {
-            say(check, false, "privileges",
-                "may not call %s: an administrator types SELECT %s.grant_daemon('%s');", calls[i],
-                check->schema, PQgetvalue(result, 0, 2));
-            missing++;
+            denied = denied == NULL ? calls[i] : denied;
+            denied_count++;
+            snprintf(role, sizeof role, "%s", PQgetvalue(result, 0, 2));
         }
         PQclear(result);
     }
-    if (missing == 0)
+    if (denied_count == 1)
+        say(check, false, "privileges",
+            "may not call %s: an administrator types SELECT %s.grant_daemon('%s');", denied, check->schema,
+            role);
+    else if (denied_count > 1)
+        say(check, false, "privileges",
+            "may not call %s and %d more: an administrator types SELECT %s.grant_daemon('%s');", denied,
+            denied_count - 1, check->schema, role);
+    if (denied_count == 0 && absent_count == 0)
         say(check, true, "privileges", "all functions of the daemon");
 }
 

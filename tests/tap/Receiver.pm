@@ -1,0 +1,218 @@
+#!/usr/bin/perl
+# A receiver of webhooks for tests and for the demo, with core modules only: one process, one select loop.
+#
+#   perl tests/tap/Receiver.pm --log FILE [--key whsec_...]... [--port N] [--answer 'MODES'] [--pid FILE]
+#
+# It listens on 127.0.0.1 (a free port unless told), prints "port N" and serves until SIGTERM. Each request becomes a
+# line of JSON in the log: n, at, connection, path, headers, body, verified (true, or why not), answer.
+#
+# MODES are words; each request takes the first one, the last one stays:
+#   200 500 410 ...  that status; 429:7 adds Retry-After: 7
+#   hang             never answers
+#   drop             closes the connection without an answer
+#   big              200 with a body of 200,000 bytes, and a Content-Length that says 10
+#   echo             500 with the request's path and body as the answer
+# POST /_modes sets them anew while it runs.
+#
+# As a module: Receiver->start(log => ..., keys => [...]), ->port, ->modes('500 200'), ->requests, ->stop.
+package Receiver;
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256);
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP;
+use MIME::Base64 qw(decode_base64 encode_base64);
+use Time::HiRes qw(time sleep);
+
+my $tolerance_s = 300;
+
+# True, or why this message is not from somebody who knows the key: what Standard Webhooks asks of a receiver.
+sub verify
+{
+    my ($headers, $body, $now, @keys) = @_;
+    my ($id, $timestamp, $signatures) = map { $headers->{"webhook-$_"} } qw(id timestamp signature);
+    return 'a header is missing' if grep { !defined || $_ eq '' } $id, $timestamp, $signatures;
+    return 'the timestamp is no number' if $timestamp !~ /^[0-9]+$/;
+    return 'the timestamp is too far away' if abs($now - $timestamp) > $tolerance_s;
+    for my $key (@keys)
+    {
+        my $secret = decode_base64($key =~ s/^whsec_//r);
+        my $right = 'v1,' . encode_base64(hmac_sha256("$id.$timestamp.$body", $secret), '');
+        return JSON::PP::true if grep { $_ eq $right } split / /, $signatures;
+    }
+    return 'no signature is right';
+}
+
+# A whole request at the start of the buffer, taken out of it; nothing where more has to arrive.
+sub take_request
+{
+    my ($buffer) = @_;
+    my $end = index $$buffer, "\r\n\r\n";
+    return if $end < 0;
+    my ($first, @lines) = split /\r\n/, substr($$buffer, 0, $end);
+    my %headers = map { /^([^:]+):\s*(.*?)\s*$/ ? (lc $1, $2) : () } @lines;
+    my $length = $headers{'content-length'} // 0;
+    return if length($$buffer) < $end + 4 + $length;
+    my $body = substr $$buffer, $end + 4, $length;
+    substr($$buffer, 0, $end + 4 + $length, '');
+    my ($method, $path) = split / /, $first;
+    return { method => $method, path => $path, headers => \%headers, body => $body };
+}
+
+my %reasons = (200 => 'OK', 204 => 'No Content', 302 => 'Found', 400 => 'Bad Request', 404 => 'Not Found', 410 => 'Gone',
+    429 => 'Too Many Requests', 500 => 'Internal Server Error', 503 => 'Service Unavailable');
+
+sub response
+{
+    my ($mode, $request) = @_;
+    my ($status, $argument) = split /:/, $mode, 2;
+    return "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n" . 'x' x 200_000 if $status eq 'big';
+    my $body = "answer $status";
+    ($status, $body) = (500, "$request->{path} $request->{body}") if $status eq 'echo';
+    $body = '' if $status == 204;
+    my $extra = '';
+    $extra = "Retry-After: $argument\r\n" if defined $argument && $status != 302;
+    $extra = "Location: $argument\r\n" if defined $argument && $status == 302;
+    my $reason = $reasons{$status} // 'Status';
+    return sprintf "HTTP/1.1 %s %s\r\n%sContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", $status, $reason, $extra,
+        length $body, $body;
+}
+
+# Answers one request; false where its connection is to be closed.
+sub answer
+{
+    my ($self, $socket, $request) = @_;
+    if ($request->{path} eq '/_modes')
+    {
+        $self->{modes} = [ split ' ', $request->{body} ];
+        print $socket response('200', $request);
+        return 1;
+    }
+    my $modes = $self->{modes};
+    my $mode = @$modes > 1 ? shift @$modes : $modes->[0] // '200';
+    my $text = $request->{body};
+    utf8::decode($text);
+    my %line = (n => ++$self->{count}, at => sprintf('%.6f', time), connection => fileno($socket),
+        path => $request->{path}, headers => $request->{headers}, body => $text, answer => $mode,
+        verified => verify($request->{headers}, $request->{body}, time, @{ $self->{keys} }));
+    print { $self->{out} } JSON::PP->new->utf8->canonical->encode(\%line), "\n";
+    return 1 if $mode eq 'hang';
+    return 0 if $mode eq 'drop';
+    print $socket response($mode, $request);
+    return $mode ne 'big';
+}
+
+sub serve
+{
+    my ($self, $listener) = @_;
+    my $select = IO::Select->new($listener);
+    my %buffers;
+    local $SIG{PIPE} = 'IGNORE';
+    local $SIG{TERM} = sub { exit 0 };
+    while (1)
+    {
+        for my $socket ($select->can_read)
+        {
+            if ($socket == $listener)
+            {
+                my $new = $listener->accept or next;
+                $new->autoflush(1);
+                $buffers{$new} = '';
+                $select->add($new);
+                next;
+            }
+            my $keep = sysread $socket, $buffers{$socket}, 65536, length $buffers{$socket};
+            while ($keep and my $request = take_request(\$buffers{$socket}))
+            {
+                $keep = $self->answer($socket, $request);
+            }
+            next if $keep;
+            $select->remove($socket);
+            delete $buffers{$socket};
+            close $socket;
+        }
+    }
+}
+
+sub listen_at
+{
+    my ($port) = @_;
+    return IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 128, ReuseAddr => 1, Proto => 'tcp')
+        || die "receiver: cannot listen: $@\n";
+}
+
+sub main
+{
+    my (@keys, $log, $port, $pid);
+    my $modes = '200';
+    require Getopt::Long;
+    Getopt::Long::GetOptions('key=s' => \@keys, 'log=s' => \$log, 'port=i' => \$port, 'answer=s' => \$modes, 'pid=s' => \$pid)
+        && defined $log
+        || die "usage: Receiver.pm --log FILE [--key whsec_...]... [--port N] [--answer MODES] [--pid FILE]\n";
+    open my $out, '>>', $log or die "receiver: cannot write $log: $!\n";
+    $out->autoflush(1);
+    my $listener = listen_at($port // 0);
+    if (defined $pid)
+    {
+        open my $file, '>', $pid or die "receiver: cannot write $pid: $!\n";
+        print $file "$$\n";
+    }
+    $| = 1;
+    print 'port ', $listener->sockport, "\n";
+    bless({ keys => \@keys, modes => [ split ' ', $modes ], out => $out, count => 0 }, __PACKAGE__)->serve($listener);
+}
+
+# --- the module's side: starts the same file as a process of its own -------------------------------------------------
+
+sub start
+{
+    my ($class, %arg) = @_;
+    my @command = ($^X, __FILE__, '--log', $arg{log}, (map { ('--key', $_) } @{ $arg{keys} // [] }),
+        defined $arg{port} ? ('--port', $arg{port}) : (), defined $arg{modes} ? ('--answer', $arg{modes}) : ());
+    my $pid = open my $pipe, '-|', @command or die "receiver: $!\n";
+    my $line = <$pipe> // '';
+    my ($port) = $line =~ /^port ([0-9]+)$/ or die "receiver did not start\n";
+    return bless { pid => $pid, pipe => $pipe, port => $port, log => $arg{log} }, $class;
+}
+
+sub port { return $_[0]{port} }
+
+sub url
+{
+    my ($self, $path) = @_;
+    return "http://127.0.0.1:$self->{port}" . ($path // '/hook');
+}
+
+sub modes
+{
+    my ($self, $modes) = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp')
+        or die "receiver is gone: $@\n";
+    print $socket "POST /_modes HTTP/1.1\r\nContent-Length: ", length $modes, "\r\n\r\n$modes";
+    my $answer = <$socket> // '';
+    die "receiver said $answer\n" if $answer !~ / 200 /;
+}
+
+# What has arrived so far, as hashes.
+sub requests
+{
+    my ($self) = @_;
+    open my $file, '<', $self->{log} or return ();
+    return map { decode_json($_) } grep { /\n\z/ } <$file>;
+}
+
+sub stop
+{
+    my ($self) = @_;
+    return if !$self->{pid};
+    kill 'TERM', $self->{pid};
+    close $self->{pipe}; # waits for it
+    $self->{pid} = 0;
+}
+
+sub DESTROY { local $?; $_[0]->stop }
+
+main() unless caller;
+
+1;
