@@ -25,6 +25,16 @@ CREATE FUNCTION @extschema@.default_zone() RETURNS text
 COMMENT ON FUNCTION @extschema@.default_zone() IS
 'The organisation''s time zone, in which days are cut: that of the calendar "default", else UTC.';
 
+CREATE FUNCTION @extschema@.require_zone(zone text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM timezone(zone, now()); -- the view of all names reads hundreds of files: only for the hint
+EXCEPTION WHEN invalid_parameter_value THEN
+    PERFORM raise_unknown('time zone', zone, ARRAY(SELECT z.name FROM pg_timezone_names z));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_zone(text) IS 'Raises RM001 for a time zone that the server does not know.';
+
 CREATE FUNCTION @extschema@.set_calendar(key text, zone text, hours jsonb DEFAULT
     '{"mon": ["09:00", "17:00"], "tue": ["09:00", "17:00"], "wed": ["09:00", "17:00"], "thu": ["09:00", "17:00"], "fri": ["09:00", "17:00"]}')
     RETURNS void
@@ -35,9 +45,7 @@ DECLARE
     span jsonb;
     days CONSTANT text[] := '{mon,tue,wed,thu,fri,sat,sun}';
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = zone) THEN
-        PERFORM raise_unknown('time zone', zone, ARRAY(SELECT z.name FROM pg_timezone_names z));
-    END IF;
+    PERFORM require_zone(zone);
     FOR day, span IN SELECT * FROM jsonb_each(hours) LOOP
         IF day <> ALL (days) THEN
             PERFORM raise_unknown('weekday', day, days);

@@ -87,9 +87,7 @@ BEGIN
         RAISE EXCEPTION 'table % is adopted already', relation
             USING ERRCODE = 'RM003', HINT = format('To change the mapping, type SELECT @extschema@.disown(%L) first.', relation::text);
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = zone) THEN
-        PERFORM raise_unknown('time zone', zone, ARRAY(SELECT z.name FROM pg_timezone_names z));
-    END IF;
+    PERFORM require_zone(zone);
     IF row_triggers THEN
         PERFORM not_yet('adoption by row triggers (row_triggers)');
     END IF;
