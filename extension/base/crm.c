@@ -5,6 +5,7 @@
 
 #include "base/guard.h"
 #include "fmgr.h"
+#include "kpi/capture.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -15,5 +16,6 @@ void
 _PG_init(void)
 {
     crm_guard_init();
+    crm_kpi_init();
     MarkGUCPrefixReserved("crm");
 }

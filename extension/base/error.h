@@ -15,5 +15,7 @@
 #define ERRCODE_CRM_INVALID_ARGUMENT                                                                         \
     MAKE_SQLSTATE('R', 'M', '0', '0', '5')                             /* an argument that makes no sense */
 #define ERRCODE_CRM_NO_IDENTITY MAKE_SQLSTATE('R', 'M', '1', '0', '1') /* the caller is no principal */
+#define ERRCODE_CRM_INVALID_COMPONENT \
+    MAKE_SQLSTATE('R', 'M', '4', '0', '1') /* an expression that a component cannot have */
 
 #endif

@@ -7,6 +7,7 @@ CREATE TABLE @extschema@.shipped_component (
     day text NOT NULL,
     filter text,
     sums pg_catalog.jsonb NOT NULL DEFAULT '{}',
+    needs text[] NOT NULL,
     undated text NOT NULL DEFAULT 'skip'
         CHECK (undated OPERATOR(pg_catalog.=) ANY (ARRAY['skip', 'beginning'])),
     version integer NOT NULL DEFAULT 1,
@@ -14,7 +15,8 @@ CREATE TABLE @extschema@.shipped_component (
 );
 COMMENT ON TABLE @extschema@.shipped_component IS
 'What crm counts and sums: rows of an entity that pass the filter, on a day, with up to four named sums. day, filter and '
-'sums are expressions over the entity''s attributes. undated: rows without a day are skipped, or count from the '
+'sums are expressions over the entity''s attributes; a table that does not map all attributes of needs has none of it. '
+'undated: rows without a day are skipped, or count from the '
 'beginning (stocks). Shipped.';
 
 CREATE TABLE @extschema@.team_component (LIKE @extschema@.shipped_component INCLUDING ALL);
@@ -31,7 +33,7 @@ COMMENT ON VIEW @extschema@.component IS 'All components, shipped and the team''
 -- One row for each component of each adopted table, with everything that capture needs to evaluate it: a change of a
 -- definition is a new instance that is filled before anything reads it.
 CREATE TABLE @extschema@.kpi_instance (
-    instance integer GENERATED ALWAYS AS IDENTITY (START WITH 1000) PRIMARY KEY,
+    instance integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     relation pg_catalog.regclass NOT NULL,
     component text NOT NULL,
     version integer NOT NULL,
@@ -47,9 +49,8 @@ CREATE TABLE @extschema@.kpi_instance (
 );
 COMMENT ON TABLE @extschema@.kpi_instance IS
 'A component of one adopted table. day, filter and sums are expressions over attributes; zone is the time zone that cuts '
-'its days, fixed when it was made; state filling until the rows that were there are counted. Instances below 1000 are of '
-'crm''s own tables.';
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_instance', 'WHERE instance >= 1000');
+'its days, fixed when it was made; state filling until the rows that were there are counted.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_instance', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_instance_instance_seq', '');
 
 -- Written by capture inside the team's transaction when an expression fails, so append-only and without unique keys:
@@ -79,7 +80,7 @@ CREATE TABLE @extschema@.kpi_pending (
 COMMENT ON TABLE @extschema@.kpi_pending IS
 'Signed changes that writers append and fold() moves into kpi_rollup. Without indexes and constraints on purpose: capture '
 'writes it past them. Dimensions are the table''s own raw values, cut at 200 bytes.';
--- Rows of crm's own tables are left out: their data is loaded with capture on, which counts it again.
+-- What was counted of crm's own transition_log is left out: a restore loads its rows with capture on, which counts again.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_pending',
     'WHERE EXISTS (SELECT FROM @extschema@.adoption a WHERE a.relation = kpi_pending.relation)');
 
@@ -104,4 +105,6 @@ CREATE TABLE @extschema@.kpi_rollup (
 CREATE INDEX kpi_rollup_empty ON @extschema@.kpi_rollup (instance) WHERE rows OPERATOR(pg_catalog.=) 0;
 COMMENT ON TABLE @extschema@.kpi_rollup IS
 'Folded sums for each component, day and set of dimensions. Read it only together with kpi_pending, in one statement.';
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_rollup', 'WHERE instance >= 1000');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_rollup',
+    'WHERE EXISTS (SELECT FROM @extschema@.kpi_instance i JOIN @extschema@.adoption a USING (relation) '
+    'WHERE i.instance = kpi_rollup.instance)');

@@ -1,0 +1,10 @@
+/*
+ * capture.h: the room's part in loading the library; everything else of capture is called through SQL.
+ */
+#ifndef CRM_KPI_CAPTURE_H
+#define CRM_KPI_CAPTURE_H
+
+/* Defines the setting crm.pending_limit. */
+extern void crm_kpi_init(void);
+
+#endif

@@ -1,0 +1,275 @@
+/*
+ * change.c: in-memory aggregation of captured changes. See change.h.
+ *
+ * Two hash tables: one finds the number of a set of dimensions by its bytes, the other finds a part by (group, component,
+ * day). Rows of one statement tend to come with the dimensions of the row before, so that one is tried first.
+ */
+#include "base/compat.h"
+#include "kpi/change.h"
+
+#include "common/hashfn.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+typedef struct DimsKey {
+    const char *bytes; /* for each dimension its length, or -1, and its bytes */
+    int length;
+} DimsKey;
+
+typedef struct DimsEntry {
+    DimsKey key;
+    uint32 hash;
+    char status;
+    int32 group;
+} DimsEntry;
+
+struct CrmGroup {
+    DimsKey key;
+    text *dims[CRM_DIMS];
+};
+
+static inline bool
+dims_equal(DimsKey a, DimsKey b)
+{
+    return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+#define SH_PREFIX dims
+#define SH_ELEMENT_TYPE DimsEntry
+#define SH_KEY_TYPE DimsKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) hash_bytes((const unsigned char *) (k).bytes, (k).length)
+#define SH_EQUAL(tb, a, b) dims_equal(a, b)
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, entry) (entry)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+#define SH_PREFIX part
+#define SH_ELEMENT_TYPE CrmPart
+#define SH_KEY_TYPE CrmPartKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) hash_bytes((const unsigned char *) &(k), sizeof(CrmPartKey))
+#define SH_EQUAL(tb, a, b) ((a).group == (b).group && (a).instance == (b).instance && (a).day == (b).day)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+struct CrmChanges {
+    CrmChangesSink sink;
+    void *arg;
+    MemoryContext context; /* of this struct */
+    MemoryContext content; /* of what is aggregated; reset by a flush */
+    dims_hash *dims;
+    part_hash *parts;
+    CrmGroup *groups;
+    int32 count;
+    int32 space;
+    int32 last;
+    char *scratch; /* the bytes of the row at hand */
+};
+
+static void
+start(CrmChanges *changes)
+{
+    MemoryContext old = MemoryContextSwitchTo(changes->content);
+
+    changes->dims = dims_create(changes->content, 16, NULL);
+    changes->parts = part_create(changes->content, 32, NULL);
+    changes->space = 16;
+    changes->groups = palloc(sizeof(CrmGroup) * changes->space);
+    changes->count = 0;
+    changes->last = -1;
+    MemoryContextSwitchTo(old);
+}
+
+CrmChanges *
+crm_changes_begin(CrmChangesSink sink, void *arg)
+{
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm changes", ALLOCSET_SMALL_SIZES);
+    CrmChanges *changes = MemoryContextAllocZero(context, sizeof(CrmChanges));
+
+    changes->sink = sink;
+    changes->arg = arg;
+    changes->context = context;
+    changes->content = AllocSetContextCreate(context, "crm changes content", ALLOCSET_DEFAULT_SIZES);
+    changes->scratch = MemoryContextAlloc(context, CRM_DIMS * (sizeof(int16) + CRM_DIM_BYTES));
+    start(changes);
+    return changes;
+}
+
+/* The row's dimensions as one string of bytes in the scratch space; values are cut here. */
+static DimsKey
+dims_key(CrmChanges *changes, text *const *dims)
+{
+    char *at = changes->scratch;
+
+    for (int i = 0; i < CRM_DIMS; i++) {
+        int16 length = -1;
+
+        if (dims[i]) {
+            length = Min(VARSIZE_ANY_EXHDR(dims[i]), CRM_DIM_BYTES);
+            if (VARSIZE_ANY_EXHDR(dims[i]) > CRM_DIM_BYTES)
+                length = pg_mbcliplen(VARDATA_ANY(dims[i]), VARSIZE_ANY_EXHDR(dims[i]), CRM_DIM_BYTES);
+        }
+        memcpy(at, &length, sizeof(length));
+        at += sizeof(length);
+        if (length > 0) {
+            memcpy(at, VARDATA_ANY(dims[i]), length);
+            at += length;
+        }
+    }
+    return (DimsKey){.bytes = changes->scratch, .length = (int) (at - changes->scratch)};
+}
+
+static void
+group_fill(CrmChanges *changes, CrmGroup *group, DimsKey key)
+{
+    const char *at;
+    char *bytes = MemoryContextAlloc(changes->content, key.length);
+
+    memcpy(bytes, key.bytes, key.length);
+    group->key = (DimsKey){.bytes = bytes, .length = key.length};
+    at = bytes;
+    for (int i = 0; i < CRM_DIMS; i++) {
+        int16 length;
+
+        memcpy(&length, at, sizeof(length));
+        at += sizeof(length);
+        group->dims[i] = NULL;
+        if (length < 0)
+            continue;
+        group->dims[i] = MemoryContextAlloc(changes->content, VARHDRSZ + length);
+        SET_VARSIZE(group->dims[i], VARHDRSZ + length);
+        memcpy(VARDATA(group->dims[i]), at, length);
+        at += length;
+    }
+}
+
+int32
+crm_changes_group(CrmChanges *changes, const Datum *dims, const bool *nulls)
+{
+    text *texts[CRM_DIMS];
+    DimsKey key;
+    DimsEntry *entry;
+    bool found;
+
+    for (int i = 0; i < CRM_DIMS; i++)
+        texts[i] = nulls[i] ? NULL : DatumGetTextPP(dims[i]);
+    key = dims_key(changes, texts);
+    if (changes->last >= 0 && dims_equal(key, changes->groups[changes->last].key))
+        return changes->last;
+    entry = dims_insert(changes->dims, key, &found);
+    if (!found) {
+        if (changes->count == changes->space) {
+            changes->space *= 2;
+            changes->groups = repalloc(changes->groups, sizeof(CrmGroup) * changes->space);
+        }
+        group_fill(changes, &changes->groups[changes->count], key);
+        entry->key = changes->groups[changes->count].key; /* the scratch space is the next row's */
+        entry->group = changes->count++;
+    }
+    changes->last = entry->group;
+    return entry->group;
+}
+
+void
+crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int count, const Datum *sums, const bool *nulls)
+{
+    bool found;
+    bool invalid = false;
+    CrmPart *part = part_insert(changes->parts, key, &found);
+    MemoryContext old;
+
+    if (!found) {
+        part->rows = 0;
+        part->invalid = 0;
+        memset(part->sums, 0, sizeof(part->sums));
+    }
+    part->rows += sign;
+    for (int i = 0; i < count; i++) {
+        Numeric value;
+        Numeric before = part->sums[i];
+
+        if (nulls[i])
+            continue;
+        value = DatumGetNumeric(sums[i]); /* perhaps a copy, in the caller's short-lived context */
+        if (numeric_is_nan(value) || numeric_is_inf(value)) {
+            invalid = true;
+            continue;
+        }
+        old = MemoryContextSwitchTo(changes->content);
+        if (before == NULL)
+            before = int64_to_numeric(0);
+        part->sums[i] = sign > 0 ? numeric_add_opt_error(before, value, NULL) : numeric_sub_opt_error(before, value, NULL);
+        pfree(before);
+        MemoryContextSwitchTo(old);
+    }
+    if (invalid)
+        part->invalid += sign;
+}
+
+bool
+crm_changes_full(const CrmChanges *changes)
+{
+    return changes->parts->members > CRM_CHANGES_LIMIT || changes->count > CRM_CHANGES_LIMIT;
+}
+
+static bool
+part_is_empty(const CrmPart *part)
+{
+    if (part->rows != 0 || part->invalid != 0)
+        return false;
+    for (int i = 0; i < CRM_SUMS; i++)
+        if (part->sums[i] && !DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(part->sums[i]),
+                                                               NumericGetDatum(int64_to_numeric(0)))))
+            return false;
+    return true;
+}
+
+static int
+part_compare(const void *a, const void *b)
+{
+    const CrmPartKey *x = &(*(CrmPart *const *) a)->key;
+    const CrmPartKey *y = &(*(CrmPart *const *) b)->key;
+
+    if (x->group != y->group)
+        return x->group < y->group ? -1 : 1;
+    if (x->instance != y->instance)
+        return x->instance < y->instance ? -1 : 1;
+    return x->day < y->day ? -1 : x->day > y->day;
+}
+
+void
+crm_changes_flush(CrmChanges *changes)
+{
+    MemoryContext old = MemoryContextSwitchTo(changes->content);
+    CrmPart **parts = palloc(sizeof(CrmPart *) * Max(changes->parts->members, 1));
+    int count = 0;
+    part_iterator iterator;
+    CrmPart *part;
+
+    part_start_iterate(changes->parts, &iterator);
+    while ((part = part_iterate(changes->parts, &iterator)) != NULL)
+        if (!part_is_empty(part))
+            parts[count++] = part;
+    qsort(parts, count, sizeof(CrmPart *), part_compare);
+    for (int first = 0, next; first < count; first = next) {
+        for (next = first; next < count && parts[next]->key.group == parts[first]->key.group; next++)
+            ;
+        changes->sink(changes->arg, changes->groups[parts[first]->key.group].dims, parts + first, next - first);
+    }
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(changes->content);
+    start(changes);
+}
+
+void
+crm_changes_end(CrmChanges *changes)
+{
+    MemoryContextDelete(changes->context);
+}

@@ -1,0 +1,229 @@
+/*
+ * expression.c: parses and checks expressions of components. See expression.h.
+ */
+#include "base/compat.h"
+#include "kpi/expression.h"
+
+#include "access/htup_details.h"
+#include "base/error.h"
+#include "base/nearest.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parser.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+typedef struct Parsing {
+    const char *text;
+    CrmAttributeHook hook;
+    void *arg;
+} Parsing;
+
+static void
+parsing_context(void *arg)
+{
+    const Parsing *p = arg;
+
+    if (geterrposition() > 0) { /* a position in the text that the parser saw, which was not the user's statement */
+        errposition(0);
+        internalerrquery(p->text);
+    }
+    errcontext("expression of a component: %s", p->text);
+}
+
+int
+crm_expression_enter(void)
+{
+    int level = NewGUCNestLevel();
+
+    (void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                             false);
+    return level;
+}
+
+static Node *
+column_to_attribute(ParseState *pstate, ColumnRef *column)
+{
+    const Parsing *p = pstate->p_ref_hook_state;
+
+    if (list_length(column->fields) != 1 || !IsA(linitial(column->fields), String))
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
+                errmsg("an expression of a component names attributes alone: %s", p->text),
+                errhint("Write the attribute's name without a table before it."));
+    return p->hook(pstate, strVal(linitial(column->fields)), column->location, p->arg);
+}
+
+static bool
+function_is_foreign(Oid function, void *context)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    Oid schema;
+
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for function %u", function);
+    schema = ((Form_pg_proc) GETSTRUCT(tuple))->pronamespace;
+    ReleaseSysCache(tuple);
+    return schema != PG_CATALOG_NAMESPACE && !OidIsValid(getExtensionOfObject(ProcedureRelationId, function));
+}
+
+static bool
+refuse_foreign_walker(Node *node, void *context)
+{
+    if (node == NULL)
+        return false;
+    if (check_functions_in_node(node, function_is_foreign, NULL))
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
+                errmsg("an expression of a component calls a function that belongs to no extension"),
+                errhint("Map an attribute to a generated column that holds its value."));
+    return expression_tree_walker(node, refuse_foreign_walker, context);
+}
+
+/* The raw tree of exactly one expression. */
+static Node *
+raw_expression(const char *text)
+{
+    List *statements = raw_parser(psprintf("SELECT (%s\n)", text), RAW_PARSE_DEFAULT);
+    SelectStmt *select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
+
+    if (list_length(statements) != 1 || !IsA(select, SelectStmt) || list_length(select->targetList) != 1 ||
+        select->fromClause != NIL || select->whereClause != NULL || select->op != SETOP_NONE ||
+        select->sortClause != NIL || select->limitCount != NULL || select->groupClause != NIL)
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT), errmsg("not one expression: %s", text),
+                errhint("Give one expression over the attributes of the entity."));
+    return linitial_node(ResTarget, select->targetList)->val;
+}
+
+Node *
+crm_expression_parse(const char *text, Oid type, CrmAttributeHook hook, void *arg)
+{
+    Parsing parsing = {.text = text, .hook = hook, .arg = arg};
+    ErrorContextCallback context = {
+        .previous = error_context_stack, .callback = parsing_context, .arg = &parsing};
+    ParseState *pstate = make_parsestate(NULL);
+    Node *node;
+
+    error_context_stack = &context;
+    pstate->p_pre_columnref_hook = column_to_attribute;
+    pstate->p_ref_hook_state = &parsing;
+    node = transformExpr(pstate, raw_expression(text), EXPR_KIND_GENERATED_COLUMN);
+    if (OidIsValid(type)) {
+        Oid given = exprType(node);
+
+        node = coerce_to_target_type(pstate, node, given, type, -1, COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
+        if (node == NULL)
+            ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
+                    errmsg("an expression of a component is of type %s where %s is needed: %s", format_type_be(given),
+                           format_type_be(type), text));
+    }
+    assign_expr_collations(pstate, node);
+    free_parsestate(pstate);
+    error_context_stack = context.previous;
+    return node;
+}
+
+/*
+ * Checking: attributes stand as parameters of the type of their kind.
+ */
+typedef struct Check {
+    const char *entity;
+    int count;
+    Datum *names;
+    Datum *kinds;
+    List *used; /* of String, each once */
+} Check;
+
+static Oid
+kind_type(const char *kind)
+{
+    static const struct {
+        const char *kind;
+        Oid type;
+    } types[] = {{"time", TIMESTAMPTZOID}, {"date", DATEOID},    {"number", NUMERICOID},
+                 {"integer", INT8OID},     {"boolean", BOOLOID}, {"json", JSONBOID}};
+
+    for (int i = 0; i < (int) lengthof(types); i++)
+        if (strcmp(kind, types[i].kind) == 0)
+            return types[i].type;
+    return TEXTOID;
+}
+
+static Node *
+attribute_to_param(ParseState *pstate, const char *attribute, int location, void *arg)
+{
+    Check *check = arg;
+    CrmNearest nearest = {.name = attribute};
+
+    for (int i = 0; i < check->count; i++) {
+        char *name = TextDatumGetCString(check->names[i]);
+        Param *param;
+
+        crm_nearest_try(&nearest, name);
+        if (strcmp(name, attribute) != 0)
+            continue;
+        if (!list_member(check->used, makeString(name)))
+            check->used = lappend(check->used, makeString(name));
+        param = makeNode(Param);
+        param->paramkind = PARAM_EXTERN;
+        param->paramid = i + 1;
+        param->paramtype = kind_type(TextDatumGetCString(check->kinds[i]));
+        param->paramtypmod = -1;
+        param->paramcollid = get_typcollation(param->paramtype);
+        param->location = location;
+        return (Node *) param;
+    }
+    ereport(ERROR, errcode(ERRCODE_CRM_UNKNOWN_NAME),
+            errmsg("attribute \"%s\" of entity %s does not exist", attribute, check->entity),
+            nearest.best ? errhint("Perhaps you meant \"%s\".", nearest.best)
+                         : errhint("The view entity_attribute lists what an entity has."));
+}
+
+PG_FUNCTION_INFO_V1(crm_check_expression);
+
+/*
+ * crm.check_expression(entity, attributes, kinds, expression, role) → the attributes that it uses. role: day (a date or
+ * timestamptz), filter (boolean), sum (a number).
+ */
+Datum
+crm_check_expression(PG_FUNCTION_ARGS)
+{
+    Check check = {.entity = text_to_cstring(PG_GETARG_TEXT_PP(0))};
+    char *expression = text_to_cstring(PG_GETARG_TEXT_PP(3));
+    char *role = text_to_cstring(PG_GETARG_TEXT_PP(4));
+    Oid type = strcmp(role, "filter") == 0 ? BOOLOID : strcmp(role, "sum") == 0 ? NUMERICOID : InvalidOid;
+    int level = crm_expression_enter();
+    ArrayBuildState *used = NULL;
+    Node *node;
+    ListCell *cell;
+
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &check.names, NULL, &check.count);
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &check.kinds, NULL, &check.count);
+    node = crm_expression_parse(expression, type, attribute_to_param, &check);
+    if (!OidIsValid(type) && exprType(node) != DATEOID && exprType(node) != TIMESTAMPTZOID)
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
+                errmsg("the day of a component must be a date or a time, not %s: %s", format_type_be(exprType(node)), expression),
+                errhint("Name an attribute such as closed_at; its day is cut in the organisation's time zone."));
+    refuse_foreign_walker(node, NULL);
+    if (contain_mutable_functions((Node *) expression_planner((Expr *) copyObject(node))))
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
+                errmsg("an expression of a component is not immutable: %s", expression),
+                errdetail("Its value could change with a setting, the time or another table."),
+                errhint("Write time zones out, as in (closed_at AT TIME ZONE 'Europe/Madrid')::date."));
+    AtEOXact_GUC(true, level);
+    foreach (cell, check.used)
+        used = accumArrayResult(used, CStringGetTextDatum(strVal(lfirst(cell))), false, TEXTOID, CurrentMemoryContext);
+    if (used == NULL)
+        PG_RETURN_ARRAYTYPE_P(construct_empty_array(TEXTOID));
+    PG_RETURN_DATUM(makeArrayResult(used, CurrentMemoryContext));
+}

@@ -1,0 +1,317 @@
+/*
+ * plan.c: compiles the components of a table into one projection. See plan.h.
+ *
+ * The projection yields the dimensions, then for each component its filter, its day and its sums. Day and sums stand
+ * inside CASE WHEN filter, so that an expression that only fails outside the filter never runs there.
+ */
+#include "base/compat.h"
+#include "kpi/plan.h"
+
+#include "access/table.h"
+#include "access/tupconvert.h"
+#include "base/schema.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "kpi/expression.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_func.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* In the order of kpi_dims and kpi_pending. */
+static const char *const dimension_attributes[CRM_DIMS] = {"funnel",  "unit",  "stage",   "campaign", "channel",
+                                                           "product", "owner", "segment", "currency"};
+
+/* Where one component stands in the projected row. */
+typedef struct PlanPart {
+    int32 instance;
+    bool from_beginning;
+    bool day_is_date;
+    pg_tz *zone;
+    int filter; /* -1: none */
+    int day;
+    int sum_count;
+    int sums;
+} PlanPart;
+
+struct CrmPlan {
+    Oid table;
+    MemoryContext context;
+    ExprContext *econtext;
+    ProjectionInfo *projection;
+    TupleConversionMap *map; /* NULL: the relation has the table's own row type */
+    TupleTableSlot *converted;
+    bool plain;
+    int count;
+    PlanPart *parts;
+};
+
+/* While compiling. */
+typedef struct Compiler {
+    CrmPlan *plan;
+    Oid table;
+    Oid row_type;
+    bool own_table; /* one of crm's own tables: its columns stand for attributes */
+    List *targets;  /* of TargetEntry */
+} Compiler;
+
+CrmPlanRights
+crm_plan_enter(Oid owner)
+{
+    CrmPlanRights rights;
+
+    GetUserIdAndSecContext(&rights.user, &rights.context);
+    SetUserIdAndSecContext(owner, rights.context | SECURITY_LOCAL_USERID_CHANGE);
+    return rights;
+}
+
+void
+crm_plan_leave(CrmPlanRights rights)
+{
+    SetUserIdAndSecContext(rights.user, rights.context);
+}
+
+/* A column of one of crm's own tables; stage is the column to_stage there. */
+static Node *
+own_column(const Compiler *compiler, const char *attribute)
+{
+    AttrNumber column =
+        get_attnum(compiler->table, strcmp(attribute, "stage") == 0 ? "to_stage" : attribute);
+    Oid type, collation;
+    int32 typmod;
+
+    if (column == InvalidAttrNumber)
+        return NULL;
+    get_atttypetypmodcoll(compiler->table, column, &type, &typmod, &collation);
+    return (Node *) makeVar(1, column, type, typmod, collation, 0);
+}
+
+/* map_ATTRIBUTE(row), which the planner turns into a column where it is one; an enum is read as text. */
+static Node *
+mapped_attribute(const Compiler *compiler, ParseState *pstate, const char *attribute)
+{
+    List *name = list_make2(makeString(get_namespace_name(crm_schema_oid())), makeString(psprintf("map_%s", attribute)));
+    Oid function = LookupFuncName(name, 1, &compiler->row_type, true);
+    Node *row = (Node *) makeVar(1, InvalidAttrNumber, compiler->row_type, -1, InvalidOid, 0);
+    Node *call;
+
+    if (!OidIsValid(function))
+        return NULL;
+    call = (Node *) makeFuncExpr(function, get_func_rettype(function), list_make1(row), InvalidOid, InvalidOid,
+                                 COERCE_EXPLICIT_CALL);
+    if (type_is_enum(exprType(call)))
+        call = coerce_to_target_type(pstate, call, exprType(call), TEXTOID, -1, COERCION_EXPLICIT,
+                                     COERCE_EXPLICIT_CAST, -1);
+    return call;
+}
+
+static Node *
+attribute_to_node(ParseState *pstate, const char *attribute, int location, void *arg)
+{
+    const Compiler *compiler = arg;
+    Node *node =
+        compiler->own_table ? own_column(compiler, attribute) : mapped_attribute(compiler, pstate, attribute);
+
+    return node ? node : (Node *) makeConst(UNKNOWNOID, -1, InvalidOid, -2, (Datum) 0, true, false);
+}
+
+/* Adds an expression to the projection; returns its place. */
+static int
+add_target(Compiler *compiler, Node *node)
+{
+    Expr *planned = expression_planner((Expr *) node);
+    const Node *core = (const Node *) planned;
+
+    while (IsA(core, RelabelType))
+        core = (const Node *) ((const RelabelType *) core)->arg;
+    if (!IsA(core, Var) && !IsA(core, Const))
+        compiler->plan->plain = false;
+    compiler->targets =
+        lappend(compiler->targets, makeTargetEntry(planned, list_length(compiler->targets) + 1, NULL, false));
+    return list_length(compiler->targets) - 1;
+}
+
+static Node *
+when_filter(const Node *filter, Node *node)
+{
+    CaseExpr *expression;
+    CaseWhen *when;
+
+    if (filter == NULL)
+        return node;
+    when = makeNode(CaseWhen);
+    when->expr = (Expr *) copyObjectImpl(filter);
+    when->result = (Expr *) node;
+    when->location = -1;
+    expression = makeNode(CaseExpr);
+    expression->casetype = exprType(node);
+    expression->casecollid = exprCollation(node);
+    expression->args = list_make1(when);
+    expression->defresult = (Expr *) makeNullConst(exprType(node), -1, exprCollation(node));
+    expression->location = -1;
+    return (Node *) expression;
+}
+
+static void
+add_dimensions(Compiler *compiler)
+{
+    for (int i = 0; i < CRM_DIMS; i++)
+        add_target(compiler, crm_expression_parse(dimension_attributes[i], TEXTOID, attribute_to_node, compiler));
+}
+
+static void
+add_instance(Compiler *compiler, const CrmInstance *instance, PlanPart *part)
+{
+    Node *filter = NULL;
+    Node *day;
+
+    part->instance = instance->instance;
+    part->from_beginning = instance->from_beginning;
+    part->zone = pg_tzset(instance->zone);
+    part->filter = -1;
+    if (part->zone == NULL)
+        elog(ERROR, "time zone \"%s\" is not known any more", instance->zone);
+    if (instance->filter) {
+        filter = crm_expression_parse(instance->filter, BOOLOID, attribute_to_node, compiler);
+        part->filter = add_target(compiler, copyObject(filter));
+    }
+    day = crm_expression_parse(instance->day, InvalidOid, attribute_to_node, compiler);
+    part->day_is_date = exprType(day) == DATEOID;
+    part->day = add_target(compiler, when_filter(filter, day));
+    part->sum_count = instance->sum_count;
+    part->sums = list_length(compiler->targets);
+    for (int i = 0; i < instance->sum_count; i++) {
+        Node *sum = instance->sums[i]
+                        ? crm_expression_parse(instance->sums[i], NUMERICOID, attribute_to_node, compiler)
+                        : (Node *) makeNullConst(NUMERICOID, -1, InvalidOid);
+
+        add_target(compiler, when_filter(filter, sum));
+    }
+}
+
+/* A partition's columns may stand in another order than the table's. */
+static void
+prepare_conversion(CrmPlan *plan, Relation rel)
+{
+    Relation table;
+    TupleDesc desc;
+
+    if (RelationGetRelid(rel) == plan->table)
+        return;
+    table = table_open(plan->table, AccessShareLock);
+    desc = CreateTupleDescCopy(RelationGetDescr(table));
+    plan->map = convert_tuples_by_name(RelationGetDescr(rel), desc);
+    if (plan->map)
+        plan->converted = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+    table_close(table, AccessShareLock);
+}
+
+CrmPlan *
+crm_plan_build(Relation rel, Oid root, List *instances)
+{
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm capture plan", ALLOCSET_SMALL_SIZES);
+    MemoryContext old = MemoryContextSwitchTo(context);
+    CrmPlan *plan = palloc0(sizeof(CrmPlan));
+    Compiler compiler = {.plan = plan,
+                         .table = root,
+                         .row_type = get_rel_type_id(root),
+                         .own_table = get_rel_namespace(root) == crm_schema_oid()};
+    int level = crm_expression_enter();
+    ListCell *cell;
+
+    plan->table = root;
+    plan->context = context;
+    plan->plain = true;
+    plan->parts = palloc0(sizeof(PlanPart) * Max(list_length(instances), 1));
+    prepare_conversion(plan, rel);
+    add_dimensions(&compiler);
+    foreach (cell, instances)
+        add_instance(&compiler, lfirst(cell), &plan->parts[plan->count++]);
+    plan->econtext = CreateStandaloneExprContext();
+    plan->projection =
+        ExecBuildProjectionInfo(compiler.targets, plan->econtext,
+                                MakeSingleTupleTableSlot(ExecTypeFromTL(compiler.targets), &TTSOpsVirtual), NULL,
+                                NULL);
+    AtEOXact_GUC(true, level);
+    MemoryContextSwitchTo(old);
+    return plan;
+}
+
+bool
+crm_plan_is_plain(const CrmPlan *plan)
+{
+    return plan->plain;
+}
+
+bool
+crm_plan_is_empty(const CrmPlan *plan)
+{
+    return plan->count == 0;
+}
+
+Oid
+crm_plan_table(const CrmPlan *plan)
+{
+    return plan->table;
+}
+
+/* The day of a component, cut in its zone; false where the row has none. */
+static bool
+part_day(const PlanPart *part, Datum value, bool isnull, DateADT *day)
+{
+    struct pg_tm tm;
+    fsec_t fsec;
+    int offset;
+    bool finite = !isnull && (part->day_is_date ? !DATE_NOT_FINITE(DatumGetDateADT(value))
+                                                : !TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(value)));
+
+    if (!finite) {
+        DATE_NOBEGIN(*day);
+        return part->from_beginning;
+    }
+    if (part->day_is_date) {
+        *day = DatumGetDateADT(value);
+        return true;
+    }
+    if (timestamp2tm(DatumGetTimestampTz(value), &offset, &tm, &fsec, NULL, part->zone) != 0)
+        ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range"));
+    *day = date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE;
+    return true;
+}
+
+void
+crm_plan_row(CrmPlan *plan, TupleTableSlot *slot, int sign, CrmChanges *changes)
+{
+    const TupleTableSlot *row;
+    CrmPartKey key = {.group = -1};
+    MemoryContext old;
+
+    ResetExprContext(plan->econtext);
+    plan->econtext->ecxt_scantuple =
+        plan->map ? execute_attr_map_slot(plan->map->attrMap, slot, plan->converted) : slot;
+    row = ExecProject(plan->projection);
+    old = MemoryContextSwitchTo(plan->econtext->ecxt_per_tuple_memory);
+    for (int i = 0; i < plan->count; i++) {
+        const PlanPart *part = &plan->parts[i];
+
+        if (part->filter >= 0 && (row->tts_isnull[part->filter] || !DatumGetBool(row->tts_values[part->filter])))
+            continue;
+        if (!part_day(part, row->tts_values[part->day], row->tts_isnull[part->day], &key.day))
+            continue;
+        if (key.group < 0)
+            key.group = crm_changes_group(changes, row->tts_values, row->tts_isnull);
+        key.instance = part->instance;
+        crm_changes_add(changes, key, sign, part->sum_count, row->tts_values + part->sums,
+                        row->tts_isnull + part->sums);
+    }
+    MemoryContextSwitchTo(old);
+}

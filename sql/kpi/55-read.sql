@@ -1,0 +1,128 @@
+-- What BI tools read. Filtered by crm.visible(unit, 'kpi', 'total'); without identity its error comes through.
+
+CREATE VIEW @extschema@.kpi_stock_day AS
+SELECT s.kpi, s.day, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency,
+       pg_catalog.sum(pg_catalog.sum(s.change)) OVER (PARTITION BY s.kpi, s.unit_key, s.stage, s.campaign, s.channel, s.product,
+           s.owner, s.segment, s.currency ORDER BY s.day) AS numerator
+FROM (SELECT d.kpi, CASE WHEN pg_catalog.isfinite(d.day) THEN d.day ELSE d.start END AS day, d.unit_key, d.stage, d.campaign,
+             d.channel, d.product, d.owner, d.segment, d.currency, d.numerator AS change
+      FROM (SELECT f.*, coalesce(pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) OVER (PARTITION BY f.kpi),
+                                 @extschema@.kpi_today()) AS start
+            FROM @extschema@.kpi_fact f) d
+      UNION ALL
+      SELECT g.kpi, day::date, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, 0
+      FROM (SELECT f.kpi, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency,
+                   pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) AS start
+            FROM @extschema@.kpi_fact f
+            GROUP BY f.kpi, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency) g
+      CROSS JOIN LATERAL pg_catalog.generate_series(g.start::timestamp, @extschema@.kpi_today()::timestamp, '1 day') AS day) s
+GROUP BY s.kpi, s.day, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency;
+COMMENT ON VIEW @extschema@.kpi_stock_day IS
+'Stocks at the end of each day from the first change until today; what counts from the beginning stands on the first day.';
+
+CREATE VIEW crm_bi.kpi_value AS
+SELECT v.kpi AS kpi_key, v.day, v.unit_key, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency,
+       v.numerator, v.denominator,
+       CASE k.kind WHEN 'ratio' THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END AS value,
+       k.kind = 'simple' AND k.date_kind = 'event' AS additive, true AS mature, s.state, k.version
+FROM (SELECT f.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency,
+             coalesce(f.numerator, 0) AS numerator, f.denominator, 'event' AS date_kind
+      FROM @extschema@.kpi_fact f
+      UNION ALL
+      SELECT d.kpi, d.day, d.unit_key, d.stage, d.campaign, d.channel, d.product, d.owner, d.segment, d.currency,
+             d.numerator, NULL, 'stock'
+      FROM @extschema@.kpi_stock_day d
+      WHERE d.numerator <> 0) v
+JOIN @extschema@.kpi k ON k.kpi = v.kpi AND k.date_kind = v.date_kind
+JOIN @extschema@.kpi_state() s ON s.kpi = v.kpi AND s.state = 'ready'
+WHERE (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
+  AND @extschema@.visible(v.unit_key, 'kpi', 'total')
+UNION ALL
+SELECT k.kpi, NULL, @extschema@.root_unit(), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       k.kind = 'simple' AND k.date_kind = 'event', true, s.state, k.version
+FROM @extschema@.kpi_state() s JOIN @extschema@.kpi k ON k.kpi = s.kpi
+WHERE s.state <> 'ready' AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL);
+COMMENT ON VIEW crm_bi.kpi_value IS
+'KPIs by day and dimensions. Sum numerator and denominator first and divide then; never average value. additive: whether value '
+'may be summed over days. Stocks have a row for each day until today. A KPI that has no value now has one row without day, '
+'whose state says why. For other grains use crm_bi.kpi().';
+COMMENT ON COLUMN crm_bi.kpi_value.unit_key IS 'The unit of the fact itself; join dim_unit_path for those above it.';
+COMMENT ON COLUMN crm_bi.kpi_value.stage IS 'The stage''s key, or the team''s own value where no funnel knows it.';
+COMMENT ON COLUMN crm_bi.kpi_value.state IS 'ready, or why value is NULL: filling, broken, no_milestone, not_mapped.';
+GRANT SELECT ON crm_bi.kpi_value TO PUBLIC;
+
+-- The query of kpi(): what is grouped depends on the arguments.
+CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[]) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    dimensions CONSTANT text[] := ARRAY['unit_key', 'stage', 'campaign', 'channel', 'product', 'owner', 'segment', 'currency'];
+    columns text := (SELECT string_agg(format(CASE WHEN d = ANY (by) THEN 'f.%1$I' ELSE 'NULL::text AS %1$I' END, d), ', '
+                                       ORDER BY n)
+                     FROM unnest(dimensions) WITH ORDINALITY AS x (d, n));
+    groups text := (SELECT string_agg(format(', f.%I', d), '') FROM unnest(dimensions) d WHERE d = ANY (by));
+    periods text := CASE grain
+        WHEN 'total' THEN '(SELECT $2 AS first, $2 AS since, $3 AS until)'
+        ELSE format('(SELECT g::date AS first, greatest(g::date, $2) AS since, '
+                    'least((g + interval %1$L)::date - 1, $3) AS until '
+                    'FROM generate_series(date_trunc(%2$L, $2::timestamp), $3::timestamp, interval %1$L) g)',
+                    CASE grain WHEN 'quarter' THEN '3 months' ELSE '1 ' || grain END, grain) END;
+BEGIN
+    RETURN format('SELECT p.first, %s, sum(f.numerator), sum(f.denominator), count(DISTINCT f.currency) '
+                  'FROM %s p JOIN @extschema@.kpi_fact f ON f.day <= p.until %s '
+                  'WHERE f.kpi = $1 AND @extschema@.visible(f.unit_key, ''kpi'', ''total'') GROUP BY p.first%s ORDER BY 1, 2, 3, 4',
+                  columns, periods, CASE WHEN stock THEN '' ELSE 'AND f.day >= p.since' END, groups);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[]) IS 'The query behind crm_bi.kpi().';
+
+CREATE FUNCTION crm_bi.kpi(kpi text, grain text DEFAULT 'total', since date DEFAULT NULL, until date DEFAULT NULL,
+                           by text[] DEFAULT '{}')
+    RETURNS TABLE (kpi_key text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text,
+                   segment text, currency text, numerator numeric, denominator numeric, value numeric, state text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    asked kpi := require_kpi(kpi.kpi);
+    grains CONSTANT text[] := ARRAY['day', 'week', 'month', 'quarter', 'year', 'total'];
+    dimensions CONSTANT text[] := ARRAY['unit_key', 'stage', 'campaign', 'channel', 'product', 'owner', 'segment', 'currency'];
+    wrong text := (SELECT d FROM unnest(by) d WHERE d <> ALL (dimensions) LIMIT 1);
+    last date := coalesce(until, kpi_today());
+    first date;
+    currencies bigint;
+BEGIN
+    IF NOT coalesce(grain = ANY (grains), false) THEN
+        PERFORM raise_unknown('grain', coalesce(grain, ''), grains);
+    END IF;
+    IF wrong IS NOT NULL THEN
+        PERFORM raise_unknown('dimension', wrong, dimensions);
+    END IF;
+    PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no facts
+    first := coalesce(since, (SELECT min(f.day) FROM kpi_fact f WHERE f.kpi = asked.kpi AND isfinite(f.day)), last);
+    kpi_key := asked.kpi;
+    state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
+    IF state <> 'ready' THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies IN
+        EXECUTE kpi_query(asked.date_kind = 'stock', grain, by) USING asked.kpi, first, last
+    LOOP
+        numerator := coalesce(numerator, 0);
+        denominator := CASE WHEN asked.kind = 'ratio' THEN coalesce(denominator, 0) END;
+        state := 'ready';
+        IF asked.measured_in = 'money' AND currencies > 1 THEN
+            numerator := NULL;
+            state := 'mixed_currencies';
+        END IF;
+        value := CASE asked.kind WHEN 'ratio' THEN numerator / nullif(denominator, 0) ELSE numerator END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION crm_bi.kpi(text, text, date, date, text[]) IS
+'A KPI at any grain: sums first, divides after. grain is day, week, month, quarter, year or total; since and until are both '
+'included (default: everything until today); by lists dimensions: unit_key, stage, campaign, channel, product, owner, segment, '
+'currency. period is the first day of the grain. Stocks are those of the end of each period. Only units whose totals the '
+'caller may see; one row with a state where the KPI has no value. Errors: RM001 unknown KPI, grain or dimension, RM101 no '
+'identity. Example: SELECT period, value FROM crm_bi.kpi(''win_rate'', ''month'', ''2026-01-01'', by => ''{unit_key}'');';

@@ -1,0 +1,101 @@
+-- The KPI pack: what every organisation asks for, defined on milestones and outcomes. Always there; a KPI reads as soon as
+-- tables with its entities are adopted.
+
+INSERT INTO @extschema@.shipped_component (component, entity, day, filter, sums, needs, undated, description) VALUES
+('stage_entry', 'stage_entry', 'at', 'first_entry', '{}', '{}', 'skip',
+ 'records entering a stage for the first time'),
+('opportunity_closed', 'opportunity', 'closed_at', 'closed_at IS NOT NULL',
+ '{"amount": "amount",
+   "cycle_days": "CASE WHEN isfinite(created_at) AND isfinite(closed_at) AND closed_at >= created_at THEN extract(epoch FROM closed_at - created_at) / 86400 END",
+   "cycle_count": "CASE WHEN isfinite(created_at) AND isfinite(closed_at) AND closed_at >= created_at THEN 1 END"}',
+ '{closed_at}', 'skip', 'deals by the day they closed; cycles with both dates, negative ones left out'),
+('opportunity_created', 'opportunity', 'created_at', NULL, '{"amount": "amount"}', '{}', 'beginning',
+ 'deals by the day they were created'),
+('opportunity_ended', 'opportunity', 'greatest(created_at, closed_at)', 'closed_at IS NOT NULL', '{"amount": "amount"}', '{}',
+ 'skip', 'deals by the day they closed, not before the day they were created'),
+('opportunity_undated', 'opportunity', 'created_at', 'closed_at IS NULL', '{"amount": "amount"}', '{}', 'beginning',
+ 'deals without a day of close, by the day they were created'),
+('ticket_opened', 'ticket', 'coalesce(opened_at, created_at)', NULL, '{}', '{}', 'beginning', 'tickets by the day they were opened'),
+('ticket_ended', 'ticket', 'greatest(opened_at, created_at, resolved_at)', 'resolved_at IS NOT NULL', '{}', '{}', 'skip',
+ 'tickets by the day they were resolved, not before the day they were opened'),
+('ticket_undated', 'ticket', 'coalesce(opened_at, created_at)', 'resolved_at IS NULL', '{}', '{}', 'beginning',
+ 'tickets without a day of resolution, by the day they were opened'),
+('ticket_resolved', 'ticket', 'resolved_at', 'resolved_at IS NOT NULL',
+ '{"hours": "CASE WHEN isfinite(resolved_at) AND isfinite(coalesce(opened_at, created_at)) AND resolved_at >= coalesce(opened_at, created_at) THEN extract(epoch FROM resolved_at - coalesce(opened_at, created_at)) / 3600 END",
+   "timed": "CASE WHEN isfinite(resolved_at) AND isfinite(coalesce(opened_at, created_at)) AND resolved_at >= coalesce(opened_at, created_at) THEN 1 END",
+   "reopened": "CASE WHEN reopened_count > 0 THEN 1 ELSE 0 END"}',
+ '{resolved_at}', 'skip', 'tickets by the day they were resolved, with the calendar hours it took'),
+('ticket_responded', 'ticket', 'first_response_at',
+ 'first_response_at IS NOT NULL AND isfinite(first_response_at) AND isfinite(coalesce(opened_at, created_at)) AND first_response_at >= coalesce(opened_at, created_at)',
+ '{"minutes": "extract(epoch FROM first_response_at - coalesce(opened_at, created_at)) / 60"}',
+ '{first_response_at}', 'skip', 'tickets by the day of the first reply, with the calendar minutes it took'),
+('spend', 'spend', 'on_date', NULL,
+ '{"amount": "amount", "marketing": "CASE WHEN kind IS NULL OR lower(kind) = ''marketing'' THEN amount END"}',
+ '{on_date,amount}', 'skip', 'money spent; spend without a kind is marketing''s'),
+('survey_answer', 'survey', 'at', 'score IS NOT NULL',
+ '{"csat_answers": "CASE WHEN lower(kind) = ''csat'' THEN 1 END",
+   "csat_satisfied": "CASE WHEN lower(kind) = ''csat'' AND score >= 4 THEN 1 END",
+   "nps_answers": "CASE WHEN lower(kind) = ''nps'' THEN 1 END",
+   "nps_balance": "CASE WHEN lower(kind) = ''nps'' THEN CASE WHEN score >= 9 THEN 1 WHEN score <= 6 THEN -1 ELSE 0 END END"}',
+ '{at,kind,score}', 'skip', 'answers to surveys, csat from 1 to 5 and nps from 0 to 10');
+
+INSERT INTO @extschema@.shipped_kpi (kpi, label, kind, date_kind, numerator, denominator, measured_in, direction, description)
+VALUES
+('leads', 'Leads', 'simple', 'event', 'stage_entry[milestone:lead]', NULL, 'count', 'up',
+ 'Records that entered the milestone lead for the first time. Linked customers are not yet counted once.'),
+('mqls', 'Marketing-qualified leads', 'simple', 'event', 'stage_entry[milestone:mql]', NULL, 'count', 'up',
+ 'First entries to the milestone mql.'),
+('sals', 'Sales-accepted leads', 'simple', 'event', 'stage_entry[milestone:sal]', NULL, 'count', 'up',
+ 'First entries to the milestone sal: accepted by sales, not merely offered.'),
+('sqls', 'Sales-qualified leads', 'simple', 'event', 'stage_entry[milestone:sql]', NULL, 'count', 'up',
+ 'First entries to the milestone sql: qualified in talk.'),
+('won_count', 'Deals won', 'simple', 'event', 'opportunity_closed[won]', NULL, 'count', 'up',
+ 'Deals by day of close whose stage is won, or follows the win. Reopened and won again counts once, at the latest close.'),
+('won_value', 'Won value', 'simple', 'event', 'opportunity_closed.amount[won]', NULL, 'money', 'up',
+ 'Amount of won deals by day of close.'),
+('win_rate', 'Win rate', 'ratio', 'event', 'opportunity_closed[won]', 'opportunity_closed[won,lost]', 'share', 'up',
+ 'Won divided by won and lost, by day of close; open deals do not count.'),
+('win_rate_value', 'Win rate by value', 'ratio', 'event', 'opportunity_closed.amount[won]',
+ 'opportunity_closed.amount[won,lost]', 'share', 'up', 'Amount won divided by amount won and lost.'),
+('average_deal', 'Average deal', 'ratio', 'event', 'opportunity_closed.amount[won]', 'opportunity_closed[won]', 'money', 'up',
+ 'Amount of won deals divided by their number.'),
+('sales_cycle_days', 'Sales cycle', 'ratio', 'event', 'opportunity_closed.cycle_days[won]', 'opportunity_closed.cycle_count[won]',
+ 'days', 'down', 'Days from creation to close of won deals that have both dates; negative ones are left out.'),
+('open_pipeline', 'Open pipeline', 'simple', 'stock',
+ 'opportunity_created.amount - opportunity_ended.amount[won,lost,unknown] - opportunity_undated.amount[won,lost]', NULL, 'money',
+ 'up', 'Amount open at the end of a day: created by then (without a date: from the beginning) and not closed by then. A deal '
+ 'whose stage is open now is open whatever its day of close; one that is won or lost without a day of close is left out; where '
+ 'no funnel knows the stage the day of close decides. By today''s stage and amount, not those of the day.'),
+('first_response_minutes', 'First response', 'ratio', 'event', 'ticket_responded.minutes', 'ticket_responded', 'minutes', 'down',
+ 'Calendar minutes (not business minutes) from opened to first reply, by day of the reply.'),
+('ticket_backlog', 'Ticket backlog', 'simple', 'stock',
+ 'ticket_opened - ticket_ended[won,lost,unknown] - ticket_undated[won,lost]', NULL, 'count', 'down',
+ 'Tickets open at the end of a day, by the same rules as open_pipeline.'),
+('resolution_hours', 'Resolution time', 'ratio', 'event', 'ticket_resolved.hours', 'ticket_resolved.timed', 'hours', 'down',
+ 'Calendar hours (not business hours, waiting included) from opened to resolved, by day of resolution.'),
+('reopen_rate', 'Reopen rate', 'ratio', 'event', 'ticket_resolved.reopened', 'ticket_resolved', 'share', 'down',
+ 'Tickets that were reopened at least once, of those resolved, by day of resolution.'),
+('marketing_spend', 'Marketing spend', 'simple', 'event', 'spend.marketing', NULL, 'money', 'down',
+ 'Spend of marketing by day. Not converted: several currencies together read NULL.'),
+('cost_per_lead', 'Cost per lead', 'ratio', 'event', 'spend.marketing', 'stage_entry[milestone:lead]', 'money', 'down',
+ 'Marketing spend divided by leads.'),
+('csat', 'Customer satisfaction', 'ratio', 'event', 'survey_answer.csat_satisfied', 'survey_answer.csat_answers', 'share', 'up',
+ 'Answers of 4 and 5 of 5, divided by answers.'),
+('nps', 'Net promoter score', 'ratio', 'event', 'survey_answer.nps_balance', 'survey_answer.nps_answers', 'share', 'up',
+ 'Promoters (9, 10) minus detractors (0 to 6), divided by answers; 1 is 100 points.');
+
+INSERT INTO @extschema@.shipped_kpi_term
+SELECT k.kpi, side.name, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones
+FROM @extschema@.shipped_kpi k
+CROSS JOIN LATERAL (VALUES ('numerator', k.numerator), ('denominator', k.denominator)) AS side (name, formula)
+CROSS JOIN LATERAL @extschema@.parse_formula(side.formula) t
+WHERE side.formula IS NOT NULL;
+
+CREATE FUNCTION @extschema@.install_kpi_pack() RETURNS TABLE (kpi text, label text, state text)
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT k.kpi, k.label, coalesce(s.state, 'not available') FROM shipped_kpi k LEFT JOIN kpi_state() s USING (kpi) ORDER BY 1
+$$;
+COMMENT ON FUNCTION @extschema@.install_kpi_pack() IS
+'Lists the KPIs of the pack, which is always installed, with the state of each: ready, filling, broken, no_milestone, '
+'not_mapped, or not available because no table with its entities is adopted.';
+SELECT @extschema@.set_audience('install_kpi_pack()', 'admin');
