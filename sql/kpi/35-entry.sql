@@ -1,13 +1,13 @@
 -- First entries to stages, from the history of the room funnel: an append-only table of crm's own, captured like a
 -- team's. Its columns stand for attributes, to_stage for stage.
 
-CREATE TRIGGER crm_kpi_insert AFTER INSERT ON @extschema@.transition_log REFERENCING NEW TABLE AS crm_new
+CREATE TRIGGER capture_insert AFTER INSERT ON @extschema@.transition_log REFERENCING NEW TABLE AS crm_new
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.capture_change();
-CREATE TRIGGER crm_kpi_update AFTER UPDATE ON @extschema@.transition_log REFERENCING OLD TABLE AS crm_old NEW TABLE AS crm_new
+CREATE TRIGGER capture_update AFTER UPDATE ON @extschema@.transition_log REFERENCING OLD TABLE AS crm_old NEW TABLE AS crm_new
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.capture_change();
-CREATE TRIGGER crm_kpi_delete AFTER DELETE ON @extschema@.transition_log REFERENCING OLD TABLE AS crm_old
+CREATE TRIGGER capture_delete AFTER DELETE ON @extschema@.transition_log REFERENCING OLD TABLE AS crm_old
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.capture_change();
-CREATE TRIGGER crm_kpi_truncate BEFORE TRUNCATE ON @extschema@.transition_log
+CREATE TRIGGER capture_truncate BEFORE TRUNCATE ON @extschema@.transition_log
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.capture_change();
 
 CREATE FUNCTION @extschema@.capture_entries() RETURNS void
