@@ -16,6 +16,7 @@ title() { # a numbered heading
 say() { # prose, folded
     printf '%s\n' "$*" | fmt -w 94 | sed 's/^/   /'
 }
+gap() { echo; }
 note() { # one line, already formatted
     printf '   %s\n' "$*"
 }
@@ -42,8 +43,11 @@ table() { # a query's rows, aligned
         fail "a query failed"
 }
 typed() { # what the user would type
-    local line
-    while IFS= read -r line; do printf '   %s%s%s\n' "$dim" "$line" "$plain"; done <<<"$1"
+    local line mark='» '
+    while IFS= read -r line; do
+        printf '   %s%s%s%s\n' "$dim" "$mark" "$line" "$plain"
+        mark='  '
+    done <<<"$1"
 }
 ask() { # show what is typed, then what comes back
     typed "$1"

@@ -17,10 +17,6 @@ SELECT * FROM crm.adopt('sales.accounts', 'customer', department => 'sales', col
 SELECT * FROM crm.adopt('sales.people', 'customer', department => 'sales', columns => '{
     "kind": "''person''", "given_name": "first_name", "family_name": "last_name", "email": "mail", "phone": "phone",
     "parent": "account_no"}');
-SELECT * FROM crm.adopt('sales.deals', 'opportunity', department => 'sales', funnel => 'journey', columns => '{
-    "customer": "person_id", "name": "title", "amount": "value", "currency": "currency", "stage": "status",
-    "product": "product", "unit": "office", "owner": "rep", "created_at": "opened", "closed_at": "closed",
-    "expected_close_on": "expected", "lost_reason": "lost_because"}');
 SELECT * FROM crm.adopt('sales.deal_history', 'stage_change', department => 'sales', funnel => 'journey', columns => '{
     "record": {"column": "deal_no", "of": "sales.deals"}, "stage": "status", "at": "changed", "by": "changed_by"}');
 SELECT * FROM crm.adopt('service.companies', 'customer', department => 'service', columns => '{

@@ -27,7 +27,7 @@ during "Generate a year of business, up to yesterday evening" make_company
 
 table "
 SELECT n.nspname AS department, c.relname AS \"table\", c.reltuples::bigint AS rows,
-       (SELECT string_agg(a.attname || ' ' || replace(format_type(a.atttypid, a.atttypmod), 'sales.', ''), ', ' ORDER BY a.attnum)
+       (SELECT string_agg(a.attname || ' ' || (SELECT typname FROM pg_type WHERE oid = a.atttypid), ', ' ORDER BY a.attnum)
         FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attname = ANY (k.shown)) AS \"among its columns\"
 FROM (VALUES ('marketing.contacts'::regclass, '{id,full_name,email,mobile}'::text[]),
              ('marketing.lifecycle_log', '{contact_id,stage,at}'), ('marketing.touches', '{contact_id,happened_at}'),
@@ -40,7 +40,8 @@ ORDER BY array_position('{marketing,sales,service}', n.nspname::text), c.reltupl
 must "(SELECT count(*) FROM marketing.contacts) > 20000" "the generator makes more than 20,000 contacts"
 must "(SELECT count(DISTINCT who) FROM demo.truth) > 20000" "the records are of more than 20,000 customers"
 
-say "" "One person, as each department knows her or him:"
+gap
+say "One person, as each department knows her or him:"
 table "
 WITH one AS (SELECT t.who FROM demo.truth t GROUP BY who
              HAVING count(DISTINCT relation) = 3 AND count(*) = 4 ORDER BY who LIMIT 1)
