@@ -94,3 +94,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.require_key IS 'Raises RM005 unless the key of a rule or endpoint is 1 to 63 plain characters.';
+
+CREATE FUNCTION @extschema@.endpoint_section()
+RETURNS TABLE (endpoint text, secret_ref text) LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT e.endpoint, e.secret_ref FROM endpoint e WHERE e.enabled ORDER BY e.endpoint;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.endpoint_section IS
+'For crmd check: the endpoints that are switched on and the sections of crmd''s own file that they name.';

@@ -33,4 +33,5 @@ FROM (VALUES
     ('fail_rule(text, bigint, text)', 'daemon'),
     ('claim_deliveries(text, integer, interval)', 'daemon'),
     ('finish_deliveries(jsonb)', 'daemon'),
+    ('endpoint_section()', 'daemon'),
     ('daemon_beat(text, text)', 'daemon')) f (signature, audience);
