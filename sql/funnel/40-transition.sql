@@ -4,10 +4,12 @@ CREATE TABLE @extschema@.tracking (
     relation pg_catalog.regclass PRIMARY KEY,
     funnel text NOT NULL REFERENCES @extschema@.funnel,
     source text NOT NULL CHECK (source OPERATOR(pg_catalog.=) ANY (ARRAY['column', 'event_log'])),
+    target pg_catalog.regclass NOT NULL,
     tracked_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE @extschema@.tracking IS
-'Tables whose stages feed a funnel: source column where a row holds the present stage, event_log where each row is a change.';
+'Tables whose stages feed a funnel: source column where a row holds the present stage, event_log where each row is a change. '
+'target is the table of the records: relation itself, or what an event log''s record refers to.';
 
 CREATE TABLE @extschema@.transition_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -54,7 +56,17 @@ COMMENT ON COLUMN @extschema@.transition_log.flags IS
 COMMENT ON COLUMN @extschema@.transition_log.source IS 'The table that it was read from: relation, or its event log.';
 COMMENT ON COLUMN @extschema@.transition_log.source_key IS 'The key of the event in an event log.';
 
+-- Rows that went while a backfill may have been reading them; settle_transitions takes their history away.
+CREATE TABLE @extschema@.transition_gone (
+    source pg_catalog.regclass NOT NULL,
+    record_key text NOT NULL,
+    source_key text
+);
+COMMENT ON TABLE @extschema@.transition_gone IS
+'Records (of an event log: events) deleted before the backfill of their table had ended; emptied by settle_transitions.';
+
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.tracking', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_gone', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_log', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_log_id_seq', '');
 
@@ -89,7 +101,8 @@ COMMENT ON FUNCTION @extschema@.transition_direction(boolean, text, boolean) IS
 'The direction of a transition: whether it follows another, the direction in stage_step, whether the stage is new to the record.';
 
 -- A column's history is ordered as it was recorded; an event log's by time, then by the events' keys.
-CREATE FUNCTION @extschema@.derive_transitions(relation pg_catalog.regclass, keys text[]) RETURNS bigint
+CREATE FUNCTION @extschema@.derive_transitions(relation pg_catalog.regclass, keys text[], settled boolean)
+    RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     corrected bigint;
@@ -110,7 +123,7 @@ BEGIN
                          ORDER BY CASE WHEN t.source_key IS NULL THEN t.sequence END, t.at NULLS FIRST,
                                   key_order(t.source_key) COLLATE "C", t.id)),
     derived AS (
-        SELECT p.id, p.sequence, p.from_stage, p.first_entry, array_remove(p.flags, 'unsettled') AS flags,
+        SELECT p.id, p.sequence, p.from_stage, p.first_entry, CASE WHEN settled THEN array_remove(p.flags, 'unsettled') ELSE p.flags END AS flags,
                CASE WHEN p.to_stage IS NOT NULL
                     THEN transition_direction(p.follows, s.direction, p.first_entry) END AS direction
         FROM placed p
@@ -126,10 +139,10 @@ BEGIN
     RETURN corrected;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.derive_transitions(pg_catalog.regclass, text[]) IS
+COMMENT ON FUNCTION @extschema@.derive_transitions(pg_catalog.regclass, text[], boolean) IS
 'Sets what follows from the order of the transitions of these records (sequence, from_stage, direction, first_entry) where '
-'it differs; returns how many rows were corrected.';
-SELECT @extschema@.set_audience('derive_transitions(regclass, text[])', 'admin');
+'it differs; returns how many rows were corrected. settled: whether nobody else writes these records now.';
+SELECT @extschema@.set_audience('derive_transitions(regclass, text[], boolean)', 'admin');
 
 CREATE FUNCTION @extschema@.resolve_unknown_stages(funnel text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -147,7 +160,7 @@ BEGIN
             RETURNING t.relation, t.record_key)
         SELECT f.relation, array_agg(DISTINCT f.record_key) AS keys, count(*) AS amount FROM found f GROUP BY 1
     LOOP
-        PERFORM derive_transitions(touched.relation, touched.keys);
+        PERFORM derive_transitions(touched.relation, touched.keys, false);
         resolved := resolved + touched.amount;
     END LOOP;
     RETURN resolved;
