@@ -1,4 +1,5 @@
--- Reading the rows of a tracked table, by its mapping, as SQL text for the triggers and the backfill.
+-- Reading the rows of a tracked table, by its mapping: SQL text that a trigger or backfill executes. It gives the rows in
+-- arrays of limited size, which the functions that write transitions (44-write.sql) take with plans of their own.
 
 CREATE FUNCTION @extschema@.finite(at timestamptz) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -34,40 +35,77 @@ CREATE FUNCTION @extschema@.rows_of(relation pg_catalog.regclass, source text) R
 COMMENT ON FUNCTION @extschema@.rows_of(pg_catalog.regclass, text) IS
 'SQL for the rows x.r of an adopted table, from a transition table, a partition or the table itself.';
 
+CREATE TYPE @extschema@.tracked_row AS (record_key text, value text, begun timestamptz, closed timestamptz, live timestamptz,
+                                       ended timestamptz, unit text, customer_key text, old_value text, old_customer_key text,
+                                       event text);
+COMMENT ON TYPE @extschema@.tracked_row IS
+'What tracking needs of a row that holds its present stage: value is the stage as the team writes it; begun, closed, live and '
+'ended are times that the row tells; event is insert, update or delete of this record key.';
+
+CREATE TYPE @extschema@.event_row AS (source_key text, record_key text, value text, at timestamptz, by text, unit text);
+COMMENT ON TYPE @extschema@.event_row IS 'What tracking needs of a row of an event log.';
+
+CREATE FUNCTION @extschema@.in_chunks(rows text, type text, sort text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN format('SELECT array_agg(c.t ORDER BY c.n) FROM (SELECT ROW(q.*)::%s AS t, row_number() OVER (ORDER BY q.%I) AS n '
+                  'FROM (%s) q) c GROUP BY (c.n - 1) / 20000 ORDER BY (c.n - 1) / 20000', type, sort, rows);
+COMMENT ON FUNCTION @extschema@.in_chunks(text, text, text) IS
+'SQL that gives rows as arrays of at most 20,000, so that a statement of any size fits in memory; none where there are none.';
+
 CREATE FUNCTION @extschema@.column_rows(relation pg_catalog.regclass, source text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN format(
         'SELECT map_id(x.r)::text AS record_key, nullif(btrim(%s), '''') AS value, %s AS begun, %s AS closed, %s AS live, '
-        '%s AS ended, coalesce(%s, a.fallback_unit) AS unit, %s AS customer_key '
-        'FROM %s JOIN adoption a ON a.relation = %L::oid',
+        '%s AS ended, coalesce(%s, %L) AS unit, %s AS customer_key FROM %s',
         mapped(relation, 'stage'),
         mapped_time(relation, 'opened_at', 'started_at', 'at', 'started_on', 'created_at'),
         mapped_time(relation, 'closed_at', 'resolved_at'),
         mapped_time(relation, 'live_at'),
         mapped_time(relation, 'ended_on'),
         mapped(relation, 'unit'),
+        (SELECT a.fallback_unit FROM adoption a WHERE a.relation = column_rows.relation),
         mapped(relation, 'customer'),
-        rows_of(relation, source), relation::oid);
+        rows_of(relation, source));
 COMMENT ON FUNCTION @extschema@.column_rows(pg_catalog.regclass, text) IS
-'SQL for what tracking needs of rows that hold their present stage: record_key, value, begun, closed, live, ended (times that '
-'the row tells), unit, customer_key.';
+'SQL for the first attributes of tracked_row of the rows of a source.';
+
+CREATE FUNCTION @extschema@.inserted_rows(relation pg_catalog.regclass, source text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN in_chunks(format('SELECT i.*, NULL::text, NULL::text, ''insert'' FROM (%s) i', column_rows(relation, source)),
+                     'tracked_row', 'record_key');
+COMMENT ON FUNCTION @extschema@.inserted_rows(pg_catalog.regclass, text) IS
+'SQL for all rows of a source, as arrays of tracked_row.';
+
+CREATE FUNCTION @extschema@.updated_rows(relation pg_catalog.regclass) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN in_chunks(format(
+        'SELECT coalesce(n.record_key, o.record_key) AS record_key, n.value, n.begun, n.closed, n.live, n.ended, n.unit, '
+        'n.customer_key, o.value, o.customer_key, '
+        'CASE WHEN n.record_key IS NULL THEN ''delete'' WHEN o.record_key IS NULL THEN ''insert'' ELSE ''update'' END '
+        'FROM (%s) n FULL JOIN (%s) o ON o.record_key = n.record_key '
+        'WHERE (n.record_key, n.value, n.customer_key) IS DISTINCT FROM (o.record_key, o.value, o.customer_key)',
+        column_rows(relation, 'crm_new'), column_rows(relation, 'crm_old')), 'tracked_row', 'record_key');
+COMMENT ON FUNCTION @extschema@.updated_rows(pg_catalog.regclass) IS
+'SQL for the rows whose key, stage or customer an UPDATE changed, as arrays of tracked_row.';
 
 CREATE FUNCTION @extschema@.event_rows(relation pg_catalog.regclass, source text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN format(
+    RETURN in_chunks(format(
         'SELECT map_id(x.r)::text AS source_key, %s AS record_key, nullif(btrim(%s), '''') AS value, finite(%s) AS at, '
-        '%s AS by, coalesce(%s, a.fallback_unit) AS unit '
-        'FROM %s JOIN adoption a ON a.relation = %L::oid WHERE %s IS NOT NULL AND btrim(%s) <> '''' AND %s',
+        '%s AS by, coalesce(%s, %L) AS unit FROM %s WHERE %s IS NOT NULL AND btrim(%s) <> '''' AND %s',
         mapped(relation, 'record'), mapped(relation, 'stage'), mapped(relation, 'at', 'timestamptz'),
         mapped(relation, 'by'), mapped(relation, 'unit'),
-        rows_of(relation, source), relation::oid,
+        (SELECT a.fallback_unit FROM adoption a WHERE a.relation = event_rows.relation),
+        rows_of(relation, source),
         mapped(relation, 'record'), mapped(relation, 'stage'),
         CASE WHEN has_attribute(relation, 'of')
-             THEN format('EXISTS (SELECT FROM tracking t JOIN funnel f USING (funnel) WHERE t.relation = a.relation '
-                         'AND f.subject IN (''customer'', lower(%s)))', mapped(relation, 'of'))
-             ELSE 'true' END);
+             THEN format('EXISTS (SELECT FROM tracking t JOIN funnel f USING (funnel) WHERE t.relation = %s '
+                         'AND f.subject IN (''customer'', lower(%s)))', relation::oid, mapped(relation, 'of'))
+             ELSE 'true' END), 'event_row', 'record_key');
 COMMENT ON FUNCTION @extschema@.event_rows(pg_catalog.regclass, text) IS
-'SQL for what tracking needs of an event log: source_key, record_key, value, at, by, unit. Events without record or stage, '
-'and of other entities than the funnel''s subject, are left out.';
+'SQL for the events of a source, as arrays of event_row. Events without record or stage, and of other entities than the '
+'funnel''s subject, are left out.';
 SELECT @extschema@.set_audience('column_rows(regclass, text)', 'admin');
+SELECT @extschema@.set_audience('inserted_rows(regclass, text)', 'admin');
+SELECT @extschema@.set_audience('updated_rows(regclass)', 'admin');
 SELECT @extschema@.set_audience('event_rows(regclass, text)', 'admin');

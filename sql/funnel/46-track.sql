@@ -155,9 +155,9 @@ BEGIN
     PERFORM detach_triggers(relation, 'funnel');
     DELETE FROM tracking t WHERE t.relation = detach_tracking.relation;
     DELETE FROM transition_gone g WHERE g.source = detach_tracking.relation;
-    DELETE FROM transition_log t WHERE t.source = detach_tracking.relation OR t.relation = detach_tracking.relation;
+    DELETE FROM transition_log t WHERE t.source = detach_tracking.relation;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.detach_tracking(pg_catalog.regclass) IS
-'What disown undoes for this room: triggers, and the history that was read from the table or is about its records.';
+'What disown undoes for this room: triggers, and the history that was read from the table.';
 SELECT @extschema@.set_audience('detach_tracking(regclass)', 'admin');

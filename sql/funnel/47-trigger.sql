@@ -14,123 +14,69 @@ COMMENT ON FUNCTION @extschema@.forget_records(pg_catalog.regclass, text[]) IS
 'The history of deleted records goes with them, so that numbers equal the table.';
 SELECT @extschema@.set_audience('forget_records(regclass, text[])', 'admin');
 
--- The keys in a partition that is about to be emptied; NULL for the whole table.
-CREATE FUNCTION @extschema@.truncated_keys(relation pg_catalog.regclass, member pg_catalog.regclass) RETURNS text[]
+CREATE FUNCTION @extschema@.track_rows(relation pg_catalog.regclass, rows @extschema@.tracked_row[]) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    keys text[];
+    flags text[] := CASE WHEN is_filling(relation) THEN '{unsettled}' ELSE '{}' END;
+    fresh tracked_row[];
+    gone text[];
 BEGIN
-    IF member <> relation THEN
-        EXECUTE format('SELECT coalesce(array_agg(map_id(x.r)::text), ''{}'') FROM %s', rows_of(relation, member::text))
-        INTO keys;
+    SELECT array_agg(r.record_key) FILTER (WHERE r.event = 'delete') INTO gone FROM unnest(rows) r;
+    IF gone IS NOT NULL THEN
+        PERFORM forget_records(relation, gone);
     END IF;
-    RETURN keys;
+    PERFORM write_changes(relation, rows, flags);
+    -- inserted rows, and those that had no stage until now
+    SELECT array_agg(r) INTO fresh FROM unnest(rows) r
+    WHERE r.value IS NOT NULL AND r.old_value IS NULL
+      AND (r.event = 'insert' OR NOT EXISTS (SELECT FROM transition_log t
+                                             WHERE t.relation = track_rows.relation AND t.source = track_rows.relation
+                                               AND t.record_key = r.record_key));
+    IF fresh IS NOT NULL THEN
+        PERFORM write_first_stages(relation, fresh, now(), '{}');
+    END IF;
+    UPDATE transition_log t
+    SET customer_key = r.customer_key, customer_relation = CASE WHEN r.customer_key IS NOT NULL THEN a.reference END
+    FROM unnest(rows) r
+    LEFT JOIN adoption_attribute a ON a.relation = track_rows.relation AND a.attribute = 'customer'
+    WHERE r.event = 'update' AND r.customer_key IS DISTINCT FROM r.old_customer_key
+      AND t.relation = track_rows.relation AND t.source = track_rows.relation AND t.record_key = r.record_key;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.truncated_keys(pg_catalog.regclass, pg_catalog.regclass) IS
-'The record keys in a partition; NULL where it is the adopted table itself.';
-SELECT @extschema@.set_audience('truncated_keys(regclass, regclass)', 'admin');
+COMMENT ON FUNCTION @extschema@.track_rows(pg_catalog.regclass, @extschema@.tracked_row[]) IS
+'Writes what inserted and updated rows change: a stage, a first stage, a customer, or the record''s key (then it is another '
+'record).';
+SELECT @extschema@.set_audience('track_rows(regclass, tracked_row[])', 'admin');
 
+-- Only the trigger function itself can read the transition tables.
 CREATE FUNCTION @extschema@.track_column() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     root regclass := adopted_root(TG_RELID);
-    flags text[] := CASE WHEN is_filling(root) THEN '{unsettled}' ELSE '{}' END;
+    rows tracked_row[];
     keys text[];
 BEGIN
-    CASE TG_OP
-        WHEN 'INSERT' THEN
-            PERFORM write_first_stages(root, column_rows(root, 'crm_new'), now(), '{}');
-        WHEN 'UPDATE' THEN
-            PERFORM track_update(root, column_rows(root, 'crm_new'), column_rows(root, 'crm_old'), flags);
-        WHEN 'DELETE' THEN
-            EXECUTE format('SELECT array_agg(map_id(x.r)::text) FROM %s', rows_of(root, 'crm_old')) INTO keys;
-            PERFORM forget_records(root, keys) WHERE keys IS NOT NULL;
-        WHEN 'TRUNCATE' THEN
-            keys := truncated_keys(root, TG_RELID);
-            IF keys IS NULL THEN
-                DELETE FROM transition_log t WHERE t.source = root;
-            ELSE
-                PERFORM forget_records(root, keys);
-            END IF;
-    END CASE;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        FOR rows IN EXECUTE CASE TG_OP WHEN 'INSERT' THEN inserted_rows(root, 'crm_new') ELSE updated_rows(root) END LOOP
+            PERFORM track_rows(root, rows);
+        END LOOP;
+    ELSIF TG_OP = 'DELETE' THEN
+        EXECUTE format('SELECT array_agg(map_id(x.r)::text) FROM %s', rows_of(root, 'crm_old')) INTO keys;
+        PERFORM forget_records(root, keys) WHERE keys IS NOT NULL;
+    ELSIF TG_RELID = root THEN -- TRUNCATE of the whole table
+        DELETE FROM transition_log t WHERE t.source = root;
+    ELSE
+        EXECUTE format('SELECT array_agg(map_id(x.r)::text) FROM %s', rows_of(root, TG_RELID::regclass::text)) INTO keys;
+        PERFORM forget_records(root, keys) WHERE keys IS NOT NULL;
+    END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.track_column() IS 'Trigger of tables whose rows hold their present stage.';
 REVOKE ALL ON FUNCTION @extschema@.track_column() FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.track_update(relation pg_catalog.regclass, rows text, old_rows text, flags text[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    changed boolean;
-    moved boolean;
-    new_keys text[];
-    gone_keys text[];
-BEGIN
-    -- Most updates leave stages alone: one pass over both tables tells.
-    EXECUTE format(
-        'SELECT coalesce(bool_or(n.value IS DISTINCT FROM o.value AND n.value IS NOT NULL), false), '
-        'coalesce(bool_or(n.customer_key IS DISTINCT FROM o.customer_key) '
-        'FILTER (WHERE n.record_key IS NOT NULL AND o.record_key IS NOT NULL), false), '
-        'array_agg(n.record_key) FILTER (WHERE n.value IS NOT NULL AND o.value IS NULL), '
-        'array_agg(o.record_key) FILTER (WHERE n.record_key IS NULL) '
-        'FROM (%s) n FULL JOIN (%s) o USING (record_key)', rows, old_rows)
-    INTO changed, moved, new_keys, gone_keys;
-    IF gone_keys IS NOT NULL THEN
-        PERFORM forget_records(relation, gone_keys);
-    END IF;
-    IF changed THEN
-        PERFORM write_changes(relation, rows, old_rows, flags);
-    END IF;
-    IF new_keys IS NOT NULL THEN
-        PERFORM write_first_stages(relation, format(
-            'SELECT n.* FROM (%s) n WHERE n.record_key = ANY (%L::text[]) AND NOT EXISTS (SELECT FROM transition_log t '
-            'WHERE t.relation = %s AND t.record_key = n.record_key AND t.source_key IS NULL)', rows, new_keys, relation::oid),
-            now(), '{}');
-    END IF;
-    IF moved THEN
-        EXECUTE format('UPDATE transition_log t SET customer_key = n.customer_key, customer_relation = '
-                       'CASE WHEN n.customer_key IS NOT NULL THEN a.reference END '
-                       'FROM (%s) n JOIN (%s) o USING (record_key) LEFT JOIN adoption_attribute a ON a.relation = $1 '
-                       'AND a.attribute = ''customer'' WHERE n.customer_key IS DISTINCT FROM o.customer_key '
-                       'AND t.relation = $1 AND t.source = $1 AND t.record_key = n.record_key', rows, old_rows) USING relation;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.track_update(pg_catalog.regclass, text, text, text[]) IS
-'What an UPDATE changed: a stage, a first stage, a customer, or the record''s key (then it is another record).';
-SELECT @extschema@.set_audience('track_update(regclass, text, text, text[])', 'admin');
-
-CREATE FUNCTION @extschema@.track_events() RETURNS trigger
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    root regclass := adopted_root(TG_RELID);
-    flags text[] := CASE WHEN is_filling(root) THEN '{unsettled}' ELSE '{}' END;
-    keys text[];
-BEGIN
-    IF TG_OP IN ('UPDATE', 'DELETE') THEN
-        PERFORM forget_events(root, event_rows(root, 'crm_old'));
-    END IF;
-    IF TG_OP IN ('UPDATE', 'INSERT') THEN
-        PERFORM write_events(root, event_rows(root, 'crm_new'), flags);
-    ELSIF TG_OP = 'TRUNCATE' THEN
-        keys := truncated_keys(root, TG_RELID);
-        IF keys IS NULL THEN
-            DELETE FROM transition_log t WHERE t.source = root;
-        ELSE
-            PERFORM forget_events(root, event_rows(root, TG_RELID::regclass::text));
-        END IF;
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.track_events() IS 'Trigger of event logs.';
-REVOKE ALL ON FUNCTION @extschema@.track_events() FROM PUBLIC;
-
-CREATE FUNCTION @extschema@.forget_events(source pg_catalog.regclass, rows text) RETURNS void
+CREATE FUNCTION @extschema@.forget_events(source pg_catalog.regclass, rows @extschema@.event_row[]) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     feed tracking;
@@ -138,16 +84,44 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT feed FROM tracking t WHERE t.relation = forget_events.source;
     IF is_filling(source) THEN
-        EXECUTE format('INSERT INTO transition_gone SELECT $1, i.record_key, i.source_key FROM (%s) i', rows) USING source;
+        INSERT INTO transition_gone (source, record_key, source_key)
+        SELECT feed.relation, r.record_key, r.source_key FROM unnest(rows) r;
     END IF;
-    EXECUTE format(
-        'WITH gone AS (DELETE FROM transition_log t USING (%s) i WHERE t.relation = $2 AND t.source = $1 '
-        'AND t.record_key = i.record_key AND t.source_key = i.source_key RETURNING t.record_key) '
-        'SELECT array_agg(DISTINCT g.record_key) FROM gone g', rows)
-    INTO touched USING source, feed.target;
+    WITH gone AS (
+        DELETE FROM transition_log t USING unnest(rows) r
+        WHERE t.relation = feed.target AND t.source = feed.relation
+          AND t.record_key = r.record_key AND t.source_key = r.source_key
+        RETURNING t.record_key)
+    SELECT array_agg(DISTINCT g.record_key) INTO touched FROM gone g;
     PERFORM derive_transitions(feed.target, touched, false) WHERE touched IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.forget_events(pg_catalog.regclass, text) IS
-'Takes events (SQL in the form of event_rows) out of the history; those that followed them are corrected.';
-SELECT @extschema@.set_audience('forget_events(regclass, text)', 'admin');
+COMMENT ON FUNCTION @extschema@.forget_events(pg_catalog.regclass, @extschema@.event_row[]) IS
+'Takes events out of the history; those that followed them are corrected.';
+SELECT @extschema@.set_audience('forget_events(regclass, event_row[])', 'admin');
+
+CREATE FUNCTION @extschema@.track_events() RETURNS trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    root regclass := adopted_root(TG_RELID);
+    flags text[] := CASE WHEN is_filling(root) THEN '{unsettled}' ELSE '{}' END;
+    rows event_row[];
+BEGIN
+    IF TG_OP = 'TRUNCATE' AND TG_RELID = root THEN
+        DELETE FROM transition_log t WHERE t.source = root;
+    ELSIF TG_OP <> 'INSERT' THEN
+        FOR rows IN EXECUTE event_rows(root, CASE TG_OP WHEN 'TRUNCATE' THEN TG_RELID::regclass::text ELSE 'crm_old' END) LOOP
+            PERFORM forget_events(root, rows);
+        END LOOP;
+    END IF;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        FOR rows IN EXECUTE event_rows(root, 'crm_new') LOOP
+            PERFORM write_events(root, rows, flags);
+        END LOOP;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.track_events() IS 'Trigger of event logs.';
+REVOKE ALL ON FUNCTION @extschema@.track_events() FROM PUBLIC;

@@ -4,21 +4,26 @@
 CREATE FUNCTION @extschema@.backfill_column(relation pg_catalog.regclass) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    rows text := column_rows(relation, relation::text);
-    count bigint;
+    rows tracked_row[];
+    count bigint := 0;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM %s x', relation) INTO count;
     -- what went without a trigger seeing it, as a detached partition does
     EXECUTE format('DELETE FROM transition_log t WHERE t.source = $1 AND NOT EXISTS '
-                   '(SELECT FROM (%s) i WHERE i.record_key = t.record_key)', rows) USING relation;
-    PERFORM write_first_stages(relation, format(
-        'SELECT i.record_key, coalesce(was.from_stage, i.value) AS value, i.begun, '
-        'CASE WHEN was.record_key IS NULL THEN i.closed END AS closed, CASE WHEN was.record_key IS NULL THEN i.live END AS live, '
-        'CASE WHEN was.record_key IS NULL THEN i.ended END AS ended, i.unit, i.customer_key '
-        'FROM (%s) i LEFT JOIN (SELECT DISTINCT ON (t.record_key) t.record_key, t."sequence", t.from_stage FROM transition_log t '
-        'WHERE t.source = %s ORDER BY t.record_key, t."sequence") was USING (record_key) '
-        'WHERE was.record_key IS NULL OR (was."sequence" > 0 AND was.from_stage IS NOT NULL)', rows, relation::oid),
-        NULL, '{backfilled}');
+                   '(SELECT FROM %s WHERE map_id(x.r)::text = t.record_key)', rows_of(relation, relation::text)) USING relation;
+    FOR rows IN EXECUTE inserted_rows(relation, relation::text) LOOP
+        count := count + cardinality(rows);
+        SELECT array_agg(CASE WHEN was.record_key IS NULL THEN r
+                              ELSE ROW(r.record_key, was.from_stage, r.begun, NULL, NULL, NULL, r.unit, r.customer_key,
+                                       NULL, NULL, 'insert')::tracked_row END)
+        INTO rows
+        FROM unnest(rows) r
+        LEFT JOIN LATERAL (SELECT t.record_key, t."sequence", t.from_stage FROM transition_log t
+                           WHERE t.relation = backfill_column.relation AND t.source = t.relation
+                             AND t.record_key = r.record_key
+                           ORDER BY t."sequence" LIMIT 1) was ON true
+        WHERE was.record_key IS NULL OR (was."sequence" > 0 AND was.from_stage IS NOT NULL);
+        PERFORM write_first_stages(relation, rows, NULL, '{backfilled}') WHERE rows IS NOT NULL;
+    END LOOP;
     RETURN count;
 END
 $$;
@@ -29,24 +34,27 @@ SELECT @extschema@.set_audience('backfill_column(regclass)', 'admin');
 CREATE FUNCTION @extschema@.backfill_events(relation pg_catalog.regclass) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    rows text := event_rows(relation, relation::text);
-    count bigint;
+    rows event_row[];
     gone record;
+    count bigint := 0;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM %s x', relation) INTO count;
     FOR gone IN EXECUTE format(
         'WITH gone AS (DELETE FROM transition_log t WHERE t.source = $1 AND NOT EXISTS '
-        '(SELECT FROM (%s) i WHERE i.source_key = t.source_key) RETURNING t.relation, t.record_key) '
-        'SELECT g.relation, array_agg(DISTINCT g.record_key) AS keys FROM gone g GROUP BY 1', rows) USING relation
+        '(SELECT FROM %s WHERE map_id(x.r)::text = t.source_key) RETURNING t.relation, t.record_key) '
+        'SELECT g.relation, array_agg(DISTINCT g.record_key) AS keys FROM gone g GROUP BY 1',
+        rows_of(relation, relation::text)) USING relation
     LOOP
         PERFORM derive_transitions(gone.relation, gone.keys, false);
     END LOOP;
-    PERFORM write_events(relation, rows, '{backfilled}');
+    FOR rows IN EXECUTE event_rows(relation, relation::text) LOOP
+        count := count + cardinality(rows);
+        PERFORM write_events(relation, rows, '{backfilled}');
+    END LOOP;
     RETURN count;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.backfill_events(pg_catalog.regclass) IS
-'Writes the events that have no transition yet; returns how many rows the log has.';
+'Writes the events that have no transition yet; returns how many it read.';
 SELECT @extschema@.set_audience('backfill_events(regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.backfill_tracking(relation pg_catalog.regclass) RETURNS bigint
