@@ -42,7 +42,7 @@ BEGIN
     END IF;
     IF place.until IS NOT NULL AND NOT period <@ tstzrange(NULL, place.until) THEN
         RAISE EXCEPTION 'unit "%" is retired', place.unit USING ERRCODE = 'RM102',
-            DETAIL = format('It ended at %s.', place.until), HINT = 'Choose a unit that is in use.';
+            HINT = 'Choose a unit that is in use.';
     END IF;
     LOCK TABLE membership IN SHARE ROW EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM membership m WHERE m.principal = member.principal AND m.unit = place.unit
@@ -80,7 +80,7 @@ BEGIN
     GET DIAGNOSTICS ended = ROW_COUNT;
     IF ended + ended_before_start = 0 THEN
         RAISE EXCEPTION 'principal "%" is no member of unit "%"%', member.principal, place.unit,
-                        coalesce(format(' with role "%s"', given_role), '') USING ERRCODE = 'RM001',
+                        CASE WHEN given_role IS NULL THEN '' ELSE format(' with role "%s"', given_role) END USING ERRCODE = 'RM001',
             HINT = format('SELECT * FROM @extschema@.membership WHERE principal = %L; shows where.', member.principal);
     END IF;
     RETURN ended + ended_before_start;

@@ -237,8 +237,6 @@ DECLARE
     may_update text := protection_condition(plan, 'update');
     may_delete text := protection_condition(plan, 'delete');
 BEGIN
-    INSERT INTO protection_member (member, relation, row_security, force_row_security)
-    SELECT c.oid, plan.relation, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c WHERE c.oid = protect_member.member;
     -- One policy for each command: several with an OR between them were a hundred times slower.
     EXECUTE format('CREATE POLICY crm_select ON %s FOR SELECT USING (%s)', member, may_read);
     EXECUTE format('CREATE POLICY crm_insert ON %s FOR INSERT WITH CHECK (%s)', member, may_create);
@@ -248,8 +246,29 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.protect_member(@extschema@.protection, pg_catalog.regclass) IS
-'Notes the state of a table or partition, creates the policies and switches them on, for the owner too.';
+'Creates the policies on a table or partition and switches them on, for the owner too.';
 SELECT @extschema@.set_audience('protect_member(protection, regclass)', 'admin');
+
+-- All are noted before the first is altered: the event trigger that follows new partitions then finds nothing to do.
+CREATE FUNCTION @extschema@.protect_members(plan @extschema@.protection) RETURNS SETOF pg_catalog.regclass
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    added regclass[];
+BEGIN
+    WITH noted AS (
+        INSERT INTO protection_member (member, relation, row_security, force_row_security)
+        SELECT c.oid, plan.relation, c.relrowsecurity, c.relforcerowsecurity
+        FROM members(plan.relation) m JOIN pg_class c ON c.oid = m
+        WHERE NOT EXISTS (SELECT FROM protection_member k WHERE k.member = m)
+        RETURNING member)
+    SELECT array_agg(n.member ORDER BY n.member::oid) INTO added FROM noted n;
+    PERFORM protect_member(plan, m) FROM unnest(added) m;
+    RETURN QUERY SELECT unnest(added);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.protect_members(@extschema@.protection) IS
+'Notes the state of the table and its partitions that are not protected yet, protects them and returns them.';
+SELECT @extschema@.set_audience('protect_members(protection)', 'admin');
 
 CREATE FUNCTION @extschema@.lock_exclusively(relations pg_catalog.regclass[], lock_timeout interval) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -277,7 +296,6 @@ CREATE FUNCTION @extschema@.protect(relation pg_catalog.regclass, units jsonb, c
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     plan protection;
-    member regclass;
 BEGIN
     PERFORM require_owner(relation);
     PERFORM check_protectable(relation);
@@ -285,10 +303,9 @@ BEGIN
     PERFORM check_nobody_locked_out(relation);
     PERFORM lock_exclusively(ARRAY[relation], lock_timeout);
     INSERT INTO protection SELECT plan.*;
-    FOR member IN SELECT m FROM members(relation) m ORDER BY m::oid LOOP
-        PERFORM protect_member(plan, member);
-        RETURN NEXT ('org', member::text, 'ACCESS EXCLUSIVE', 'rows are seen by ' || protection_condition(plan, 'read'))::attachment;
-    END LOOP;
+    RETURN QUERY
+    SELECT 'org'::text, m::text, 'ACCESS EXCLUSIVE'::text, 'rows are seen by ' || protection_condition(plan, 'read')
+    FROM protect_members(plan) m;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.protect(pg_catalog.regclass, jsonb, text, text, text, text, interval) IS
@@ -298,30 +315,28 @@ COMMENT ON FUNCTION @extschema@.protect(pg_catalog.regclass, jsonb, text, text, 
 'the organisation). The owner is bound too. Only the owner may call it. RM103 where it cannot be. Look at preview_protect first. '
 'Example: SELECT * FROM protect(''public.deals'', ''{"organisation": "region"}'', owner_column => ''rep'');';
 
-CREATE FUNCTION @extschema@.unprotect_member(member pg_catalog.regclass) RETURNS void
+CREATE FUNCTION @extschema@.unprotect_member(before @extschema@.protection_member) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    before protection_member;
     policy name;
 BEGIN
-    DELETE FROM protection_member m WHERE m.member = unprotect_member.member RETURNING * INTO before;
     FOREACH policy IN ARRAY ARRAY['crm_select', 'crm_insert', 'crm_update', 'crm_delete'] LOOP
-        EXECUTE format('DROP POLICY IF EXISTS %I ON %s', policy, member);
+        EXECUTE format('DROP POLICY IF EXISTS %I ON %s', policy, before.member);
     END LOOP;
-    EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY', member,
+    EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY', before.member,
                    CASE WHEN before.row_security THEN 'ENABLE' ELSE 'DISABLE' END,
                    CASE WHEN before.force_row_security THEN 'FORCE' ELSE 'NO FORCE' END);
 END
 $$;
-COMMENT ON FUNCTION @extschema@.unprotect_member(pg_catalog.regclass) IS
+COMMENT ON FUNCTION @extschema@.unprotect_member(@extschema@.protection_member) IS
 'Drops the policies on a table or partition and puts ROW SECURITY and FORCE back.';
-SELECT @extschema@.set_audience('unprotect_member(regclass)', 'admin');
+SELECT @extschema@.set_audience('unprotect_member(protection_member)', 'admin');
 
 CREATE FUNCTION @extschema@.unprotect(relation pg_catalog.regclass, lock_timeout interval DEFAULT '2 s') RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    present regclass[];
+    present protection_member[];
 BEGIN
     PERFORM require_owner(relation);
     IF NOT EXISTS (SELECT FROM protection p WHERE p.relation = unprotect.relation) THEN
@@ -329,37 +344,63 @@ BEGIN
             HINT = 'SELECT relation FROM @extschema@.protection; shows which tables are.';
     END IF;
     -- A partition that was detached since is among them, one that was dropped is not.
-    present := ARRAY(SELECT m.member FROM protection_member m JOIN pg_class c ON c.oid = m.member
+    present := ARRAY(SELECT m FROM protection_member m JOIN pg_class c ON c.oid = m.member
                      WHERE m.relation = unprotect.relation ORDER BY m.member::oid);
-    PERFORM lock_exclusively(present, lock_timeout);
-    PERFORM unprotect_member(m) FROM unnest(present) m;
+    PERFORM lock_exclusively(ARRAY(SELECT m.member FROM unnest(present) m), lock_timeout);
+    -- Forgotten first, or the event trigger would protect again what has just been altered.
     DELETE FROM protection p WHERE p.relation = unprotect.relation;
+    PERFORM unprotect_member(m) FROM unnest(present) m;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unprotect(pg_catalog.regclass, interval) IS
 'Takes back protect: drops the policies and puts ROW SECURITY and FORCE back as they were. Only the owner may call it. RM104 '
 'where the table is not protected.';
 
-CREATE FUNCTION @extschema@.protect_partitions(relation pg_catalog.regclass) RETURNS integer
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    plan protection;
-    member regclass;
-    added integer := 0;
-BEGIN
-    FOR plan IN SELECT p.* FROM protection p WHERE p.relation = protect_partitions.relation LOOP
-        FOR member IN SELECT m FROM members(relation) m
-                      WHERE NOT EXISTS (SELECT FROM protection_member k WHERE k.member = m) LOOP
-            PERFORM protect_member(plan, member);
-            added := added + 1;
-        END LOOP;
-    END LOOP;
-    RETURN added;
-END
+CREATE FUNCTION @extschema@.protect_partitions(relation pg_catalog.regclass) RETURNS bigint
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT count(m) FROM protection p, protect_members(p) m WHERE p.relation = protect_partitions.relation
 $$;
 COMMENT ON FUNCTION @extschema@.protect_partitions(pg_catalog.regclass) IS
-'Protects partitions that a protected table got since; returns how many. Through the table itself they are protected anyway.';
+'Protects partitions that a protected table got since; returns how many. The event trigger calls it.';
 SELECT @extschema@.set_audience('protect_partitions(regclass)', 'admin');
+
+CREATE FUNCTION @extschema@.follow_protected() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    root regclass;
+BEGIN
+    IF NOT EXISTS (SELECT FROM protection) THEN
+        RETURN;
+    END IF;
+    FOR root IN SELECT DISTINCT p.relation
+                FROM pg_event_trigger_ddl_commands() c, pg_partition_ancestors(c.objid) a (relid)
+                JOIN protection p ON p.relation = a.relid
+                WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table'
+    LOOP
+        PERFORM protect_partitions(root);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_protected() IS 'Event trigger: a new partition of a protected table is protected too.';
+CREATE EVENT TRIGGER crm_follow_protected ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
+    EXECUTE FUNCTION @extschema@.follow_protected();
+COMMENT ON EVENT TRIGGER crm_follow_protected IS 'New partitions of protected tables are protected too.';
+
+CREATE FUNCTION @extschema@.forget_protected() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    DELETE FROM protection p USING pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND p.relation = d.objid;
+    DELETE FROM protection_member m USING pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND m.member = d.objid;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_protected() IS 'Event trigger: a protected table or partition that was dropped is forgotten.';
+CREATE EVENT TRIGGER crm_forget_protected ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
+    EXECUTE FUNCTION @extschema@.forget_protected();
+COMMENT ON EVENT TRIGGER crm_forget_protected IS 'Protected tables that were dropped are forgotten.';
 
 -- Adoption never protects; disowning takes protection away.
 CREATE FUNCTION @extschema@.org_attach(relation pg_catalog.regclass) RETURNS SETOF @extschema@.attachment

@@ -1,0 +1,229 @@
+-- The organisation: units in a tree, principals, roles, memberships, and what a caller sees by them.
+\getenv srcdir PG_ABS_SRCDIR
+\set fresh :srcdir '/fresh.sql'
+\i :fresh
+
+-- the first unit is the organisation itself
+SELECT crm.create_unit('sales', 'Sales', 'functional');
+SELECT crm.root_unit();
+SELECT crm.create_unit('acme', 'Acme Ltd', 'business');
+SELECT crm.create_unit('sales', 'Sales', 'functional', description => 'sells');
+SELECT crm.create_unit('service', 'Service');
+SELECT crm.create_unit('north', 'Sales North', 'geographic', parent => 'sales');
+SELECT crm.create_unit('Malmö', 'Sales Malmö', 'geographic', parent => 'North');
+SELECT crm.create_unit('south', 'Sales South', 'geographic', parent => 'sales');
+SELECT crm.create_unit(key => 'beer', name => 'Beer', kind => 'product', hierarchy => 'product');
+SELECT crm.create_unit('ale', 'Ale', 'product', parent => 'beer');
+SELECT unit, name, kind, hierarchy, parent, description FROM crm.unit ORDER BY hierarchy, parent NULLS FIRST, unit;
+SELECT ancestor, descendant, distance FROM crm.unit_path ORDER BY descendant COLLATE "C", distance;
+SELECT crm.root_unit();
+
+-- what cannot be
+SELECT crm.create_unit('SALES', 'again');
+SELECT crm.create_unit('x', kind => 'geografic');
+SELECT crm.create_unit('x', parent => 'nort');
+SELECT crm.create_unit('x', parent => 'north', hierarchy => 'product');
+SELECT crm.create_unit(' ');
+SELECT crm.move_unit('sales', 'Malmö');
+SELECT crm.move_unit('sales', 'sales');
+SELECT crm.move_unit('acme', 'sales');
+SELECT crm.move_unit('north', 'beer');
+UPDATE crm.unit SET parent = 'north' WHERE unit = 'sales';
+SELECT crm.retire_unit('north');
+
+-- aliases: what teams write
+SELECT crm.add_unit_alias('north', '1');
+SELECT crm.add_unit_alias('north', 'NORD');
+SELECT crm.add_unit_alias('beer', '1');
+SELECT crm.add_unit_alias('south', '2');
+SELECT crm.add_unit_alias('south', 'nord');
+SELECT crm.add_unit_alias('south', 'sales');
+SELECT crm.add_unit_alias('sout', '3');
+SELECT crm.create_unit('Nord', parent => 'sales');
+SELECT v, crm.resolve_unit(v) AS anywhere, crm.resolve_unit(v, 'organisation') AS organisation, crm.resolve_unit(v, 'product') AS product
+FROM unnest(ARRAY['north', 'NORTH', 'nord', 'Sales North', 'malmö', '1', '01', 'beer', 'acme ltd', 'nowhere', '', NULL]) v;
+SELECT crm.resolve_unit('north', 'organization');
+SELECT crm.remove_unit_alias('north', 'nord');
+SELECT crm.remove_unit_alias('north', 'nord');
+SELECT crm.resolve_unit('nord');
+-- two units of one name: the name means neither
+SELECT crm.create_unit('n2', 'Sales North', 'geographic', parent => 'sales');
+SELECT crm.resolve_unit('Sales North'), crm.resolve_unit('n2');
+
+-- principals
+CREATE ROLE regress_org_anna;
+CREATE ROLE regress_org_bob;
+CREATE ROLE regress_org_eve;
+CREATE ROLE regress_org_outside BYPASSRLS;
+SELECT crm.create_principal('anna', 'Anna Berg', role_name => 'regress_org_anna');
+SELECT crm.create_principal('bob', 'Bob Lund', role_name => 'regress_org_bob', language => 'sv', zone => 'Europe/Stockholm');
+SELECT crm.create_principal('desk', kind => 'channel');
+SELECT crm.create_principal('Anna');
+SELECT crm.create_principal('x', role_name => 'regress_org_bob');
+SELECT crm.create_principal('x', role_name => 'regress_org_nobody');
+SELECT crm.create_principal('x', kind => 'persn');
+SELECT crm.create_principal('x', zone => 'Europe/Stokholm');
+SELECT crm.add_principal_alias('anna', 'anna@acme.example');
+SELECT crm.add_principal_alias('bob', 'Anna@acme.example');
+SELECT crm.add_principal_alias('bop', '17');
+SELECT crm.add_principal_alias('bob', '17');
+SELECT v, crm.resolve_principal(v)
+FROM unnest(ARRAY['anna', 'ANNA@ACME.EXAMPLE', '17', 'regress_org_bob', 'Bob Lund', 'carl', NULL]) v;
+SELECT principal, name, kind, role_name, language, zone FROM crm.principal ORDER BY 1;
+
+-- roles
+SELECT * FROM crm.install_role_templates();
+SELECT * FROM crm.install_role_templates();
+SELECT object, privilege, depth FROM crm.role_privilege WHERE role = 'manager' ORDER BY 1, 2;
+SELECT crm.create_role('rep', 'Sales representative');
+SELECT crm.create_role('rep');
+SELECT crm.grant_privilege('rep', 'opportunity', 'read');
+SELECT crm.grant_privilege(role => 'rep', object => 'opportunity', privilege => 'update', depth => 'organisation');
+SELECT crm.grant_privilege('rep', 'ticket', 'read', 'own');
+SELECT crm.grant_privilege('rep', 'oportunity', 'read');
+SELECT crm.grant_privilege('rep', 'opportunity', 'raed');
+SELECT crm.grant_privilege('rep', 'opportunity', 'read', 'deep');
+SELECT crm.grant_privilege('reb', 'opportunity', 'read');
+SELECT crm.revoke_privilege('rep', 'lead', 'read');
+
+-- members
+SELECT crm.add_member('anna', 'sales', 'manager') > 0 AS added;
+SELECT crm.add_member('anna', 'Sales', 'manager');
+SELECT crm.add_member('bob', 'north', 'rep') > 0 AS added;
+SELECT crm.add_member('bob', 'north', 'rap');
+SELECT crm.add_member('bop', 'north', 'rep');
+SELECT crm.add_member('bob', 'nord', 'rep');
+SELECT crm.add_member('bob', 'south', 'rep', during => 'empty');
+SELECT crm.remove_member('bob', 'south');
+SELECT crm.principal_unit('bob');
+
+-- who sees what
+SET ROLE regress_org_anna;
+SELECT principal, name, kind, database_role, outside, units, roles FROM crm.whoami();
+SELECT u AS unit, crm.visible(u, 'opportunity', 'read') AS read, crm.visible(u, 'opportunity', 'create') AS create,
+       crm.visible(u, 'kpi', 'total') AS total, crm.visible(u, 'opportunity', 'update', 'product') AS in_product
+FROM unnest(ARRAY['acme', 'sales', 'north', 'malmö', 'service', 'ale', 'nowhere', NULL]) u;
+SELECT crm.visible(1, 'opportunity', 'read') AS int4, crm.visible(2::bigint, 'opportunity', 'read') AS int8,
+       crm.visible(3, 'opportunity', 'read') AS unknown, crm.visible(1, 'opportunity', 'read', 'product') AS product,
+       crm.visible(3, 'opportunity', 'read', fallback => 'north') AS falls_back;
+SET ROLE regress_org_bob;
+-- update is granted everywhere, but reaches no further than read; own includes nothing of a unit
+SELECT u AS unit, crm.visible(u, 'opportunity', 'read') AS read, crm.visible(u, 'opportunity', 'update') AS update,
+       crm.visible(u, 'opportunity', 'total') AS total, crm.visible(u, 'opportunity', 'delete') AS delete,
+       crm.visible(u, 'ticket', 'read') AS ticket
+FROM unnest(ARRAY['acme', 'sales', 'north', 'malmö', 'south']) u;
+SELECT crm.owned('bob', 'ticket', 'read') AS own, crm.owned(17, 'ticket', 'read') AS by_number, crm.owned('anna', 'ticket', 'read') AS hers,
+       crm.owned('bob', 'lead', 'read') AS not_granted, crm.owned('bob', 'opportunity', 'read') AS any_depth,
+       crm.owned(NULL::text, 'ticket', 'read') AS nobodys;
+-- without identity: an error, whatever is asked
+SET ROLE regress_org_eve;
+\set VERBOSITY sqlstate
+SELECT crm.visible('north', 'opportunity', 'read');
+\set VERBOSITY default
+SELECT crm.owned('eve', 'opportunity', 'read');
+SELECT crm.current_principal() IS NULL AS nobody;
+SELECT principal, database_role, outside, units FROM crm.whoami();
+-- the administration is not for everybody
+SELECT crm.create_unit('x');
+SELECT crm.principal_visible('anna', 'north', 'opportunity', 'read');
+-- superusers and BYPASSRLS roles are outside
+SET ROLE regress_org_outside;
+SELECT crm.visible('north', 'opportunity', 'delete');
+SELECT outside FROM crm.whoami();
+RESET ROLE;
+SELECT crm.visible('nowhere', 'opportunity', 'delete');
+-- bad questions
+SELECT crm.visible('north', 'opportunity', 'raed');
+SELECT crm.visible('north', 'opportunity', 'read', 'produkt');
+SELECT crm.visible('north', NULL, 'read') IS NULL AS unknown;
+-- for somebody else
+SELECT p, crm.principal_visible(p, 'north', 'opportunity', 'read') AS read,
+       crm.principal_visible(p, 'north', 'opportunity', 'delete') AS delete, crm.principal_owned(p, '17', 'ticket', 'read') AS own
+FROM unnest(ARRAY['anna', 'bob', 'desk']) p;
+SELECT crm.principal_visible('carl', 'north', 'opportunity', 'read');
+
+-- SECURITY DEFINER does not lend an identity, SET ROLE does
+CREATE FUNCTION lent() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT crm.current_principal()';
+SET ROLE regress_org_bob;
+SELECT lent();
+RESET ROLE;
+DROP FUNCTION lent();
+
+-- every change counts at once: in one transaction, and taken back with it
+BEGIN;
+SET LOCAL ROLE regress_org_bob;
+SELECT crm.visible('south', 'opportunity', 'read');
+RESET ROLE;
+SELECT crm.grant_privilege('rep', 'opportunity', 'read', 'organisation');
+SET LOCAL ROLE regress_org_bob;
+SELECT crm.visible('south', 'opportunity', 'read');
+RESET ROLE;
+SAVEPOINT s;
+SELECT crm.remove_member('bob', 'north');
+SET LOCAL ROLE regress_org_bob;
+SELECT crm.visible('south', 'opportunity', 'read');
+RESET ROLE;
+ROLLBACK TO s;
+SET LOCAL ROLE regress_org_bob;
+SELECT crm.visible('south', 'opportunity', 'read');
+ROLLBACK;
+SET ROLE regress_org_bob;
+SELECT crm.visible('south', 'opportunity', 'read'), crm.visible('north', 'opportunity', 'read');
+RESET ROLE;
+-- in replica mode too
+SET session_replication_role = replica;
+UPDATE crm.role_privilege SET depth = 'organisation' WHERE role = 'rep' AND object = 'opportunity' AND privilege = 'read';
+SET ROLE regress_org_bob;
+SELECT crm.visible('south', 'opportunity', 'read');
+RESET ROLE;
+UPDATE crm.role_privilege SET depth = 'unit' WHERE role = 'rep' AND object = 'opportunity' AND privilege = 'read';
+RESET session_replication_role;
+-- an unbound role is nobody, a renamed one too
+SELECT crm.bind_principal('bob', NULL);
+SET ROLE regress_org_bob;
+SELECT crm.visible('north', 'opportunity', 'read');
+RESET ROLE;
+SELECT crm.bind_principal('bob', 'regress_org_bob');
+ALTER ROLE regress_org_bob RENAME TO regress_org_robert;
+SET ROLE regress_org_robert;
+SELECT crm.visible('north', 'opportunity', 'read');
+RESET ROLE;
+ALTER ROLE regress_org_robert RENAME TO regress_org_bob;
+
+-- a membership that ends by the clock, without anybody's message
+SELECT crm.remove_member('bob', 'north');
+SELECT crm.add_member('bob', 'south', 'rep', tstzrange(now(), clock_timestamp() + interval '2 s')) > 0 AS added;
+SELECT crm.add_member('bob', 'north', 'rep', tstzrange(clock_timestamp() + interval '2 s', NULL)) > 0 AS added;
+SET ROLE regress_org_bob;
+SELECT crm.visible('south', 'opportunity', 'read') AS south, crm.visible('north', 'opportunity', 'read') AS north;
+SELECT pg_sleep(2.1);
+SELECT crm.visible('south', 'opportunity', 'read') AS south, crm.visible('north', 'opportunity', 'read') AS north;
+RESET ROLE;
+
+-- roles of a unit are roles of its members
+SELECT crm.add_member('bob', 'service') > 0 AS added;
+SELECT crm.principal_visible('bob', 'service', 'ticket', 'read');
+SELECT crm.add_unit_role('service', 'service');
+SELECT crm.principal_visible('bob', 'service', 'ticket', 'read');
+
+-- moving and retiring
+SELECT crm.principal_visible('anna', 'south', 'opportunity', 'read');
+SELECT crm.move_unit('south', 'service');
+SELECT crm.principal_visible('anna', 'south', 'opportunity', 'read');
+SELECT crm.retire_unit('malmö');
+SELECT crm.add_member('bob', 'malmö', 'rep');
+SELECT crm.create_unit('lund', parent => 'malmö');
+SELECT until <= now() AS retired FROM crm.unit WHERE unit = 'Malmö';
+SELECT crm.retire_unit('service');
+
+-- promised and not there yet
+SELECT crm.deny('bob', 'opportunity', 'read');
+SELECT crm.share('crm.unit', 'x', 'bob', privileges => '{read}', until => now(), reason => 'holiday');
+SELECT crm.unshare('crm.unit', 'x', 'bob');
+SELECT crm.issue_token('bob', ttl => '1 hour');
+SELECT * FROM crm.explain_access('bob', 'crm.unit', 'x', 'read');
+SELECT * FROM crm.who_can_access('crm.unit', 'x', 'read');
+SELECT crm.start_access_review('sales');
+SELECT * FROM crm.access_review;
+
+DROP ROLE regress_org_anna, regress_org_bob, regress_org_eve, regress_org_outside;
