@@ -1,5 +1,218 @@
--- Registering: what adopt attaches for this room.
-CREATE FUNCTION @extschema@.register_records(relation regclass) RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, @extschema@, pg_temp
-AS $$ BEGIN PERFORM not_yet('register_records'); END $$;
+-- Registering: what adopt attaches for this room, and how a record is read from a team's row.
+
+CREATE FUNCTION @extschema@.record_kind(kind text, given_name text, family_name text, full_name text, company text)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN pg_catalog.lower(kind) = ANY (ARRAY['person', 'individual', 'consumer', 'private', 'contact', 'human', 'b2c', 'p'])
+        THEN 'person'
+    WHEN pg_catalog.lower(kind) = ANY (ARRAY['organisation', 'organization', 'company', 'business', 'account', 'firm', 'org',
+                                             'corporate', 'legal', 'b2b', 'o', 'c'])
+        THEN 'organisation'
+    WHEN given_name IS NOT NULL OR family_name IS NOT NULL THEN 'person'
+    WHEN company IS NOT NULL AND full_name IS NULL THEN 'organisation'
+END;
+COMMENT ON FUNCTION @extschema@.record_kind(text, text, text, text, text) IS
+    'person or organisation, from the team''s own word for it, else from the names: a given or family name is a person''s, '
+    'a company''s name alone an organisation''s. NULL where nothing tells.';
+
+CREATE FUNCTION @extschema@.tax_key(tax_id text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN NULLIF(pg_catalog.upper(pg_catalog.regexp_replace(tax_id, '[^[:alnum:]]', '', 'g') COLLATE "C"), '');
+COMMENT ON FUNCTION @extschema@.tax_key(text) IS
+    'A tax id as matching compares it: letters and digits only, upper case. tax_key(''de 123.456'') is DE123456.';
+
+-- How a column of record is read from a row of the team's table; NULL where nothing is mapped.
+CREATE FUNCTION @extschema@.record_source(relation regclass) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT format('SELECT DISTINCT ON (1) %s FROM %s r', string_agg(
+        CASE WHEN a.attribute IS NULL THEN format('NULL::%s AS %I', c.type, c.name)
+             WHEN c.type = 'text' THEN format('NULLIF(btrim(@extschema@.%I(r)::text), '''') AS %I', 'map_' || c.attribute, c.name)
+             ELSE format('@extschema@.%I(r) AS %I', 'map_' || c.attribute, c.name) END, ', ' ORDER BY c.position), record_source.relation)
+    FROM (VALUES (1, 'record_key', 'id', 'text'), (2, 'kind', 'kind', 'text'), (3, 'unit', 'unit', 'text'),
+                 (4, 'owner', 'owner', 'text'), (5, 'created_at', 'created_at', 'timestamptz'),
+                 (6, 'given_name', 'given_name', 'text'), (7, 'family_name', 'family_name', 'text'),
+                 (8, 'full_name', 'full_name', 'text'), (9, 'company', 'company', 'text'), (10, 'email', 'email', 'text'),
+                 (11, 'phone', 'phone', 'text'), (12, 'website', 'website', 'text'), (13, 'address', 'address', 'text'),
+                 (14, 'postcode', 'postcode', 'text'), (15, 'city', 'city', 'text'), (16, 'country', 'country', 'text'),
+                 (17, 'birth_date', 'birth_date', 'date'), (18, 'tax_id', 'tax_id', 'text'),
+                 (19, 'segment', 'segment', 'text'), (20, 'parent_key', 'parent', 'text')
+         ) AS c (position, name, attribute, type)
+    LEFT JOIN adoption_attribute a ON a.relation = record_source.relation AND a.attribute = c.attribute
+$$;
+COMMENT ON FUNCTION @extschema@.record_source(regclass) IS
+    'A query over a registered table, as r, that returns the attributes of its records; without WHERE.';
+SELECT @extschema@.set_audience('record_source(regclass)', 'admin');
+
+-- The same as map_ATTRIBUTE(r) = ANY ($1), which no index serves, and before it a condition on the bare column where the
+-- attribute is one, so that an index on it does. The name is taken from the function's dependencies: it follows renames.
+CREATE FUNCTION @extschema@.key_condition(relation regclass, attribute text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    exact CONSTANT text := format('@extschema@.%I(r) = ANY ($1)', 'map_' || attribute);
+    column_name name;
+    column_type regtype;
+BEGIN
+    SELECT min(c.attname), min(c.atttypid) INTO column_name, column_type
+    FROM adoption_attribute a
+    JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass
+                    AND d.objid = to_regprocedure(mapping_function(a.relation, a.attribute))
+                    AND d.refobjid = a.relation AND d.refobjsubid > 0
+    JOIN pg_attribute c ON c.attrelid = d.refobjid AND c.attnum = d.refobjsubid
+    WHERE a.relation = key_condition.relation AND a.attribute = key_condition.attribute
+      AND a.expression ~ '^([[:alpha:]_][[:alnum:]_]*|"[^"]+")$'
+    HAVING count(*) = 1;
+    RETURN CASE
+        WHEN column_type = ANY (ARRAY['smallint', 'integer', 'bigint']::regtype[]) THEN
+            format('r.%I = ANY (ARRAY(SELECT CASE WHEN k ~ ''^-?[0-9]{1,18}$'' THEN k::bigint END FROM unnest($1) k)) AND %s',
+                   column_name, exact)
+        WHEN column_type = 'uuid'::regtype THEN
+            format('r.%I = ANY (ARRAY(SELECT CASE WHEN k ~ ''^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'' THEN k::uuid END '
+                   'FROM unnest($1) k)) AND %s', column_name, exact)
+        WHEN column_type = ANY (ARRAY['text', 'character varying']::regtype[]) THEN
+            format('r.%I = ANY ($1) AND %s', column_name, exact)
+        ELSE exact END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.key_condition(regclass, text) IS
+    'SQL over a row r of an adopted table and the parameter $1 text[]: whether the attribute is one of the keys.';
+SELECT @extschema@.set_audience('key_condition(regclass, text)', 'admin');
+
+-- Brings records in line with their rows: keys, or all of the table where that is NULL.
+CREATE FUNCTION @extschema@.read_records(relation regclass, keys text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    columns CONSTANT text[] := '{kind,unit,owner,created_at,given_name,family_name,full_name,company,email,phone,website,'
+        'address,postcode,city,country,birth_date,tax_id,segment,parent_relation,parent_key,email_key,phone_key,tax_key}';
+    adopted adoption;
+    parent regclass;
+    changed bigint;
+BEGIN
+    SELECT * INTO adopted FROM adoption a WHERE a.relation = read_records.relation;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    SELECT a.reference INTO parent FROM adoption_attribute a
+    WHERE a.relation = read_records.relation AND a.attribute = 'parent';
+    EXECUTE format($sql$
+        WITH source AS MATERIALIZED (%1$s WHERE %2$s ORDER BY 1),
+        gone AS (
+            DELETE FROM record d WHERE d.relation = $2 AND ($1 IS NULL OR d.record_key = ANY ($1))
+              AND NOT EXISTS (SELECT FROM source s WHERE s.record_key = d.record_key) RETURNING 1),
+        kept AS (
+            INSERT INTO record AS r (relation, record_key, entity, %3$s)
+            SELECT $2, s.record_key, $3, record_kind(s.kind, s.given_name, s.family_name, s.full_name, s.company), s.unit,
+                   s.owner, s.created_at, s.given_name, s.family_name, s.full_name, s.company,
+                   coalesce(try_email(s.email)::text, s.email), coalesce(try_phone(s.phone, s.country)::text, s.phone),
+                   s.website, s.address, s.postcode, s.city, s.country, s.birth_date, s.tax_id, s.segment,
+                   CASE WHEN s.parent_key IS NOT NULL THEN $4 END, s.parent_key,
+                   email_match_key(try_email(s.email)), phone_match_key(try_phone(s.phone, s.country)), tax_key(s.tax_id)
+            FROM source s WHERE s.record_key IS NOT NULL
+            ON CONFLICT (relation, record_key) DO UPDATE SET (%3$s) = (%4$s)
+            WHERE (%5$s) IS DISTINCT FROM (%4$s) RETURNING 1)
+        SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM kept)
+        $sql$, record_source(relation),
+        CASE WHEN keys IS NULL THEN 'true' ELSE key_condition(relation, 'id') END,
+        array_to_string(columns, ', '), 'excluded.' || array_to_string(columns, ', excluded.'),
+        'r.' || array_to_string(columns, ', r.'))
+    INTO changed USING keys, relation, adopted.entity, parent;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.read_records(regclass, text[]) IS
+    'Reads rows of a registered table again (all where keys is NULL) and writes the records that differ; returns how many.';
+SELECT @extschema@.set_audience('read_records(regclass, text[])', 'admin');
+
+-- The trigger. Whatever is wrong with a mapping, the team's statement goes through: then all of the table is read again.
+CREATE FUNCTION @extschema@.record_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    root regclass := adopted_root(TG_RELID);
+BEGIN
+    IF root IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'TRUNCATE' THEN
+        INSERT INTO record_dirty VALUES (root, NULL);
+        RETURN NULL;
+    END IF;
+    BEGIN
+        EXECUTE format('INSERT INTO record_dirty (relation, record_key) SELECT $1, k.record_key FROM (%s) k '
+                       'WHERE k.record_key IS NOT NULL',
+                       concat_ws(' UNION ',
+                           CASE WHEN TG_OP <> 'INSERT' THEN
+                               format('SELECT @extschema@.map_id(r::%s) AS record_key FROM crm_old r', root) END,
+                           CASE WHEN TG_OP <> 'DELETE' THEN
+                               format('SELECT @extschema@.map_id(r::%s) AS record_key FROM crm_new r', root) END))
+        USING root;
+    EXCEPTION WHEN OTHERS THEN
+        INSERT INTO record_dirty VALUES (root, NULL);
+    END;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.record_changed() IS
+    'Trigger on registered tables: notes the keys that a statement touched, for resolve_pending.';
+SELECT @extschema@.set_audience('record_changed()', 'admin');
+
+CREATE FUNCTION @extschema@.register_records(relation regclass) RETURNS SETOF @extschema@.attachment
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    adopted adoption;
+BEGIN
+    PERFORM require_owner(relation);
+    adopted := require_adopted(relation);
+    IF adopted.entity <> ALL (ARRAY['customer', 'lead']) THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM attached_trigger t WHERE t.relation = register_records.relation AND t.room = 'customer') THEN
+        PERFORM attach_triggers(relation, 'customer', 'record_changed');
+    END IF;
+    RETURN NEXT ('customer', 'triggers crm_customer_*', 'SHARE ROW EXCLUSIVE',
+                 'its rows are records of customers; linked by '
+                 || coalesce((SELECT string_agg(a.attribute, ', ' ORDER BY a.attribute) FROM adoption_attribute a
+                              WHERE a.relation = register_records.relation
+                                AND a.attribute = ANY (ARRAY['email', 'phone', 'tax_id'])),
+                             'nothing, since neither email, phone nor tax_id is mapped'))::attachment;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.register_records(regclass) IS
+    'Makes the rows of an adopted table of customers or leads records that resolve links. adopt calls it. Tables of other '
+    'entities belong to a customer by their reference and need no record: no row is returned for them. Errors: RM004 (not '
+    'adopted), 42501 (not the owner).';
+
+CREATE FUNCTION @extschema@.unregister_records(relation regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    left_alone bigint[];
+BEGIN
+    LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM detach_triggers(relation, 'customer');
+    WITH gone AS (DELETE FROM record r WHERE r.relation = unregister_records.relation RETURNING r.customer_id)
+    SELECT array_agg(DISTINCT g.customer_id) INTO left_alone FROM gone g WHERE g.customer_id IS NOT NULL;
+    DELETE FROM record_dirty d WHERE d.relation = unregister_records.relation;
+    DELETE FROM verdict v WHERE unregister_records.relation = ANY (ARRAY[v.relation_a, v.relation_b]);
+    PERFORM retire_customers(left_alone);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.unregister_records(regclass) IS
+    'Forgets the records of a table, their links and what was decided about them. disown calls it.';
+SELECT @extschema@.set_audience('unregister_records(regclass)', 'admin');
+
+CREATE FUNCTION @extschema@.backfill_records(relation regclass) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    -- nobody else writes records of a table that is being filled: its dirty list waits
+    RETURN read_records(relation, NULL);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.backfill_records(regclass) IS 'Reads all rows of a registered table in one snapshot.';
+SELECT @extschema@.set_audience('backfill_records(regclass)', 'admin');
+
+INSERT INTO @extschema@.room_hook (room, "position", attach, detach, backfill)
+VALUES ('customer', 200, 'register_records', 'unregister_records', 'backfill_records');

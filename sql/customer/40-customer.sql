@@ -8,8 +8,11 @@ AS $$
 DECLARE
     asker CONSTANT regrole := caller();
     unbound CONSTANT boolean := (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = caller());
-    principal CONSTANT text := CASE WHEN unbound THEN NULL ELSE current_principal() END;
+    principal text;
 BEGIN
+    IF NOT unbound THEN
+        principal := current_principal();
+    END IF;
     RETURN QUERY
     SELECT a.relation, a.relation::text, a.department,
            CASE WHEN unbound THEN 'all'

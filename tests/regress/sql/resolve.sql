@@ -1,0 +1,164 @@
+\getenv srcdir PG_ABS_SRCDIR
+\set fresh :srcdir '/fresh.sql'
+\i :fresh
+
+-- three departments, each with its own tables, keys and words
+CREATE TABLE leads (id integer PRIMARY KEY, mail text, tel text, first text, last text, land text, at timestamptz);
+CREATE TABLE accounts (code text PRIMARY KEY, name text, vat text, mail text, tel text, since date);
+CREATE TABLE people (a integer, b integer, full_name text, mail text, tel text, account text REFERENCES accounts, at timestamp,
+                     PRIMARY KEY (a, b));
+CREATE TABLE users (id uuid PRIMARY KEY, login text, type text, created timestamptz) PARTITION BY HASH (id);
+CREATE TABLE users_0 PARTITION OF users FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE users_1 PARTITION OF users FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+
+INSERT INTO leads VALUES
+    (1, 'Ann.Lee+web@gmail.com', NULL, 'Ann', 'Lee', NULL, '2024-01-01 10:00+00'),
+    (2, 'bob@example.com', '0171 5550123', 'Bob', NULL, 'DE', '2024-01-02 10:00+00'),
+    (3, NULL, '+49 171 5550123', 'Robert', 'Fox', NULL, '2024-01-03 10:00+00'),
+    (4, 'not an address', '0171 5550123', 'Nobody', NULL, NULL, '2024-01-04 10:00+00'),
+    (5, '', ' ', 'Blank', NULL, NULL, NULL),
+    (6, 'office@acme.example', NULL, 'Carl', 'Coyote', NULL, '2024-01-06 10:00+00');
+INSERT INTO accounts VALUES
+    ('A1', 'Acme GmbH', 'DE 123.456.789', 'office@acme.example', '+49 30 1000', '2020-01-01'),
+    ('A2', 'ACME Germany', 'de123456789', NULL, NULL, '2021-01-01'),
+    ('A3', 'Other Ltd', 'GB1', NULL, '+49 30 1000', '2022-01-01');
+INSERT INTO people VALUES
+    (1, 1, 'Ann Lee', 'annlee@googlemail.com', NULL, 'A1', '2023-05-05 12:00'),
+    (1, 2, 'Zed', NULL, NULL, 'A2', '2023-05-06 12:00');
+INSERT INTO users VALUES
+    ('00000000-0000-0000-0000-000000000001', 'BOB@Example.com', 'consumer', '2024-03-01 10:00+00'),
+    ('00000000-0000-0000-0000-000000000002', 'nine@example.com', 'consumer', '2024-03-02 10:00+00');
+
+SELECT object, lock, detail FROM crm.adopt('leads', 'lead', department => 'marketing', columns => '{"email": "mail",
+    "phone": "tel", "given_name": "first", "family_name": "last", "country": "land", "created_at": "at"}') WHERE room = 'customer';
+SELECT count(*) FROM crm.adopt('accounts', 'customer', department => 'sales', columns => '{"company": "name", "tax_id": "vat",
+    "email": "mail", "phone": "tel", "created_at": "since"}');
+SELECT count(*) FROM crm.adopt('people', 'customer', department => 'sales', columns => '{"full_name": "full_name", "email": "mail",
+    "phone": "tel", "kind": "''person''", "parent": "account", "created_at": "at"}');
+SELECT count(*) FROM crm.adopt('users', 'customer', department => 'service', columns => '{"email": "login", "kind": "type",
+    "created_at": "created"}');
+-- a table of another entity has no records
+CREATE TABLE deals (id integer PRIMARY KEY, account text REFERENCES accounts, mail text);
+SELECT count(*) FILTER (WHERE room = 'customer') FROM crm.adopt('deals', 'opportunity', columns => '{"customer": "account"}');
+SELECT * FROM crm.register_records('deals');
+SELECT * FROM crm.register_records('pg_class');
+
+-- nothing is linked before the rows were read, and writers do not wait for that
+INSERT INTO leads VALUES (7, 'nine@example.com', NULL, 'Nina', 'Neun', NULL, '2024-01-07 10:00+00');
+SELECT crm.resolve_pending();
+CALL crm.backfill('leads');
+CALL crm.backfill('accounts');
+CALL crm.backfill('people');
+CALL crm.backfill('users');
+SELECT relation, record_key, kind, email, phone, email_key, phone_key, tax_key, customer_id FROM crm.record ORDER BY relation::text, record_key;
+
+CALL crm.resolve(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) \gset
+SELECT :records AS records, :customers AS customers, :linked AS linked, :moved AS moved, :created AS created, :retired AS retired,
+       :shared_values AS shared_values, :milliseconds < 5000 AS quick;
+-- Acme and ACME by tax id, Other by phone; Carl shares the office's address and stays a person;
+-- Ann by Gmail's rules; Bob of Germany by phone with Robert, by e-mail with a user
+CREATE VIEW story AS
+SELECT customer_id, array_agg(relation || ' ' || record_key ORDER BY relation::text COLLATE "C", record_key) AS records
+FROM crm.customer_record GROUP BY 1;
+SELECT * FROM story ORDER BY 1;
+SELECT customer_id, kind, name, email, phone, tax_id, created_at AT TIME ZONE 'UTC' AS since, records FROM crm.customer ORDER BY 1;
+SELECT crm.customer_of('leads', '2') = crm.customer_of('users', '00000000-0000-0000-0000-000000000001') AS same,
+       crm.customer_of('people', '["1", "1"]') AS composite, crm.customer_of('leads', '99') AS nobody;
+
+-- again: nothing changes
+CALL crm.resolve(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) \gset
+SELECT :linked AS linked, :moved AS moved, :created AS created, :retired AS retired;
+SELECT crm.resolve_pending();
+
+-- a join: two customers become one, the oldest id stays, the other leads to it
+CREATE TABLE before AS SELECT relation::text, record_key, customer_id FROM crm.customer_record;
+UPDATE leads SET mail = 'bob@example.com' WHERE id = 7;
+SELECT count(*), min(relation::text), min(record_key) FROM crm.record_dirty;
+SELECT crm.resolve_pending();
+SELECT * FROM story WHERE 'leads 7' = ANY (records);
+-- Nina took nobody along; now she brings the user nine
+UPDATE users SET login = 'bob@example.com' WHERE id::text LIKE '%2';
+SELECT crm.resolve_pending();
+SELECT * FROM story WHERE 'leads 7' = ANY (records);
+SELECT customer_id, retired_at IS NOT NULL AS retired, redirect_to FROM crm.customer_registry
+WHERE retired_at IS NOT NULL ORDER BY 1;
+-- a split: the largest part keeps the id
+UPDATE users SET login = 'nine@example.com' WHERE id::text LIKE '%2';
+UPDATE leads SET mail = 'nine@example.com' WHERE id = 7;
+SELECT crm.resolve_pending();
+SELECT * FROM story WHERE 'leads 7' = ANY (records) OR 'leads 2' = ANY (records) ORDER BY 1;
+-- incremental and full agree
+CALL crm.resolve(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) \gset
+SELECT :linked AS linked, :moved AS moved, :created AS created, :retired AS retired;
+
+-- DELETE unlinks; TRUNCATE of a partition too; a new key is another record
+DELETE FROM leads WHERE id = 1;
+UPDATE leads SET id = 60 WHERE id = 6;
+BEGIN; DELETE FROM leads; ROLLBACK;
+SELECT crm.resolve_pending();
+SELECT relation, record_key, customer_id FROM crm.customer_record WHERE relation = 'leads'::regclass ORDER BY 2;
+SELECT tableoid::regclass AS part FROM users WHERE login = 'nine@example.com' \gset
+TRUNCATE :part;
+SELECT crm.resolve_pending();
+SELECT count(*) FROM users;
+SELECT relation, record_key FROM crm.customer_record WHERE relation = 'users'::regclass ORDER BY 2;
+-- writes straight to a partition, COPY, ON CONFLICT
+INSERT INTO users_0 SELECT i::uuid, 'zoe@example.com' FROM (VALUES ('00000000-0000-0000-0000-000000000011'), ('00000000-0000-0000-0000-000000000012'),
+    ('00000000-0000-0000-0000-000000000013')) AS v (i) WHERE satisfies_hash_partition('users'::regclass, 2, 0, i::uuid);
+COPY leads (id, mail, first) FROM stdin;
+20	Zoe@example.com	Zoe
+\.
+INSERT INTO leads (id, mail, first) VALUES (20, 'zoe@example.com', 'Zoey') ON CONFLICT (id) DO UPDATE SET first = excluded.first;
+SELECT crm.resolve_pending() > 0 AS some;
+SELECT count(DISTINCT customer_id), count(*) > 1 AS several FROM crm.record WHERE email_key = 'zoe@example.com';
+SELECT name FROM crm.customer WHERE customer_id = crm.customer_of('leads', '20');
+
+-- a switchboard: 51 records with one phone are not one customer; 50 are
+INSERT INTO leads (id, tel, first) SELECT 1000 + i, '+1 212 555 0100', 'Person ' || i FROM generate_series(1, 50) i;
+SELECT crm.resolve_pending();
+SELECT count(DISTINCT customer_id) FROM crm.record WHERE phone_key = '+12125550100';
+SELECT * FROM crm.shared_value;
+SELECT min(customer_id) AS fifty FROM crm.record WHERE phone_key = '+12125550100' \gset
+INSERT INTO leads (id, tel, first) VALUES (1051, '+1 212 555 0100', 'Person 51');
+SELECT crm.resolve_pending();
+SELECT count(DISTINCT customer_id), min(customer_id) = :fifty AS the_largest_part_keeps_it FROM crm.record WHERE phone_key = '+12125550100';
+SELECT kind, value, records FROM crm.shared_value;
+SELECT item, state, amount, detail FROM crm.status WHERE room = 'customer' AND item = 'shared values';
+INSERT INTO leads (id, tel, mail) VALUES (1052, '+1 212 555 0100', 'fifty-two@example.com');
+SELECT crm.resolve_pending();
+SELECT records FROM crm.shared_value;
+DELETE FROM leads WHERE id IN (1051, 1052);
+SELECT crm.resolve_pending() > 0 AS some;
+SELECT count(DISTINCT customer_id), min(customer_id) = :fifty AS the_oldest_stays FROM crm.record WHERE phone_key = '+12125550100';
+SELECT * FROM crm.shared_value;
+CALL crm.resolve(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) \gset
+SELECT :linked AS linked, :moved AS moved, :created AS created, :retired AS retired;
+
+-- a mapping that breaks does not make the team's statement fail
+DROP TRIGGER IF EXISTS nothing ON leads;
+ALTER TABLE leads RENAME COLUMN mail TO email_address;
+UPDATE leads SET email_address = 'carl@example.com' WHERE id = 60;
+SELECT crm.resolve_pending();
+SELECT email FROM crm.record WHERE relation = 'leads'::regclass AND record_key = '60';
+
+-- disown forgets records and links; other tables keep theirs
+SELECT crm.customer_of('accounts', 'A1') AS acme \gset
+SELECT crm.disown('leads');
+SELECT count(*) FROM crm.record WHERE relation = 'leads'::regclass;
+SELECT crm.customer_of('accounts', 'A1') = :acme AS kept;
+SELECT tgname FROM pg_trigger WHERE tgrelid = 'leads'::regclass;
+SELECT count(*) AS active_without_record FROM crm.customer_registry c
+WHERE retired_at IS NULL AND NOT EXISTS (SELECT FROM crm.record r WHERE r.customer_id = c.customer_id);
+
+-- what the functions in C refuse
+SELECT crm.cluster_records('{0,0}', '{1,1}', '{1,3}', '{}', '{}');
+SELECT crm.cluster_records('{0,0}', '{1,1}', '{1,0}', '{}', '{}');
+SELECT crm.cluster_records('{0,0}', '{1}', '{1,2}', '{}', '{}');
+SELECT crm.cluster_records('{0,0}', '{}', '{}', '{1}', '{}');
+SELECT crm.cluster_records('{0,NULL}', '{}', '{}', '{}', '{}');
+SELECT crm.cluster_records('{{0,0},{0,0}}', '{}', '{}', '{}', '{}');
+SELECT crm.cluster_records('{}', '{}', '{}', '{}', '{}'), crm.cluster_records('{1,2,0}', '{5,5,5}', '{1,2,3}', '{}', '{}');
+SELECT * FROM crm.assign_customers('{1,1}', '{1}');
+SELECT * FROM crm.assign_customers('{2,1}', '{0,0}');
+SELECT * FROM crm.assign_customers('{3,1}', '{0,0}');
+SELECT * FROM crm.assign_customers('{1,1,3,3}', '{7,4,9,0}');
