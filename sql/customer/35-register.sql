@@ -43,13 +43,13 @@ COMMENT ON FUNCTION @extschema@.record_source(regclass) IS
     'A query over a registered table, as r, that returns the attributes of its records; without WHERE.';
 SELECT @extschema@.set_audience('record_source(regclass)', 'admin');
 
--- The same as map_ATTRIBUTE(r) = ANY ($1), which no index serves, and before it a condition on the bare column where the
+-- The same as map_ATTRIBUTE(r) = ANY (keys), which no index serves, and before it a condition on the bare column where the
 -- attribute is one, so that an index on it does. The name is taken from the function's dependencies: it follows renames.
-CREATE FUNCTION @extschema@.key_condition(relation regclass, attribute text) RETURNS text
+CREATE FUNCTION @extschema@.key_condition(relation regclass, attribute text, keys text DEFAULT '$1') RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
-    exact CONSTANT text := format('@extschema@.%I(r) = ANY ($1)', 'map_' || attribute);
+    exact CONSTANT text := format('@extschema@.%I(r) = ANY (%s)', 'map_' || attribute, keys);
     column_name name;
     column_type regtype;
 BEGIN
@@ -64,19 +64,19 @@ BEGIN
     HAVING count(*) = 1;
     RETURN CASE
         WHEN column_type = ANY (ARRAY['smallint', 'integer', 'bigint']::regtype[]) THEN
-            format('r.%I = ANY (ARRAY(SELECT CASE WHEN k ~ ''^-?[0-9]{1,18}$'' THEN k::bigint END FROM unnest($1) k)) AND %s',
-                   column_name, exact)
+            format('r.%I = ANY (ARRAY(SELECT CASE WHEN k ~ ''^-?[0-9]{1,18}$'' THEN k::bigint END FROM unnest(%s) k)) AND %s',
+                   column_name, keys, exact)
         WHEN column_type = 'uuid'::regtype THEN
             format('r.%I = ANY (ARRAY(SELECT CASE WHEN k ~ ''^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'' THEN k::uuid END '
-                   'FROM unnest($1) k)) AND %s', column_name, exact)
+                   'FROM unnest(%s) k)) AND %s', column_name, keys, exact)
         WHEN column_type = ANY (ARRAY['text', 'character varying']::regtype[]) THEN
-            format('r.%I = ANY ($1) AND %s', column_name, exact)
+            format('r.%I = ANY (%s) AND %s', column_name, keys, exact)
         ELSE exact END;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.key_condition(regclass, text) IS
-    'SQL over a row r of an adopted table and the parameter $1 text[]: whether the attribute is one of the keys.';
-SELECT @extschema@.set_audience('key_condition(regclass, text)', 'admin');
+COMMENT ON FUNCTION @extschema@.key_condition(regclass, text, text) IS
+    'SQL over a row r of an adopted table: whether the attribute is one of keys, an SQL expression of type text[].';
+SELECT @extschema@.set_audience('key_condition(regclass, text, text)', 'admin');
 
 -- Brings records in line with their rows: keys, or all of the table where that is NULL.
 CREATE FUNCTION @extschema@.read_records(relation regclass, keys text[]) RETURNS bigint
