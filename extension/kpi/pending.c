@@ -68,7 +68,8 @@ write_batch(CrmPending *pending)
         table_tuple_insert(pending->rel, pending->slots[0], command, 0, pending->bulk);
     else if (pending->used > 1) {
         if (pending->used == BATCH && pending->bulk == NULL) {
-            MemoryContextSwitchTo(old); /* it outlives the batch */
+            /* it outlives the batch, and whatever context the sink is called in */
+            MemoryContextSwitchTo(GetMemoryChunkContext(pending));
             pending->bulk = GetBulkInsertState();
             MemoryContextSwitchTo(pending->batch_context);
         }
