@@ -121,12 +121,15 @@ DECLARE
 BEGIN
     PERFORM require_key('rule', key);
     IF sla IS NOT NULL OR handover IS NOT NULL THEN
-        PERFORM not_yet('rules on service levels and hand-overs');
+        PERFORM not_yet('a rule on a service level or a hand-over');
     END IF;
     IF kind = ANY (known) AND kind <> 'threshold' THEN
         PERFORM not_yet(format('rule kind %s', kind));
     ELSIF kind IS NULL OR kind <> 'threshold' THEN
         PERFORM raise_unknown('rule kind', kind, known);
+    END IF;
+    IF kpi IS NULL THEN
+        RAISE EXCEPTION 'rule "%" watches nothing', key USING ERRCODE = 'RM005', HINT = 'Add kpi => ''win_rate''.';
     END IF;
     SELECT k.direction INTO better FROM kpi k WHERE k.kpi = create_rule.kpi;
     IF NOT FOUND THEN

@@ -72,13 +72,25 @@ BEGIN
             'period', json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period),
             'value', short_number(l.value), 'direction', l.direction, 'level', l.level, 'clear_level', r.clear_level,
             'numerator', short_number(l.numerator), 'denominator', short_number(l.denominator),
-            'goal', alert_goal(l),
             'since', iso_time(l.since), 'fired_at', iso_time(l.fired_at), 'resolved_at', iso_time(l.resolved_at),
-            'caused_by', causes, 'owner', alert_owner(l), 'link', NULL));
+            'departments', to_json(alert_departments(l.kpi)), 'caused_by', causes));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.alert_message IS
 'The body of a message about an alert for one audience, JSON as docs/alert.md describes it, and the units whose numbers are in it.';
+
+CREATE FUNCTION @extschema@.alert_departments(kpi text)
+RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN ARRAY(SELECT DISTINCT a.department
+                 FROM kpi_term t
+                 JOIN kpi_instance i ON i.component = t.component
+                 JOIN adoption a ON a.relation = i.relation
+                 WHERE t.kpi = alert_departments.kpi AND a.department IS NOT NULL ORDER BY 1);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.alert_departments IS 'The departments whose tables a KPI is made of.';
 
 CREATE FUNCTION @extschema@.short_number(value numeric)
 RETURNS numeric LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -22,15 +22,6 @@ $$;
 COMMENT ON FUNCTION @extschema@.rule_reading IS
 'What a value means to a rule: none (no value, or less than min_denominator behind it), breach, clear, or between the levels.';
 
-CREATE FUNCTION @extschema@.today() RETURNS date
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    RETURN (now() AT TIME ZONE default_zone())::date;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.today IS 'The day it is in the organisation''s time zone.';
-
 CREATE FUNCTION @extschema@.claim_rules(worker text, max_rows integer, lease interval)
 RETURNS TABLE (rule text, epoch bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000
@@ -139,7 +130,7 @@ BEGIN
     INSERT INTO rule_state (rule, subject, phase, since, reading, evaluated_at)
     VALUES (r.rule, r.unit, 'ok', now(), 'none', now()) ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT s FROM rule_state x WHERE (x.rule, x.subject) = (r.rule, r.unit) FOR UPDATE;
-    SELECT p.since, p.until INTO l.period_since, l.period_until FROM rule_period(r.period, today()) p;
+    SELECT p.since, p.until INTO l.period_since, l.period_until FROM rule_period(r.period, kpi_today()) p;
     SELECT * INTO total FROM kpi_total(r.kpi, r.unit, l.period_since, l.period_until);
     l.value := total.value;
     l.numerator := total.numerator;
