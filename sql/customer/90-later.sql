@@ -1,8 +1,5 @@
 -- What is promised and not built yet: final signatures, an error that says so.
 
-CREATE TYPE @extschema@.record_ref AS (relation regclass, record_key text);
-COMMENT ON TYPE @extschema@.record_ref IS 'One record of an adopted table, written (''public.deals'', ''17'').';
-
 CREATE FUNCTION @extschema@.match(attributes jsonb, max_rows integer DEFAULT 10)
 RETURNS TABLE (relation regclass, record_key text, customer_id bigint, probability double precision, reasons jsonb)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
