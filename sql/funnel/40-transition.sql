@@ -3,13 +3,14 @@
 CREATE TABLE @extschema@.tracking (
     relation pg_catalog.regclass PRIMARY KEY,
     funnel text NOT NULL REFERENCES @extschema@.funnel,
-    source text NOT NULL CHECK (source OPERATOR(pg_catalog.=) ANY (ARRAY['column', 'event_log'])),
+    source text NOT NULL CHECK (source OPERATOR(pg_catalog.=) ANY (ARRAY['column', 'event_log', 'record'])),
     target pg_catalog.regclass NOT NULL,
     tracked_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE @extschema@.tracking IS
-'Tables whose stages feed a funnel: source column where a row holds the present stage, event_log where each row is a change. '
-'target is the table of the records: relation itself, or what an event log''s record refers to.';
+'Tables whose stages feed a funnel: source column where a row holds the present stage, event_log where each row is a change, '
+'record where an event log tells the history of these rows and only their customer is followed. target is the table of the '
+'records: relation itself, or what an event log''s record refers to.';
 
 CREATE TABLE @extschema@.transition_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

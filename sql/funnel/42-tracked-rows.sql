@@ -105,6 +105,27 @@ CREATE FUNCTION @extschema@.event_rows(relation pg_catalog.regclass, source text
 COMMENT ON FUNCTION @extschema@.event_rows(pg_catalog.regclass, text) IS
 'SQL for the events of a source, as arrays of event_row. Events without record or stage, and of other entities than the '
 'funnel''s subject, are left out.';
+-- Found by an index on the key where there is one (key_condition).
+CREATE FUNCTION @extschema@.record_context(relation pg_catalog.regclass, keys text[])
+    RETURNS TABLE (record_key text, unit text, customer_relation pg_catalog.regclass, customer_key text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    target adoption;
+BEGIN
+    SELECT * INTO target FROM adoption a WHERE a.relation = record_context.relation;
+    IF NOT FOUND OR target.entity = 'stage_change' THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT map_id(x.r)::text, coalesce(%s, %L), (SELECT c.reference FROM adoption_attribute c '
+        'WHERE c.relation = %s AND c.attribute = ''customer''), %s FROM (SELECT r FROM %s r WHERE %s) x',
+        mapped(relation, 'unit'), target.fallback_unit, relation::oid, mapped(relation, 'customer'), relation,
+        key_condition(relation, 'id', '$1')) USING keys;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.record_context(pg_catalog.regclass, text[]) IS
+'The unit and customer of records of an adopted table, by key; no row where the table is not adopted.';
+SELECT @extschema@.set_audience('record_context(regclass, text[])', 'admin');
 SELECT @extschema@.set_audience('column_rows(regclass, text)', 'admin');
 SELECT @extschema@.set_audience('inserted_rows(regclass, text)', 'admin');
 SELECT @extschema@.set_audience('updated_rows(regclass)', 'admin');

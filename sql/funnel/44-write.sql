@@ -174,6 +174,8 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM transition_log t
                           WHERE t.relation = feed.target AND t.record_key = i.record_key AND t.source = feed.relation
                             AND t.source_key = i.source_key)),
+    context AS MATERIALIZED (
+        SELECT c.* FROM record_context(feed.target, ARRAY(SELECT DISTINCT i.record_key FROM incoming i)) c),
     meaning AS MATERIALIZED (
         SELECT v.value, s.stage, s.department
         FROM (SELECT DISTINCT i.value FROM incoming i) v
@@ -195,15 +197,18 @@ BEGIN
     step AS MATERIALIZED (SELECT s.* FROM stage_step s WHERE s.funnel = feed.funnel),
     added AS (
         INSERT INTO transition_log (funnel, relation, record_key, "sequence", from_stage, to_stage, value, at, by, unit,
-                                    department, direction, first_entry, flags, source, source_key)
-        SELECT feed.funnel, feed.target, p.record_key, p.place, p.from_stage, p.to_stage, p.value, p.at, p.by, p.unit, p.department,
+                                    department, direction, first_entry, flags, source, source_key, customer_relation,
+                                    customer_key)
+        SELECT feed.funnel, feed.target, p.record_key, p.place, p.from_stage, p.to_stage, p.value, p.at, p.by,
+               coalesce(p.unit, c.unit), p.department,
                CASE WHEN p.to_stage IS NOT NULL THEN transition_direction(p.follows, s.direction, p.first_entry) END,
                p.first_entry,
                flags || CASE WHEN p.record_key = ANY (contended) THEN '{unsettled}'::text[] ELSE '{}' END
                   || CASE WHEN p.to_stage IS NULL THEN '{unknown_stage}'::text[] ELSE '{}' END
                   || CASE WHEN p.at IS NULL THEN '{unknown_time}'::text[] ELSE '{}' END,
-               feed.relation, p.source_key
+               feed.relation, p.source_key, CASE WHEN c.customer_key IS NOT NULL THEN c.customer_relation END, c.customer_key
         FROM placed p
+        LEFT JOIN context c USING (record_key)
         LEFT JOIN step s ON s.from_stage = p.from_stage AND s.to_stage = p.to_stage
         WHERE p.id IS NULL
         RETURNING 1)

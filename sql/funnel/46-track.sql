@@ -68,6 +68,33 @@ COMMENT ON FUNCTION @extschema@.fitting_funnel(pg_catalog.regclass, text) IS
 'The funnel that a table feeds: the given one, or adopt''s, or the only one whose subject the table holds; NULL where there is '
 'none. RM001 where it does not exist, RM303 where it is about something else.';
 
+-- A record's history in a funnel comes from one place. An event log knows more than the column.
+CREATE FUNCTION @extschema@.one_source(feed @extschema@.tracking) RETURNS text
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    has_log boolean := EXISTS (SELECT FROM tracking t WHERE t.target = feed.target AND t.funnel = feed.funnel
+                                                        AND t.source = 'event_log');
+BEGIN
+    IF (has_log AND feed.source = 'event_log') OR EXISTS (SELECT FROM tracking t WHERE t.relation = feed.relation) THEN
+        RAISE EXCEPTION 'the stages of % are tracked already', feed.target
+            USING ERRCODE = 'RM303', HINT = 'A record''s history in a funnel comes from one place: its column or one event log.';
+    END IF;
+    IF has_log THEN
+        RETURN 'record';
+    END IF;
+    IF feed.source = 'event_log' AND EXISTS (SELECT FROM tracking t WHERE t.relation = feed.target AND t.funnel = feed.funnel) THEN
+        PERFORM require_owner(feed.target);
+        UPDATE tracking t SET source = 'record' WHERE t.relation = feed.target;
+        DELETE FROM transition_log t WHERE t.source = feed.target;
+    END IF;
+    RETURN feed.source;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.one_source(@extschema@.tracking) IS
+'Where the history of records comes from: an event log takes it over from the column of their table. RM303 where it comes from '
+'another log already.';
+SELECT @extschema@.set_audience('one_source(tracking)', 'admin');
+
 CREATE FUNCTION @extschema@.begin_tracking(relation pg_catalog.regclass, funnel text) RETURNS @extschema@.tracking
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -80,7 +107,7 @@ BEGIN
     feed.tracked_at := now();
     feed.source := CASE adopted.entity WHEN 'stage_change' THEN 'event_log' ELSE 'column' END;
     feed.target := CASE WHEN feed.source = 'event_log'
-                        THEN coalesce((SELECT a.reference FROM adoption_attribute a JOIN adoption t ON t.relation = a.reference
+                        THEN coalesce((SELECT a.reference FROM adoption_attribute a
                                        WHERE a.relation = adopted.relation AND a.attribute = 'record'), relation)
                         ELSE relation END;
     SELECT string_agg(w, ', ' ORDER BY n) INTO missing
@@ -90,14 +117,10 @@ BEGIN
         RAISE EXCEPTION 'cannot track %: no % is mapped', relation, missing
             USING ERRCODE = 'RM303', HINT = 'Disown the table and adopt it with columns => ''{"stage": "some_column", ...}''.';
     END IF;
-    IF EXISTS (SELECT FROM tracking t WHERE t.relation = feed.relation
-                                         OR (t.target = feed.target AND t.funnel = feed.funnel)) THEN
-        RAISE EXCEPTION 'the stages of % are tracked already', feed.target
-            USING ERRCODE = 'RM303', HINT = 'A record''s history in a funnel comes from one place: its column or one event log.';
-    END IF;
+    feed.source := one_source(feed);
     PERFORM learn_stage_keys(relation, funnel);
     INSERT INTO tracking SELECT feed.*;
-    PERFORM attach_triggers(relation, 'funnel', CASE feed.source WHEN 'column' THEN 'track_column' ELSE 'track_events' END);
+    PERFORM attach_triggers(relation, 'funnel', CASE feed.source WHEN 'event_log' THEN 'track_events' ELSE 'track_column' END);
     RETURN feed;
 END
 $$;
@@ -143,6 +166,7 @@ BEGIN
     feed := begin_tracking(relation, chosen);
     RETURN NEXT ROW('funnel', 'funnel ' || feed.funnel, 'SHARE ROW EXCLUSIVE',
                     CASE feed.source WHEN 'column' THEN 'stages of its rows'
+                                     WHEN 'record' THEN 'its customers; stages come from an event log'
                                      ELSE format('events about %s', feed.target) END)::attachment;
 END
 $$;
@@ -151,13 +175,20 @@ SELECT @extschema@.set_audience('attach_tracking(regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.detach_tracking(relation pg_catalog.regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    feed tracking;
 BEGIN
     PERFORM detach_triggers(relation, 'funnel');
-    DELETE FROM tracking t WHERE t.relation = detach_tracking.relation;
+    DELETE FROM tracking t WHERE t.relation = detach_tracking.relation RETURNING * INTO feed;
+    IF feed.source = 'event_log' THEN
+        UPDATE tracking t SET source = 'column' WHERE t.relation = feed.target AND t.funnel = feed.funnel;
+        UPDATE filling f SET state = 'filling' WHERE f.relation = feed.target AND f.room = 'funnel';
+    END IF;
     DELETE FROM transition_gone g WHERE g.source = detach_tracking.relation;
     DELETE FROM transition_log t WHERE t.source = detach_tracking.relation;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.detach_tracking(pg_catalog.regclass) IS
-'What disown undoes for this room: triggers, and the history that was read from the table.';
+'What disown undoes for this room: triggers, and the history that was read from the table. Without its event log a table''s '
+'column tells again.';
 SELECT @extschema@.set_audience('detach_tracking(regclass)', 'admin');

@@ -18,29 +18,30 @@ CREATE FUNCTION @extschema@.track_rows(relation pg_catalog.regclass, rows @extsc
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     flags text[] := CASE WHEN is_filling(relation) THEN '{unsettled}' ELSE '{}' END;
+    is_column boolean := EXISTS (SELECT FROM tracking t WHERE t.relation = track_rows.relation AND t.source = 'column');
     fresh tracked_row[];
     gone text[];
 BEGIN
-    SELECT array_agg(r.record_key) FILTER (WHERE r.event = 'delete') INTO gone FROM unnest(rows) r;
-    IF gone IS NOT NULL THEN
-        PERFORM forget_records(relation, gone);
-    END IF;
-    PERFORM write_changes(relation, rows, flags);
-    -- inserted rows, and those that had no stage until now
-    SELECT array_agg(r) INTO fresh FROM unnest(rows) r
-    WHERE r.value IS NOT NULL AND r.old_value IS NULL
-      AND (r.event = 'insert' OR NOT EXISTS (SELECT FROM transition_log t
-                                             WHERE t.relation = track_rows.relation AND t.source = track_rows.relation
-                                               AND t.record_key = r.record_key));
-    IF fresh IS NOT NULL THEN
-        PERFORM write_first_stages(relation, fresh, now(), '{}');
+    IF is_column THEN
+        SELECT array_agg(r.record_key) FILTER (WHERE r.event = 'delete') INTO gone FROM unnest(rows) r;
+        PERFORM forget_records(relation, gone) WHERE gone IS NOT NULL;
+        PERFORM write_changes(relation, rows, flags);
+        -- inserted rows, and those that had no stage until now
+        SELECT array_agg(r) INTO fresh FROM unnest(rows) r
+        WHERE r.value IS NOT NULL AND r.old_value IS NULL
+          AND (r.event = 'insert' OR NOT EXISTS (SELECT FROM transition_log t
+                                                 WHERE t.relation = track_rows.relation AND t.source = track_rows.relation
+                                                   AND t.record_key = r.record_key));
+        PERFORM write_first_stages(relation, fresh, now(), '{}') WHERE fresh IS NOT NULL;
     END IF;
     UPDATE transition_log t
-    SET customer_key = r.customer_key, customer_relation = CASE WHEN r.customer_key IS NOT NULL THEN a.reference END
+    SET customer_key = r.customer_key, customer_relation = CASE WHEN r.customer_key IS NOT NULL THEN a.reference END,
+        unit = coalesce(t.unit, r.unit)
     FROM unnest(rows) r
     LEFT JOIN adoption_attribute a ON a.relation = track_rows.relation AND a.attribute = 'customer'
-    WHERE r.event = 'update' AND r.customer_key IS DISTINCT FROM r.old_customer_key
-      AND t.relation = track_rows.relation AND t.source = track_rows.relation AND t.record_key = r.record_key;
+    WHERE r.event = CASE WHEN is_column THEN 'update' ELSE r.event END AND r.event <> 'delete'
+      AND t.relation = track_rows.relation AND t.record_key = r.record_key
+      AND (t.customer_key IS DISTINCT FROM r.customer_key OR (t.unit IS NULL AND r.unit IS NOT NULL));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.track_rows(pg_catalog.regclass, @extschema@.tracked_row[]) IS

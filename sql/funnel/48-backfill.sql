@@ -61,8 +61,14 @@ CREATE FUNCTION @extschema@.backfill_tracking(relation pg_catalog.regclass) RETU
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     feed tracking;
+    rows tracked_row[];
 BEGIN
     SELECT * INTO feed FROM tracking t WHERE t.relation = backfill_tracking.relation;
+    IF feed.source = 'record' THEN -- the log may have been read before
+        FOR rows IN EXECUTE inserted_rows(relation, relation::text) LOOP
+            PERFORM track_rows(relation, rows);
+        END LOOP;
+    END IF;
     RETURN CASE feed.source WHEN 'column' THEN backfill_column(relation)
                             WHEN 'event_log' THEN backfill_events(relation) ELSE 0 END;
 END
@@ -74,7 +80,7 @@ COMMENT ON FUNCTION @extschema@.backfill_tracking(pg_catalog.regclass) IS
 SELECT @extschema@.set_audience('backfill_tracking(regclass)', 'admin');
 
 INSERT INTO @extschema@.room_hook (room, "position", attach, detach, backfill)
-VALUES ('funnel', 300, 'attach_tracking', 'detach_tracking', 'backfill_tracking');
+VALUES ('funnel', 30, 'attach_tracking', 'detach_tracking', 'backfill_tracking');
 
 CREATE FUNCTION @extschema@.settle_transitions(max_rows bigint DEFAULT 10000) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

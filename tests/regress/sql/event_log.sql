@@ -3,6 +3,7 @@
 \set fresh :srcdir '/fresh.sql'
 \i :fresh
 \set SHOW_CONTEXT never
+SET client_min_messages = warning;
 SELECT crm.create_funnel('desk', 'ticket', '[{"key": "new", "department": "portal"}, {"key": "assigned", "department": "service"},
   {"key": "taken", "department": "service", "aliases": ["Take in charge"]}, {"key": "closed", "department": "service", "milestone": "won"}]');
 CREATE TABLE log (case_id text, seq integer, activity text, at timestamptz, who text, about text, PRIMARY KEY (case_id, seq));
@@ -61,7 +62,7 @@ SELECT count(*) FROM crm.status WHERE room = 'funnel' AND item LIKE 'unsettled%'
 -- A log with a table of its records: transitions are about these.
 CREATE TABLE tickets (id integer PRIMARY KEY, title text);
 CREATE TABLE ticket_log (id bigserial PRIMARY KEY, ticket integer REFERENCES tickets, state text, at timestamp);
-SELECT count(*) FROM crm.adopt('tickets', 'ticket', columns => '{"subject": "title"}');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('tickets', 'ticket', columns => '{"subject": "title"}');
 SELECT room, object, detail FROM crm.adopt('ticket_log', 'stage_change', zone => 'Europe/Berlin', columns => '{"record": "ticket", "stage": "state", "at": "at"}') WHERE room = 'funnel';
 CALL crm.backfill('ticket_log');
 INSERT INTO tickets VALUES (7, 'x');
@@ -74,4 +75,37 @@ SELECT crm.disown('ticket_log');
 SELECT count(*) FROM crm.transition_log;
 -- What is missing is said.
 CREATE TABLE log2 (id integer PRIMARY KEY, record text, stage text);
-SELECT count(*) FROM crm.adopt('log2', 'stage_change', funnel => 'desk', columns => '{"record": "record", "stage": "stage"}');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('log2', 'stage_change', funnel => 'desk', columns => '{"record": "record", "stage": "stage"}');
+DROP TABLE tickets, ticket_log CASCADE;
+-- A table whose column and whose log are both there: the log tells, with the record's own unit and customer.
+SELECT crm.create_funnel('journey', 'customer', '["lead", {"key": "proposal", "milestone": "opportunity"}, {"key": "won", "milestone": "won"}]');
+CREATE TABLE accounts (id integer PRIMARY KEY, email text);
+CREATE TABLE deals (id integer PRIMARY KEY, account integer REFERENCES accounts, status text, region text);
+CREATE TABLE deal_log (id integer PRIMARY KEY, deal integer, status text, at timestamptz);
+INSERT INTO accounts VALUES (1, 'a@x.example'), (2, 'b@x.example');
+INSERT INTO deals VALUES (1, 1, 'won', 'north'), (2, 2, 'proposal', 'south');
+INSERT INTO deal_log VALUES (1, 1, 'proposal', '2026-01-01Z'), (2, 1, 'won', '2026-01-05Z'), (3, 2, 'proposal', '2026-01-02Z');
+SELECT detail FROM crm.adopt('deals', 'opportunity', funnel => 'journey', columns => '{"customer": "account", "stage": "status", "unit": "region"}') WHERE room = 'funnel';
+CALL crm.backfill('deals');
+CREATE VIEW story AS SELECT relation, source, record_key AS key, sequence AS seq, from_stage, to_stage, unit, customer_relation AS of, customer_key AS customer
+FROM crm.transition_log ORDER BY record_key, sequence;
+SELECT * FROM story;
+SELECT detail FROM crm.adopt('deal_log', 'stage_change', funnel => 'journey', columns => '{"record": {"column": "deal", "of": "public.deals"}, "stage": "status", "at": "at"}') WHERE room = 'funnel';
+CALL crm.backfill('deal_log');
+UPDATE deals SET status = 'won' WHERE id = 2;
+INSERT INTO deal_log VALUES (4, 2, 'won', '2026-02-01Z'), (5, 3, 'won', '2026-02-02Z');
+UPDATE deals SET account = 1 WHERE id = 2;
+INSERT INTO deals VALUES (3, 2, 'won', 'east');
+SELECT * FROM story;
+SELECT relation, source, target FROM crm.tracking ORDER BY 2;
+-- Without the log the column tells again.
+SELECT crm.disown('deal_log');
+CALL crm.backfill('deals');
+SELECT * FROM story;
+-- The other way round.
+SELECT crm.disown('deals');
+SELECT detail FROM crm.adopt('deal_log', 'stage_change', funnel => 'journey', columns => '{"record": {"column": "deal", "of": "public.deals"}, "stage": "status", "at": "at"}') WHERE room = 'funnel';
+CALL crm.backfill('deal_log');
+SELECT detail FROM crm.adopt('deals', 'opportunity', funnel => 'journey', columns => '{"customer": "account", "stage": "status", "unit": "region"}') WHERE room = 'funnel';
+CALL crm.backfill('deals');
+SELECT * FROM story;
