@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ini.h"
+#include "inifile.h"
 #include "log.h"
 #include "nearest.h"
 
@@ -204,7 +204,7 @@ config_read_file(struct Config *config, FILE *file, const char *path, struct Pro
         if (options[i].fallback != NULL)
             status = set_option(config, &options[i], options[i].fallback, problem);
     if (status == STATUS_OK)
-        status = ini_read(file, path, take_option, &filling, problem);
+        status = inifile_read(file, path, take_option, &filling, problem);
     if (status == STATUS_OK && config->secrets == NULL)
         status = default_secrets(config, path);
     if (status == STATUS_OK && config->worker == NULL)

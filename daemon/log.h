@@ -23,15 +23,21 @@ struct LogField {
     int64_t number; /* where text is NULL */
 };
 
+static inline const char *
+log_text(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
 #define LOG_TEXT(k, v)                                                                                       \
     {                                                                                                        \
-        .key = (k), .text = (v) ? (v) : ""                                                                   \
+        .key = (k), .text = log_text(v)                                                                      \
     }
 #define LOG_NUMBER(k, v)                                                                                     \
     {                                                                                                        \
         .key = (k), .number = (int64_t) (v)                                                                  \
     }
-#define LOG_FIELDS(...) ((const struct LogField[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}})
+#define LOG_FIELDS(...) ((const struct LogField[]){__VA_ARGS__, {.key = NULL}})
 
 #define log_debug(event, ...) log_write(LOG_DEBUG, event, LOG_FIELDS(__VA_ARGS__))
 #define log_info(event, ...) log_write(LOG_INFO, event, LOG_FIELDS(__VA_ARGS__))

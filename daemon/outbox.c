@@ -235,7 +235,8 @@ on_reported(void *arg, const struct ConnAnswer *answer)
     free(outbox->results);
     outbox->results = NULL;
     if (answer->outcome == CONN_DONE) {
-        int taken = PQntuples(answer->result) == 1 ? atoi(PQgetvalue(answer->result, 0, 0)) : 0;
+        int taken =
+            PQntuples(answer->result) == 1 ? (int) strtol(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
 
         schedule_worked(&outbox->finish_trouble);
         outbox->one_by_one = outbox->one_by_one && outbox->settled.count > 0;

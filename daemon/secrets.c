@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ini.h"
+#include "inifile.h"
 #include "nearest.h"
 
 static const char *const setting_names[] = {"url", "key", "keys"};
@@ -210,7 +210,7 @@ read_any(struct Secrets *fresh, const char *path, struct Problem *problem)
     }
     status = check_private(file, path, problem);
     if (status == STATUS_OK)
-        status = ini_read(file, path, take_setting, fresh, problem);
+        status = inifile_read(file, path, take_setting, fresh, problem);
     fclose(file);
     return status;
 }
@@ -316,7 +316,7 @@ static enum Status
 take_input(struct Secrets *secrets, const char *ref, const char *setting, FILE *input,
            struct Problem *problem)
 {
-    char line[INI_LINE_MAX];
+    char line[INIFILE_LINE_MAX];
     enum Status status = STATUS_OK;
     bool any = false;
 

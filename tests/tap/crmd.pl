@@ -23,12 +23,6 @@ $node->safe_psql('postgres', q{
     SELECT crm.grant_daemon('daemon');
     -- whom a message may be shown to is tested elsewhere: here everybody may see everything
     CREATE OR REPLACE FUNCTION crm.audience_may(audience text, units text[]) RETURNS boolean LANGUAGE sql AS 'SELECT true';
-    DO $$ BEGIN -- until the fold is there, one that has nothing to do
-        IF to_regprocedure('crm.fold(bigint)') IS NULL THEN
-            CREATE FUNCTION crm.fold(bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
-            CREATE OR REPLACE FUNCTION crm.resolve_pending() RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
-        END IF;
-    END $$;
 });
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }

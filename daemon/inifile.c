@@ -1,8 +1,8 @@
 /*
- * ini.c: libinih with a reader of our own, because the library cuts lines at a length fixed when it was built (200
+ * inifile.c: libinih with a reader of our own, because the library cuts lines at a length fixed when it was built (200
  * bytes in some distributions) and says nothing. Where it can be told at run time, it is.
  */
-#include "ini.h"
+#include "inifile.h"
 
 #include <ini.h>
 #include <stdbool.h>
@@ -16,7 +16,7 @@
 
 struct Reading {
     FILE *file;
-    IniHandler handler;
+    InifileHandler handler;
     void *arg;
     struct Problem *problem;
     enum Status status;
@@ -52,7 +52,7 @@ take(void *user, const char *section, const char *name, const char *value)
 }
 
 enum Status
-ini_read(FILE *file, const char *path, IniHandler handler, void *arg, struct Problem *problem)
+inifile_read(FILE *file, const char *path, InifileHandler handler, void *arg, struct Problem *problem)
 {
     struct Reading reading = {.file = file, .handler = handler, .arg = arg, .problem = problem};
     struct Problem inner;
@@ -60,7 +60,7 @@ ini_read(FILE *file, const char *path, IniHandler handler, void *arg, struct Pro
 
     if (&ini_max_line != NULL && &ini_use_stack != NULL && &ini_initial_alloc != NULL) {
         ini_use_stack = false;
-        ini_initial_alloc = ini_max_line = INI_LINE_MAX;
+        ini_initial_alloc = ini_max_line = INIFILE_LINE_MAX;
     }
     bad_line = ini_parse_stream(read_line, &reading, take, &reading);
     if (reading.status != STATUS_OK) {
