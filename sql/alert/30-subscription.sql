@@ -69,6 +69,8 @@ BEGIN
     IF endpoint IS NOT NULL AND NOT EXISTS (SELECT FROM endpoint e WHERE e.endpoint = subscribe.endpoint) THEN
         PERFORM raise_unknown('endpoint', endpoint, ARRAY(SELECT e.endpoint FROM endpoint e));
     END IF;
+    PERFORM note_blind_audience(coalesce(who, (SELECT e.audience FROM endpoint e WHERE e.endpoint = subscribe.endpoint)),
+                                coalesce(the_unit, (SELECT r.unit FROM rule r WHERE r.rule = subscribe.rule), root_unit()));
     INSERT INTO subscription (principal, endpoint, rule, kpi, unit, created_by)
     VALUES (who, endpoint, rule, kpi, the_unit, caller()::text)
     ON CONFLICT DO NOTHING RETURNING subscription INTO id;
@@ -81,6 +83,19 @@ COMMENT ON FUNCTION @extschema@.subscribe IS
 $c$Sends the alerts of a rule, of a KPI, of a unit and everything below it, or of all that are given together (of
 everything where none is), to an endpoint or to every endpoint whose audience is the principal. Twice is once. Returns
 the subscription's number. Example: SELECT crm.subscribe(principal => 'anna', kpi => 'win_rate', unit => 'emea');$c$;
+
+-- Rights may follow later, so this is no error; but somebody who waits for messages should know.
+CREATE FUNCTION @extschema@.note_blind_audience(audience text, unit text)
+RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF NOT audience_may(audience, ARRAY[unit]) THEN
+        RAISE NOTICE 'principal "%" may not see the numbers of unit "%": nothing about it is sent there', audience, unit
+            USING HINT = 'A role with grant_privilege(role, ''kpi'', ''total'', ''below'') and a membership with add_member give that right.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.note_blind_audience IS 'Notes that a subscription brings nothing as long as the audience may not see the unit''s numbers.';
 
 CREATE FUNCTION @extschema@.unsubscribe(subscription bigint)
 RETURNS boolean LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
