@@ -8,12 +8,14 @@ FROM (SELECT d.kpi, CASE WHEN pg_catalog.isfinite(d.day) THEN d.day ELSE d.start
              d.channel, d.product, d.owner, d.segment, d.currency, d.numerator AS change
       FROM (SELECT f.*, coalesce(pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) OVER (PARTITION BY f.kpi),
                                  @extschema@.kpi_today()) AS start
-            FROM @extschema@.kpi_fact f) d
+            FROM @extschema@.kpi_fact f
+            WHERE f.kpi IN (SELECT k.kpi FROM @extschema@.kpi k WHERE k.date_kind = 'stock')) d
       UNION ALL
       SELECT g.kpi, day::date, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, 0
       FROM (SELECT f.kpi, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency,
                    pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) AS start
             FROM @extschema@.kpi_fact f
+            WHERE f.kpi IN (SELECT k.kpi FROM @extschema@.kpi k WHERE k.date_kind = 'stock')
             GROUP BY f.kpi, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency) g
       CROSS JOIN LATERAL pg_catalog.generate_series(g.start::timestamp, @extschema@.kpi_today()::timestamp, '1 day') AS day) s
 GROUP BY s.kpi, s.day, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency;
