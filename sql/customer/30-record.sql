@@ -90,12 +90,10 @@ CREATE TABLE @extschema@.verdict (
 COMMENT ON TABLE @extschema@.verdict IS 'What people decided about two records: the same customer, or different ones. Written by decide.';
 
 CREATE VIEW @extschema@.record_value AS
-SELECT r.record_no, 1 AS strength, 'tax_id' AS kind, r.tax_key AS value
-FROM @extschema@.record r WHERE r.tax_key IS NOT NULL
-UNION ALL
-SELECT r.record_no, 2, 'email', r.email_key FROM @extschema@.record r WHERE r.email_key IS NOT NULL
-UNION ALL
-SELECT r.record_no, 3, 'phone', r.phone_key FROM @extschema@.record r WHERE r.phone_key IS NOT NULL;
+SELECT r.record_no, v.strength, v.kind, v.value
+FROM @extschema@.record r
+CROSS JOIN LATERAL (VALUES (1, 'tax_id', r.tax_key), (2, 'email', r.email_key), (3, 'phone', r.phone_key)) AS v (strength, kind, value)
+WHERE v.value IS NOT NULL;
 COMMENT ON VIEW @extschema@.record_value IS 'The values by which records are linked, strongest first.';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.customer_registry', '');

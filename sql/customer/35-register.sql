@@ -206,9 +206,13 @@ SELECT @extschema@.set_audience('unregister_records(regclass)', 'admin');
 CREATE FUNCTION @extschema@.backfill_records(relation regclass) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
+DECLARE
+    count bigint;
 BEGIN
     -- nobody else writes records of a table that is being filled: its dirty list waits
-    RETURN read_records(relation, NULL);
+    count := read_records(relation, NULL);
+    ANALYZE record; -- the next step is resolve, and autovacuum comes too late for it
+    RETURN count;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.backfill_records(regclass) IS 'Reads all rows of a registered table in one snapshot.';

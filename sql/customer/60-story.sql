@@ -165,7 +165,7 @@ SELECT @extschema@.set_audience('customer_story(bigint[])', 'admin');
 CREATE FUNCTION @extschema@.customer_timeline(customer_id bigint)
 RETURNS TABLE (at timestamptz, kind text, department text, relation regclass, record_key text, subject text, stage text)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 50 COST 10000
-SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 BEGIN
     RETURN QUERY SELECT s.at, s.kind, s.department, s.relation, s.record_key, s.subject, s.stage
@@ -212,20 +212,20 @@ SELECT @extschema@.set_audience('customer_rows(bigint[], text)', 'admin');
 
 CREATE FUNCTION @extschema@.customer_360(customer_id bigint, max_events integer DEFAULT 50) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 100000
-SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 DECLARE
     family CONSTANT bigint[] := require_customer(customer_id);
+    parents CONSTANT bigint[] := ARRAY(SELECT p.customer_id FROM record r
+                                       JOIN record p ON p.relation = r.parent_relation AND p.record_key = r.parent_key
+                                       WHERE r.customer_id = family[1] AND p.customer_id <> family[1]);
     document jsonb;
     story jsonb;
 BEGIN
     SELECT jsonb_build_object(
         'customer', (SELECT jsonb_strip_nulls(to_jsonb(c)) FROM customer c WHERE c.customer_id = family[1]),
         'organisation', (SELECT jsonb_agg(jsonb_build_object('customer_id', o.customer_id, 'name', o.name) ORDER BY o.customer_id)
-                         FROM customer o
-                         WHERE o.customer_id IN (SELECT p.customer_id FROM record r
-                                                 JOIN record p ON p.relation = r.parent_relation AND p.record_key = r.parent_key
-                                                 WHERE r.customer_id = family[1] AND p.customer_id <> family[1])),
+                         FROM customer o WHERE o.customer_id = ANY (parents)),
         'people', (SELECT jsonb_agg(jsonb_build_object('customer_id', p.customer_id, 'name', p.name) ORDER BY p.customer_id)
                    FROM customer p WHERE p.customer_id = ANY (family[2:])),
         'records', (SELECT jsonb_agg(jsonb_build_object('relation', table_name(r.relation), 'record_key', r.record_key,
