@@ -43,7 +43,8 @@
 typedef struct Capture {
     TriggerData *trigger; /* NULL for scans */
     List *relations;      /* to scan, of OID; for a trigger its own relation */
-    CrmPlan *plan;        /* a trigger's, where it was at hand: no matter that it may become stale meanwhile, since new
+    CrmPlan
+        *plan; /* a trigger's, where it was at hand: no matter that it may become stale meanwhile, since new
                            * instances wait for this statement's lock */
     Oid root;
     int scan_sign;
@@ -167,18 +168,19 @@ try_evaluate(Capture *capture, List *instances, bool keep, CrmChanges *changes)
 
     BeginInternalSubTransaction(NULL);
     MemoryContextSwitchTo(context);
-    PG_TRY();
-    {
-        evaluate(capture, instances, keep, changes);
-        ReleaseCurrentSubTransaction();
-    }
-    PG_CATCH();
-    {
-        MemoryContextSwitchTo(context);
-        error = CopyErrorData();
-        FlushErrorState();
-        RollbackAndReleaseCurrentSubTransaction();
-    }
+    PG_TRY()
+        ;
+        {
+            evaluate(capture, instances, keep, changes);
+            ReleaseCurrentSubTransaction();
+        }
+        PG_CATCH();
+        {
+            MemoryContextSwitchTo(context);
+            error = CopyErrorData();
+            FlushErrorState();
+            RollbackAndReleaseCurrentSubTransaction();
+        }
     PG_END_TRY();
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
@@ -219,13 +221,14 @@ pause_component(const Capture *capture, const CrmInstance *instance, const char 
 {
     crm_broken_append(instance->instance, error);
     CacheInvalidateRelcacheByRelid(capture->root);
-    ereport(WARNING,
-            errmsg("component \"%s\" of table \"%s\" is paused: %s", instance->component,
-                   get_rel_name(capture->root), error),
-            errhint("Its KPIs read NULL with state broken. Mend the rows or the mapping, then type SELECT * FROM "
-                    "%s.capture('%s'); and CALL %s.backfill('%s');",
-                    crm_schema_quoted(), get_rel_name(capture->root), crm_schema_quoted(),
-                    get_rel_name(capture->root)));
+    ereport(
+        WARNING,
+        errmsg("component \"%s\" of table \"%s\" is paused: %s", instance->component,
+               get_rel_name(capture->root), error),
+        errhint("Its KPIs read NULL with state broken. Mend the rows or the mapping, then type SELECT * FROM "
+                "%s.capture('%s'); and CALL %s.backfill('%s');",
+                crm_schema_quoted(), get_rel_name(capture->root), crm_schema_quoted(),
+                get_rel_name(capture->root)));
 }
 
 /* All instances, or where that fails each alone; those that fail are paused. */
@@ -366,10 +369,8 @@ Datum
 crm_recompute(PG_FUNCTION_ARGS)
 {
     Oid root = PG_GETARG_OID(0);
-    Capture capture = {.root = root,
-                       .relations = leaves(root),
-                       .scan_sign = 1,
-                       .snapshot = GetActiveSnapshot()};
+    Capture capture = {
+        .root = root, .relations = leaves(root), .scan_sign = 1, .snapshot = GetActiveSnapshot()};
     List *instances = crm_plan_instances(root);
     CrmChanges *changes;
 
@@ -397,9 +398,10 @@ static int pending_limit = 1000000;
 void
 crm_kpi_init(void)
 {
-    DefineCustomIntVariable("crm.pending_limit", "Rows of pending changes past which fold drains all of them.",
-                            "The view crm.status warns from half of it.", &pending_limit, 1000000, 1000, INT_MAX, PGC_SUSET, 0,
-                            NULL, NULL, NULL);
+    DefineCustomIntVariable("crm.pending_limit",
+                            "Rows of pending changes past which fold drains all of them.",
+                            "The view crm.status warns from half of it.", &pending_limit, 1000000, 1000,
+                            INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 PG_FUNCTION_INFO_V1(crm_pending_limit);

@@ -178,7 +178,8 @@ crm_changes_group(CrmChanges *changes, const Datum *dims, const bool *nulls)
 }
 
 void
-crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int count, const Datum *sums, const bool *nulls)
+crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int count, const Datum *sums,
+                const bool *nulls)
 {
     bool found;
     bool invalid = false;
@@ -205,7 +206,8 @@ crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int count, const 
         old = MemoryContextSwitchTo(changes->content);
         if (before == NULL)
             before = int64_to_numeric(0);
-        part->sums[i] = sign > 0 ? numeric_add_opt_error(before, value, NULL) : numeric_sub_opt_error(before, value, NULL);
+        part->sums[i] = sign > 0 ? numeric_add_opt_error(before, value, NULL)
+                                 : numeric_sub_opt_error(before, value, NULL);
         pfree(before);
         MemoryContextSwitchTo(old);
     }
@@ -261,7 +263,8 @@ crm_changes_flush(CrmChanges *changes)
     for (int first = 0, next; first < count; first = next) {
         for (next = first; next < count && parts[next]->key.group == parts[first]->key.group; next++)
             ;
-        changes->sink(changes->arg, changes->groups[parts[first]->key.group].dims, parts + first, next - first);
+        changes->sink(changes->arg, changes->groups[parts[first]->key.group].dims, parts + first,
+                      next - first);
     }
     MemoryContextSwitchTo(old);
     MemoryContextReset(changes->content);

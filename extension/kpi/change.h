@@ -12,9 +12,9 @@
 #include "utils/date.h"
 #include "utils/numeric.h"
 
-#define CRM_DIMS 9           /* funnel, unit, stage, campaign, channel, product, owner, segment, currency */
-#define CRM_SUMS 4           /* named sums of a component */
-#define CRM_DIM_BYTES 200    /* longer values are cut, at a character */
+#define CRM_DIMS 9        /* funnel, unit, stage, campaign, channel, product, owner, segment, currency */
+#define CRM_SUMS 4        /* named sums of a component */
+#define CRM_DIM_BYTES 200 /* longer values are cut, at a character */
 #define CRM_CHANGES_LIMIT 50000
 
 typedef struct CrmGroup CrmGroup;
@@ -29,7 +29,7 @@ typedef struct CrmPart {
     CrmPartKey key;
     char status;
     int64 rows;
-    int64 invalid; /* rows with a NaN or an infinity, which is not summed */
+    int64 invalid;          /* rows with a NaN or an infinity, which is not summed */
     Numeric sums[CRM_SUMS]; /* NULL: nothing summed */
 } CrmPart;
 

@@ -36,7 +36,8 @@ parsing_context(void *arg)
 {
     const Parsing *p = arg;
 
-    if (geterrposition() > 0) { /* a position in the text that the parser saw, which was not the user's statement */
+    if (geterrposition() >
+        0) { /* a position in the text that the parser saw, which was not the user's statement */
         errposition(0);
         internalerrquery(p->text);
     }
@@ -48,8 +49,8 @@ crm_expression_enter(void)
 {
     int level = NewGUCNestLevel();
 
-    (void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                             false);
+    (void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                             GUC_ACTION_SAVE, true, 0, false);
     return level;
 }
 
@@ -121,11 +122,12 @@ crm_expression_parse(const char *text, Oid type, CrmAttributeHook hook, void *ar
     if (OidIsValid(type)) {
         Oid given = exprType(node);
 
-        node = coerce_to_target_type(pstate, node, given, type, -1, COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
+        node =
+            coerce_to_target_type(pstate, node, given, type, -1, COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
         if (node == NULL)
             ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
-                    errmsg("an expression of a component is of type %s where %s is needed: %s", format_type_be(given),
-                           format_type_be(type), text));
+                    errmsg("an expression of a component is of type %s where %s is needed: %s",
+                           format_type_be(given), format_type_be(type), text));
     }
     assign_expr_collations(pstate, node);
     free_parsestate(pstate);
@@ -207,13 +209,17 @@ crm_check_expression(PG_FUNCTION_ARGS)
     Node *node;
     ListCell *cell;
 
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &check.names, NULL, &check.count);
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &check.kinds, NULL, &check.count);
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &check.names, NULL,
+                      &check.count);
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &check.kinds, NULL,
+                      &check.count);
     node = crm_expression_parse(expression, type, attribute_to_param, &check);
     if (!OidIsValid(type) && exprType(node) != DATEOID && exprType(node) != TIMESTAMPTZOID)
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
-                errmsg("the day of a component must be a date or a time, not %s: %s", format_type_be(exprType(node)), expression),
-                errhint("Name an attribute such as closed_at; its day is cut in the organisation's time zone."));
+        ereport(
+            ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
+            errmsg("the day of a component must be a date or a time, not %s: %s",
+                   format_type_be(exprType(node)), expression),
+            errhint("Name an attribute such as closed_at; its day is cut in the organisation's time zone."));
     refuse_foreign_walker(node, NULL);
     if (contain_mutable_functions((Node *) expression_planner((Expr *) copyObject(node))))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
@@ -222,7 +228,8 @@ crm_check_expression(PG_FUNCTION_ARGS)
                 errhint("Write time zones out, as in (closed_at AT TIME ZONE 'Europe/Madrid')::date."));
     AtEOXact_GUC(true, level);
     foreach (cell, check.used)
-        used = accumArrayResult(used, CStringGetTextDatum(strVal(lfirst(cell))), false, TEXTOID, CurrentMemoryContext);
+        used = accumArrayResult(used, CStringGetTextDatum(strVal(lfirst(cell))), false, TEXTOID,
+                                CurrentMemoryContext);
     if (used == NULL)
         PG_RETURN_ARRAYTYPE_P(construct_empty_array(TEXTOID));
     PG_RETURN_DATUM(makeArrayResult(used, CurrentMemoryContext));

@@ -28,8 +28,8 @@
 #include "utils/timestamp.h"
 
 /* In the order of kpi_dims and kpi_pending. */
-static const char *const dimension_attributes[CRM_DIMS] = {"funnel",  "unit",  "stage",   "campaign", "channel",
-                                                           "product", "owner", "segment", "currency"};
+static const char *const dimension_attributes[CRM_DIMS] = {
+    "funnel", "unit", "stage", "campaign", "channel", "product", "owner", "segment", "currency"};
 
 /* Where one component stands in the projected row. */
 typedef struct PlanPart {
@@ -84,8 +84,7 @@ crm_plan_leave(CrmPlanRights rights)
 static Node *
 own_column(const Compiler *compiler, const char *attribute)
 {
-    AttrNumber column =
-        get_attnum(compiler->table, strcmp(attribute, "stage") == 0 ? "to_stage" : attribute);
+    AttrNumber column = get_attnum(compiler->table, strcmp(attribute, "stage") == 0 ? "to_stage" : attribute);
     Oid type, collation;
     int32 typmod;
 
@@ -99,15 +98,16 @@ own_column(const Compiler *compiler, const char *attribute)
 static Node *
 mapped_attribute(const Compiler *compiler, ParseState *pstate, const char *attribute)
 {
-    List *name = list_make2(makeString(get_namespace_name(crm_schema_oid())), makeString(psprintf("map_%s", attribute)));
+    List *name = list_make2(makeString(get_namespace_name(crm_schema_oid())),
+                            makeString(psprintf("map_%s", attribute)));
     Oid function = LookupFuncName(name, 1, &compiler->row_type, true);
     Node *row = (Node *) makeVar(1, InvalidAttrNumber, compiler->row_type, -1, InvalidOid, 0);
     Node *call;
 
     if (!OidIsValid(function))
         return NULL;
-    call = (Node *) makeFuncExpr(function, get_func_rettype(function), list_make1(row), InvalidOid, InvalidOid,
-                                 COERCE_EXPLICIT_CALL);
+    call = (Node *) makeFuncExpr(function, get_func_rettype(function), list_make1(row), InvalidOid,
+                                 InvalidOid, COERCE_EXPLICIT_CALL);
     if (type_is_enum(exprType(call)))
         call = coerce_to_target_type(pstate, call, exprType(call), TEXTOID, -1, COERCION_EXPLICIT,
                                      COERCE_EXPLICIT_CAST, -1);
@@ -165,7 +165,8 @@ static void
 add_dimensions(Compiler *compiler)
 {
     for (int i = 0; i < CRM_DIMS; i++)
-        add_target(compiler, crm_expression_parse(dimension_attributes[i], TEXTOID, attribute_to_node, compiler));
+        add_target(compiler,
+                   crm_expression_parse(dimension_attributes[i], TEXTOID, attribute_to_node, compiler));
 }
 
 static void
@@ -218,7 +219,8 @@ prepare_conversion(CrmPlan *plan, Relation rel)
 CrmPlan *
 crm_plan_build(Relation rel, Oid root, List *instances)
 {
-    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm capture plan", ALLOCSET_SMALL_SIZES);
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "crm capture plan", ALLOCSET_SMALL_SIZES);
     MemoryContext old = MemoryContextSwitchTo(context);
     CrmPlan *plan = palloc0(sizeof(CrmPlan));
     Compiler compiler = {.plan = plan,
@@ -237,10 +239,9 @@ crm_plan_build(Relation rel, Oid root, List *instances)
     foreach (cell, instances)
         add_instance(&compiler, lfirst(cell), &plan->parts[plan->count++]);
     plan->econtext = CreateStandaloneExprContext();
-    plan->projection =
-        ExecBuildProjectionInfo(compiler.targets, plan->econtext,
-                                MakeSingleTupleTableSlot(ExecTypeFromTL(compiler.targets), &TTSOpsVirtual), NULL,
-                                NULL);
+    plan->projection = ExecBuildProjectionInfo(
+        compiler.targets, plan->econtext,
+        MakeSingleTupleTableSlot(ExecTypeFromTL(compiler.targets), &TTSOpsVirtual), NULL, NULL);
     AtEOXact_GUC(true, level);
     MemoryContextSwitchTo(old);
     return plan;
@@ -303,7 +304,8 @@ crm_plan_row(CrmPlan *plan, TupleTableSlot *slot, int sign, CrmChanges *changes)
     for (int i = 0; i < plan->count; i++) {
         const PlanPart *part = &plan->parts[i];
 
-        if (part->filter >= 0 && (row->tts_isnull[part->filter] || !DatumGetBool(row->tts_values[part->filter])))
+        if (part->filter >= 0 &&
+            (row->tts_isnull[part->filter] || !DatumGetBool(row->tts_values[part->filter])))
             continue;
         if (!part_day(part, row->tts_values[part->day], row->tts_isnull[part->day], &key.day))
             continue;

@@ -32,7 +32,17 @@ typedef struct CacheEntry {
 static HTAB *cache = NULL;
 
 /* Columns of kpi_instance. */
-enum { COL_INSTANCE = 1, COL_RELATION, COL_COMPONENT, COL_VERSION, COL_ZONE, COL_UNDATED, COL_DAY, COL_FILTER, COL_SUMS };
+enum {
+    COL_INSTANCE = 1,
+    COL_RELATION,
+    COL_COMPONENT,
+    COL_VERSION,
+    COL_ZONE,
+    COL_UNDATED,
+    COL_DAY,
+    COL_FILTER,
+    COL_SUMS
+};
 
 static void
 forget_relation(Datum arg, Oid relid)

@@ -7,12 +7,10 @@ CREATE FUNCTION @extschema@.kpi_today() RETURNS date
 COMMENT ON FUNCTION @extschema@.kpi_today() IS 'Today in the organisation''s time zone.';
 
 -- No rights here: for kpi_total, and for what filters by itself.
-CREATE VIEW @extschema@.kpi_fact AS
-SELECT t.kpi, c.day,
+CREATE VIEW @extschema@.kpi_term_cell AS
+SELECT t.kpi, t.side, t."position", t.sign, i.relation, c.day, c.rows, m.amount,
        coalesce(@extschema@.resolve_unit(c.unit), a.fallback_unit, (SELECT @extschema@.root_unit())) AS unit_key,
-       coalesce(w.stage, c.stage) AS stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency,
-       pg_catalog.sum(m.amount) FILTER (WHERE t.side = 'numerator') AS numerator,
-       pg_catalog.sum(m.amount) FILTER (WHERE t.side = 'denominator') AS denominator
+       coalesce(w.stage, c.stage) AS stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency
 FROM @extschema@.kpi_cell c
 JOIN @extschema@.kpi_instance i ON i.instance = c.instance
 JOIN @extschema@.kpi_term t ON t.component = i.component
@@ -23,12 +21,20 @@ LEFT JOIN @extschema@.stage_word w
        ON w.funnel = f.funnel
       AND w.word = pg_catalog.lower(pg_catalog.btrim(CASE WHEN pg_catalog.starts_with(c.stage, f.funnel || ':')
                                                           THEN pg_catalog.regexp_replace(c.stage, '^.*:', '') ELSE c.stage END))
-CROSS JOIN LATERAL (SELECT t.sign * CASE t.measure WHEN 'count' THEN c.rows::numeric
+CROSS JOIN LATERAL (SELECT CASE t.measure WHEN 'count' THEN c.rows::numeric
                         ELSE (ARRAY[c.s1, c.s2, c.s3, c.s4])[pg_catalog.array_position(i.sum_names, t.measure)] END AS amount) m
 WHERE (t.outcomes IS NULL OR coalesce(w.outcome, 'unknown') = ANY (t.outcomes))
-  AND (t.milestones IS NULL OR w.milestone = ANY (t.milestones))
-GROUP BY t.kpi, c.day, 3, 4, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency
-HAVING pg_catalog.sum(t.sign * c.rows) <> 0 OR pg_catalog.sum(m.amount) <> 0;
+  AND (t.milestones IS NULL OR w.milestone = ANY (t.milestones));
+COMMENT ON VIEW @extschema@.kpi_term_cell IS
+'What each term of each KPI counts of each table, in pieces; amount is without the term''s sign.';
+
+CREATE VIEW @extschema@.kpi_fact AS
+SELECT t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency,
+       pg_catalog.sum(t.sign * t.amount) FILTER (WHERE t.side = 'numerator') AS numerator,
+       pg_catalog.sum(t.sign * t.amount) FILTER (WHERE t.side = 'denominator') AS denominator
+FROM @extschema@.kpi_term_cell t
+GROUP BY t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency
+HAVING pg_catalog.sum(t.sign * t.rows) <> 0 OR pg_catalog.sum(t.sign * t.amount) <> 0;
 COMMENT ON VIEW @extschema@.kpi_fact IS
 'Numerators and denominators of KPIs by day and dimensions, whatever their state and the viewer''s rights; of stocks the '
 'change on that day.';

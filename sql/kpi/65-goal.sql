@@ -1,0 +1,173 @@
+-- Goals: a KPI is to reach a target in a period; departments hold one together.
+
+CREATE TABLE @extschema@.goal (
+    goal text PRIMARY KEY,
+    kpi text NOT NULL,
+    target numeric NOT NULL,
+    since date NOT NULL,
+    until date NOT NULL,
+    unit text REFERENCES @extschema@.unit ON UPDATE CASCADE,
+    direction text NOT NULL CHECK (direction = ANY (ARRAY['up', 'down'])),
+    accountable text,
+    CHECK (until >= since)
+);
+COMMENT ON TABLE @extschema@.goal IS
+'Targets of KPIs over the days since to until, both included; unit is whose numbers count, with all below it (NULL: the whole '
+'organisation); accountable is the principal who answers for it.';
+
+CREATE TABLE @extschema@.goal_department (
+    goal text NOT NULL REFERENCES @extschema@.goal ON DELETE CASCADE,
+    unit text NOT NULL REFERENCES @extschema@.unit ON UPDATE CASCADE,
+    credit numeric NOT NULL CHECK (credit > 0 AND credit <= 1),
+    PRIMARY KEY (goal, unit)
+);
+COMMENT ON TABLE @extschema@.goal_department IS
+'The departments that hold a goal together; credit is the share of what was attained that counts for each, all adding up to 1.';
+
+CREATE TABLE @extschema@.goal_owner (
+    goal text NOT NULL REFERENCES @extschema@.goal ON DELETE CASCADE,
+    principal text NOT NULL,
+    role text NOT NULL DEFAULT 'responsible',
+    PRIMARY KEY (goal, principal)
+);
+COMMENT ON TABLE @extschema@.goal_owner IS 'Who works on a goal, and as what.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.goal', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.goal_department', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.goal_owner', '');
+
+CREATE FUNCTION @extschema@.require_principal_key(value text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    key text := resolve_principal(value);
+BEGIN
+    IF value IS NOT NULL AND key IS NULL THEN
+        PERFORM raise_unknown('principal', value, ARRAY(SELECT p.principal FROM principal p));
+    END IF;
+    RETURN key;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_principal_key(text) IS
+'The key of a principal, NULL for NULL; raises RM001 where there is none of that name.';
+SELECT @extschema@.set_audience('require_principal_key(text)', 'admin');
+
+CREATE FUNCTION @extschema@.set_goal(goal text, kpi text, target numeric, since date, until date, unit text DEFAULT NULL,
+                                     departments jsonb DEFAULT '{}', accountable text DEFAULT NULL, direction text DEFAULT NULL)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    asked kpi := require_kpi(set_goal.kpi);
+    new_direction text := coalesce(set_goal.direction, asked.direction);
+    credits numeric;
+BEGIN
+    IF coalesce(goal, '') = '' OR target IS NULL OR target IN ('NaN', 'Infinity', '-Infinity') THEN
+        RAISE EXCEPTION 'a goal needs a key and a target' USING ERRCODE = 'RM005',
+            HINT = 'For example set_goal(''q1 revenue'', ''won_value'', 500000, ''2026-01-01'', ''2026-03-31'').';
+    ELSIF since IS NULL OR until IS NULL OR until < since OR NOT isfinite(since) OR NOT isfinite(until) THEN
+        RAISE EXCEPTION 'since and until of goal "%" are not a period: % to %', goal, since, until
+            USING ERRCODE = 'RM005', HINT = 'Both days are included; until is not before since.';
+    ELSIF new_direction NOT IN ('up', 'down') THEN
+        PERFORM raise_unknown('direction', new_direction, '{up,down}');
+    ELSIF jsonb_typeof(departments) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'departments must be a JSON object, from unit to credit'
+            USING ERRCODE = 'RM005', HINT = 'For example departments => ''{"marketing": 0.4, "sales": 0.6}''.';
+    END IF;
+    BEGIN
+        SELECT sum(d.value::numeric) INTO credits FROM jsonb_each_text(departments) d;
+    EXCEPTION WHEN invalid_text_representation THEN
+        credits := -1;
+    END;
+    IF credits <> 1 THEN
+        RAISE EXCEPTION 'the credits of the departments of goal "%" do not add up to 1: %', goal, departments
+            USING ERRCODE = 'RM005', HINT = 'For example departments => ''{"marketing": 0.4, "sales": 0.6}''.';
+    END IF;
+    INSERT INTO goal (goal, kpi, target, since, until, unit, direction, accountable)
+    VALUES (goal, asked.kpi, target, since, until,
+            CASE WHEN unit IS NOT NULL THEN (require_unit(unit)).unit END, new_direction, require_principal_key(accountable))
+    ON CONFLICT ON CONSTRAINT goal_pkey DO UPDATE
+    SET kpi = excluded.kpi, target = excluded.target, since = excluded.since, until = excluded.until, unit = excluded.unit,
+        direction = excluded.direction, accountable = excluded.accountable;
+    DELETE FROM goal_department g WHERE g.goal = set_goal.goal;
+    INSERT INTO goal_department (goal, unit, credit)
+    SELECT set_goal.goal, (require_unit(d.key)).unit, d.value::numeric FROM jsonb_each_text(departments) d;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.set_goal(text, text, numeric, date, date, text, jsonb, text, text) IS
+'Sets a goal, or changes it: the KPI is to reach the target over the days since to until, both included. unit: whose numbers '
+'count (default: the whole organisation). departments: who holds it together, JSON from unit to credit, adding up to 1. '
+'accountable: one principal. direction: up (at least the target) or down (at most), by default that of the KPI. Errors: RM001 '
+'unknown KPI, unit or principal, RM005. Example: SELECT crm.set_goal(''revenue 2026'', ''won_value'', 2000000, ''2026-01-01'', '
+'''2026-12-31'', departments => ''{"marketing": 0.3, "sales": 0.7}'', accountable => ''anna'');';
+SELECT @extschema@.set_audience('set_goal(text, text, numeric, date, date, text, jsonb, text, text)', 'admin');
+
+CREATE FUNCTION @extschema@.require_goal(goal text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM goal g WHERE g.goal = require_goal.goal) THEN
+        PERFORM raise_unknown('goal', coalesce(goal, ''), ARRAY(SELECT g.goal FROM goal g));
+    END IF;
+    RETURN goal;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_goal(text) IS 'The key of a goal; raises RM001 where there is none.';
+SELECT @extschema@.set_audience('require_goal(text)', 'admin');
+
+CREATE FUNCTION @extschema@.set_goal_owner(goal text, principal text, role text DEFAULT 'responsible') RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    INSERT INTO goal_owner (goal, principal, role)
+    VALUES (require_goal(goal), require_principal_key(principal), role)
+    ON CONFLICT ON CONSTRAINT goal_owner_pkey DO UPDATE SET role = excluded.role;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.set_goal_owner(text, text, text) IS
+'Says who works on a goal, and as what. Errors: RM001 unknown goal or principal.';
+SELECT @extschema@.set_audience('set_goal_owner(text, text, text)', 'admin');
+
+-- Only goals whose unit's totals the caller may see.
+CREATE FUNCTION @extschema@.goal_rows()
+    RETURNS TABLE (goal_key text, kpi_key text, label text, unit_key text, departments jsonb, since date, until date,
+                   direction text, target numeric, actual numeric, attainment numeric, elapsed numeric, pace numeric,
+                   on_track boolean, state text, accountable text, owners text[])
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 COST 1000000
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    g goal;
+    k kpi;
+    total record;
+BEGIN
+    PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no goals
+    FOR g IN SELECT x.* FROM goal x WHERE visible(coalesce(x.unit, root_unit()), 'kpi', 'total') ORDER BY x.goal LOOP
+        SELECT x.* INTO k FROM kpi x WHERE x.kpi = g.kpi;
+        SELECT t.* INTO total FROM kpi_total(g.kpi, g.unit, g.since, least(g.until, greatest(g.since, kpi_today()))) t;
+        goal_key := g.goal; kpi_key := g.kpi; label := k.label; unit_key := coalesce(g.unit, root_unit());
+        departments := (SELECT coalesce(jsonb_object_agg(d.unit, d.credit), '{}') FROM goal_department d WHERE d.goal = g.goal);
+        since := g.since; until := g.until; direction := g.direction; target := g.target;
+        actual := total.value;
+        state := total.state;
+        attainment := CASE g.direction WHEN 'up' THEN actual / nullif(target, 0) ELSE target / nullif(actual, 0) END;
+        elapsed := least(1, greatest(0, (kpi_today() - g.since + 1)::numeric / (g.until - g.since + 1)));
+        -- what adds up over the period is expected in proportion to it; everything else is expected all the time
+        pace := CASE WHEN k.kind = 'simple' AND k.date_kind = 'event' THEN
+                         CASE g.direction WHEN 'up' THEN actual / nullif(target * elapsed, 0)
+                                          ELSE target * elapsed / nullif(actual, 0) END
+                     ELSE attainment END;
+        on_track := CASE WHEN actual IS NULL THEN NULL WHEN pace IS NULL THEN g.direction = 'down' OR elapsed = 0 ELSE pace >= 1 END;
+        accountable := g.accountable;
+        owners := ARRAY(SELECT o.principal FROM goal_owner o WHERE o.goal = g.goal ORDER BY 1);
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.goal_rows() IS 'The rows of crm_bi.kpi_goal.';
+
+CREATE VIEW crm_bi.kpi_goal AS SELECT * FROM @extschema@.goal_rows();
+COMMENT ON VIEW crm_bi.kpi_goal IS
+'Goals with what was attained until today. attainment is actual / target, or target / actual where lower is better (NULL where '
+'the divisor is zero). elapsed is the share of the period that has passed, by calendar days; pace is attainment against it for '
+'KPIs that add up over time, attainment itself for ratios and stocks; on_track is pace of at least 1. state says why actual is '
+'NULL. Goals of units whose totals the caller may see.';
+GRANT SELECT ON crm_bi.kpi_goal TO PUBLIC;

@@ -1,0 +1,110 @@
+-- Where a number comes from, and whether it is right.
+
+CREATE FUNCTION @extschema@.explain_kpi(kpi text, unit text DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL)
+    RETURNS TABLE (part text, detail text, relation text, rows bigint, amount numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000000
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    asked kpi := require_kpi(explain_kpi.kpi);
+    place text := coalesce((require_unit(coalesce(explain_kpi.unit, root_unit()))).unit, root_unit());
+    units text[] := ARRAY(SELECT p.descendant FROM unit_path p WHERE p.ancestor = place);
+    last date := coalesce(until, kpi_today());
+    total record;
+BEGIN
+    IF NOT visible(place, 'kpi', 'total') THEN
+        RAISE EXCEPTION 'you may not see the totals of unit "%"', place
+            USING ERRCODE = 'insufficient_privilege', HINT = 'It takes the privilege total on kpi there.';
+    END IF;
+    SELECT * INTO total FROM kpi_total(asked.kpi, place, since, until);
+    RETURN QUERY VALUES
+        ('definition', asked.description, NULL, NULL::bigint, NULL::numeric),
+        ('version', format('%s, %s', asked.version, CASE WHEN asked.shipped THEN 'shipped' ELSE 'the team''s own' END), NULL, NULL, NULL),
+        ('state', total.state, NULL, NULL, NULL),
+        ('numerator', asked.numerator, NULL, NULL, total.numerator),
+        ('denominator', asked.denominator, NULL, NULL, total.denominator),
+        ('value', CASE asked.kind WHEN 'ratio' THEN 'numerator / denominator' ELSE 'numerator' END, NULL, NULL, total.value);
+    RETURN QUERY
+        SELECT t.side, format('%s %s.%s%s: %s%s', CASE t.sign WHEN 1 THEN '+' ELSE '-' END, t.component, t.measure,
+                              (SELECT '[' || string_agg(x, ',') || ']' FROM unnest(t.outcomes || t.milestones) x), c.description,
+                              coalesce(', where ' || c.filter, '')),
+               i.relation::text, coalesce(sum(f.rows), 0)::bigint, coalesce(sum(f.amount), 0)
+        FROM kpi_term t
+        JOIN component c ON c.component = t.component
+        JOIN kpi_instance i ON i.component = t.component
+        LEFT JOIN kpi_term_cell f
+               ON f.kpi = t.kpi AND f.side = t.side AND f."position" = t."position" AND f.relation = i.relation
+              AND f.day <= last AND (asked.date_kind = 'stock' OR f.day >= coalesce(since, '-infinity'))
+              AND f.unit_key = ANY (units)
+        WHERE t.kpi = asked.kpi AND total.state IN ('ready', 'mixed_currencies')
+        GROUP BY t.side, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, c.description, c.filter, i.relation
+        ORDER BY t.side DESC, t."position", i.relation::text;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.explain_kpi(text, text, date, date) IS
+'Where a KPI''s value comes from: definition, version, state, numerator, denominator, and for each term of the formula what '
+'each table contributes (rows, and amount without its sign), for a unit and all below it (default: the whole) over since to '
+'until. Errors: RM001 unknown KPI or unit, 42501 where the caller may not see the unit''s totals, RM101.';
+
+CREATE FUNCTION @extschema@.verify_kpi(kpi text, since date DEFAULT NULL, until date DEFAULT NULL)
+    RETURNS TABLE (component text, relation text, measure text, counted numeric, recomputed numeric, groups_different bigint)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    asked kpi := require_kpi(verify_kpi.kpi);
+BEGIN
+    RETURN QUERY
+    WITH checked AS (
+        SELECT i.* FROM kpi_instance i
+        WHERE i.state = 'ready' AND i.component IN (SELECT t.component FROM kpi_term t WHERE t.kpi = asked.kpi)
+          AND i.instance NOT IN (SELECT b.instance FROM kpi_broken b)
+    ), pieces AS (
+        SELECT 1 AS side, c.* FROM kpi_cell c
+        UNION ALL
+        SELECT 2, r.instance, r.day, r.rows, r.invalid, r.s1, r.s2, r.s3, r.s4, r.funnel, r.unit, r.stage, r.campaign, r.channel,
+               r.product, r.owner, r.segment, r.currency
+        FROM (SELECT DISTINCT k.relation FROM checked k) x CROSS JOIN LATERAL recompute(x.relation) r
+    ), groups AS (
+        SELECT k.component, k.relation, m.measure,
+               coalesce(sum(m.amount) FILTER (WHERE p.side = 1), 0) AS counted,
+               coalesce(sum(m.amount) FILTER (WHERE p.side = 2), 0) AS recomputed
+        FROM pieces p JOIN checked k ON k.instance = p.instance
+        CROSS JOIN LATERAL (SELECT 'count', p.rows::numeric
+                            UNION ALL
+                            SELECT n.name, (ARRAY[p.s1, p.s2, p.s3, p.s4])[n.n]
+                            FROM unnest(k.sum_names) WITH ORDINALITY AS n (name, n)) AS m (measure, amount)
+        WHERE p.day >= coalesce(since, '-infinity') AND p.day <= coalesce(until, 'infinity')
+        GROUP BY k.component, k.relation, m.measure, p.day, p.funnel, p.unit, p.stage, p.campaign, p.channel, p.product,
+                 p.owner, p.segment, p.currency
+    )
+    SELECT g.component, g.relation::text, g.measure, sum(g.counted), sum(g.recomputed),
+           count(*) FILTER (WHERE g.counted <> g.recomputed)
+    FROM groups g GROUP BY g.component, g.relation, g.measure ORDER BY 1, 2, 3;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.verify_kpi(text, date, date) IS
+'Recomputes the components of a KPI from the tables, in the snapshot in which it reads what is counted, and compares: both '
+'sums over since to until, and in how many groups (day and dimensions) they differ. Reads whole tables. Components that are '
+'filling or broken are left out. Anything but 0 groups_different is a defect, or rows changed past the triggers: restate mends it.';
+SELECT @extschema@.set_audience('verify_kpi(text, date, date)', 'admin');
+
+CREATE FUNCTION @extschema@.restate(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM require_adopted(relation);
+    IF NOT is_audience('admin') THEN
+        PERFORM require_owner(relation);
+    END IF;
+    -- another zone cuts other days: then it is another component
+    PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i
+                                   WHERE i.relation = restate.relation AND i.zone <> default_zone()));
+    UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = restate.relation;
+    PERFORM FROM capture(relation);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.restate(pg_catalog.regclass) IS
+'Has the components of a table counted anew by the next backfill (call it, or crmd does): after writes that no trigger saw, '
+'such as session_replication_role = replica or a restore of data with triggers on, and after the organisation''s time zone '
+'changed. Their KPIs read NULL with state filling until then. For the owner and for administrators. Errors: RM004, 42501, 55P03.';

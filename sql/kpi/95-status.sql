@@ -1,0 +1,70 @@
+-- What is worth watching here.
+
+CREATE FUNCTION @extschema@.kpi_status() RETURNS SETOF @extschema@.status_row
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    waiting bigint := (SELECT count(*) FROM (SELECT FROM kpi_pending LIMIT pending_limit() + 1) p);
+BEGIN
+    RETURN NEXT ('kpi', 'pending changes',
+                 CASE WHEN waiting > pending_limit() THEN 'failed' WHEN waiting > pending_limit() / 2 THEN 'warning' ELSE 'ok' END,
+                 waiting, NULL, format('%s, limit %s rows', pg_size_pretty(pg_total_relation_size('kpi_pending')), pending_limit()),
+                 CASE WHEN waiting > pending_limit() / 2 THEN 'SELECT @extschema@.fold(); or start crmd' END)::status_row;
+    RETURN NEXT ('kpi', 'rollup', 'ok', (SELECT count(*) FROM kpi_rollup), NULL,
+                 pg_size_pretty(pg_total_relation_size('kpi_rollup') + pg_total_relation_size('kpi_dims')), NULL)::status_row;
+    RETURN QUERY
+        SELECT 'kpi', format('component %s of %s', i.component, i.relation), 'broken', count(*), min(b.at), min(b.error),
+               format('Mend the rows or the mapping, then SELECT * FROM @extschema@.capture(%1$L); CALL @extschema@.backfill(%1$L);',
+                      i.relation::text)
+        FROM kpi_broken b JOIN kpi_instance i USING (instance) GROUP BY i.component, i.relation ORDER BY 2;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_status() IS 'Rows of status: pending changes against their limit, the rollup, paused components.';
+SELECT @extschema@.set_audience('kpi_status()', 'admin');
+
+CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT 'kpi', 'KPI ' || k.kpi, 'not available', NULL::bigint, NULL::timestamptz,
+           'missing: ' || string_agg(DISTINCT CASE c.entity WHEN 'stage_entry' THEN
+                                                  format('a tracked table whose funnel has the milestone %s', t.milestones[1])
+                                              ELSE format('a table adopted as %s', c.entity)
+                                                   || CASE WHEN c.needs <> '{}' THEN format(' that maps %s', array_to_string(c.needs, ', '))
+                                                           ELSE '' END END, '; '),
+           'SELECT * FROM @extschema@.suggest_adopt();'
+    FROM kpi k JOIN kpi_term t USING (kpi) JOIN component c USING (component)
+    WHERE k.kpi NOT IN (SELECT s.kpi FROM kpi_state() s)
+      AND (c.entity = 'stage_entry' OR NOT EXISTS (SELECT FROM kpi_instance i WHERE i.component = c.component))
+      AND EXISTS (SELECT FROM adoption)
+    GROUP BY k.kpi
+    UNION ALL
+    SELECT 'kpi', 'KPI ' || s.kpi, s.state, NULL, NULL,
+           CASE s.state WHEN 'no_milestone' THEN 'a table has no funnel, or its funnel has no stages of the kinds won and lost'
+                        ELSE 'a table does not map what is summed' END,
+           'SELECT * FROM @extschema@.explain_kpi(' || quote_literal(s.kpi) || ');'
+    FROM kpi_state() s WHERE s.state IN ('no_milestone', 'not_mapped')
+    UNION ALL
+    SELECT 'kpi', format('leads of %s', a.relation), 'warning', NULL, NULL, 'its leads are not counted: no funnel tracks it',
+           format('SELECT @extschema@.track(%L, ...);', a.relation::text)
+    FROM adoption a
+    WHERE a.entity = 'lead' AND NOT EXISTS (SELECT FROM tracking t WHERE t.relation = a.relation)
+    UNION ALL
+    SELECT 'kpi', format('component %s of %s', i.component, i.relation), 'warning', sum(c.invalid)::bigint, NULL,
+           'rows with NaN or infinite numbers, which are counted but not summed', 'Mend the rows.'
+    FROM kpi_cell c JOIN kpi_instance i USING (instance) GROUP BY i.component, i.relation HAVING sum(c.invalid) <> 0
+    UNION ALL
+    SELECT 'kpi', format('days of %s', i.relation), 'warning', NULL, NULL,
+           format('its days are cut in the time zone %s, the organisation''s is %s', min(i.zone), default_zone()),
+           format('SELECT @extschema@.restate(%1$L); CALL @extschema@.backfill(%1$L);', i.relation::text)
+    FROM kpi_instance i WHERE i.zone <> default_zone() GROUP BY i.relation
+    UNION ALL
+    SELECT 'kpi', format('trigger %s of %s', t.tgname, t.tgrelid::regclass), 'warning', NULL, NULL,
+           'it is disabled, so changes are not counted',
+           format('ALTER TABLE %1$s ENABLE TRIGGER %2$I; then SELECT @extschema@.restate(%3$L);', t.tgrelid::regclass, t.tgname,
+                  adopted_root(t.tgrelid)::text)
+    FROM pg_trigger t WHERE t.tgfoid = 'capture_change()'::regprocedure AND t.tgenabled = 'D'
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_doctor() IS
+'Rows of doctor: KPIs that nothing feeds yet, lead tables without a funnel, invalid numbers, days cut in another zone, disabled '
+'triggers.';
+SELECT @extschema@.set_audience('kpi_doctor()', 'admin');
+INSERT INTO @extschema@.status_source (function_name, room, kind) VALUES
+    ('kpi_status', 'kpi', 'status'), ('kpi_doctor', 'kpi', 'doctor');
