@@ -200,6 +200,15 @@ SELECT pg_sleep(2.1);
 SELECT crm.visible('south', 'opportunity', 'read') AS south, crm.visible('north', 'opportunity', 'read') AS north;
 RESET ROLE;
 
+-- for BI tools
+SELECT unit_key, hierarchy, parent_key, level, path FROM crm_bi.dim_unit WHERE unit_key IN ('acme', 'Malmö', 'ale') ORDER BY level;
+SELECT ancestor_key, distance FROM crm_bi.dim_unit_path WHERE unit_key = 'ale' ORDER BY distance;
+SET ROLE regress_org_bob;
+SELECT * FROM crm_bi.dim_owner ORDER BY 1;
+SET ROLE regress_org_eve;
+SELECT count(*) FROM crm_bi.dim_owner;
+RESET ROLE;
+
 -- roles of a unit are roles of its members
 SELECT crm.add_member('bob', 'service') > 0 AS added;
 SELECT crm.principal_visible('bob', 'service', 'ticket', 'read');
