@@ -36,12 +36,12 @@ BEGIN
     END IF;
     UPDATE transition_log t
     SET customer_key = r.customer_key, customer_relation = CASE WHEN r.customer_key IS NOT NULL THEN a.reference END,
-        unit = coalesce(t.unit, r.unit)
+        unit = CASE WHEN is_column THEN t.unit ELSE coalesce(t.unit, r.unit) END
     FROM unnest(rows) r
     LEFT JOIN adoption_attribute a ON a.relation = track_rows.relation AND a.attribute = 'customer'
     WHERE r.event = CASE WHEN is_column THEN 'update' ELSE r.event END AND r.event <> 'delete'
       AND t.relation = track_rows.relation AND t.record_key = r.record_key
-      AND (t.customer_key IS DISTINCT FROM r.customer_key OR (t.unit IS NULL AND r.unit IS NOT NULL));
+      AND (t.customer_key IS DISTINCT FROM r.customer_key OR (NOT is_column AND t.unit IS NULL AND r.unit IS NOT NULL));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.track_rows(pg_catalog.regclass, @extschema@.tracked_row[]) IS
