@@ -30,6 +30,8 @@ COMMENT ON AGGREGATE @extschema@.window_funnel(interval, timestamptz, boolean[])
 CREATE VIEW @extschema@.subject_transition AS
 SELECT t.*, r.customer_id,
        CASE WHEN r.customer_id IS NOT NULL THEN 'customer ' || r.customer_id
+            WHEN f.subject = 'customer'
+                THEN coalesce(t.customer_relation, t.relation)::pg_catalog.oid || ' ' || coalesce(t.customer_key, t.record_key)
             ELSE t.relation::pg_catalog.oid || ' ' || t.record_key END AS subject
 FROM @extschema@.transition_log t
 JOIN @extschema@.funnel f USING (funnel)
@@ -38,7 +40,8 @@ LEFT JOIN @extschema@.record r
       AND r.record_key = coalesce(t.customer_key, t.record_key) COLLATE "C";
 COMMENT ON VIEW @extschema@.subject_transition IS
 'transition_log with who goes through the funnel: in one about customers the customer that the record means or belongs to, as '
-'linked now, else the record. No rights applied; not for users.';
+'linked now, or the record that it refers to while that is not linked; else the record itself. No rights applied; not for '
+'users.';
 
 CREATE FUNCTION @extschema@.units_in_total() RETURNS text[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -88,7 +91,7 @@ BEGIN
     RETURN QUERY EXECUTE format(
         'WITH subject AS (SELECT window_funnel($1, t.at, %s) AS depth FROM (SELECT s.subject, s.at, s.to_stage '
         'FROM total_transition($2, $3, $4) s WHERE s.at IS NOT NULL AND s.to_stage = ANY ($5) '
-        'ORDER BY s.subject, s.at, s.relation, s.record_key, s."sequence") t GROUP BY t.subject), '
+        'ORDER BY s.subject, s.at, s.relation::text, s.record_key, s."sequence") t GROUP BY t.subject), '
         'depth AS (SELECT depth, count(*) AS subjects FROM subject GROUP BY 1) '
         'SELECT k.n::integer, k.stage, (SELECT coalesce(sum(d.subjects), 0)::bigint FROM depth d WHERE d.depth >= k.n) '
         'FROM unnest($5) WITH ORDINALITY k (stage, n) ORDER BY k.n',

@@ -72,7 +72,7 @@ BEGIN
         SELECT t.*, lag(t.to_stage) OVER w IS DISTINCT FROM t.to_stage AS moved
         FROM total_transition(stage_stays.funnel, NULL, NULL) t
         WHERE t.at IS NOT NULL AND t.to_stage IS NOT NULL
-        WINDOW w AS (PARTITION BY t.funnel, t.subject ORDER BY t.at, t.relation, t.record_key, t."sequence")),
+        WINDOW w AS (PARTITION BY t.funnel, t.subject ORDER BY t.at, t.relation::text, t.record_key, t."sequence")),
     stay AS (
         SELECT m.funnel, m.to_stage AS stage,
                m.flags && '{estimated_time,impossible_time}' OR coalesce(lead(m.flags) OVER w && '{estimated_time,impossible_time}',
@@ -80,7 +80,7 @@ BEGIN
                lead(m.at) OVER w IS NULL AS here,
                extract(epoch FROM coalesce(lead(m.at) OVER w, now()) - m.at) / 86400 AS days
         FROM moved m WHERE m.moved
-        WINDOW w AS (PARTITION BY m.funnel, m.subject ORDER BY m.at, m.relation, m.record_key, m."sequence"))
+        WINDOW w AS (PARTITION BY m.funnel, m.subject ORDER BY m.at, m.relation::text, m.record_key, m."sequence"))
     SELECT s.funnel, s.stage, s."position", s.department,
            count(*) FILTER (WHERE NOT y.here AND NOT y.unsure), count(*) FILTER (WHERE y.here),
            round(avg(y.days) FILTER (WHERE NOT y.here AND NOT y.unsure), 2),

@@ -57,7 +57,7 @@ SELECT c.*
 FROM (SELECT t.id, t.unit, lag(t.department) OVER w AS from_department, lag(t.to_stage) OVER w AS previous_stage
       FROM @extschema@.subject_transition t
       WHERE t.department IS NOT NULL AND t.at IS NOT NULL
-      WINDOW w AS (PARTITION BY t.funnel, t.subject ORDER BY t.at, t.relation, t.record_key, t."sequence")) c
+      WINDOW w AS (PARTITION BY t.funnel, t.subject ORDER BY t.at, t.relation::text, t.record_key, t."sequence")) c
 JOIN @extschema@.transition_log t USING (id)
 WHERE c.from_department <> t.department;
 COMMENT ON VIEW @extschema@.department_change IS
@@ -90,7 +90,8 @@ DECLARE
 BEGIN
     SELECT * INTO offered FROM handover_rows() h WHERE h.handover = answer_handover.handover;
     IF NOT FOUND THEN
-        PERFORM raise_unknown('handover', handover::text, NULL);
+        RAISE EXCEPTION 'handover % does not exist', handover
+            USING ERRCODE = 'RM001', HINT = 'The view @extschema@.handover lists those that you may see.';
     END IF;
     IF NOT has_any_column_privilege(caller()::oid, offered.relation, 'UPDATE') THEN
         RAISE EXCEPTION 'permission denied for table %', offered.relation
