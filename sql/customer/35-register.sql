@@ -124,37 +124,12 @@ COMMENT ON FUNCTION @extschema@.read_records(regclass, text[]) IS
     'Reads rows of a registered table again (all where keys is NULL) and writes the records that differ; returns how many.';
 SELECT @extschema@.set_audience('read_records(regclass, text[])', 'admin');
 
--- The trigger. Whatever is wrong with a mapping, the team's statement goes through: then all of the table is read again.
 CREATE FUNCTION @extschema@.record_changed() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
-AS $$
-DECLARE
-    root regclass := adopted_root(TG_RELID);
-BEGIN
-    IF root IS NULL THEN
-        RETURN NULL;
-    END IF;
-    IF TG_OP = 'TRUNCATE' THEN
-        INSERT INTO record_dirty VALUES (root, NULL);
-        RETURN NULL;
-    END IF;
-    BEGIN
-        EXECUTE format('INSERT INTO record_dirty (relation, record_key) SELECT $1, k.record_key FROM (%s) k '
-                       'WHERE k.record_key IS NOT NULL',
-                       concat_ws(' UNION ',
-                           CASE WHEN TG_OP <> 'INSERT' THEN
-                               format('SELECT @extschema@.map_id(r::%s) AS record_key FROM crm_old r', root) END,
-                           CASE WHEN TG_OP <> 'DELETE' THEN
-                               format('SELECT @extschema@.map_id(r::%s) AS record_key FROM crm_new r', root) END))
-        USING root;
-    EXCEPTION WHEN OTHERS THEN
-        INSERT INTO record_dirty VALUES (root, NULL);
-    END;
-    RETURN NULL;
-END
-$$;
+    AS 'MODULE_PATHNAME', 'crm_record_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp;
 COMMENT ON FUNCTION @extschema@.record_changed() IS
-    'Trigger on registered tables: notes the keys that a statement touched, for resolve_pending.';
+    'Trigger on registered tables: notes the keys that a statement touched, for resolve_pending. Whatever is wrong with a '
+    'mapping, the team''s statement goes through: then all of the table is read again.';
 SELECT @extschema@.set_audience('record_changed()', 'admin');
 
 CREATE FUNCTION @extschema@.register_records(relation regclass) RETURNS SETOF @extschema@.attachment
