@@ -153,8 +153,10 @@ COMMENT ON FUNCTION @extschema@.hold_record(text) IS
 'them for all records, so that a large statement cannot fill the lock table.';
 
 CREATE FUNCTION @extschema@.write_events(relation pg_catalog.regclass, rows @extschema@.event_row[], flags text[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    SET plan_cache_mode = force_custom_plan AS $$ -- one row or twenty thousand: the plans differ
 DECLARE
+    keys text[] := ARRAY(SELECT DISTINCT i.record_key FROM unnest(rows) i);
     late text[];
     contended text[];
     feed tracking;
@@ -186,8 +188,8 @@ BEGIN
         FROM incoming i JOIN meaning m USING (value)
         UNION ALL
         SELECT t.id, t.record_key, t.to_stage, t.at, key_order(t.source_key) COLLATE "C", NULL, NULL, NULL, NULL, NULL
-        FROM transition_log t JOIN (SELECT DISTINCT i.record_key FROM incoming i) k USING (record_key)
-        WHERE t.relation = feed.target AND t.funnel = feed.funnel AND t.source_key IS NOT NULL),
+        FROM transition_log t
+        WHERE t.relation = feed.target AND t.funnel = feed.funnel AND t.source_key IS NOT NULL AND t.record_key = ANY (keys)),
     placed AS MATERIALIZED (
         SELECT p.*, row_number() OVER w AS place, lag(p.to_stage) OVER w AS from_stage, row_number() OVER w > 1 AS follows,
                p.to_stage IS NOT NULL AND row_number() OVER again = 1 AS first_entry

@@ -28,7 +28,6 @@ DECLARE
         ['dim_customer', 'customer_id bigint, kind text, name text, segment text, country text'],
         ['dim_campaign', 'campaign text, name text, channel text, starts_on date, ends_on date, budget numeric, currency text, supports_unit text'],
         ['dim_product', 'product text, name text, category text, list_price numeric, currency text'],
-        ['dim_owner', 'owner text, principal text, name text'],
         ['fct_opportunity', 'relation text, record_key text, customer_id bigint, unit_key text, owner text, stage text, milestone text, product text, campaign text, amount numeric, currency text, created_at timestamptz, closed_at timestamptz, expected_close_on date, lost_reason text'],
         ['fct_lead', 'relation text, record_key text, customer_id bigint, unit_key text, owner text, stage text, milestone text, campaign text, channel text, created_at timestamptz'],
         ['fct_project', 'relation text, record_key text, customer_id bigint, unit_key text, owner text, stage text, milestone text, promised_on date, started_at timestamptz, live_at timestamptz'],
