@@ -10,8 +10,4 @@ FROM pg_catalog.generate_series(timestamp '2000-01-01', pg_catalog.date_trunc('y
                                 + interval '6 years' - interval '1 day', interval '1 day') d;
 COMMENT ON VIEW crm_bi.dim_date IS 'One row for each day from 2000 until five years from now.';
 
-CREATE VIEW crm_bi.dim_stage AS
-SELECT s.funnel, s.stage, s."position", s.label, s.department, s.kind, s.milestone, s.probability
-FROM @extschema@.funnel_stage s;
-COMMENT ON VIEW crm_bi.dim_stage IS 'Stages of funnels, with department and milestone.';
-GRANT SELECT ON crm_bi.dim_date, crm_bi.dim_stage TO PUBLIC;
+GRANT SELECT ON crm_bi.dim_date TO PUBLIC;
