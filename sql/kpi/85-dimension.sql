@@ -1,4 +1,4 @@
--- Dimensions for BI tools; those of units and owners are made by org. They hold no numbers; names of units and stages are open to all.
+-- The calendar for BI tools; units and owners are made by org, stages by funnel.
 
 CREATE VIEW crm_bi.dim_date AS
 SELECT d::date AS day, extract(isodow FROM d)::integer AS day_of_week, extract(week FROM d)::integer AS iso_week,
