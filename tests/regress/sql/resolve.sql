@@ -105,8 +105,8 @@ SELECT relation, record_key FROM crm.customer_record WHERE relation = 'users'::r
 -- writes straight to a partition, COPY, ON CONFLICT
 INSERT INTO users_0 SELECT i::uuid, 'zoe@example.com' FROM (VALUES ('00000000-0000-0000-0000-000000000011'), ('00000000-0000-0000-0000-000000000012'),
     ('00000000-0000-0000-0000-000000000013')) AS v (i) WHERE satisfies_hash_partition('users'::regclass, 2, 0, i::uuid);
-COPY leads (id, mail, first) FROM stdin;
-20	Zoe@example.com	Zoe
+COPY leads (id, mail, first) FROM stdin (DELIMITER ',');
+20,Zoe@example.com,Zoe
 \.
 INSERT INTO leads (id, mail, first) VALUES (20, 'zoe@example.com', 'Zoey') ON CONFLICT (id) DO UPDATE SET first = excluded.first;
 SELECT crm.resolve_pending() > 0 AS some;
