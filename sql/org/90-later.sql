@@ -36,24 +36,6 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.issue_token(text, interval) IS 'A signed token that makes whoever sets crm.token to it this principal. Not built yet.';
 
-CREATE FUNCTION @extschema@.explain_access(principal text, relation pg_catalog.regclass, key text, privilege text DEFAULT 'read')
-    RETURNS TABLE (granted boolean, role text, unit text, depth text, detail text)
-    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    PERFORM not_yet('explain_access');
-END
-$$;
-COMMENT ON FUNCTION @extschema@.explain_access(text, pg_catalog.regclass, text, text) IS 'Why a principal may or may not do something with a record. Not built yet.';
-
-CREATE FUNCTION @extschema@.who_can_access(relation pg_catalog.regclass, key text, privilege text DEFAULT 'read')
-    RETURNS TABLE (principal text, role text, unit text, depth text)
-    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    PERFORM not_yet('who_can_access');
-END
-$$;
-COMMENT ON FUNCTION @extschema@.who_can_access(pg_catalog.regclass, text, text) IS 'Every principal that may do something with a record, and why. Not built yet.';
-
 CREATE FUNCTION @extschema@.start_access_review(unit text)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

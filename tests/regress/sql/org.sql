@@ -230,8 +230,6 @@ SELECT crm.deny('bob', 'opportunity', 'read');
 SELECT crm.share('crm.unit', 'x', 'bob', privileges => '{read}', until => now(), reason => 'holiday');
 SELECT crm.unshare('crm.unit', 'x', 'bob');
 SELECT crm.issue_token('bob', ttl => '1 hour');
-SELECT * FROM crm.explain_access('bob', 'crm.unit', 'x', 'read');
-SELECT * FROM crm.who_can_access('crm.unit', 'x', 'read');
 SELECT crm.start_access_review('sales');
 SELECT * FROM crm.access_review;
 

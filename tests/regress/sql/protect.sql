@@ -112,6 +112,19 @@ SET ROLE regress_protect_south;
 SELECT * FROM seen;
 SET ROLE regress_protect_rep;
 SELECT * FROM seen;
+-- why
+SET ROLE regress_protect_owner;
+SELECT * FROM crm.explain_access('nora', 'by_text', '3', 'update');
+SELECT * FROM crm.explain_access('rep', 'by_text', '6');
+SELECT * FROM crm.explain_access('sven', 'by_text', '3', 'delete');
+SELECT * FROM crm.explain_access('nora', 'by_text', '5');
+SELECT * FROM crm.who_can_access('by_text', '6', 'update');
+SELECT * FROM crm.explain_access('nora', 'by_text', '99');
+SELECT * FROM crm.explain_access('norah', 'by_text', '3');
+SELECT * FROM crm.explain_access('nora', 'by_text', '3', 'erase');
+SELECT * FROM crm.explain_access('nora', 'by_smallint', '3');
+SET ROLE regress_protect_north;
+SELECT * FROM crm.explain_access('nora', 'by_text', '3');
 -- without identity an error and never rows, for every command
 SET ROLE regress_protect_eve;
 SELECT * FROM by_text;
@@ -230,6 +243,7 @@ SELECT crm.protect('plain', '{"organisation": "region"}', combine => 'some');
 SELECT crm.protect('plain', '{"organisation": "region"}', owner_column => 'owner');
 SELECT crm.protect('plain', '{"organisation": "region"}', fallback_unit => 'nort');
 SELECT crm.unprotect('plain');
+SELECT * FROM crm.explain_access('nora', 'plain', '1');
 SET ROLE regress_protect_owner;
 SELECT crm.protect('plain', '{"organisation": "region"}');
 SELECT crm.unprotect('plain');
