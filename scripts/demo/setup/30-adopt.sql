@@ -1,7 +1,7 @@
 -- What the columns of three departments mean. Nothing is moved or changed.
 SELECT * FROM crm.adopt('marketing.campaigns', 'campaign', department => 'marketing', columns => '{
     "name": "title", "channel": "channel", "starts_on": "starts", "ends_on": "ends", "budget": "budget"}');
-SELECT * FROM crm.adopt('marketing.contacts', 'lead', department => 'marketing', funnel => 'journey', columns => '{
+SELECT * FROM crm.adopt('marketing.contacts', 'lead', department => 'marketing', columns => '{
     "kind": "''person''", "full_name": "full_name", "email": "email", "phone": "mobile", "stage": "lifecycle",
     "campaign": "campaign", "channel": "source", "unit": "territory", "created_at": "created_at"}');
 SELECT * FROM crm.adopt('marketing.lifecycle_log', 'stage_change', department => 'marketing', funnel => 'journey', columns => '{
@@ -24,7 +24,7 @@ SELECT * FROM crm.adopt('service.companies', 'customer', department => 'service'
 SELECT * FROM crm.adopt('service.clients', 'customer', department => 'service', columns => '{
     "kind": "''person''", "full_name": "name", "email": "login", "phone": "phone", "parent": "company_no",
     "unit": "office", "created_at": "since"}');
-SELECT * FROM crm.adopt('service.onboardings', 'project', department => 'service', funnel => 'journey', columns => '{
+SELECT * FROM crm.adopt('service.onboardings', 'project', department => 'service', columns => '{
     "customer": "client_no", "stage": "phase_id", "started_at": "started", "promised_on": "promised", "live_at": "live",
     "unit": "office"}');
 SELECT * FROM crm.adopt('service.onboarding_log', 'stage_change', department => 'service', funnel => 'journey', columns => '{
