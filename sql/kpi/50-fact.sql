@@ -97,6 +97,7 @@ DECLARE
     units text[];
     currencies bigint;
 BEGIN
+    until := coalesce(until, kpi_today()); -- once, and not for each row
     IF kpi_total.unit IS NOT NULL AND kpi_total.unit IS DISTINCT FROM root_unit() THEN
         units := ARRAY(SELECT p.descendant FROM unit_path p WHERE p.ancestor = (require_unit(kpi_total.unit)).unit);
     END IF;
@@ -109,7 +110,7 @@ BEGIN
     INTO numerator, denominator, currencies
     FROM kpi_fact f
     WHERE f.kpi = asked.kpi
-      AND f.day <= coalesce(until, kpi_today())
+      AND f.day <= until
       AND (asked.date_kind = 'stock' OR f.day >= coalesce(since, '-infinity'))
       AND (units IS NULL OR f.unit_key = ANY (units));
     IF currencies > 1 THEN

@@ -34,4 +34,4 @@ SELECT * FROM crm.adopt('service.subscriptions', 'subscription', department => '
     "monthly_amount": "monthly_eur", "currency": "''EUR''"}');
 SELECT * FROM crm.adopt('service.tickets', 'ticket', department => 'service', columns => '{
     "customer": "client_no", "subject": "subject", "channel": "channel", "stage": "state", "priority": "priority",
-    "opened_at": "opened", "first_response_at": "first_reply", "resolved_at": "solved", "unit": "office"}');
+    "opened_at": "opened", "created_at": "opened", "first_response_at": "first_reply", "resolved_at": "solved", "unit": "office"}');
