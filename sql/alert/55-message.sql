@@ -72,12 +72,38 @@ BEGIN
             'period', json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period),
             'value', short_number(l.value), 'direction', l.direction, 'level', l.level, 'clear_level', r.clear_level,
             'numerator', short_number(l.numerator), 'denominator', short_number(l.denominator),
+            'goal', alert_goal(l.kpi, l.unit, l.period_until),
             'since', iso_time(l.since), 'fired_at', iso_time(l.fired_at), 'resolved_at', iso_time(l.resolved_at),
             'departments', to_json(alert_departments(l.kpi)), 'caused_by', causes));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.alert_message IS
 'The body of a message about an alert for one audience, JSON as docs/alert.md describes it, and the units whose numbers are in it.';
+
+-- The goal of that very unit, so that it needs no right beyond the alert's; of several the one with the shortest period.
+CREATE FUNCTION @extschema@.alert_goal(kpi text, unit text, today date)
+RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    g goal;
+BEGIN
+    SELECT x.* INTO g FROM goal x
+    WHERE x.kpi = alert_goal.kpi AND coalesce(x.unit, root_unit()) = alert_goal.unit AND today BETWEEN x.since AND x.until
+    ORDER BY x.until - x.since, x.goal LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    RETURN json_build_object(
+        'key', g.goal, 'target', short_number(g.target),
+        'actual', (SELECT short_number(t.value) FROM kpi_total(g.kpi, g.unit, g.since, today) t),
+        'since', g.since, 'until', g.until,
+        'departments', to_json(ARRAY(SELECT d.unit FROM goal_department d WHERE d.goal = g.goal ORDER BY 1)),
+        'accountable', g.accountable);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.alert_goal IS
+'The goal that a unit has for a KPI on a day, as messages write it, with what was attained so far; NULL where there is none.';
 
 CREATE FUNCTION @extschema@.alert_departments(kpi text)
 RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000

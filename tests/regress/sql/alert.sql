@@ -10,6 +10,10 @@ SELECT crm.create_rule('win-low', 'win_rate', fire_level => 0.3, clear_level => 
 SELECT * FROM pass();
 SELECT count(*) FROM crm.alert;
 
+SELECT crm.set_goal('win more', 'win_rate', 0.5, crm.kpi_today() - 99, crm.kpi_today() + 100, departments => '{"emea": 0.5, "apac": 0.5}',
+                    accountable => 'anna');
+SELECT crm.set_goal('another unit', 'win_rate', 0.6, crm.kpi_today(), crm.kpi_today(), unit => 'emea'),
+       crm.set_goal('another year', 'win_rate', 0.6, crm.kpi_today() + 1, crm.kpi_today() + 1);
 -- a breach fires once, and not again while it lasts, also between the levels
 SELECT set_deals('emea', 1, 9), set_deals('apac', 2, 8);
 SELECT * FROM pass();
@@ -21,7 +25,7 @@ SELECT id, rule, kpi, unit, state, round(value, 3) AS value, numerator, denomina
 SELECT * FROM box;
 
 -- the message: fixed text, the unit that moved the number, times in UTC
-SELECT jsonb_pretty((body::jsonb #- '{timestamp}') #- '{data,since}' #- '{data,fired_at}' #- '{data,period}') FROM crm.delivery_queue;
+SELECT jsonb_pretty((body::jsonb #- '{timestamp}') #- '{data,since}' #- '{data,fired_at}' #- '{data,period}' #- '{data,goal,since}' #- '{data,goal,until}') FROM crm.delivery_queue;
 SELECT body::jsonb ->> 'timestamp' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$' AS iso_utc, left(message_id, 4) AS prefix,
        length(message_id) AS length, body::json #>> '{data,period,words}' AS period,
        (body::json #>> '{data,period,until}')::date - (body::json #>> '{data,period,since}')::date AS days FROM crm.delivery_queue;
