@@ -39,6 +39,10 @@ SELECT crm.create_funnel('sales', 'opportunity', '[
     {"key": "won", "position": 300, "kind": "won", "milestone": "won"},
     {"key": "lost", "position": 400, "kind": "lost", "milestone": "lost"}]');
 SQL
+$team->run(<<'SQL');
+SELECT crm.define_kpi('lost_cycle_days', 'Days until a deal is lost', 'opportunity_closed.cycle_days[lost]',
+    'opportunity_closed.cycle_count[lost]', measured_in => 'days', direction => 'down');
+SQL
 $team->adopt_and_fill('sales.account', q('customer', department => 'sales', fallback_unit => 'sales', columns => '{
     "full_name": "account", "kind": "''organisation''", "segment": "sector", "country": "office_location"}'));
 $team->adopt_and_fill('sales.pipeline', q('opportunity', department => 'sales', funnel => 'sales', fallback_unit => 'sales',
@@ -61,7 +65,9 @@ SQL
             $known{$kpi}, "$kpi, $when");
     }
     $team->prints("SELECT round(100 * value, 4) FROM crm_bi.kpi('win_rate')", '63.1501', "win rate of what closed, $when");
-    $team->prints(<<'SQL', '48.1591', "win rate of all deals, $when");
+    $team->prints("SELECT denominator, round(value, 4) FROM crm_bi.kpi('lost_cycle_days')", '2473|41.4792',
+        "a KPI of the team's own: days until a deal is lost, $when");
+    $team->prints(<<'SQL', '48.1591', "won of all deals, open ones and those without a date too, $when");
 SELECT round(100 * numerator / (SELECT count(DISTINCT record_key) FROM crm.transition_log), 4) FROM crm_bi.kpi('won_count')
 SQL
     my $quarters = "2017-01-01|531|116\n2017-04-01|1254|778\n2017-07-01|1257|790\n2017-10-01|1196|789";
