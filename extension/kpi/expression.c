@@ -122,8 +122,8 @@ crm_expression_parse(const char *text, Oid type, CrmAttributeHook hook, void *ar
     if (OidIsValid(type)) {
         Oid given = exprType(node);
 
-        node =
-            coerce_to_target_type(pstate, node, given, type, -1, COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
+        node = coerce_to_target_type(pstate, node, given, type, -1, COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST,
+                                     -1);
         if (node == NULL)
             ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
                     errmsg("an expression of a component is of type %s where %s is needed: %s",
@@ -233,4 +233,50 @@ crm_check_expression(PG_FUNCTION_ARGS)
     if (used == NULL)
         PG_RETURN_ARRAYTYPE_P(construct_empty_array(TEXTOID));
     PG_RETURN_DATUM(makeArrayResult(used, CurrentMemoryContext));
+}
+
+/* As attribute_to_param, but what is not mapped is NULL. */
+typedef struct Emptiness {
+    Check check;
+    int mapped_count;
+    Datum *mapped;
+} Emptiness;
+
+static Node *
+attribute_to_param_or_null(ParseState *pstate, const char *attribute, int location, void *arg)
+{
+    Emptiness *emptiness = arg;
+    Param *param = (Param *) attribute_to_param(pstate, attribute, location, &emptiness->check);
+
+    for (int i = 0; i < emptiness->mapped_count; i++)
+        if (strcmp(TextDatumGetCString(emptiness->mapped[i]), attribute) == 0)
+            return (Node *) param;
+    return (Node *) makeNullConst(param->paramtype, -1, param->paramcollid);
+}
+
+PG_FUNCTION_INFO_V1(crm_expression_is_empty);
+
+/*
+ * crm.expression_is_empty(entity, attributes, kinds, mapped, expression): whether a sum is NULL for every row of a table
+ * that maps only some attributes.
+ */
+Datum
+crm_expression_is_empty(PG_FUNCTION_ARGS)
+{
+    Emptiness emptiness = {.check = {.entity = text_to_cstring(PG_GETARG_TEXT_PP(0))}};
+    Check *check = &emptiness.check;
+    char *expression = text_to_cstring(PG_GETARG_TEXT_PP(4));
+    int level = crm_expression_enter();
+    Expr *planned;
+
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &check->names, NULL,
+                      &check->count);
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &check->kinds, NULL,
+                      &check->count);
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), TEXTOID, -1, false, TYPALIGN_INT, &emptiness.mapped, NULL,
+                      &emptiness.mapped_count);
+    planned = expression_planner(
+        (Expr *) crm_expression_parse(expression, NUMERICOID, attribute_to_param_or_null, &emptiness));
+    AtEOXact_GUC(true, level);
+    PG_RETURN_BOOL(IsA(planned, Const) && ((Const *) planned)->constisnull);
 }

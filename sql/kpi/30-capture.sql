@@ -7,6 +7,12 @@ COMMENT ON FUNCTION @extschema@.check_expression(text, text[], text[], text, tex
 'The attributes that an expression of a component uses. role: day, filter or sum. Raises RM001 for an attribute that the '
 'entity does not have, RM401 for what is not one immutable expression of the type that the role needs.';
 
+CREATE FUNCTION @extschema@.expression_is_empty(entity text, attributes text[], kinds text[], mapped text[], expression text)
+    RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_expression_is_empty' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.expression_is_empty(text, text[], text[], text[], text) IS
+'Whether a sum is NULL for every row of a table that maps only these attributes.';
+
 CREATE FUNCTION @extschema@.capture_change() RETURNS trigger
     AS 'MODULE_PATHNAME', 'crm_capture_change' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.capture_change() IS
@@ -65,7 +71,7 @@ CREATE FUNCTION @extschema@.wanted_instances(relation pg_catalog.regclass)
     RETURNS TABLE (component text, version integer, undated text, day text, filter text, sums text[], sum_names text[])
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT c.component, c.version, c.undated, c.day, c.filter,
-           ARRAY(SELECT CASE WHEN check_expression(c.entity, known.attributes, known.kinds, s.value, 'sum') <@ mapped.attributes
+           ARRAY(SELECT CASE WHEN NOT expression_is_empty(c.entity, known.attributes, known.kinds, mapped.attributes, s.value)
                              THEN s.value END
                  FROM jsonb_each_text(c.sums) s ORDER BY s.key),
            ARRAY(SELECT s.key FROM jsonb_each_text(c.sums) s ORDER BY s.key)
@@ -79,8 +85,8 @@ CREATE FUNCTION @extschema@.wanted_instances(relation pg_catalog.regclass)
     WHERE a.relation = wanted_instances.relation AND c.needs <@ mapped.attributes
 $$;
 COMMENT ON FUNCTION @extschema@.wanted_instances(pg_catalog.regclass) IS
-'The components that an adopted table can have: those of its entity whose needed attributes are mapped. A sum over '
-'attributes that are not mapped is NULL.';
+'The components that an adopted table can have: those of its entity whose needed attributes are mapped. A sum that '
+'needs attributes that are not mapped is NULL.';
 SELECT @extschema@.set_audience('wanted_instances(regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.capture(relation pg_catalog.regclass) RETURNS SETOF @extschema@.attachment

@@ -1,22 +1,26 @@
 -- What BI tools read. Filtered by crm.visible(unit, 'kpi', 'total'); without identity its error comes through.
 
+CREATE VIEW @extschema@.kpi_stock_change AS
+SELECT CASE WHEN pg_catalog.isfinite(d.day) THEN d.day ELSE d.start END AS day, d.kpi, d.unit_key, d.stage, d.campaign, d.channel,
+       d.product, d.owner, d.segment, d.currency, d.numerator AS change
+FROM (SELECT f.*, coalesce(pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) OVER (PARTITION BY f.kpi),
+                           @extschema@.kpi_today()) AS start
+      FROM @extschema@.kpi_fact f) d;
+COMMENT ON VIEW @extschema@.kpi_stock_change IS
+'Changes of stocks by day; what counts from the beginning stands on the first day that the KPI knows.';
+
 CREATE VIEW @extschema@.kpi_stock_day AS
 SELECT s.kpi, s.day, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency,
        pg_catalog.sum(pg_catalog.sum(s.change)) OVER (PARTITION BY s.kpi, s.unit_key, s.stage, s.campaign, s.channel, s.product,
            s.owner, s.segment, s.currency ORDER BY s.day) AS numerator
-FROM (SELECT d.kpi, CASE WHEN pg_catalog.isfinite(d.day) THEN d.day ELSE d.start END AS day, d.unit_key, d.stage, d.campaign,
-             d.channel, d.product, d.owner, d.segment, d.currency, d.numerator AS change
-      FROM (SELECT f.*, coalesce(pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) OVER (PARTITION BY f.kpi),
-                                 @extschema@.kpi_today()) AS start
-            FROM @extschema@.kpi_fact f
-            WHERE f.kpi IN (SELECT k.kpi FROM @extschema@.kpi k WHERE k.date_kind = 'stock')) d
+FROM (SELECT c.kpi, c.day, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency, c.change
+      FROM @extschema@.kpi_stock_change c
       UNION ALL
       SELECT g.kpi, day::date, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, 0
-      FROM (SELECT f.kpi, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency,
-                   pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) AS start
-            FROM @extschema@.kpi_fact f
-            WHERE f.kpi IN (SELECT k.kpi FROM @extschema@.kpi k WHERE k.date_kind = 'stock')
-            GROUP BY f.kpi, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency) g
+      FROM (SELECT c.kpi, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency,
+                   pg_catalog.min(c.day) AS start
+            FROM @extschema@.kpi_stock_change c
+            GROUP BY c.kpi, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency) g
       CROSS JOIN LATERAL pg_catalog.generate_series(g.start::timestamp, @extschema@.kpi_today()::timestamp, '1 day') AS day) s
 GROUP BY s.kpi, s.day, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency;
 COMMENT ON VIEW @extschema@.kpi_stock_day IS

@@ -45,6 +45,7 @@ DECLARE
     deal record;
     won record;
     leads record;
+    planned date;
 BEGIN
     PERFORM visible(root_unit(), 'kpi', 'total');
     FOR each IN
@@ -59,9 +60,10 @@ BEGIN
         state := CASE WHEN deal.state <> 'ready' THEN deal.state WHEN leads.state <> 'ready' THEN leads.state
                       WHEN average_deal IS NULL THEN 'no_deals' WHEN coalesce(conversion, 0) = 0 THEN 'no_conversion'
                       ELSE 'ready' END;
-        FOREACH month IN ARRAY each.months LOOP
-            won_value_planned := (SELECT p.amount FROM plan p WHERE (p.plan, p.month, p.unit) = ('sales', month, each.unit));
-            leads_planned := (SELECT p.amount FROM plan p WHERE (p.plan, p.month, p.unit) = ('marketing', month, each.unit));
+        FOREACH planned IN ARRAY each.months LOOP
+            month := planned;
+            won_value_planned := (SELECT p.amount FROM plan p WHERE (p.plan, p.month, p.unit) = ('sales', planned, each.unit));
+            leads_planned := (SELECT p.amount FROM plan p WHERE (p.plan, p.month, p.unit) = ('marketing', planned, each.unit));
             deals_needed := won_value_planned / nullif(average_deal, 0);
             leads_needed := ceil(deals_needed / nullif(conversion, 0));
             gap := leads_planned - leads_needed;
