@@ -464,6 +464,69 @@ subtest 'two daemons share the work' => sub {
     cmp_ok(scalar keys %connections, '<=', 8, 'over connections that are kept');
 };
 
+subtest 'tables are filled' => sub {
+    sql(q{
+        SELECT crm.create_unit('acme', 'Acme', 'business');
+        CREATE TABLE deals (id serial PRIMARY KEY, region text, status text, amount numeric, opened timestamptz, closed timestamptz);
+        INSERT INTO deals (region, status, amount, opened, closed) SELECT 'acme', 'won', n, now(), now() FROM generate_series(1, 10) n;
+        SELECT crm.create_funnel('sales', 'opportunity', '[{"key": "open"}, {"key": "won", "milestone": "won", "kind": "won"}]');
+        SELECT count(*) FROM crm.adopt('deals', 'opportunity', department => 'sales', funnel => 'sales', columns =>
+            '{"unit": "region", "stage": "status", "amount": "amount", "created_at": "opened", "closed_at": "closed"}');
+    });
+    cmp_ok(sql("SELECT count(*) FROM crm.filling WHERE state = 'filling'"), '>', 0, 'something is to be filled');
+    my ($code, $out, $err) = run_crmd('', '-c', $config, 'once');
+    is($code, 0, 'one pass');
+    is(sql("SELECT count(*) FROM crm.filling WHERE state <> 'ready'"), 0, 'everything is filled');
+    like($err, qr/ event=filled relation=public\.deals room=kpi rows=10$/m, 'says so');
+    is(sql("SELECT sum(numerator) FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 55, 'and the number is right');
+
+    # one that cannot be filled is said, left to whoever mends it, and holds up nothing
+    sql(q{
+        CREATE FUNCTION crm.broken_backfill(relation regclass) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE 'no such luck'; END $$;
+        INSERT INTO crm.room_hook (room, position, attach, detach, backfill) VALUES ('broken', -1, 'x', 'x', 'broken_backfill');
+        INSERT INTO crm.filling (relation, room, state) VALUES ('deals', 'broken', 'filling');
+        INSERT INTO deals (region, status, amount, opened, closed) VALUES ('acme', 'won', 45, now(), now());
+    });
+    ($code, $out, $err) = run_crmd('', '-c', $config, 'once');
+    is($code, 3, 'a room that fails: exit code 3');
+    like($err, qr/ event=backfill-failed relation=public\.deals room=broken /, 'a room that fails: said');
+    is(sql('SELECT count(*) FROM crm.kpi_pending'), 0, 'what had changed is folded all the same');
+    is(sql("SELECT sum(numerator) FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 100, 'and the number is right');
+    sql("DELETE FROM crm.filling WHERE room = 'broken'; DELETE FROM crm.room_hook WHERE room = 'broken'");
+};
+
+subtest 'rules that fail or take too long' => sub {
+    sql(q{
+        CREATE OR REPLACE FUNCTION crm.evaluate_rule(r crm.rule) RETURNS text LANGUAGE plpgsql AS $$
+        BEGIN
+            IF r.rule = 'slow' THEN
+                PERFORM pg_sleep(30);
+            ELSIF r.rule = 'broken' THEN
+                RAISE 'no such luck';
+            END IF;
+            RETURN 'ok';
+        END $$;
+        INSERT INTO crm.rule (rule, kind, kpi, unit, period, direction, fire_level, clear_level, hold_for, every, created_by)
+        SELECT name, 'threshold', 'win_rate', 'acme', 'last 7 days', 'below', 1, 1, '0', '1 hour', 'test'
+        FROM unnest(ARRAY['broken', 'good', 'slow']) name;
+        INSERT INTO crm.rule_schedule (rule, next_at) SELECT rule, now() FROM crm.rule;
+    });
+    $receiver->modes('200');
+    my $daemon = start_crmd(config('rules', rule_timeout_s => 1));
+    queue('hook', 'msg_beside');
+    ok(wait_until { state_of('msg_beside') eq 'delivered' }, 'a slow rule delays no delivery');
+    ok(wait_until { sql("SELECT count(*) FROM crm.rule_schedule WHERE next_at <= now() OR leased_until IS NOT NULL") == 0 },
+        'every rule has had its turn');
+    is(stop_crmd($daemon), 0, 'exit code 0');
+    is(sql("SELECT string_agg(format('%s %s %s', rule, failures, error), '; ' ORDER BY rule) FROM crm.rule_schedule"),
+        'broken 1 no such luck; good 0 ; slow 1 canceling statement due to statement timeout', 'what became of each');
+    sql("UPDATE crm.rule_schedule SET next_at = now() WHERE rule = 'broken'");
+    my ($code, $out, $err) = run_crmd('', '-c', $config, 'once');
+    is($code, 3, 'once: a rule that fails ends with 3');
+    like($err, qr/ event=rule-failed rule=broken sqlstate=P0001 error="no such luck"$/m, 'once: and is said');
+    sql('DELETE FROM crm.rule');
+};
+
 is(scalar(grep { $_->{verified} ne '1' } $receiver->requests), 0, 'every request that arrived was signed rightly');
 $receiver->stop;
 $node->stop;
