@@ -10,6 +10,7 @@
 #   200 500 410 ...  that status; 429:7 adds Retry-After: 7
 #   hang             never answers
 #   drop             closes the connection without an answer
+#   slow:0.02        200, after so many seconds in which nobody else is answered
 #   big              200 with a body of 200,000 bytes, and a Content-Length that says 10
 #   echo             500 with the request's path and body as the answer
 # POST /_modes sets them anew while it runs.
@@ -99,6 +100,11 @@ sub answer
     print { $self->{out} } JSON::PP->new->utf8->canonical->encode(\%line), "\n";
     return 1 if $mode eq 'hang';
     return 0 if $mode eq 'drop';
+    if ($mode =~ /^slow:([0-9.]+)$/)
+    {
+        sleep $1;
+        $mode = '200';
+    }
     print $socket response($mode, $request);
     return $mode ne 'big';
 }

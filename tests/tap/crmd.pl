@@ -354,6 +354,12 @@ subtest 'what cannot be sent' => sub {
     sql("DELETE FROM crm.delivery_queue");
 };
 
+subtest 'once, without a server' => sub {
+    my ($code, $out, $err) = run_crmd('', '-c', config('absent', dsn => 'host=/nowhere dbname=x'), 'once');
+    is($code, 1, 'exit code 1');
+    like($err, qr/ event=connection-lost connection=fold error="connection to server on socket .*failures=1 retry_ms=-1$/m, 'says so');
+};
+
 subtest 'run, and SIGTERM' => sub {
     $receiver->modes('200');
     my $daemon = start_crmd($config);
@@ -524,7 +530,39 @@ subtest 'rules that fail or take too long' => sub {
     my ($code, $out, $err) = run_crmd('', '-c', $config, 'once');
     is($code, 3, 'once: a rule that fails ends with 3');
     like($err, qr/ event=rule-failed rule=broken sqlstate=P0001 error="no such luck"$/m, 'once: and is said');
+    sql("UPDATE crm.rule_schedule SET next_at = now() WHERE rule = 'slow'");
+    $daemon = start_crmd(config('stopped', rule_timeout_s => 30, stop_s => 1));
+    ok(wait_until { sql("SELECT leased_by FROM crm.rule_schedule WHERE rule = 'slow'") eq 'stopped' }, 'a slow rule is under way');
+    my $start = time;
+    is(stop_crmd($daemon), 0, 'SIGTERM: exit code 0');
+    cmp_ok(time - $start, '<', 5, 'SIGTERM: after stop_s');
+    like(slurp_file($daemon->{log}), qr/ event=stopped-unfinished sending=0 unreported=0$/m, 'SIGTERM: says what was broken off');
     sql('DELETE FROM crm.rule');
+};
+
+subtest 'killed again and again' => sub {
+    $receiver->modes('slow:0.02');
+    sql("INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
+         SELECT 'msg_killed_' || i, 200000 + i, 1, 'alert.firing', 'r', 'u', '{u}', 'hook', 'someone', '{}' FROM generate_series(1, 150) i");
+    my $fast = config('fast', lease_s => 2, max_parallel => 8);
+    for my $i (1 .. 8)
+    {
+        my $daemon = start_crmd($fast);
+        sleep 0.1 + 0.03 * $i; # before it is connected, or somewhere between claim and report
+        kill 'KILL', $daemon->{pid};
+        $daemon->{handle}->finish;
+    }
+    cmp_ok(sql("SELECT count(*) FROM crm.delivery_queue"), '>', 0, 'work was left after 8 kills');
+    $receiver->modes('200');
+    my $daemon = start_crmd($fast);
+    ok(wait_until { sql('SELECT count(*) FROM crm.delivery_queue') == 0 }, 'nothing is left');
+    is(stop_crmd($daemon), 0, 'exit code 0');
+    is(sql("SELECT count(*) FROM crm.delivery_history WHERE message_id LIKE 'msg\\_killed%' AND state = 'delivered'"), 150,
+        'all is delivered');
+    my %times;
+    $times{ $_->{headers}{'webhook-id'} }++ for $receiver->requests;
+    is(scalar(grep { $times{"msg_killed_$_"} } 1 .. 150), 150, 'and has arrived');
+    note scalar(grep { ($times{"msg_killed_$_"} // 0) > 1 } 1 .. 150), ' arrived more than once';
 };
 
 is(scalar(grep { $_->{verified} ne '1' } $receiver->requests), 0, 'every request that arrived was signed rightly');

@@ -1,0 +1,153 @@
+// links: daemon/secrets.c daemon/sign.c daemon/inifile.c daemon/nearest.c daemon/status.c
+/* The secrets file: what is refused, what is found, and what is hidden in what receivers answer. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "secrets.h"
+
+#define KEY "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define OTHER_KEY "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="
+
+static char path[] = "/tmp/crmd-secrets-XXXXXX";
+
+static int
+make_file(void **state)
+{
+    int fd = mkstemp(path);
+
+    (void) state;
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int
+remove_file(void **state)
+{
+    (void) state;
+    return unlink(path);
+}
+
+static enum Status
+read_text(struct Secrets *secrets, const char *text, struct Problem *problem)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    return secrets_read(secrets, path, problem);
+}
+
+static void
+test_found(void **state)
+{
+    struct Secrets secrets = {NULL};
+    struct Problem problem;
+    const struct Secret *secret;
+
+    (void) state;
+    assert_int_equal(read_text(&secrets,
+                               "[a]\nurl = https://a.example/x\nkey = " KEY "\n"
+                               "[b]\nurl = http://b.example\nkeys = " KEY ", " OTHER_KEY
+                               "\n[c]\nurl=https://c.example\n",
+                               &problem),
+                     STATUS_OK);
+    secret = secrets_find(&secrets, "a");
+    assert_string_equal(secret->url, "https://a.example/x");
+    assert_int_equal(secret->key_count, 1);
+    assert_int_equal(secret->keys[0].length, 24);
+    assert_int_equal(secrets_find(&secrets, "b")->key_count, 2);
+    assert_int_equal(secrets_find(&secrets, "b")->keys[1].length, 16);
+    assert_int_equal(secrets_find(&secrets, "c")->key_count, 0);
+    assert_null(secrets_find(&secrets, "d"));
+    assert_null(secrets_find(&secrets, "A"));
+    secrets_free(&secrets);
+}
+
+/* What is refused leaves what was there before. */
+static void
+test_refused(void **state)
+{
+    static const char *const bad[] = {
+        "[a]\nkey = " KEY "\n",
+        "[a]\nurl = https://x/\nurl = https://y/\n",
+        "[a]\nurl = https://x/\nkey = " KEY "\nkeys = " KEY "\n",
+        "[a]\nurl = https://x/\nkeys = ,\n",
+        "[a]\nurl = file:///etc/passwd\n",
+        "[a]\nurl = gopher://x/\n",
+        "[a]\nurl = x y\n",
+        "[a]\nurl = https://x/\nkey = " KEY "\nlabel = x\n",
+        "[a b]\nurl = https://x/\n",
+        "url = https://x/\n",
+        "[a]\nurl = https://x/\nkeys = " KEY " " KEY " " KEY " " KEY " " KEY "\n",
+    };
+    static const mode_t open_modes[] = {0601, 0602, 0604, 0610, 0620, 0640, 0666};
+    struct Secrets secrets = {NULL};
+    struct Problem problem;
+
+    (void) state;
+    assert_int_equal(read_text(&secrets, "[kept]\nurl = https://x/\n", &problem), STATUS_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(read_text(&secrets, bad[i], &problem), STATUS_INVALID);
+        assert_non_null(secrets_find(&secrets, "kept"));
+        assert_null(strstr(problem.text, KEY));
+    }
+    for (size_t i = 0; i < sizeof open_modes / sizeof open_modes[0]; i++) {
+        chmod(path, open_modes[i]);
+        assert_int_equal(secrets_read(&secrets, path, &problem), STATUS_INVALID);
+        assert_non_null(strstr(problem.text, "can be read by others"));
+    }
+    chmod(path, 0600);
+    assert_int_equal(secrets_read(&secrets, "/tmp", &problem), STATUS_INVALID);
+    assert_int_equal(secrets_read(&secrets, "/nowhere/x", &problem), STATUS_MISSING);
+    secrets_free(&secrets);
+}
+
+static void
+assert_redacted(const struct Secrets *secrets, const char *text, const char *expected)
+{
+    char copy[200];
+
+    snprintf(copy, sizeof copy, "%s", text);
+    secrets_redact(secrets, copy);
+    assert_string_equal(copy, expected);
+}
+
+static void
+test_redacted(void **state)
+{
+    struct Secrets secrets = {NULL};
+    struct Problem problem;
+
+    (void) state;
+    assert_int_equal(read_text(&secrets,
+                               "[a]\nurl = https://a.example/services/T1?x=2\nkeys = " KEY " " OTHER_KEY "\n"
+                               "[short]\nurl = https://b.example/in\n[none]\nurl = https://c.example\n",
+                               &problem),
+                     STATUS_OK);
+    assert_redacted(&secrets, "no /services/T1?x=2, no /services/T1?x=2",
+                    "no ****************, no ****************");
+    assert_redacted(&secrets, "a.example says /in", "a.example says /in");
+    assert_redacted(&secrets, OTHER_KEY "!", "******************************!");
+    assert_redacted(&secrets, "", "");
+    secrets_free(&secrets);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_redacted),
+    };
+
+    return cmocka_run_group_tests_name("secrets", tests, make_file, remove_file);
+}
