@@ -66,18 +66,6 @@ RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$ BEGIN PERFORM @extschema@.not_yet('restrict_customer'); END $$;
 COMMENT ON FUNCTION @extschema@.restrict_customer(bigint, text, boolean) IS 'Not built yet: do not match, do not contact.';
 
-CREATE FUNCTION @extschema@.jaro_winkler(a text, b text)
-RETURNS double precision LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('jaro_winkler'); END $$;
-COMMENT ON FUNCTION @extschema@.jaro_winkler(text, text) IS 'Not built yet: similarity of two names, 0 to 1.';
-CREATE FUNCTION @extschema@.damerau_levenshtein(a text, b text, max_distance integer DEFAULT NULL)
-RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('damerau_levenshtein'); END $$;
-COMMENT ON FUNCTION @extschema@.damerau_levenshtein(text, text, integer) IS 'Not built yet: edits between two texts.';
-CREATE FUNCTION @extschema@.token_similarity(a text, b text)
-RETURNS double precision LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('token_similarity'); END $$;
-COMMENT ON FUNCTION @extschema@.token_similarity(text, text) IS 'Not built yet: similarity of two texts as sets of words, 0 to 1.';
 CREATE FUNCTION @extschema@.phonetic(word text)
 RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ BEGIN PERFORM @extschema@.not_yet('phonetic'); END $$;
