@@ -15,10 +15,12 @@ BEGIN
     IF altered IS NULL OR NOT EXISTS (SELECT FROM pg_partitioned_table p WHERE p.partrelid = altered) THEN
         RETURN;
     END IF;
-    -- attached partitions get the triggers
+    -- Attached partitions get the triggers, once the table itself has them: a dump being restored makes its own.
     FOR wanted IN SELECT m AS member, a.room, a.function_name, a.events
                   FROM attached_trigger a, members(a.relation) m
                   WHERE a.relation = altered
+                    AND EXISTS (SELECT FROM pg_trigger t
+                                WHERE t.tgrelid = a.relation AND t.tgname = trigger_name(a.room, a.events[1]))
                     AND NOT EXISTS (SELECT FROM pg_trigger t
                                     WHERE t.tgrelid = m AND t.tgname = trigger_name(a.room, a.events[1]))
     LOOP

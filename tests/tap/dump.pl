@@ -1,0 +1,114 @@
+# Dump and restore: a database with everything in use, dumped and restored by pg_dump and psql alone, gives the same
+# units, customers, history and numbers; the numbers go on being right; a second dump is the first one.
+use strict;
+use warnings;
+use lib '.';
+use PostgreSQL::Test::Utils;
+use TeamDatabase;
+use Test::More;
+
+my $team = TeamDatabase->new('dump');
+my $node = $team->node;
+
+$team->run(<<'SQL');
+CREATE SCHEMA shop;
+CREATE TABLE shop.customers (id uuid PRIMARY KEY, name text, mail text, phone text, region text);
+CREATE TABLE shop.leads (lead_no serial PRIMARY KEY, mail text, source text, state text, region text, came timestamptz);
+CREATE TABLE shop.deals (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer uuid REFERENCES shop.customers, value numeric(12,2),
+    status text NOT NULL, opened date, closed date, region text, mail crm.email, entered crm.stage) PARTITION BY RANGE (id);
+CREATE TABLE shop.deals_1 PARTITION OF shop.deals FOR VALUES FROM (1) TO (200);
+CREATE TABLE shop.deals_2 PARTITION OF shop.deals DEFAULT;
+CREATE INDEX ON shop.deals (entered);
+
+SELECT crm.create_unit('company', kind => 'business');
+SELECT crm.create_unit('sales', kind => 'functional', parent => 'company');
+SELECT crm.create_unit('north', parent => 'sales');
+SELECT crm.create_unit('south', parent => 'sales');
+SELECT crm.add_unit_alias('south', 'the south');
+SELECT crm.create_role('seller');
+SELECT crm.grant_privilege('seller', 'opportunity', 'read', 'unit');
+SELECT crm.create_principal('ann');
+SELECT crm.add_member('ann', 'north', 'seller');
+SELECT crm.create_funnel('sales', 'opportunity', '[
+    {"key": "new", "position": 100, "kind": "entry", "department": "sales"},
+    {"key": "offer", "position": 200, "milestone": "opportunity"},
+    {"key": "won", "position": 300, "kind": "won", "milestone": "won"},
+    {"key": "lost", "position": 400, "kind": "lost", "milestone": "lost"}]');
+
+INSERT INTO shop.customers SELECT md5(n::text)::uuid, 'Customer ' || n, n || '@example.com', '+3120123' || 1000 + n,
+    (ARRAY['north', 'the south'])[1 + n % 2] FROM generate_series(1, 200) n;
+INSERT INTO shop.leads (mail, source, state, region, came) SELECT n || '@example.com', 'web', 'new', 'north',
+    timestamptz '2025-03-01' + n * interval '1 hour' FROM generate_series(1, 150) n;
+INSERT INTO shop.deals (customer, value, status, opened, closed, region, mail, entered)
+SELECT md5((1 + n % 200)::text)::uuid, n, (ARRAY['new', 'offer', 'won', 'lost'])[1 + n % 4], date '2025-01-01' + n,
+    CASE WHEN n % 4 >= 2 THEN date '2025-02-01' + n END, (ARRAY['north', 'the south', NULL])[1 + n % 3], n || '@example.com',
+    'sales:won' FROM generate_series(1, 400) n;
+SQL
+$team->adopt_and_fill('shop.customers', q('customer', columns => '{"full_name": "name", "email": "mail", "phone": "phone",
+    "unit": "region"}'));
+$team->adopt_and_fill('shop.leads', q('lead', columns => '{"email": "mail", "channel": "source", "created_at": "came",
+    "unit": "region"}'));
+$team->adopt_and_fill('shop.deals', q('opportunity', funnel => 'sales', columns => '{"customer": "customer",
+    "amount": "value", "stage": "status", "created_at": "opened", "closed_at": "closed", "unit": "region"}'));
+$team->run(<<'SQL');
+SELECT crm.protect('shop.deals', '{"organisation": "region"}');
+CALL crm.resolve();
+SELECT crm.fold();
+UPDATE shop.deals SET status = 'won', closed = '2025-12-01' WHERE id = 41; -- pending, not folded
+SQL
+
+my %shown = (
+    'adoptions' => 'SELECT * FROM crm.adoption ORDER BY relation::text COLLATE "C"',
+    'mappings' => 'SELECT * FROM crm.adoption_attribute ORDER BY relation::text COLLATE "C", attribute',
+    'fillings' => 'SELECT relation, room, state, rows FROM crm.filling ORDER BY relation::text COLLATE "C", room',
+    'units' => 'SELECT * FROM crm.unit ORDER BY unit',
+    'unit paths' => 'SELECT * FROM crm.unit_path ORDER BY 1, 2',
+    'members' => 'SELECT * FROM crm.membership ORDER BY 1, 2',
+    'customers' => 'SELECT * FROM crm.customer ORDER BY customer_id',
+    'records' => 'SELECT * FROM crm.customer_record ORDER BY relation::text COLLATE "C", record_key',
+    'history' => 'SELECT * FROM crm.transition_log ORDER BY id',
+    'numbers' => 'SELECT * FROM crm_bi.kpi_value ORDER BY kpi_key, day, unit_key, stage, channel, owner',
+    'protection' => 'SELECT * FROM crm.protection_member ORDER BY member::text COLLATE "C"',
+    'rows' => 'SELECT * FROM shop.deals ORDER BY id',
+    'stages' => q(SELECT count(*) FROM shop.deals WHERE entered = 'sales:won'::crm.stage),
+);
+my %before = map { $_ => $team->run("SET search_path = public, crm; $shown{$_}") } keys %shown;
+cmp_ok(length $before{$_}, '>', 0, "$_: there is something to compare") for sort keys %shown;
+
+sub dump_of {
+    my ($database) = @_;
+    my ($out, $err) = run_command([ 'pg_dump', '-h', $node->host, '-p', $node->port, '-d', $database ]);
+    $err =~ s/^pg_dump: warning: there are circular.*\npg_dump: detail: unit\n(pg_dump: hint: .*\n?)+//m; # a tree in one table
+    is($err, '', "pg_dump of $database has nothing else to say");
+    $out =~ s/^\\(un)?restrict .*\n//mg;    # a random word in each dump
+    return $out;
+}
+my $dump = dump_of('team');
+append_to_file("$node->{_basedir}/team.sql", $dump);
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+my ($status, $out, $err) = $node->psql('restored', undef,
+    extra_params => [ '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$node->{_basedir}/team.sql" ]);
+is($err, '', 'restored without an error');
+
+my $restored = bless { node => $node, database => 'restored' }, 'TeamDatabase';
+$restored->prints("SET search_path = public, crm; $shown{$_}", $before{$_}, "$_: the same") for sort keys %shown;
+
+my $again = dump_of('restored');
+my %missing = map { $_ => 1 } split /\n/, $dump;
+my @more = grep { !delete $missing{$_} && !/^-- Dump|^$/ } do { my %seen; grep { !$seen{$_}++ } split /\n/, $again };
+is(join("\n", @more, sort keys %missing), '', 'a dump of it has the lines of the dump that it came from');
+
+# It lives: writes are seen, in both alike.
+for my $database ($team, $restored) {
+    $database->run(q(UPDATE shop.deals SET status = 'won', closed = '2025-12-24', value = 1000 WHERE id IN (1, 301);
+        INSERT INTO shop.leads (mail, source, state, region, came) VALUES ('new@example.com', 'web', 'new', 'north', '2025-12-24');
+        CALL crm.resolve(); SELECT crm.fold();));
+}
+for my $what ('numbers', 'customers') {
+    $restored->prints("SET search_path = public, crm; $shown{$what}", $team->run("SET search_path = public, crm; $shown{$what}"),
+        "$what: the same after more writes");
+}
+isnt($team->run("SET search_path = public, crm; $shown{numbers}"), $before{numbers}, 'numbers: not what they were');
+
+done_testing();
