@@ -19,4 +19,4 @@ ask "$(cat "$here/setup/25-adopt-deals.sql")"
 others() { setup 30-adopt.sql; }
 during "Adopt the other tables" others
 must "(SELECT count(*) FROM crm.adoption) = 15" "fifteen tables are adopted"
-must "NOT EXISTS (TABLE demo.contents EXCEPT TABLE demo.contents_before)" "adopting touches no row"
+
