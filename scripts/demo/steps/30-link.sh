@@ -19,10 +19,10 @@ SELECT (SELECT count(*) FROM demo.linked) AS records, (SELECT count(DISTINCT cus
        (SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM demo.linked GROUP BY customer_id) w)
        - (SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM demo.linked GROUP BY who, customer_id) w) AS wrong"
 table "
-SELECT to_char(records, 'FM999,999') AS records, to_char(customers, 'FM999,999') AS customers,
-       to_char(records - customers, 'FM999,999') AS \"duplicates joined\",
-       to_char(100.0 * found / pairs, 'FM990.0') || ' % of ' || to_char(pairs, 'FM999,999') AS \"pairs found\", wrong AS \"pairs joined wrongly\",
-       to_char(in_truth, 'FM999,999') AS \"customers in truth\"
+SELECT to_char(records, '999,999') AS records, to_char(customers, '999,999') AS customers,
+       to_char(records - customers, '999,999') AS \"duplicates joined\",
+       to_char(100.0 * found / pairs, '990.0') || ' % of ' || trim(to_char(pairs, '999,999')) AS \"pairs found\", wrong AS \"pairs joined wrongly\",
+       to_char(in_truth, '999,999') AS \"customers in truth\"
 FROM demo.linking"
 must "(SELECT records = (SELECT count(*) FROM demo.truth) FROM demo.linking)" "every record belongs to a customer"
 must "(SELECT customers >= 20000 FROM demo.linking)" "there are at least 20,000 customers"
@@ -31,7 +31,7 @@ must "(SELECT wrong = 0 FROM demo.linking)" "no record is joined wrongly"
 say "The generator keeps the truth, crm does not see it. What is missing has neither an e-mail address nor a phone in" \
     "common; exact values cannot find it."
 table "
-SELECT departments AS \"known to\", to_char(count(*), 'FM999,999') AS customers,
+SELECT departments AS \"known to\", to_char(count(*), '999,999') AS customers,
        repeat('█', round(48.0 * count(*) / max(count(*)) OVER ())::int) AS \" \"
 FROM (SELECT customer_id, string_agg(DISTINCT department, ' + ') AS departments FROM demo.linked GROUP BY 1) c
 GROUP BY 1 ORDER BY count(*) DESC"

@@ -4,11 +4,11 @@ title "One set of numbers: KPIs against shared goals"
 setup 40-goals.sql
 typed "SELECT * FROM crm_bi.kpi_goal;"
 table "
-SELECT label AS kpi, CASE WHEN since = until THEN 'today' ELSE until - since + 1 || ' days' END AS period,
-       CASE WHEN k.measured_in = 'share' THEN to_char(100 * actual, 'FM990.0') || ' %' ELSE to_char(actual, 'FM999,999,990') END AS actual,
+SELECT g.label AS kpi, CASE WHEN g.since = g.until THEN 'today' ELSE g.until - g.since + 1 || ' days' END AS period,
+       CASE WHEN k.measured_in = 'share' THEN to_char(100 * actual, '990.0') || ' %' ELSE to_char(actual, '999,999,990') END AS actual,
        CASE g.direction WHEN 'up' THEN '≥ ' ELSE '≤ ' END ||
-           CASE WHEN k.measured_in = 'share' THEN to_char(100 * target, 'FM990') || ' %' ELSE to_char(target, 'FM999,999,990') END AS goal,
-       to_char(100 * attainment, 'FM990') || ' %' AS attained,
+           CASE WHEN k.measured_in = 'share' THEN trim(to_char(100 * target, '990')) || ' %' ELSE trim(to_char(target, '999,999,990')) END AS goal,
+       to_char(100 * attainment, '990') || ' %' AS attained,
        rpad(repeat('█', least(20, round(20 * attainment)::int)), 20, '·') AS \" \",
        (SELECT string_agg(key || ' ' || round(100 * value::numeric) || ' %', ', ' ORDER BY value DESC, key) FROM jsonb_each_text(departments)) AS \"held by\"
 FROM crm_bi.kpi_goal g JOIN crm.kpi k ON k.kpi = g.kpi_key ORDER BY attainment DESC"
@@ -27,9 +27,9 @@ gap
 say "Does marketing plan enough leads for what sales plans to win?"
 typed "SELECT * FROM crm.plan_gap;"
 table "
-SELECT to_char(month, 'YYYY-MM') AS month, to_char(won_value_planned, 'FM9,999,999') AS \"sales plan\",
-       to_char(average_deal, 'FM99,999') AS \"average deal\", to_char(deals_needed, 'FM9,990') AS \"deals needed\",
-       to_char(100 * conversion, 'FM990.0') || ' %' AS \"lead to won\", to_char(leads_needed, 'FM99,999') AS \"leads needed\",
-       to_char(leads_planned, 'FM99,999') AS \"marketing plan\", to_char(gap, 'FMS99,990') AS gap
+SELECT to_char(month, 'YYYY-MM') AS month, to_char(won_value_planned, '9,999,999') AS \"sales plan\",
+       to_char(average_deal, '99,999') AS \"average deal\", to_char(deals_needed, '9,990') AS \"deals needed\",
+       to_char(100 * conversion, '990.0') || ' %' AS \"lead to won\", to_char(leads_needed, '99,999') AS \"leads needed\",
+       to_char(leads_planned, '99,999') AS \"marketing plan\", to_char(gap, 'S99,990') AS gap
 FROM crm.plan_gap ORDER BY month"
 must "(SELECT count(*) = 4 AND bool_and(state = 'ready' AND gap = leads_planned - leads_needed) FROM crm.plan_gap)" "four months have a gap"

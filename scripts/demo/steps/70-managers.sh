@@ -19,8 +19,8 @@ for who in ingrid:North luca:South; do
     answer=$(as "${who%:*}" "SELECT format('%s, %L, %s', q.deals, q.offices, q.value) FROM ($query) q")
     psql_quiet -c "INSERT INTO demo.seen (manager, region, deals, offices, value, won_value) SELECT '${who%:*}', '${who#*:}', $answer, $(as "${who%:*}" "$total")"
 done
-table "SELECT manager, deals AS \"deals she or he sees\", to_char(value, 'FM999,999,999') AS value, offices,
-       to_char(won_value, 'FM999,999,999') AS \"won value of the company\" FROM demo.seen ORDER BY 1"
+table "SELECT manager, deals AS \"deals she or he sees\", to_char(value, '999,999,999') AS value, offices,
+       to_char(won_value, '999,999,999') AS \"won value of the company\" FROM demo.seen ORDER BY 1"
 must "(SELECT bool_and(s.deals = (SELECT count(*) FROM sales.deals d JOIN demo.office o USING (office) WHERE o.region = s.region)) FROM demo.seen s)" \
     "each manager sees the deals of the own region, and only these"
 must "(SELECT bool_and(won_value = (SELECT sum(value) FROM sales.deals WHERE status = 'won')) FROM demo.seen)" \
