@@ -82,7 +82,7 @@ DECLARE
     above text := NEW.parent;
     steps integer := 0;
 BEGIN
-    -- Two moves at the same time could close a circle that neither sees.
+    -- Two moves at the same time could close a circle that neither sees. (The functions take this lock first.)
     LOCK TABLE unit IN SHARE ROW EXCLUSIVE MODE;
     WHILE above IS NOT NULL LOOP
         steps := steps + 1;
@@ -91,7 +91,8 @@ BEGIN
                 USING ERRCODE = 'RM102', DETAIL = format('"%s" is "%s" or below it.', NEW.parent, NEW.unit),
                       HINT = 'Move the lower unit first, or choose another parent.';
         END IF;
-        above := (SELECT u.parent FROM unit u WHERE u.unit = above);
+        -- Locked, so that REPEATABLE READ fails where a unit above was moved since its snapshot.
+        SELECT u.parent INTO above FROM unit u WHERE u.unit = above FOR SHARE;
     END LOOP;
     RETURN NEW;
 END
@@ -112,6 +113,7 @@ DECLARE
     above unit;
     tree text;
 BEGIN
+    LOCK TABLE unit IN SHARE ROW EXCLUSIVE MODE;
     IF NOT new_kind = ANY (kinds) THEN
         PERFORM raise_unknown('kind of unit', new_kind, kinds);
     END IF;
@@ -179,6 +181,7 @@ DECLARE
     moved unit := require_unit(move_unit.unit);
     above unit := require_unit(move_unit.parent);
 BEGIN
+    LOCK TABLE unit IN SHARE ROW EXCLUSIVE MODE;
     IF moved.parent IS NULL THEN
         RAISE EXCEPTION 'unit "%" is the organisation itself and cannot be moved', moved.unit USING ERRCODE = 'RM102',
             HINT = 'Move the units below it.';
