@@ -114,13 +114,43 @@ read_digits(const char *text, size_t length, Written *written)
     return written->count > 0 ? PHONE_OK : PHONE_EMPTY;
 }
 
-/* Writes "+", the digits of an international number and the extension. */
-static PhoneFault
-finish(const Written *written, const PhonePlan *plan, const char *digits, size_t count, char *out,
-       size_t *out_length)
+static size_t
+code_length(const PhonePlan *plan)
 {
+    return plan->code < 10 ? 1 : plan->code < 100 ? 2 : 3;
+}
+
+/*
+ * Takes a trunk prefix after the calling code off: "+44 020 ..." for "+44 20 ...". Only one that begins with zero, since
+ * other trunk digits can begin a national number; and all of them, so that what is kept reads as itself.
+ */
+static size_t
+drop_trunk(const PhonePlan *plan, char *number, size_t count)
+{
+    char *national = number + code_length(plan);
+
+    while (count > code_length(plan) && national[0] == '0') {
+        size_t rest = count - code_length(plan);
+        size_t trunk = phone_plan_trunk(plan, national, rest);
+
+        if (trunk == 0)
+            break;
+        memmove(national, national + trunk, rest - trunk);
+        count -= trunk;
+    }
+    return count;
+}
+
+/* Checks the digits of an international number and writes "+", them and the extension. */
+static PhoneFault
+finish(const Written *written, char *number, size_t count, char *out, size_t *out_length)
+{
+    const PhonePlan *plan = phone_plan_code(number, count);
     size_t used = 0;
 
+    if (plan == NULL)
+        return PHONE_CODE;
+    count = drop_trunk(plan, number, count);
     if (plan->code == 1 && count != 11)
         return PHONE_NORTH_AMERICA;
     if (count < PHONE_MIN_DIGITS)
@@ -128,7 +158,7 @@ finish(const Written *written, const PhonePlan *plan, const char *digits, size_t
     if (count > PHONE_MAX_DIGITS)
         return PHONE_LONG;
     out[used++] = '+';
-    memcpy(out + used, digits, count);
+    memcpy(out + used, number, count);
     used += count;
     if (written->extension_count > 0) {
         memcpy(out + used, ";ext=", 5);
@@ -140,34 +170,26 @@ finish(const Written *written, const PhonePlan *plan, const char *digits, size_t
     return PHONE_OK;
 }
 
-/* skip digits at the front are an international prefix. A trunk prefix after the calling code is taken off.
- */
+/* skip digits at the front are an international prefix. */
 static PhoneFault
 make_international(const Written *written, size_t skip, char *out, size_t *out_length)
 {
-    char number[MAX_WRITTEN];
+    char number[MAX_WRITTEN + 1];
     size_t count = written->count - skip;
-    size_t code_length;
     const PhonePlan *plan;
 
     memcpy(number, written->digits + skip, count);
     plan = phone_plan_code(number, count);
-    if (plan == NULL)
-        return PHONE_CODE;
-    code_length = plan->code < 10 ? 1 : plan->code < 100 ? 2 : 3;
     /* where no trunk prefix is dialled, a zero in parentheses belongs to the number: +39 (0)6 ... */
-    if (written->zero_in_parentheses && plan->trunk[0] == '\0' && written->zero_at == skip + code_length &&
-        count < MAX_WRITTEN) {
-        memmove(number + code_length + 1, number + code_length, count - code_length);
-        number[code_length] = '0';
+    if (written->zero_in_parentheses && plan != NULL && plan->trunk[0] == '\0' &&
+        written->zero_at == skip + code_length(plan)) {
+        char *national = number + code_length(plan);
+
+        memmove(national + 1, national, count - code_length(plan));
+        national[0] = '0';
         count++;
     }
-    /* "+44 020 ..." for "+44 20 ...": only a zero, since other trunk digits can begin a national number */
-    if (strchr(plan->trunk, '0') != NULL && count > code_length + 1 && number[code_length] == '0') {
-        memmove(number + code_length, number + code_length + 1, count - code_length - 1);
-        count--;
-    }
-    return finish(written, plan, number, count, out, out_length);
+    return finish(written, number, count, out, out_length);
 }
 
 static PhoneFault
@@ -177,7 +199,7 @@ make_from_national(const Written *written, const PhonePlan *country, char *out, 
     char number[MAX_WRITTEN + 4];
     size_t count = 0;
     size_t trunk;
-    size_t code_length = 0;
+    size_t first = code_length(country);
 
     for (size_t i = 0; i <= written->count; i++) {
         if (written->zero_in_parentheses && written->zero_at == i)
@@ -189,12 +211,10 @@ make_from_national(const Written *written, const PhonePlan *country, char *out, 
     /* 1 and 8 are ordinary digits as well: there they are the trunk prefix only where a digit is too many */
     if ((country->code == 1 || country->code == 7) && count != 11)
         trunk = 0;
-    for (int rest = country->code, digits = 0; rest > 0; rest /= 10, digits++)
-        code_length = (size_t) digits + 1;
-    for (size_t i = code_length, rest = (size_t) country->code; i > 0; i--, rest /= 10)
+    for (size_t i = first, rest = (size_t) country->code; i > 0; i--, rest /= 10)
         number[i - 1] = (char) ('0' + rest % 10);
-    memcpy(number + code_length, national + trunk, count - trunk);
-    return finish(written, country, number, code_length + count - trunk, out, out_length);
+    memcpy(number + first, national + trunk, count - trunk);
+    return finish(written, number, first + count - trunk, out, out_length);
 }
 
 PhoneFault
