@@ -104,11 +104,12 @@ CREATE OPERATOR CLASS @extschema@.stage_btree DEFAULT FOR TYPE @extschema@.stage
     OPERATOR 4 @extschema@.>=, OPERATOR 5 @extschema@.>,
     FUNCTION 1 @extschema@.stage_cmp(@extschema@.stage, @extschema@.stage),
     FUNCTION 2 @extschema@.stage_sortsupport(internal),
-    FUNCTION 4 pg_catalog.btequalimage(oid);
+    FUNCTION 4 pg_catalog.btequalimage(oid);COMMENT ON OPERATOR CLASS @extschema@.stage_btree USING btree IS 'Order of stages: funnel, position, key.';
 CREATE OPERATOR CLASS @extschema@.stage_hash DEFAULT FOR TYPE @extschema@.stage USING hash AS
     OPERATOR 1 @extschema@.=,
     FUNCTION 1 @extschema@.stage_hash(@extschema@.stage),
     FUNCTION 2 @extschema@.stage_hash_extended(@extschema@.stage, bigint);
+COMMENT ON OPERATOR CLASS @extschema@.stage_hash USING hash IS 'Equality of stages.';
 
 CREATE AGGREGATE @extschema@.min(@extschema@.stage) (SFUNC = @extschema@.stage_smaller, STYPE = @extschema@.stage,
     COMBINEFUNC = @extschema@.stage_smaller, SORTOP = OPERATOR(@extschema@.<), PARALLEL = SAFE);

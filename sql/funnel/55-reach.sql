@@ -24,7 +24,7 @@ BEGIN
         JOIN cohort c USING (funnel, subject)
         JOIN funnel_stage s USING (funnel, stage)
         JOIN stage_kind_name k USING (kind)),
-    furthest AS (
+    furthest AS MATERIALIZED (
         SELECT f.funnel, f."position", count(*) AS subjects
         FROM (SELECT p.funnel, p.subject, max(p."position") AS "position" FROM placed p WHERE p.progress GROUP BY 1, 2) f
         GROUP BY 1, 2),
@@ -33,7 +33,7 @@ BEGIN
                percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM p.next_at - p.known_at)::double precision / 86400)
                    FILTER (WHERE p.progress AND p.next_at >= p.known_at) AS days
         FROM placed p GROUP BY 1, 2),
-    result AS (
+    result AS MATERIALIZED (
         SELECT s.*, k.progress, coalesce(c.entered, 0) AS entered, c.days,
                CASE WHEN k.progress
                     THEN (SELECT coalesce(sum(f.subjects), 0)::bigint FROM furthest f

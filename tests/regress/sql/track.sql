@@ -86,9 +86,9 @@ INSERT INTO deals SELECT g, 'prospecting' FROM generate_series(100, 104) g;
 INSERT INTO deals VALUES (100, 'engaging'), (105, 'engaging') ON CONFLICT (id) DO UPDATE SET status = excluded.status;
 MERGE INTO deals d USING (VALUES (101, 'proposal'), (106, 'proposal')) v (id, status) ON d.id = v.id
 WHEN MATCHED THEN UPDATE SET status = v.status WHEN NOT MATCHED THEN INSERT (id, status) VALUES (v.id, v.status);
-COPY deals (id, status) FROM stdin;
-107	won
-108	nonsense
+COPY deals (id, status) FROM stdin (DELIMITER ',');
+107,won
+108,nonsense
 \.
 WITH x AS (UPDATE deals SET status = 'lost' WHERE id = 102) UPDATE deals SET status = 'won' WHERE id = 103;
 SELECT key, seq, from_stage, to_stage, value, at, direction FROM history WHERE length(key) = 3;
