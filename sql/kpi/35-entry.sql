@@ -16,7 +16,7 @@ BEGIN
     IF EXISTS (SELECT FROM kpi_instance i WHERE i.relation = 'transition_log'::regclass) THEN
         RETURN;
     END IF;
-    LOCK TABLE transition_log IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_members('transition_log', 'SHARE ROW EXCLUSIVE', '2 seconds');
     INSERT INTO kpi_instance (relation, component, version, zone, undated, day, filter)
     SELECT 'transition_log'::regclass, c.component, c.version, default_zone(), c.undated, c.day, c.filter
     FROM component c WHERE c.entity = 'stage_entry'
@@ -28,5 +28,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.capture_entries() IS
-'Begins the capture of transition_log, with the first adoption: the zone that cuts its days is set by then.';
+'Begins the capture of transition_log: with the first adoption, when the zone that cuts its days is set, and with the first '
+'fold after a restore.';
 SELECT @extschema@.set_audience('capture_entries()', 'admin');

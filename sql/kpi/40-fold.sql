@@ -25,6 +25,13 @@ BEGIN
     IF NOT fold_lock(wait => false) THEN
         RETURN 0;
     END IF;
+    IF EXISTS (SELECT FROM tracking) THEN -- after a restore stage entries are counted anew
+        BEGIN
+            PERFORM capture_entries();
+        EXCEPTION WHEN lock_not_available THEN
+            NULL; -- the next fold tries again
+        END;
+    END IF;
     IF max_rows IS NOT NULL AND (SELECT count(*) > pending_limit() FROM (SELECT FROM kpi_pending LIMIT pending_limit() + 1) p) THEN
         max_rows := NULL;
     END IF;
