@@ -142,6 +142,25 @@ SELECT p, crm.principal_visible(p, 'north', 'opportunity', 'read') AS read,
 FROM unnest(ARRAY['anna', 'bob', 'desk']) p;
 SELECT crm.principal_visible('carl', 'north', 'opportunity', 'read');
 
+-- the planner knows which share of the rows passes: one of nine units, five of nine, all
+CREATE TABLE thousand AS SELECT 'north' AS region FROM generate_series(1, 1000);
+ANALYZE thousand;
+GRANT SELECT ON thousand TO PUBLIC;
+CREATE FUNCTION estimated(query text) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+    RETURN plan -> 0 -> 'Plan' ->> 'Plan Rows';
+END
+$$;
+SET ROLE regress_org_bob;
+SELECT estimated('SELECT FROM thousand WHERE crm.visible(region, ''opportunity'', ''read'')');
+SET ROLE regress_org_anna;
+SELECT estimated('SELECT FROM thousand WHERE crm.visible(region, ''opportunity'', ''read'')');
+RESET ROLE;
+SELECT estimated('SELECT FROM thousand WHERE crm.visible(region, ''opportunity'', ''read'')');
+
 -- SECURITY DEFINER does not lend an identity, SET ROLE does
 CREATE FUNCTION lent() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT crm.current_principal()';
 SET ROLE regress_org_bob;
