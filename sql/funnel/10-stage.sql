@@ -104,7 +104,9 @@ CREATE OPERATOR CLASS @extschema@.stage_btree DEFAULT FOR TYPE @extschema@.stage
     OPERATOR 4 @extschema@.>=, OPERATOR 5 @extschema@.>,
     FUNCTION 1 @extschema@.stage_cmp(@extschema@.stage, @extschema@.stage),
     FUNCTION 2 @extschema@.stage_sortsupport(internal),
-    FUNCTION 4 pg_catalog.btequalimage(oid);COMMENT ON OPERATOR CLASS @extschema@.stage_btree USING btree IS 'Order of stages: funnel, position, key.';
+    FUNCTION 4 pg_catalog.btequalimage(oid);
+COMMENT ON OPERATOR CLASS @extschema@.stage_btree USING btree IS 'Order of stages: funnel, position, key.';
+
 CREATE OPERATOR CLASS @extschema@.stage_hash DEFAULT FOR TYPE @extschema@.stage USING hash AS
     OPERATOR 1 @extschema@.=,
     FUNCTION 1 @extschema@.stage_hash(@extschema@.stage),

@@ -78,7 +78,7 @@ try_all(const WindowEvent *events, size_t count, int steps, int64_t within, size
 static void
 test_against_all_choices(void **state)
 {
-    WindowEvent events[9];
+    WindowEvent events[9] = {{0}};
 
     (void) state;
     srand(1);
