@@ -80,15 +80,15 @@ drops_crm(Node *statement)
 }
 
 static int64
-adopted_tables(void)
+held_tables(void)
 {
-    char *query = psprintf("SELECT pg_catalog.count(*) FROM %s.adoption", crm_schema_quoted());
+    char *query = psprintf("SELECT pg_catalog.count(*) FROM %s.held_tables()", crm_schema_quoted());
     bool null;
     int64 count;
 
     SPI_connect();
     if (SPI_execute(query, true, 1) != SPI_OK_SELECT)
-        elog(ERROR, "could not count adopted tables");
+        elog(ERROR, "could not count the tables that crm holds");
     count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
     SPI_finish();
     return count;
@@ -100,7 +100,7 @@ Datum
 crm_guard_drop(PG_FUNCTION_ARGS)
 {
     EventTriggerData *data;
-    int64 adopted;
+    int64 held;
 
     if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
         ereport(ERROR, errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
@@ -108,10 +108,10 @@ crm_guard_drop(PG_FUNCTION_ARGS)
     data = (EventTriggerData *) fcinfo->context;
     if (allow_drop || !OidIsValid(get_extension_oid("crm", true)) || !drops_crm(data->parsetree))
         PG_RETURN_NULL();
-    adopted = adopted_tables();
-    if (adopted > 0)
+    held = held_tables();
+    if (held > 0)
         ereport(ERROR, errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                errmsg("extension crm still holds data: " INT64_FORMAT " adopted tables", adopted),
+                errmsg("extension crm still stands on tables: " INT64_FORMAT " adopted or protected", held),
                 errhint("Type SELECT %s.disown_all(); first, or SET crm.allow_drop = on; to lose it.",
                         crm_schema_quoted()));
     PG_RETURN_NULL();

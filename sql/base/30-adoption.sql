@@ -32,11 +32,13 @@ CREATE TABLE @extschema@.room_hook (
     "position" integer NOT NULL UNIQUE,
     attach text NOT NULL,
     detach text NOT NULL,
-    backfill text
+    backfill text,
+    holds text
 );
 COMMENT ON TABLE @extschema@.room_hook IS
 'Functions by which a room takes part in adoption: attach(regclass) returns SETOF attachment, none where it has no use for '
-'the table; detach(regclass); backfill(regclass) returns the rows it read. Called in order of position. Shipped.';
+'the table; detach(regclass); backfill(regclass) returns the rows it read; holds() returns the tables, adopted or not, that '
+'detach would change. Called in order of position. Shipped.';
 
 CREATE TYPE @extschema@.attachment AS (room text, object text, lock text, detail text);
 COMMENT ON TYPE @extschema@.attachment IS 'One thing that a room attached to an adopted table.';

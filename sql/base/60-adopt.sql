@@ -230,19 +230,39 @@ COMMENT ON FUNCTION @extschema@.disown(pg_catalog.regclass, interval) IS
 'goes too; no row of the table is touched. Only its owner may. Errors: RM004 not adopted, 42501 not the owner, 55P03 lock not '
 'available within lock_timeout.';
 
+CREATE FUNCTION @extschema@.held_tables() RETURNS SETOF pg_catalog.regclass
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    holds text;
+BEGIN
+    RETURN QUERY SELECT a.relation FROM adoption a;
+    FOR holds IN SELECT h.holds FROM room_hook h WHERE h.holds IS NOT NULL ORDER BY h."position" LOOP
+        RETURN QUERY EXECUTE format('SELECT t FROM @extschema@.%I() t WHERE NOT EXISTS '
+                                    '(SELECT FROM @extschema@.adoption a WHERE a.relation = t)', holds);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.held_tables() IS
+'Every table on which crm stands: adopted, or changed by a room without adoption (protected).';
+SELECT @extschema@.set_audience('held_tables()', 'admin');
+
 CREATE FUNCTION @extschema@.disown_all(lock_timeout interval DEFAULT '2 seconds') RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    adopted regclass;
+    held regclass;
     count bigint := 0;
 BEGIN
-    FOR adopted IN SELECT a.relation FROM adoption a ORDER BY a.relation::oid LOOP
-        PERFORM disown(adopted, lock_timeout);
+    FOR held IN SELECT DISTINCT t FROM held_tables() t ORDER BY t LOOP
+        PERFORM require_owner(held);
+        PERFORM lock_members(held, 'ACCESS EXCLUSIVE', lock_timeout);
+        PERFORM forget(held);
         count := count + 1;
     END LOOP;
     RETURN count;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.disown_all(interval) IS
-'disown for every adopted table; returns how many there were. All or nothing: the caller must own each of them.';
+'Leaves every table as it was before crm: disown for each that is adopted, unprotect for each that is only protected; returns '
+'how many there were. All or nothing: the caller must own each of them.';

@@ -419,4 +419,10 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.org_detach(pg_catalog.regclass) IS 'Called by disown: unprotects the table.';
 SELECT @extschema@.set_audience('org_detach(regclass)', 'admin');
-INSERT INTO @extschema@.room_hook (room, "position", attach, detach) VALUES ('org', 10, 'org_attach', 'org_detach');
+CREATE FUNCTION @extschema@.protected_tables() RETURNS SETOF pg_catalog.regclass
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, @extschema@, pg_temp
+    BEGIN ATOMIC SELECT p.relation FROM @extschema@.protection p; END;
+COMMENT ON FUNCTION @extschema@.protected_tables() IS 'The tables that protect changed.';
+SELECT @extschema@.set_audience('protected_tables()', 'admin');
+INSERT INTO @extschema@.room_hook (room, "position", attach, detach, holds)
+VALUES ('org', 10, 'org_attach', 'org_detach', 'protected_tables');

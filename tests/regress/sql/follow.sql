@@ -35,7 +35,20 @@ SET crm.allow_drop = on;
 SET client_min_messages = warning;
 DROP EXTENSION crm CASCADE;
 RESET client_min_messages;
+RESET crm.allow_drop;
 SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'crm\_%';
+
+-- nor while a table is only protected
+CREATE EXTENSION crm SCHEMA crm;
+CREATE TABLE protected (id integer PRIMARY KEY, office text);
+SELECT crm.create_unit('acme', kind => 'business');
+SELECT crm.create_principal('boss', role_name => current_user::name);
+SELECT crm.protect('protected', '{"organisation": "office"}', fallback_unit => 'acme');
+DROP EXTENSION crm CASCADE;
+SELECT crm.disown_all();
+SELECT relrowsecurity, relforcerowsecurity, (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid) AS policies
+FROM pg_class c WHERE oid = 'protected'::regclass;
+DROP EXTENSION crm;
 
 -- where it can be installed
 CREATE EXTENSION crm SCHEMA public;

@@ -1,5 +1,5 @@
 /*
- * crm.c: loading of the library.
+ * crm.c: loading of the library. Stands above the rooms, since it starts each of them.
  */
 #include "base/compat.h"
 
