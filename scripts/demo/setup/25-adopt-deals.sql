@@ -1,4 +1,4 @@
-SELECT room, count(*) AS attached, min(object) AS "for example", max(lock) AS lock, max(held_ms) AS held_ms
+SELECT room, count(*), min(object) AS "for example", max(lock) AS lock, max(held_ms) AS held_ms
 FROM crm.adopt('sales.deals', 'opportunity', department => 'sales', columns => '{
     "customer": "person_id",    "name": "title",        "amount": "value",       "currency": "currency",
     "stage": "status",          "product": "product",   "unit": "office",        "owner": "rep",

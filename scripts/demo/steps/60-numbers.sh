@@ -9,7 +9,7 @@ SELECT g.label AS kpi, CASE WHEN g.since = g.until THEN 'today' ELSE g.until - g
        CASE g.direction WHEN 'up' THEN '≥ ' ELSE '≤ ' END ||
            CASE WHEN k.measured_in = 'share' THEN trim(to_char(100 * target, '990')) || ' %' ELSE trim(to_char(target, '999,999,990')) END AS goal,
        to_char(100 * attainment, '990') || ' %' AS attained,
-       rpad(repeat('█', least(20, round(20 * attainment)::int)), 20, '·') AS \" \",
+       rpad(repeat('█', least(10, floor(10 * attainment)::int)), 10, '·') AS \" \",
        (SELECT string_agg(key || ' ' || round(100 * value::numeric) || ' %', ', ' ORDER BY value DESC, key) FROM jsonb_each_text(departments)) AS \"held by\"
 FROM crm_bi.kpi_goal g JOIN crm.kpi k ON k.kpi = g.kpi_key ORDER BY attainment DESC"
 must "(SELECT count(*) = 6 AND bool_and(state = 'ready' AND actual IS NOT NULL) FROM crm_bi.kpi_goal)" "all six goals have a number"

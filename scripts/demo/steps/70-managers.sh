@@ -3,10 +3,12 @@
 title "The same query, two managers"
 say "Ingrid leads the North, Luca the South; each is a database role bound to a principal. preview_protect shows who would" \
     "see and lose which rows before anything is locked:"
-ask "SELECT * FROM crm.preview_protect('sales.deals', '{\"organisation\": \"office\"}');"
+typed "SELECT * FROM crm.preview_protect('sales.deals', '{\"organisation\": \"office\"}');"
+table "SELECT principal, database_role, sees, loses, regexp_replace(detail, ':.*', '') AS detail
+       FROM crm.preview_protect('sales.deals', '{\"organisation\": \"office\"}')"
 typed "SELECT * FROM crm.protect('sales.deals', '{\"organisation\": \"office\"}');"
 psql_quiet -o "$LOG/step.log" -c "SELECT * FROM crm.protect('sales.deals', '{\"organisation\": \"office\"}')"
-query="SELECT count(*) AS deals, sum(value) AS value, string_agg(DISTINCT office, ' ' ORDER BY office) AS offices FROM sales.deals"
+query="SELECT count(*) AS deals, sum(value) AS value, string_agg(DISTINCT office, ' ') AS offices FROM sales.deals"
 total="SELECT sum(numerator) AS won_value FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"
 as() { # as ROLE QUERY: one value, in a session of that role
     PGUSER=$1 psql_quiet -c "$2"

@@ -17,7 +17,7 @@ port=$(sed -n 's/^port //p' "$LOG/receiver.out")
 
 psql_quiet -o "$LOG/step.log" -c "CREATE ROLE crmd LOGIN" -c "SELECT crm.grant_daemon('crmd')" \
     -c "SELECT crm.create_endpoint('help-desk', 'webhook', 'service-desk', 'help-desk', description => 'the chat of the help desk')" \
-    -c "SELECT crm.create_rule('slow answers', 'first_response_minutes', period => 'last 7 days', fire_level => 60, clear_level => 50,
+    -c "SELECT crm.create_rule('slow-answers', 'first_response_minutes', period => 'last 7 days', fire_level => 60, clear_level => 50,
                                every => '1 second', endpoint => 'help-desk', description => 'Customers wait too long for a first answer')"
 cat >"$LOG/crmd.ini" <<INI
 [crmd]
