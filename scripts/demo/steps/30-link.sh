@@ -20,15 +20,15 @@ SELECT (SELECT count(*) FROM demo.linked) AS records, (SELECT count(DISTINCT cus
        - (SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM demo.linked GROUP BY who, customer_id) w) AS wrong"
 table "
 SELECT to_char(records, '999,999') AS records, to_char(customers, '999,999') AS customers,
-       to_char(records - customers, '999,999') AS \"duplicates joined\",
-       to_char(100.0 * found / pairs, '990.0') || ' % of ' || trim(to_char(pairs, '999,999')) AS \"pairs found\", wrong AS \"pairs joined wrongly\",
-       to_char(in_truth, '999,999') AS \"customers in truth\"
+       to_char(records - customers, '999,999') AS \"joined\",
+       to_char(100.0 * found / pairs, '990.0') || ' % of ' || trim(to_char(pairs, '999,999')) AS \"pairs found\", wrong AS \"joined wrongly\",
+       to_char(in_truth, '999,999') AS \"truly\"
 FROM demo.linking"
 must "(SELECT records = (SELECT count(*) FROM demo.truth) FROM demo.linking)" "every record belongs to a customer"
 must "(SELECT customers >= 20000 FROM demo.linking)" "there are at least 20,000 customers"
 must "(SELECT found > 0.9 * pairs FROM demo.linking)" "more than nine of ten true pairs are found"
 must "(SELECT wrong = 0 FROM demo.linking)" "no record is joined wrongly"
-say "The generator keeps the truth, crm does not see it. What is missing has neither an e-mail address nor a phone in" \
+say "The generator keeps the truth, crm does not see it. joined: records that duplicate a customer. truly: how many customers there are. What is not found has neither an e-mail address nor a phone in" \
     "common; exact values cannot find it."
 table "
 SELECT departments AS \"known to\", to_char(count(*), '999,999') AS customers,

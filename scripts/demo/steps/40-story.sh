@@ -11,12 +11,12 @@ ORDER BY abs((SELECT count(*) FROM service.tickets t JOIN demo.linked k ON k.rel
 [ -n "$customer" ] || fail "there is no customer with records in all departments and a renewal"
 typed "SELECT crm.customer_360($customer);"
 table "
-SELECT d #>> '{customer,name}' AS name, d #>> '{customer,email}' AS \"e-mail\", d #>> '{customer,phone}' AS phone,
-       d #>> '{organisation,0,name}' AS organisation, jsonb_array_length(d -> 'records') AS records, d ->> 'events' AS events
+SELECT left(d #>> '{customer,name}', 20) AS name, left(d #>> '{customer,email}', 30) AS \"e-mail\", d #>> '{customer,phone}' AS phone,
+       left(d #>> '{organisation,0,name}', 23) AS organisation, jsonb_array_length(d -> 'records') AS records
 FROM crm.customer_360($customer) d"
 typed "SELECT * FROM crm.customer_timeline($customer);"
 table "
-SELECT to_char(at, 'YYYY-MM-DD') AS day, department, kind, left(subject, 48) AS subject, relation || ' ' || left(record_key, 8) AS \"where it stands\"
+SELECT to_char(at, 'YYYY-MM-DD') AS day, kind, left(subject, 30) AS subject, relation || ' ' || left(record_key, 7) AS \"where it stands\"
 FROM crm.customer_timeline($customer) WHERE kind <> 'touch' OR subject LIKE 'first visit%' ORDER BY at, kind"
 must "(SELECT count(DISTINCT department) = 3 FROM crm.customer_timeline($customer))" "the story has all three departments"
 must "(SELECT count(*) = 4 FROM jsonb_array_elements(crm.customer_360($customer) -> 'records'))" "the customer has four records"

@@ -6,10 +6,10 @@ reach() { psql_quiet -c "CREATE UNLOGGED TABLE demo.reach AS SELECT * FROM crm.f
 during "Count every customer's way through thirteen stages" reach
 table "
 SELECT s.department, s.label AS stage, to_char(r.entered, '99,999') AS customers,
-       coalesce(to_char(100 * r.conversion_of_previous, '990.0') || ' %', '') AS \"of previous\",
+       coalesce(to_char(100 * r.conversion_of_previous, '990.0') || ' %', '') AS \"of prev.\",
        to_char(100 * r.conversion_of_first, '990.0') || ' %' AS \"of first\",
-       coalesce(to_char(r.median_days_to_next, '990.0'), '') AS \"days to next\",
-       repeat('█', greatest(1, round(34 * r.conversion_of_first)::int)) AS \" \"
+       coalesce(to_char(r.median_days_to_next, '990.0'), '') AS \"days on\",
+       repeat('█', greatest(1, round(16 * r.conversion_of_first)::int)) AS \" \"
 FROM demo.reach r JOIN crm_bi.dim_stage s ON s.funnel = 'journey' AND s.stage = r.stage
 ORDER BY r.position"
 # The generator knows how many reached each stage; only linked records give the same counts after the hand-overs.

@@ -8,7 +8,8 @@ table "SELECT principal, database_role, sees, loses, regexp_replace(detail, ':.*
        FROM crm.preview_protect('sales.deals', '{\"organisation\": \"office\"}')"
 typed "SELECT * FROM crm.protect('sales.deals', '{\"organisation\": \"office\"}');"
 psql_quiet -o "$LOG/step.log" -c "SELECT * FROM crm.protect('sales.deals', '{\"organisation\": \"office\"}')"
-query="SELECT count(*) AS deals, sum(value) AS value, string_agg(DISTINCT office, ' ') AS offices FROM sales.deals"
+query="SELECT count(*) AS deals, sum(value) AS value, string_agg(DISTINCT office, ' ') AS offices
+FROM sales.deals"
 total="SELECT sum(numerator) AS won_value FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"
 as() { # as ROLE QUERY: one value, in a session of that role
     PGUSER=$1 psql_quiet -c "$2"
@@ -21,7 +22,7 @@ for who in ingrid:North luca:South; do
     answer=$(as "${who%:*}" "SELECT format('%s, %L, %s', q.deals, q.offices, q.value) FROM ($query) q")
     psql_quiet -c "INSERT INTO demo.seen (manager, region, deals, offices, value, won_value) SELECT '${who%:*}', '${who#*:}', $answer, $(as "${who%:*}" "$total")"
 done
-table "SELECT manager, deals AS \"deals she or he sees\", to_char(value, '999,999,999') AS value, offices,
+table "SELECT manager, deals AS \"deals seen\", to_char(value, '999,999,999') AS value, offices,
        to_char(won_value, '999,999,999') AS \"won value of the company\" FROM demo.seen ORDER BY 1"
 must "(SELECT bool_and(s.deals = (SELECT count(*) FROM sales.deals d JOIN demo.office o USING (office) WHERE o.region = s.region)) FROM demo.seen s)" \
     "each manager sees the deals of the own region, and only these"

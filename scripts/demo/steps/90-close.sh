@@ -16,8 +16,8 @@ SQL
 read -r tables entries changed <"$LOG/given_back"
 [ "$changed" = 0 ] || fail "$changed catalogue entries differ after disown_all: $(cat "$LOG/changed")"
 [ "$tables" = 15 ] || fail "disown_all gave back $tables tables and not 15"
-good "$tables tables given back; of $entries catalogue entries (columns, constraints, indexes, triggers, policies, rights)"
-note "  that were noted before the extension was there, $changed differ"
+good "$tables tables given back; of $entries catalogue entries (columns, constraints, triggers, policies,"
+note "  rights) that were noted before the extension was there, $changed differ"
 
 gap
 seconds=$(($(date +%s) - began))
