@@ -277,17 +277,27 @@ crm_mapping_expression(PG_FUNCTION_ARGS)
 PG_FUNCTION_INFO_V1(crm_depend_on_table);
 
 /*
- * crm.depend_on_table(function, relation): DROP TABLE takes a map_ function with it, as it does with triggers, while
- * DROP COLUMN stays refused by the dependencies that the function's body has on columns.
+ * crm.depend_on_table(function, relation): what a map_ function depends on, made fitting.
+ *
+ * A dependency on the table itself makes DROP TABLE take the function with it, as it does with triggers. The one on
+ * its row type goes: with it the server refuses ADD COLUMN ... DEFAULT and every rewrite of the table, for a function
+ * that only picks fields by their number. Those on columns stay: they follow a rename, and refuse DROP COLUMN and
+ * ALTER TYPE of what is mapped.
  */
 Datum
 crm_depend_on_table(PG_FUNCTION_ARGS)
 {
+    Oid function_oid = PG_GETARG_OID(0);
+    Oid relation_oid = PG_GETARG_OID(1);
     ObjectAddress function;
     ObjectAddress table;
 
-    ObjectAddressSet(function, ProcedureRelationId, PG_GETARG_OID(0));
-    ObjectAddressSet(table, RelationRelationId, PG_GETARG_OID(1));
+    ObjectAddressSet(function, ProcedureRelationId, function_oid);
+    ObjectAddressSet(table, RelationRelationId, relation_oid);
+    deleteDependencyRecordsForSpecific(ProcedureRelationId, function_oid, DEPENDENCY_NORMAL, TypeRelationId,
+                                       get_rel_type_id(relation_oid));
+    deleteDependencyRecordsForSpecific(ProcedureRelationId, function_oid, DEPENDENCY_AUTO, RelationRelationId,
+                                       relation_oid);
     recordDependencyOn(&function, &table, DEPENDENCY_AUTO);
     PG_RETURN_VOID();
 }

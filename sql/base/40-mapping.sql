@@ -17,7 +17,7 @@ SELECT @extschema@.set_audience('mapping_expression(regclass, text, text, text, 
 CREATE FUNCTION @extschema@.depend_on_table(routine pg_catalog.regprocedure, relation pg_catalog.regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'crm_depend_on_table' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.depend_on_table(pg_catalog.regprocedure, pg_catalog.regclass) IS
-'DROP TABLE takes the function with it.';
+'DROP TABLE takes the function with it, and the function does not stand in the way of ADD COLUMN ... DEFAULT or a rewrite.';
 SELECT @extschema@.set_audience('depend_on_table(regprocedure, regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.mapping_function(relation pg_catalog.regclass, attribute text) RETURNS text

@@ -56,9 +56,27 @@ $$;
 COMMENT ON FUNCTION @extschema@.forget_dropped() IS
 'Event trigger: an adopted table that was dropped is forgotten by all rooms.';
 
+CREATE FUNCTION @extschema@.tie_mappings() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM depend_on_table(p.oid, a.relation)
+    FROM adoption a JOIN pg_class c ON c.oid = a.relation
+    JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = c.reltype AND d.deptype = 'n'
+    JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+    WHERE p.pronamespace = '@extschema@'::regnamespace AND p.proname LIKE 'map\_%';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.tie_mappings() IS
+'Event trigger: a restored database has the dependencies of map_ functions as CREATE FUNCTION makes them; here they are made '
+'fitting, before DDL could meet them.';
+
 CREATE EVENT TRIGGER crm_follow_partitions ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
     EXECUTE FUNCTION @extschema@.follow_partitions();
 COMMENT ON EVENT TRIGGER crm_follow_partitions IS 'New partitions of adopted tables get the triggers of crm.';
+CREATE EVENT TRIGGER crm_tie_mappings ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'DROP TABLE', 'DROP SCHEMA')
+    EXECUTE FUNCTION @extschema@.tie_mappings();
+COMMENT ON EVENT TRIGGER crm_tie_mappings IS 'Mappings of adopted tables do not stand in the way of DDL.';
 CREATE EVENT TRIGGER crm_forget_dropped ON sql_drop
     EXECUTE FUNCTION @extschema@.forget_dropped();
 COMMENT ON EVENT TRIGGER crm_forget_dropped IS 'Adopted tables that were dropped are forgotten.';

@@ -40,6 +40,15 @@ SELECT crm.map_amount(d) FROM opportunities d;
 SELECT relation FROM crm.adoption;
 ALTER TABLE opportunities DROP COLUMN price;
 ALTER TABLE opportunities DROP COLUMN note;
+-- what is not mapped can change in every way
+ALTER TABLE opportunities ADD COLUMN flag text DEFAULT 'x';
+ALTER TABLE opportunities ADD COLUMN clock timestamptz DEFAULT clock_timestamp();
+ALTER TABLE opportunities ADD COLUMN size integer;
+ALTER TABLE opportunities ALTER COLUMN size TYPE bigint;
+ALTER TABLE opportunities DROP COLUMN flag, DROP COLUMN clock, DROP COLUMN size;
+-- what is mapped keeps its type
+ALTER TABLE opportunities ALTER COLUMN region TYPE varchar(30);
+SELECT crm.map_amount(d), crm.map_unit(d) FROM opportunities d;
 ALTER TABLE opportunities RENAME TO deals;
 SELECT crm.disown('deals');
 SELECT count(*) FROM crm.adoption;
