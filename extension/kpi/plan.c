@@ -1,8 +1,9 @@
 /*
- * plan.c: compiles the components of a table into one projection. See plan.h.
+ * plan.c: compiles the components of a table into two projections. See plan.h.
  *
- * The projection yields the dimensions, then for each component its filter, its day and its sums. Day and sums stand
- * inside CASE WHEN filter, so that an expression that only fails outside the filter never runs there.
+ * The first computes each attribute once, since components share them and some cost (a date in a time zone). The second
+ * yields the dimensions, then for each component its filter, its day and its sums. Day and sums stand inside CASE WHEN
+ * filter, so that an expression that only fails outside the filter never runs there.
  */
 #include "base/compat.h"
 #include "kpi/plan.h"
@@ -18,6 +19,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
 #include "parser/parse_func.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
@@ -47,6 +49,7 @@ struct CrmPlan {
     Oid table;
     MemoryContext context;
     ExprContext *econtext;
+    ProjectionInfo *attributes;
     ProjectionInfo *projection;
     TupleConversionMap *map; /* NULL: the relation has the table's own row type */
     TupleTableSlot *converted;
@@ -60,8 +63,9 @@ typedef struct Compiler {
     CrmPlan *plan;
     Oid table;
     Oid row_type;
-    bool own_table; /* one of crm's own tables: its columns stand for attributes */
-    List *targets;  /* of TargetEntry */
+    bool own_table;   /* one of crm's own tables: its columns stand for attributes */
+    List *attributes; /* of TargetEntry, resname is the attribute */
+    List *targets;    /* of TargetEntry */
 } Compiler;
 
 CrmPlanRights
@@ -114,14 +118,41 @@ mapped_attribute(const Compiler *compiler, ParseState *pstate, const char *attri
     return call;
 }
 
+static bool
+is_plain(const Expr *planned)
+{
+    const Node *core = (const Node *) planned;
+
+    while (IsA(core, RelabelType))
+        core = (const Node *) ((const RelabelType *) core)->arg;
+    return IsA(core, Var) || IsA(core, Const);
+}
+
+/* An attribute stands as a column of the first projection, where it is added when it is first used. */
 static Node *
 attribute_to_node(ParseState *pstate, const char *attribute, int location, void *arg)
 {
-    const Compiler *compiler = arg;
-    Node *node =
-        compiler->own_table ? own_column(compiler, attribute) : mapped_attribute(compiler, pstate, attribute);
+    Compiler *compiler = arg;
+    TargetEntry *entry = NULL;
+    Node *node;
+    ListCell *cell;
 
-    return node ? node : (Node *) makeConst(UNKNOWNOID, -1, InvalidOid, -2, (Datum) 0, true, false);
+    foreach (cell, compiler->attributes)
+        if (strcmp(((TargetEntry *) lfirst(cell))->resname, attribute) == 0)
+            entry = lfirst(cell);
+    if (entry == NULL) {
+        node = compiler->own_table ? own_column(compiler, attribute)
+                                   : mapped_attribute(compiler, pstate, attribute);
+        if (node == NULL)
+            return (Node *) makeConst(UNKNOWNOID, -1, InvalidOid, -2, (Datum) 0, true, false);
+        assign_expr_collations(pstate, node);
+        entry = makeTargetEntry(expression_planner((Expr *) node), list_length(compiler->attributes) + 1,
+                                pstrdup(attribute), false);
+        if (!is_plain(entry->expr))
+            compiler->plan->plain = false;
+        compiler->attributes = lappend(compiler->attributes, entry);
+    }
+    return (Node *) makeVarFromTargetEntry(1, entry);
 }
 
 /* Adds an expression to the projection; returns its place. */
@@ -129,11 +160,8 @@ static int
 add_target(Compiler *compiler, Node *node)
 {
     Expr *planned = expression_planner((Expr *) node);
-    const Node *core = (const Node *) planned;
 
-    while (IsA(core, RelabelType))
-        core = (const Node *) ((const RelabelType *) core)->arg;
-    if (!IsA(core, Var) && !IsA(core, Const))
+    if (!is_plain(planned))
         compiler->plan->plain = false;
     compiler->targets =
         lappend(compiler->targets, makeTargetEntry(planned, list_length(compiler->targets) + 1, NULL, false));
@@ -216,6 +244,14 @@ prepare_conversion(CrmPlan *plan, Relation rel)
     table_close(table, AccessShareLock);
 }
 
+static ProjectionInfo *
+project(const CrmPlan *plan, List *targets)
+{
+    return ExecBuildProjectionInfo(targets, plan->econtext,
+                                   MakeSingleTupleTableSlot(ExecTypeFromTL(targets), &TTSOpsVirtual), NULL,
+                                   NULL);
+}
+
 CrmPlan *
 crm_plan_build(Relation rel, Oid root, List *instances)
 {
@@ -239,9 +275,8 @@ crm_plan_build(Relation rel, Oid root, List *instances)
     foreach (cell, instances)
         add_instance(&compiler, lfirst(cell), &plan->parts[plan->count++]);
     plan->econtext = CreateStandaloneExprContext();
-    plan->projection = ExecBuildProjectionInfo(
-        compiler.targets, plan->econtext,
-        MakeSingleTupleTableSlot(ExecTypeFromTL(compiler.targets), &TTSOpsVirtual), NULL, NULL);
+    plan->attributes = project(plan, compiler.attributes);
+    plan->projection = project(plan, compiler.targets);
     AtEOXact_GUC(true, level);
     MemoryContextSwitchTo(old);
     return plan;
@@ -299,6 +334,7 @@ crm_plan_row(CrmPlan *plan, TupleTableSlot *slot, int sign, CrmChanges *changes)
     ResetExprContext(plan->econtext);
     plan->econtext->ecxt_scantuple =
         plan->map ? execute_attr_map_slot(plan->map->attrMap, slot, plan->converted) : slot;
+    plan->econtext->ecxt_scantuple = ExecProject(plan->attributes);
     row = ExecProject(plan->projection);
     old = MemoryContextSwitchTo(plan->econtext->ecxt_per_tuple_memory);
     for (int i = 0; i < plan->count; i++) {
