@@ -209,7 +209,7 @@ SELECT crm.set_goal('g', 'won_value', 1, '2021-01-01', '2021-01-31', accountable
 SELECT crm.set_goal_owner('revenue q2', 'nora');
 SELECT crm.set_plan('sale', '2021-01-01', 1);
 SELECT crm.set_plan('sales', '2021-01-01', -1);
-SELECT crm.capture('costs_of_all');
+SELECT crm.capture('costs_of_all'::text::regclass);
 SELECT crm.capture('pg_class');
 SELECT count(*) AS goals, (SELECT count(*) FROM crm.team_component) AS components, (SELECT count(*) FROM crm.team_kpi) AS kpis FROM crm.goal;
 -- promised
