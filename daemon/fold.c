@@ -175,7 +175,7 @@ ask_resolve(struct Fold *fold)
     if (fold->stopping)
         end_cycle(fold);
     else if (schedule_allows(&fold->trouble[TROUBLE_RESOLVE], clock_now_ms()))
-        ask(fold, NULL, "SELECT {crm}.resolve_pending()", 0, on_resolved);
+        ask(fold, NULL, "SELECT {crm}.resolve_pending() + {crm}.settle_transitions()", 0, on_resolved);
     else
         ask_fold(fold);
 }
