@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # A throw-away server, the extension, and three departments' own tables.
 
 printf '%sNorthlight sells energy monitors to hotels, bakeries and workshops.%s\n' "$bold" "$plain"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2016
 # crm looks at the tables and is told what they mean.
 
 title "Adopt: crm reads the tables where they are"

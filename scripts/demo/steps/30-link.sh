@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # Reading what was there, and linking records that mean the same customer.
 
 title "Link: which records mean the same customer"

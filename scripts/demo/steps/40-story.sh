@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # One customer's whole story, as every department reads it.
 
 title "One customer: she tells her story once"

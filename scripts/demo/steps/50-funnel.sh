@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # From the first touch to the renewal, across the departments.
 
 title "One funnel, from the first visit to the renewal"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # KPIs against goals that departments share; the sales plan, the marketing plan and the gap.
 
 title "One set of numbers: KPIs against shared goals"
@@ -8,7 +9,7 @@ SELECT g.label AS kpi, CASE WHEN g.since = g.until THEN 'now' ELSE g.until - g.s
        CASE WHEN k.measured_in = 'share' THEN to_char(100 * actual, '990.0') || ' %' WHEN actual >= 1e6 THEN to_char(actual / 1e6, '990.00') || ' M' ELSE to_char(actual, '999,990') END AS actual,
        CASE g.direction WHEN 'up' THEN '≥ ' ELSE '≤ ' END ||
            CASE WHEN k.measured_in = 'share' THEN trim(to_char(100 * target, '990')) || ' %' WHEN target >= 1e6 THEN trim(to_char(target / 1e6, '990.00')) || ' M' ELSE trim(to_char(target, '999,990')) END AS goal,
-       rpad(repeat('█', least(8, floor(8 * attainment)::int)), 8, '·') || to_char(100 * attainment, '990') || ' %' AS attained,
+       rpad(repeat('█', least(5, floor(5 * attainment)::int)), 5, '·') || to_char(100 * attainment, '990') || ' %' AS attained,
        (SELECT string_agg(key || ' ' || round(100 * value::numeric), ', ' ORDER BY value DESC, key) FROM jsonb_each_text(departments)) AS \"held by, %\"
 FROM crm_bi.kpi_goal g JOIN crm.kpi k ON k.kpi = g.kpi_key ORDER BY attainment DESC"
 must "(SELECT count(*) = 6 AND bool_and(state = 'ready' AND actual IS NOT NULL) FROM crm_bi.kpi_goal)" "all six goals have a number"

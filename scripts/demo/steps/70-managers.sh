@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # The same query as two managers.
 
 title "The same query, two managers"

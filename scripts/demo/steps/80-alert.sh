@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # crmd has been folding since the start of this step; a bulk of late answers breaches a KPI and reaches a receiver.
 
 title "One call away: a KPI breaks, a signed webhook arrives"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # What was left untouched, and how to go on.
 
 title "And away again"
@@ -23,7 +24,8 @@ gap
 seconds=$(($(date +%s) - began))
 if [ -n "${DEMO_KEEP:-}" ]; then
     say "That was rolled back, so that you can look around. Everything ran in $seconds seconds; server and crmd keep running:"
-    note "psql 'postgresql:///company?host=$PGHOST&user=postgres'      (as a manager: user=ingrid or user=luca)"
+    note "psql 'postgresql:///company?host=$PGHOST&user=postgres'"
+    note "psql 'postgresql:///company?host=$PGHOST&user=ingrid'     (or luca: what a manager sees)"
     note "tail -f $LOG/crmd.log"
     note "make demo-stop"
 else
