@@ -9,17 +9,18 @@
  * - columns that do not exist, with the nearest one in the hint; system columns and whole rows;
  * - whatever is not immutable: a number must not change because somebody's time zone does;
  * - subqueries, aggregates and the like (the parser's rules for index expressions);
- * - functions that belong to neither pg_catalog nor an extension, and casts to a team's own domains: mappings are
- *   evaluated with the extension's rights, and nobody may run his text as somebody else.
+ * - functions that belong to neither pg_catalog nor an extension, and values of a team's own types: mappings are
+ *   evaluated with the extension's rights, and nobody may run his text as somebody else. The analysis itself evaluates
+ *   constants and runs as the table's owner.
  */
 #include "base/compat.h"
 
 #include "access/table.h"
 #include "base/error.h"
+#include "base/foreign.h"
 #include "base/nearest.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -165,17 +166,22 @@ raw_coerced(const Mapping *m, Node *raw, Oid type)
     return raw_cast(raw, TEXTOID);
 }
 
-static bool
-function_is_foreign(Oid function, void *context)
+static void
+refuse_foreign(const Mapping *m, Node *node)
 {
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    Oid schema;
-
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for function %u", function);
-    schema = ((Form_pg_proc) GETSTRUCT(tuple))->pronamespace;
-    ReleaseSysCache(tuple);
-    return schema != PG_CATALOG_NAMESPACE && !OidIsValid(getExtensionOfObject(ProcedureRelationId, function));
+    switch (crm_foreign_find(node)) {
+    case CRM_FOREIGN_NONE:
+        break;
+    case CRM_FOREIGN_FUNCTION:
+        ereport(
+            ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
+            errmsg("mapping of attribute \"%s\" calls a function that belongs to no extension", m->attribute),
+            errhint("Make a generated column of it, and map that column."));
+    case CRM_FOREIGN_TYPE:
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
+                errmsg("mapping of attribute \"%s\" makes a value of a type of your own", m->attribute),
+                errhint("Cast to a type of the system instead, or make a generated column and map that."));
+    }
 }
 
 static bool
@@ -185,16 +191,6 @@ refuse_walker(Node *node, void *context)
 
     if (node == NULL)
         return false;
-    if (check_functions_in_node(node, function_is_foreign, NULL))
-        ereport(
-            ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
-            errmsg("mapping of attribute \"%s\" calls a function that belongs to no extension", m->attribute),
-            errhint("Make a generated column of it, and map that column."));
-    if (IsA(node, CoerceToDomain) &&
-        !OidIsValid(getExtensionOfObject(TypeRelationId, ((CoerceToDomain *) node)->resulttype)))
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
-                errmsg("mapping of attribute \"%s\" casts to a domain of your own", m->attribute),
-                errhint("Cast to the domain's base type instead."));
     if (IsA(node, Var) && ((Var *) node)->varattno <= 0)
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
                 errmsg("mapping of attribute \"%s\" uses a whole row or a system column", m->attribute),
@@ -231,6 +227,7 @@ analyse(const Mapping *m)
         raw = parse_one_expression(m);
     node = transform(pstate, raw);
     node = transform(pstate, raw_coerced(m, raw, exprType(node)));
+    refuse_foreign(m, node);
     refuse_walker(node, unconstify(Mapping *, m));
     if (contain_mutable_functions((Node *) expression_planner((Expr *) copyObject(node))))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
@@ -259,18 +256,21 @@ crm_mapping_expression(PG_FUNCTION_ARGS)
     TupleDesc desc;
     Datum values[2];
     bool nulls[2] = {false, false};
+    CrmRights rights;
     Node *node;
 
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row type");
     m.rel = table_open(PG_GETARG_OID(0), AccessShareLock);
     error_context_stack = &context;
+    rights = crm_rights_enter(m.rel->rd_rel->relowner);
     node = analyse(&m);
+    crm_rights_leave(rights);
     error_context_stack = outer;
     values[0] = CStringGetTextDatum(
         deparse_expression(node, deparse_context_for("r", RelationGetRelid(m.rel)), true, false));
     values[1] = ObjectIdGetDatum(exprType(node));
-    table_close(m.rel, AccessShareLock);
+    table_close(m.rel, NoLock); /* what was checked stays as it is until the function is made */
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 

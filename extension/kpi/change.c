@@ -71,6 +71,8 @@ struct CrmChanges {
     int32 space;
     int32 last;
     char *scratch; /* the bytes of the row at hand */
+    Datum limit;   /* numeric; sums of anything below its size never overflow */
+    Datum negative_limit;
 };
 
 static void
@@ -87,6 +89,25 @@ start(CrmChanges *changes)
     MemoryContextSwitchTo(old);
 }
 
+static Datum
+read_limit(MemoryContext context, const char *value)
+{
+    MemoryContext old = MemoryContextSwitchTo(context);
+    Datum limit = DirectFunctionCall3(numeric_in, CStringGetDatum(value), ObjectIdGetDatum(InvalidOid),
+                                      Int32GetDatum(-1));
+
+    MemoryContextSwitchTo(old);
+    return limit;
+}
+
+/* NaN counts as greater than everything. */
+static bool
+can_be_summed(const CrmChanges *changes, Numeric value)
+{
+    return DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(value), changes->limit)) &&
+           DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(value), changes->negative_limit));
+}
+
 CrmChanges *
 crm_changes_begin(CrmChangesSink sink, void *arg)
 {
@@ -98,6 +119,8 @@ crm_changes_begin(CrmChangesSink sink, void *arg)
     changes->context = context;
     changes->content = AllocSetContextCreate(context, "crm changes content", ALLOCSET_DEFAULT_SIZES);
     changes->scratch = MemoryContextAlloc(context, CRM_DIMS * (sizeof(int16) + CRM_DIM_BYTES));
+    changes->limit = read_limit(context, CRM_SUM_LIMIT);
+    changes->negative_limit = read_limit(context, "-" CRM_SUM_LIMIT);
     start(changes);
     return changes;
 }
@@ -199,7 +222,7 @@ crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int count, const 
         if (nulls[i])
             continue;
         value = DatumGetNumeric(sums[i]); /* perhaps a copy, in the caller's short-lived context */
-        if (numeric_is_nan(value) || numeric_is_inf(value)) {
+        if (!can_be_summed(changes, value)) {
             invalid = true;
             continue;
         }

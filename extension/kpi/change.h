@@ -16,6 +16,7 @@
 #define CRM_SUMS 4        /* named sums of a component */
 #define CRM_DIM_BYTES 200 /* longer values are cut, at a character */
 #define CRM_CHANGES_LIMIT 50000
+#define CRM_SUM_LIMIT "1e100" /* what is not smaller is counted as invalid and not summed */
 
 typedef struct CrmGroup CrmGroup;
 
@@ -29,7 +30,7 @@ typedef struct CrmPart {
     CrmPartKey key;
     char status;
     int64 rows;
-    int64 invalid;          /* rows with a NaN or an infinity, which is not summed */
+    int64 invalid;          /* rows with a value that is not summed: NaN, infinity, beyond CRM_SUM_LIMIT */
     Numeric sums[CRM_SUMS]; /* NULL: nothing summed */
 } CrmPart;
 

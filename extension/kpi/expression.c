@@ -4,13 +4,11 @@
 #include "base/compat.h"
 #include "kpi/expression.h"
 
-#include "access/htup_details.h"
+#include "base/caller.h"
 #include "base/error.h"
+#include "base/foreign.h"
 #include "base/nearest.h"
-#include "catalog/dependency.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -66,29 +64,21 @@ column_to_attribute(ParseState *pstate, ColumnRef *column)
     return p->hook(pstate, strVal(linitial(column->fields)), column->location, p->arg);
 }
 
-static bool
-function_is_foreign(Oid function, void *context)
+static void
+refuse_foreign(Node *node)
 {
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    Oid schema;
-
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for function %u", function);
-    schema = ((Form_pg_proc) GETSTRUCT(tuple))->pronamespace;
-    ReleaseSysCache(tuple);
-    return schema != PG_CATALOG_NAMESPACE && !OidIsValid(getExtensionOfObject(ProcedureRelationId, function));
-}
-
-static bool
-refuse_foreign_walker(Node *node, void *context)
-{
-    if (node == NULL)
-        return false;
-    if (check_functions_in_node(node, function_is_foreign, NULL))
+    switch (crm_foreign_find(node)) {
+    case CRM_FOREIGN_NONE:
+        break;
+    case CRM_FOREIGN_FUNCTION:
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
                 errmsg("an expression of a component calls a function that belongs to no extension"),
                 errhint("Map an attribute to a generated column that holds its value."));
-    return expression_tree_walker(node, refuse_foreign_walker, context);
+    case CRM_FOREIGN_TYPE:
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
+                errmsg("an expression of a component makes a value of a type of your own"),
+                errhint("Cast to a type of the system instead."));
+    }
 }
 
 /* The raw tree of exactly one expression. */
@@ -191,6 +181,19 @@ attribute_to_param(ParseState *pstate, const char *attribute, int location, void
                          : errhint("The view entity_attribute lists what an entity has."));
 }
 
+/* The names and kinds of an entity's attributes. */
+static void
+read_attributes(Check *check, ArrayType *names, ArrayType *kinds)
+{
+    int kind_count;
+
+    deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &check->names, NULL, &check->count);
+    deconstruct_array(kinds, TEXTOID, -1, false, TYPALIGN_INT, &check->kinds, NULL, &kind_count);
+    if (kind_count != check->count)
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("attributes and kinds differ in number"),
+                errhint("This function is called by define_component; use that."));
+}
+
 PG_FUNCTION_INFO_V1(crm_check_expression);
 
 /*
@@ -204,15 +207,13 @@ crm_check_expression(PG_FUNCTION_ARGS)
     char *expression = text_to_cstring(PG_GETARG_TEXT_PP(3));
     char *role = text_to_cstring(PG_GETARG_TEXT_PP(4));
     Oid type = strcmp(role, "filter") == 0 ? BOOLOID : strcmp(role, "sum") == 0 ? NUMERICOID : InvalidOid;
-    int level = crm_expression_enter();
+    CrmRights rights = crm_rights_enter(crm_caller_oid()); /* the parser evaluates constants */
     ArrayBuildState *used = NULL;
     Node *node;
     ListCell *cell;
 
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &check.names, NULL,
-                      &check.count);
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &check.kinds, NULL,
-                      &check.count);
+    read_attributes(&check, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
+    (void) crm_expression_enter();
     node = crm_expression_parse(expression, type, attribute_to_param, &check);
     if (!OidIsValid(type) && exprType(node) != DATEOID && exprType(node) != TIMESTAMPTZOID)
         ereport(
@@ -220,13 +221,13 @@ crm_check_expression(PG_FUNCTION_ARGS)
             errmsg("the day of a component must be a date or a time, not %s: %s",
                    format_type_be(exprType(node)), expression),
             errhint("Name an attribute such as closed_at; its day is cut in the organisation's time zone."));
-    refuse_foreign_walker(node, NULL);
+    refuse_foreign(node);
     if (contain_mutable_functions((Node *) expression_planner((Expr *) copyObject(node))))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_COMPONENT),
                 errmsg("an expression of a component is not immutable: %s", expression),
                 errdetail("Its value could change with a setting, the time or another table."),
                 errhint("Write time zones out, as in (closed_at AT TIME ZONE 'Europe/Madrid')::date."));
-    AtEOXact_GUC(true, level);
+    crm_rights_leave(rights);
     foreach (cell, check.used)
         used = accumArrayResult(used, CStringGetTextDatum(strVal(lfirst(cell))), false, TEXTOID,
                                 CurrentMemoryContext);
@@ -269,10 +270,7 @@ crm_expression_is_empty(PG_FUNCTION_ARGS)
     int level = crm_expression_enter();
     Expr *planned;
 
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &check->names, NULL,
-                      &check->count);
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &check->kinds, NULL,
-                      &check->count);
+    read_attributes(check, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
     deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), TEXTOID, -1, false, TYPALIGN_INT, &emptiness.mapped, NULL,
                       &emptiness.mapped_count);
     planned = expression_planner(

@@ -72,7 +72,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_broken', '');
 CREATE TYPE @extschema@.kpi_part AS (instance integer, day date, rows bigint, invalid bigint,
                                      s1 numeric, s2 numeric, s3 numeric, s4 numeric);
 COMMENT ON TYPE @extschema@.kpi_part IS
-'A change of one component on one day: rows, rows with a NaN or infinite sum (not summed), and up to four sums.';
+'A change of one component on one day: rows, rows with NaN, an infinity or 1e100 and more (not summed), and up to four sums.';
 
 CREATE TABLE @extschema@.kpi_pending (
     relation pg_catalog.regclass NOT NULL,

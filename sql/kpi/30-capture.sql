@@ -6,12 +6,14 @@ CREATE FUNCTION @extschema@.check_expression(entity text, attributes text[], kin
 COMMENT ON FUNCTION @extschema@.check_expression(text, text[], text[], text, text) IS
 'The attributes that an expression of a component uses. role: day, filter or sum. Raises RM001 for an attribute that the '
 'entity does not have, RM401 for what is not one immutable expression of the type that the role needs.';
+SELECT @extschema@.set_audience('check_expression(text, text[], text[], text, text)', 'admin');
 
 CREATE FUNCTION @extschema@.expression_is_empty(entity text, attributes text[], kinds text[], mapped text[], expression text)
     RETURNS boolean
     AS 'MODULE_PATHNAME', 'crm_expression_is_empty' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.expression_is_empty(text, text[], text[], text[], text) IS
 'Whether a sum is NULL for every row of a table that maps only these attributes.';
+SELECT @extschema@.set_audience('expression_is_empty(text, text[], text[], text[], text)', 'admin');
 
 CREATE FUNCTION @extschema@.capture_change() RETURNS trigger
     AS 'MODULE_PATHNAME', 'crm_capture_change' LANGUAGE C VOLATILE PARALLEL UNSAFE;

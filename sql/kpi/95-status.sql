@@ -48,7 +48,7 @@ CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
     WHERE a.entity = 'lead' AND NOT EXISTS (SELECT FROM tracking t WHERE t.relation = a.relation)
     UNION ALL
     SELECT 'kpi', format('component %s of %s', i.component, i.relation), 'warning', sum(c.invalid)::bigint, NULL,
-           'rows with NaN or infinite numbers, which are counted but not summed', 'Mend the rows.'
+           'rows with NaN, infinite or absurd (1e100) numbers, counted but not summed', 'Mend the rows.'
     FROM kpi_cell c JOIN kpi_instance i USING (instance) GROUP BY i.component, i.relation HAVING sum(c.invalid) <> 0
     UNION ALL
     SELECT 'kpi', format('days of %s', i.relation), 'warning', NULL, NULL,

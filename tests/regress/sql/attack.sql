@@ -1,0 +1,63 @@
+-- What somebody with a login and a table of his own may try.
+\getenv srcdir PG_ABS_SRCDIR
+\set fresh :srcdir '/fresh.sql'
+\i :fresh
+CREATE ROLE regress_attack_eve LOGIN;
+CREATE SCHEMA eve AUTHORIZATION regress_attack_eve;
+SELECT crm.create_unit('whole', 'The whole'), crm.create_principal('eve', role_name => 'regress_attack_eve');
+
+-- The parser evaluates constants: the CHECK of a domain must not run with other rights than those of the table's owner.
+SET ROLE regress_attack_eve;
+CREATE FUNCTION eve.spy(value text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE 'spy runs as %', current_user;
+    PERFORM set_config('search_path', 'eve, pg_catalog', false);
+    RETURN true;
+END
+$$;
+CREATE DOMAIN eve.word AS text CHECK (eve.spy(value));
+CREATE TYPE eve.status AS ENUM ('won', '{x}');
+CREATE TYPE eve.pair AS (a eve.word, b integer);
+CREATE TABLE eve.deals (id integer PRIMARY KEY, name text, amount numeric, closed timestamptz, status eve.status, words eve.word[]);
+SELECT * FROM crm.preview_adopt('eve.deals', 'opportunity', '{"name": "array_length(''{x}''::eve.word[], 1)::text"}');
+SELECT * FROM crm.preview_adopt('eve.deals', 'opportunity', '{"amount": "((''(x,1)''::eve.pair).b)"}');
+SELECT * FROM crm.preview_adopt('eve.deals', 'opportunity', '{"name": "name::eve.word"}');
+SELECT * FROM crm.preview_adopt('eve.deals', 'opportunity', '{"name": "CASE WHEN status = ''won'' THEN name END"}');
+-- columns of any type may be read
+SELECT attribute, expression FROM crm.preview_adopt('eve.deals', 'opportunity', '{"name": "words[1]", "stage": "status"}');
+
+-- A member of an extension is only trusted where a superuser owns it, as is not so with what was added to a trusted one.
+RESET ROLE;
+CREATE EXTENSION hstore SCHEMA public;
+CREATE FUNCTION eve.loud(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN current_user; END$$;
+ALTER FUNCTION eve.loud(text) OWNER TO regress_attack_eve;
+ALTER EXTENSION hstore ADD FUNCTION eve.loud(text);
+SET ROLE regress_attack_eve;
+SELECT * FROM crm.preview_adopt('eve.deals', 'opportunity', '{"name": "eve.loud(name)"}');
+SELECT attribute, expression FROM crm.preview_adopt('eve.deals', 'opportunity', '{"name": "public.hstore(name, name) OPERATOR(public.->) ''x''"}');
+
+-- What the expressions of components are checked with is not for everybody, and counts what it is given.
+SELECT crm.check_expression('opportunity', '{amount}', '{number,number}', 'amount', 'sum');
+RESET ROLE;
+SELECT crm.check_expression('opportunity', '{amount}', array_fill('number'::text, ARRAY[1000]), 'other', 'sum');
+SELECT crm.check_expression('opportunity', '{amount}', '{number}', 'amount * array_length(''{x}''::eve.word[], 1)', 'sum');
+
+-- Numbers that no sum can hold are counted and not summed: neither a write nor a fold fails, nor a reader.
+SELECT count(*) FROM crm.adopt('eve.deals', 'opportunity', columns => '{"name": "name", "amount": "amount", "created_at": "closed"}');
+CALL crm.backfill('eve.deals');
+SET ROLE regress_attack_eve;
+INSERT INTO eve.deals (id, amount, closed) VALUES (1, 9.9e131071, '2024-01-01'), (2, 9.9e131071, '2024-01-01'), (3, 5, '2024-01-01');
+INSERT INTO eve.deals (id, amount, closed) VALUES (4, -9.9e131071, '2024-01-01'), (5, 'NaN', '2024-01-01'), (6, 9.9e131071, '2024-01-01');
+RESET ROLE;
+SELECT crm.fold(NULL) > 0 AS folded;
+SELECT i.component, r.rows, r.invalid, r.s1 FROM crm.kpi_rollup r JOIN crm.kpi_instance i USING (instance)
+WHERE i.component = 'opportunity_created' ORDER BY 1;
+DELETE FROM eve.deals WHERE id <> 3;
+SELECT crm.fold(NULL) > 0 AS folded;
+SELECT i.component, r.rows, r.invalid, r.s1 FROM crm.kpi_rollup r JOIN crm.kpi_instance i USING (instance)
+WHERE i.component = 'opportunity_created' ORDER BY 1;
+
+ALTER EXTENSION hstore DROP FUNCTION eve.loud(text);
+SELECT crm.disown('eve.deals');
+DROP OWNED BY regress_attack_eve CASCADE;
+DROP ROLE regress_attack_eve;
