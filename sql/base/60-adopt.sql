@@ -47,26 +47,49 @@ $$;
 COMMENT ON FUNCTION @extschema@.refuse_unadoptable(pg_catalog.regclass) IS
 'Raises RM003 for what cannot be adopted, with what to do instead.';
 
-CREATE FUNCTION @extschema@.lock_members(relation pg_catalog.regclass, mode text, lock_timeout interval) RETURNS void
+-- A writer may hold one partition and want another: whoever waits while he holds a lock makes a deadlock of it, and the
+-- server may end the writer. So: wait for one, holding none; ask for the rest; where one is not free, let go and start anew.
+CREATE FUNCTION @extschema@.lock_tables(tables pg_catalog.regclass[], mode text, lock_timeout interval) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     old_timeout text := current_setting('lock_timeout');
-    member regclass;
+    deadline timestamptz := clock_timestamp() + lock_timeout;
+    wanted regclass[] := ARRAY(SELECT DISTINCT t FROM unnest(tables) t ORDER BY t);
+    patience bigint;
 BEGIN
-    PERFORM set_config('lock_timeout', (extract(epoch FROM lock_timeout) * 1000)::bigint::text, true);
-    FOR member IN SELECT m FROM members(relation) m ORDER BY m::oid LOOP
-        EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', member, mode);
+    LOOP
+        patience := ceil(extract(epoch FROM deadline - clock_timestamp()) * 1000);
+        EXIT WHEN patience <= 0;
+        BEGIN
+            PERFORM set_config('lock_timeout', patience::text, true);
+            EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', wanted[1], mode);
+            PERFORM set_config('lock_timeout', old_timeout, true);
+            FOR n IN 2 .. cardinality(wanted) LOOP
+                EXECUTE format('LOCK TABLE ONLY %s IN %s MODE NOWAIT', wanted[n], mode);
+            END LOOP;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL; -- what was locked is free again
+        END;
+        wanted := wanted[2:] || wanted[1]; -- next time wait for another one
+        PERFORM pg_sleep(0.01);
     END LOOP;
-    PERFORM set_config('lock_timeout', old_timeout, true);
-EXCEPTION WHEN lock_not_available THEN
-    RAISE EXCEPTION 'could not lock table % within %', relation, lock_timeout
+    RAISE EXCEPTION 'could not lock table % within %', tables[1], lock_timeout
         USING ERRCODE = 'lock_not_available',
               DETAIL = 'Another transaction holds it; nothing was changed.',
               HINT = 'Try again, or give a longer lock_timeout.';
 END
 $$;
+COMMENT ON FUNCTION @extschema@.lock_tables(pg_catalog.regclass[], text, interval) IS
+'Locks tables, all or none, without ever waiting while it holds one of them; raises 55P03 with a hint after lock_timeout.';
+SELECT @extschema@.set_audience('lock_tables(regclass[], text, interval)', 'admin');
+
+CREATE FUNCTION @extschema@.lock_members(relation pg_catalog.regclass, mode text, lock_timeout interval) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT lock_tables(relation || ARRAY(SELECT m FROM members(relation) m), mode, lock_timeout)
+$$;
 COMMENT ON FUNCTION @extschema@.lock_members(pg_catalog.regclass, text, interval) IS
-'Locks a table and its partitions in one fixed order; raises 55P03 with a hint after lock_timeout.';
+'lock_tables for a table and its partitions.';
 SELECT @extschema@.set_audience('lock_members(regclass, text, interval)', 'admin');
 
 -- One entity's table, checked from all sides. Nothing is locked or written here.

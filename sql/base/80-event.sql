@@ -60,11 +60,12 @@ CREATE FUNCTION @extschema@.tie_mappings() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    PERFORM depend_on_table(p.oid, a.relation)
-    FROM adoption a JOIN pg_class c ON c.oid = a.relation
-    JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = c.reltype AND d.deptype = 'n'
-    JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
-    WHERE p.pronamespace = '@extschema@'::regnamespace AND p.proname LIKE 'map\_%';
+    PERFORM depend_on_table(mapped.routine, mapped.relation)
+    FROM (SELECT DISTINCT p.oid AS routine, a.relation
+          FROM adoption a JOIN pg_class c ON c.oid = a.relation
+          JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = c.reltype AND d.deptype = 'n'
+          JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+          WHERE p.pronamespace = '@extschema@'::regnamespace AND p.proname LIKE 'map\_%') mapped;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.tie_mappings() IS

@@ -270,24 +270,6 @@ COMMENT ON FUNCTION @extschema@.protect_members(@extschema@.protection) IS
 'Notes the state of the table and its partitions that are not protected yet, protects them and returns them.';
 SELECT @extschema@.set_audience('protect_members(protection)', 'admin');
 
-CREATE FUNCTION @extschema@.lock_exclusively(relations pg_catalog.regclass[], lock_timeout interval) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    before text := current_setting('lock_timeout');
-BEGIN
-    PERFORM set_config('lock_timeout', ceil(extract(epoch FROM lock_timeout) * 1000)::bigint::text, true);
-    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', array_to_string(relations, ', '));
-    PERFORM set_config('lock_timeout', before, true);
-EXCEPTION WHEN lock_not_available THEN
-    RAISE EXCEPTION 'could not lock % within %', array_to_string(relations, ', '), lock_timeout
-        USING ERRCODE = 'lock_not_available', DETAIL = 'Nothing was changed.',
-              HINT = 'Try again when no long transaction uses it, or give a longer lock_timeout.';
-END
-$$;
-COMMENT ON FUNCTION @extschema@.lock_exclusively(pg_catalog.regclass[], interval) IS
-'Takes all locks in one step, or raises 55P03 and holds none.';
-SELECT @extschema@.set_audience('lock_exclusively(regclass[], interval)', 'admin');
-
 CREATE FUNCTION @extschema@.protect(relation pg_catalog.regclass, units jsonb, combine text DEFAULT 'all',
                                     owner_column text DEFAULT NULL, object text DEFAULT NULL,
                                     fallback_unit text DEFAULT NULL, lock_timeout interval DEFAULT '2 s')
@@ -301,7 +283,7 @@ BEGIN
     PERFORM check_protectable(relation);
     plan := plan_protection(relation, units, combine, owner_column, object, fallback_unit);
     PERFORM check_nobody_locked_out(relation);
-    PERFORM lock_exclusively(ARRAY[relation], lock_timeout);
+    PERFORM lock_members(relation, 'ACCESS EXCLUSIVE', lock_timeout);
     INSERT INTO protection SELECT plan.*;
     RETURN QUERY
     SELECT 'org'::text, m::text, 'ACCESS EXCLUSIVE'::text, 'rows are seen by ' || protection_condition(plan, 'read')
@@ -346,7 +328,7 @@ BEGIN
     -- A partition that was detached since is among them, one that was dropped is not.
     present := ARRAY(SELECT m FROM protection_member m JOIN pg_class c ON c.oid = m.member
                      WHERE m.relation = unprotect.relation ORDER BY m.member::oid);
-    PERFORM lock_exclusively(ARRAY(SELECT m.member FROM unnest(present) m), lock_timeout);
+    PERFORM lock_tables(ARRAY(SELECT m.member FROM unnest(present) m), 'ACCESS EXCLUSIVE', lock_timeout);
     -- Forgotten first, or the event trigger would protect again what has just been altered.
     DELETE FROM protection p WHERE p.relation = unprotect.relation;
     PERFORM unprotect_member(m) FROM unnest(present) m;
