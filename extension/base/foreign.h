@@ -9,6 +9,9 @@
  * functions of his own to it. Columns of any type are fine, since reading one evaluates nothing. Constants of somebody's
  * enum are not: the expression is typed anew later, and his type may be another one by then.
  *
+ * The same goes for reading a table: planning alone runs immutable functions in its indexes, constraints and statistics,
+ * and a table may have become a view. crm.read_as_owner(relation, query) reads with the owner's rights.
+ *
  * Errors between enter and leave put the rights back by the (sub)transaction's end.
  */
 #ifndef CRM_BASE_FOREIGN_H
@@ -29,7 +32,10 @@ typedef enum CrmForeign {
     CRM_FOREIGN_TYPE      /* a constant of, or a conversion to, a type that is not trusted */
 } CrmForeign;
 
-/* From here on with the rights of role, who can neither change settings nor role beyond leave. */
+/*
+ * From here on with the rights of role, who can neither change settings nor role beyond leave. Row-level security that
+ * is forced on a table's owner does not bind him meanwhile.
+ */
 extern CrmRights crm_rights_enter(Oid role);
 extern void crm_rights_leave(CrmRights rights);
 

@@ -122,6 +122,17 @@ COMMENT ON FUNCTION @extschema@.plan_protection(pg_catalog.regclass, jsonb, text
 'Checks the arguments of protect and fills in what is left out.';
 SELECT @extschema@.set_audience('plan_protection(regclass, jsonb, text, text, text, text)', 'admin');
 
+CREATE FUNCTION @extschema@.check_table(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind IN ('r', 'p')) THEN
+        RAISE EXCEPTION '% cannot be protected: it is not a table', relation
+            USING ERRCODE = 'RM103', HINT = 'Protect the tables behind it.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_table(pg_catalog.regclass) IS 'Raises RM103 for what is not a table.';
+
 CREATE FUNCTION @extschema@.check_protectable(relation pg_catalog.regclass) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE

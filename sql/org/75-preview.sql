@@ -9,17 +9,17 @@ CREATE FUNCTION @extschema@.preview_protect(relation pg_catalog.regclass, units 
 #variable_conflict use_column
 DECLARE
     plan protection;
-    unit_columns text;
+    names text[];
 BEGIN
     PERFORM require_owner(preview_protect.relation);
+    PERFORM check_table(preview_protect.relation);
     plan := plan_protection(preview_protect.relation, preview_protect.units, preview_protect.combine,
                             preview_protect.owner_column, preview_protect.object, preview_protect.fallback_unit);
+    names := ARRAY(SELECT u.value FROM jsonb_each_text(plan.units) u
+                   UNION SELECT plan.owner_column::text WHERE plan.owner_column IS NOT NULL);
     -- Grouped by unit first: groups are few where rows are many.
-    unit_columns := (SELECT string_agg(DISTINCT format('t.%I', c.name), ', ')
-                     FROM (SELECT u.value AS name FROM jsonb_each_text(plan.units) u
-                           UNION SELECT plan.owner_column::text WHERE plan.owner_column IS NOT NULL) c);
     RETURN QUERY EXECUTE format($query$
-        WITH grouped AS MATERIALIZED (SELECT %1$s, pg_catalog.count(*) AS rows FROM %2$s t GROUP BY %1$s),
+        WITH grouped AS MATERIALIZED (SELECT %1$s, (j ->> 0)::bigint AS rows FROM @extschema@.read_as_owner(%2$s::regclass, %5$L) j),
              total AS (SELECT COALESCE(pg_catalog.sum(g.rows), 0)::bigint AS rows FROM grouped g),
              seen AS (SELECT p.principal, p.role_name,
                              (SELECT COALESCE(pg_catalog.sum(g.rows), 0)::bigint FROM grouped g WHERE %3$s) AS rows
@@ -38,7 +38,10 @@ BEGIN
         SELECT NULL, d.rolname, 0, t.rows, 'is no principal and ' || x.how || ': every query would be error RM101'
         FROM @extschema@.strangers(%4$L::regclass) x JOIN pg_catalog.pg_roles d ON d.oid = x.role CROSS JOIN total t
         ORDER BY 1 NULLS LAST, 2$query$,
-        unit_columns, plan.relation, protection_condition(plan, 'read', 'p.principal'), plan.relation::oid);
+        (SELECT string_agg(format('j ->> %s AS %I', n, c), ', ') FROM unnest(names) WITH ORDINALITY u (c, n)),
+        plan.relation::oid, protection_condition(plan, 'read', 'p.principal'), plan.relation::oid,
+        format('SELECT pg_catalog.jsonb_build_array(pg_catalog.count(*), %1$s) FROM %2$s t GROUP BY %1$s',
+               (SELECT string_agg(format('t.%I::text', c), ', ') FROM unnest(names) c), plan.relation));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.preview_protect(pg_catalog.regclass, jsonb, text, text, text, text) IS

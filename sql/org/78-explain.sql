@@ -24,23 +24,36 @@ $$;
 COMMENT ON FUNCTION @extschema@.key_of_row(pg_catalog.regclass) IS
 'An SQL expression for the key of a row t: the mapped id of an adopted table, else the primary key.';
 
+-- The columns of a row that decide about it, as text.
+CREATE FUNCTION @extschema@.deciding_columns(plan @extschema@.protection, key text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    columns text := (SELECT string_agg(format('%L, t.%I::text', c.name, c.name), ', ')
+                     FROM (SELECT u.value AS name FROM jsonb_each_text(plan.units) u
+                           UNION SELECT plan.owner_column::text WHERE plan.owner_column IS NOT NULL) c);
+    found_row jsonb;
+BEGIN
+    SELECT r INTO found_row
+    FROM read_as_owner(plan.relation, format('SELECT pg_catalog.jsonb_build_object(%s) FROM %s t WHERE %s = %L', columns,
+                                             plan.relation, key_of_row(plan.relation), key)) r;
+    IF found_row IS NULL THEN
+        RAISE EXCEPTION 'record "%" of % does not exist', key, plan.relation USING ERRCODE = 'RM001',
+            HINT = 'A key is the text of the primary key, or a JSON array for a composite one.';
+    END IF;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.deciding_columns(@extschema@.protection, text) IS
+'The unit and owner columns of a record of a protected table, as text by name. RM001 where there is no such record.';
+SELECT @extschema@.set_audience('deciding_columns(protection, text)', 'admin');
+
 -- What the row says: the unit in each hierarchy, and the owner.
 CREATE FUNCTION @extschema@.row_places(plan @extschema@.protection, key text)
     RETURNS TABLE (hierarchy text, "column" text, value text, unit text, owner text)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    found_row jsonb;
-    columns text;
+    found_row jsonb := deciding_columns(plan, key);
 BEGIN
-    columns := (SELECT string_agg(format('%L, t.%I::text', c.name, c.name), ', ')
-                FROM (SELECT u.value AS name FROM jsonb_each_text(plan.units) u
-                      UNION SELECT plan.owner_column::text WHERE plan.owner_column IS NOT NULL) c);
-    EXECUTE format('SELECT pg_catalog.jsonb_build_object(%s) FROM %s t WHERE %s = $1', columns, plan.relation,
-                   key_of_row(plan.relation)) INTO found_row USING key;
-    IF found_row IS NULL THEN
-        RAISE EXCEPTION 'record "%" of % does not exist', key, plan.relation USING ERRCODE = 'RM001',
-            HINT = 'A key is the text of the primary key, or a JSON array for a composite one.';
-    END IF;
     RETURN QUERY
     SELECT u.key, u.value, found_row ->> u.value,
            coalesce(resolve_unit(found_row ->> u.value, u.key), plan.fallback_unit),
@@ -92,8 +105,10 @@ BEGIN
             HINT = 'SELECT relation FROM @extschema@.protection; shows which tables are.';
     END IF;
     PERFORM check_privilege(plan.object, explain_access.privilege);
-    EXECUTE format('SELECT %s FROM %s t WHERE %s = $2', protection_condition(plan, explain_access.privilege, '$1'),
-                   plan.relation, key_of_row(plan.relation)) INTO verdict USING asker.principal, explain_access.key;
+    EXECUTE format('SELECT %s FROM (SELECT %s) t', protection_condition(plan, explain_access.privilege, '$1'),
+                   (SELECT string_agg(format('$2 ->> %L AS %I', k, k), ', ')
+                    FROM jsonb_object_keys(deciding_columns(plan, explain_access.key)) k))
+    INTO verdict USING asker.principal, deciding_columns(plan, explain_access.key);
     FOR place IN SELECT * FROM row_places(plan, explain_access.key) LOOP
         FOREACH needed IN ARRAY CASE WHEN explain_access.privilege IN ('read', 'create', 'total', 'story')
                                      THEN ARRAY[explain_access.privilege] ELSE ARRAY[explain_access.privilege, 'read'] END LOOP

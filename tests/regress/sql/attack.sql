@@ -57,6 +57,31 @@ SELECT crm.fold(NULL) > 0 AS folded;
 SELECT i.component, r.rows, r.invalid, r.s1 FROM crm.kpi_rollup r JOIN crm.kpi_instance i USING (instance)
 WHERE i.component = 'opportunity_created' ORDER BY 1;
 
+-- Planning a query runs immutable functions in indexes; a preview reads with the rights of the table's owner.
+SET ROLE regress_attack_eve;
+CREATE FUNCTION eve.index_spy(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE 'index_spy runs as %', current_user;
+    RETURN i;
+END
+$$;
+CREATE TABLE eve.desk (id integer PRIMARY KEY, unit text, owner text);
+INSERT INTO eve.desk VALUES (1, 'whole', 'eve'), (2, NULL, 'eve'), (3, 'nowhere', NULL);
+SET client_min_messages = warning;
+CREATE INDEX ON eve.desk ((eve.index_spy(1) + id));
+CREATE VIEW eve.desk_view AS SELECT eve.index_spy(1) AS id, 'whole'::text AS unit;
+RESET client_min_messages;
+\c -
+SET ROLE regress_attack_eve;
+SELECT principal, sees, loses FROM crm.preview_protect('eve.desk', '{"organisation": "unit"}', owner_column => 'owner') WHERE principal = 'eve';
+SELECT * FROM crm.preview_protect('eve.desk_view', '{"organisation": "unit"}');
+SELECT count(*) FROM crm.protect('eve.desk', '{"organisation": "unit"}', owner_column => 'owner');
+\c -
+SET ROLE regress_attack_eve;
+SELECT granted, detail FROM crm.explain_access('eve', 'eve.desk', '1');
+SELECT crm.unprotect('eve.desk');
+RESET ROLE;
+
 ALTER EXTENSION hstore DROP FUNCTION eve.loud(text);
 SELECT crm.disown('eve.deals');
 DROP OWNED BY regress_attack_eve CASCADE;
