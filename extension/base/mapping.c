@@ -48,6 +48,19 @@ typedef struct Mapping {
     const char *zone;
 } Mapping;
 
+static const char *
+type_of_kind(const char *kind)
+{
+    static const char *const types[][2] = {{"time", "timestamptz"}, {"date", "date"},
+                                           {"number", "numeric"},   {"integer", "bigint"},
+                                           {"boolean", "boolean"},  {"json", "jsonb"}};
+
+    for (size_t i = 0; i < lengthof(types); i++)
+        if (strcmp(kind, types[i][0]) == 0)
+            return types[i][1];
+    return "text";
+}
+
 static void
 mapping_context(void *arg)
 {
@@ -57,6 +70,22 @@ mapping_context(void *arg)
     if (position > 0) { /* a position in the text that the parser saw, which was not the user's statement */
         errposition(0);
         internalerrquery(m->text);
+    }
+    switch (geterrcode()) { /* what the parser found wrong is a mapping that cannot work */
+    case ERRCODE_SYNTAX_ERROR:
+    case ERRCODE_FEATURE_NOT_SUPPORTED:
+    case ERRCODE_GROUPING_ERROR:
+    case ERRCODE_WINDOWING_ERROR:
+    case ERRCODE_UNDEFINED_COLUMN:
+    case ERRCODE_UNDEFINED_FUNCTION:
+    case ERRCODE_CANNOT_COERCE:
+        errcode(ERRCODE_CRM_INVALID_MAPPING);
+        errhint(
+            "Map \"%s\" to a column, or to one expression over columns of the row, that can be cast to %s.",
+            m->attribute, type_of_kind(m->kind));
+        break;
+    default:
+        break;
     }
     errcontext("mapping of attribute \"%s\" of table %s", m->attribute, RelationGetRelationName(m->rel));
 }

@@ -397,10 +397,18 @@ COMMENT ON EVENT TRIGGER crm_forget_protected IS 'Protected tables that were dro
 
 -- Adoption never protects; disowning takes protection away.
 CREATE FUNCTION @extschema@.org_attach(relation pg_catalog.regclass) RETURNS SETOF @extschema@.attachment
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT NULL::text, NULL::text, NULL::text, NULL::text WHERE false
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    fallback text := (SELECT a.fallback_unit FROM adoption a WHERE a.relation = org_attach.relation);
+BEGIN
+    IF fallback IS NOT NULL THEN
+        PERFORM require_unit(fallback);
+    END IF;
+    RETURN;
+END
 $$;
-COMMENT ON FUNCTION @extschema@.org_attach(pg_catalog.regclass) IS 'Attaches nothing: protect is a call of its own.';
+COMMENT ON FUNCTION @extschema@.org_attach(pg_catalog.regclass) IS
+'Attaches nothing, since protect is a call of its own; raises RM001 where the adoption''s fallback unit does not exist.';
 
 CREATE FUNCTION @extschema@.org_detach(relation pg_catalog.regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

@@ -94,6 +94,9 @@ is($err, '', 'restored without an error');
 my $restored = bless { node => $node, database => 'restored' }, 'TeamDatabase';
 $restored->prints("SET search_path = public, crm; $shown{$_}", $before{$_}, "$_: the same") for sort keys %shown;
 
+$restored->run(q(BEGIN; ALTER TABLE shop.deals ADD COLUMN colour text DEFAULT 'x'; ROLLBACK));
+pass('mappings do not stand in the way of DDL after a restore');
+
 my $again = dump_of('restored');
 my %missing = map { $_ => 1 } split /\n/, $dump;
 my @more = grep { !delete $missing{$_} && !/^-- Dump|^$/ } do { my %seen; grep { !$seen{$_}++ } split /\n/, $again };

@@ -2,6 +2,7 @@
 \getenv srcdir PG_ABS_SRCDIR
 \set fresh :srcdir '/fresh.sql'
 \i :fresh
+SELECT crm.create_unit('hq', kind => 'business');
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 SELECT crm.create_funnel('desk', 'ticket', '[{"key": "new", "department": "portal"}, {"key": "assigned", "department": "service"},
