@@ -50,10 +50,12 @@ SELECT @extschema@.set_audience('filling_next()', 'daemon');
 
 CREATE FUNCTION @extschema@.filling_of(relation pg_catalog.regclass) RETURNS TABLE (room text, state text, error text)
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT f.room, f.state, f.error FROM filling f JOIN room_hook h ON h.room = f.room
+    SELECT f.room, f.state, CASE WHEN pg_has_role(caller()::oid, c.relowner, 'USAGE') OR is_audience('daemon') THEN f.error END
+    FROM filling f JOIN room_hook h ON h.room = f.room JOIN pg_class c ON c.oid = f.relation
     WHERE f.relation = filling_of.relation ORDER BY h."position"
 $$;
-COMMENT ON FUNCTION @extschema@.filling_of(pg_catalog.regclass) IS 'What each room has still to read of an adopted table.';
+COMMENT ON FUNCTION @extschema@.filling_of(pg_catalog.regclass) IS
+'What each room has still to read of an adopted table. error, which may quote rows, is for the owner and crmd.';
 
 -- No SET clause: a procedure that commits may not have one.
 CREATE PROCEDURE @extschema@.backfill(relation pg_catalog.regclass)

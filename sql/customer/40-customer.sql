@@ -18,7 +18,8 @@ BEGIN
            CASE WHEN unbound OR t.may_select AND t.open THEN 'all'
                 WHEN named AND (t.open OR t.by_model) THEN 'unit' ELSE 'none' END
     FROM (SELECT a.relation, a.department, h.hierarchy, coalesce(p.fallback_unit, a.fallback_unit) AS fallback,
-                 has_table_privilege(asker, a.relation, 'SELECT') AS may_select,
+                 has_table_privilege(asker, a.relation, 'SELECT')
+                     AND has_schema_privilege(asker, c.relnamespace, 'USAGE') AS may_select,
                  NOT c.relrowsecurity OR NOT c.relforcerowsecurity AND pg_has_role(asker, c.relowner, 'USAGE') AS open,
                  p.relation IS NOT NULL AND h.hierarchy IS NOT NULL AS by_model,
                  coalesce(p.owner_column = o.expression, false) AS by_owner

@@ -57,6 +57,23 @@ SELECT crm.fold(NULL) > 0 AS folded;
 SELECT i.component, r.rows, r.invalid, r.s1 FROM crm.kpi_rollup r JOIN crm.kpi_instance i USING (instance)
 WHERE i.component = 'opportunity_created' ORDER BY 1;
 
+-- A function that costs nothing is asked before the rights are, unless the view is a barrier.
+SELECT crm.define_component('deals_made', 'opportunity', 'created_at') AS version;
+CALL crm.backfill('eve.deals');
+SELECT count(*) FROM crm.define_kpi('made', 'Deals made', 'deals_made.count');
+SELECT kpi_key, value FROM crm_bi.kpi_value WHERE kpi_key = 'made';
+SET ROLE regress_attack_eve;
+CREATE FUNCTION eve.leak(kpi text, value numeric) RETURNS boolean LANGUAGE plpgsql STABLE COST 0.0001 AS $$
+BEGIN
+    RAISE NOTICE '% is %', kpi, value;
+    RETURN true;
+END
+$$;
+SELECT kpi_key, value FROM crm_bi.kpi_value WHERE kpi_key = 'made' AND eve.leak(day::text, 0);
+SELECT count(*) FROM crm.alert WHERE eve.leak(kpi, value);
+SELECT count(*) FROM crm.customer WHERE eve.leak(name, customer_id);
+RESET ROLE;
+
 -- Planning a query runs immutable functions in indexes; a preview reads with the rights of the table's owner.
 SET ROLE regress_attack_eve;
 CREATE FUNCTION eve.index_spy(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
