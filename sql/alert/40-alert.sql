@@ -56,7 +56,7 @@ DECLARE
     found_alert alert_log;
 BEGIN
     SELECT * INTO found_alert FROM alert_log l WHERE l.id = lock_alert.id;
-    IF found_alert.id IS NULL OR NOT visible(found_alert.unit, 'kpi', 'total') THEN
+    IF found_alert.id IS NULL OR NOT may_see_total(found_alert.unit) THEN
         RAISE EXCEPTION 'no alert % that you may see', coalesce(id::text, 'NULL')
             USING ERRCODE = 'RM001', HINT = 'SELECT id, rule, state FROM alert lists those that you may see.';
     END IF;

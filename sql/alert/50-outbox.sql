@@ -76,7 +76,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM principal p WHERE p.principal = audience) THEN
         RETURN false;
     END IF;
-    RETURN (SELECT coalesce(bool_and(principal_visible(audience, u, 'kpi', 'total')), false) FROM unnest(units) u);
+    -- the number of a unit is that of all below it
+    RETURN (SELECT coalesce(bool_and(principal_visible(audience, coalesce(p.descendant, u), 'kpi', 'total')), false)
+            FROM unnest(units) u LEFT JOIN unit_path p ON p.ancestor = u);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audience_may IS 'Whether a principal may see the numbers of all these units.';

@@ -3,7 +3,7 @@ CREATE VIEW @extschema@.alert WITH (security_barrier) AS
 SELECT l.id, l.rule, l.kpi, l.unit, l.state, l.value, l.numerator, l.denominator, l.level, l.direction,
        l.period_since, l.period_until, l.since, l.fired_at, l.resolved_at, l.acknowledged_at, l.acknowledged_by, l.comment
 FROM @extschema@.alert_log l
-WHERE @extschema@.visible(l.unit, 'kpi', 'total');
+WHERE @extschema@.may_see_total(l.unit);
 COMMENT ON VIEW @extschema@.alert IS 'alerts on units whose numbers the caller may see';
 GRANT SELECT ON @extschema@.alert TO PUBLIC;
 
@@ -17,7 +17,7 @@ FROM (SELECT q.id, q.message_id, q.alert, q.type, q.rule, q.unit, q.endpoint, q.
       SELECT h.id, h.message_id, h.alert, h.type, h.rule, h.unit, h.endpoint, h.audience, h.state, h.attempt, h.replays,
              h.created_at, NULL, h.finished_at, h.detail
       FROM @extschema@.delivery_history h) d
-WHERE @extschema@.visible(d.unit, 'kpi', 'total');
+WHERE @extschema@.may_see_total(d.unit);
 COMMENT ON VIEW @extschema@.delivery IS
 'messages, queued and finished, on units whose numbers the caller may see; state: pending, leased, delivered, superseded, expired, cancelled, dead';
 GRANT SELECT ON @extschema@.delivery TO PUBLIC;

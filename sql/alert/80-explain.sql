@@ -56,7 +56,7 @@ BEGIN
     SELECT * INTO r FROM rule x WHERE x.rule = backtest_rule.rule;
     IF r.rule IS NULL THEN
         PERFORM raise_unknown('rule', backtest_rule.rule, ARRAY(SELECT x.rule FROM rule x));
-    ELSIF NOT visible(r.unit, 'kpi', 'total') THEN
+    ELSIF NOT may_see_total(r.unit) THEN
         RAISE EXCEPTION 'you may not see the numbers of unit "%"', r.unit USING ERRCODE = 'insufficient_privilege';
     ELSIF backtest_rule.since IS NULL OR backtest_rule.until IS NULL OR backtest_rule.until < backtest_rule.since
           OR backtest_rule.until - backtest_rule.since > 3660 THEN

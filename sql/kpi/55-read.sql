@@ -60,6 +60,16 @@ COMMENT ON COLUMN crm_bi.kpi_value.stage IS 'The stage''s key, or the team''s ow
 COMMENT ON COLUMN crm_bi.kpi_value.state IS 'ready, or why value is NULL: filling, broken, no_milestone, not_mapped.';
 GRANT SELECT ON crm_bi.kpi_value TO PUBLIC;
 
+-- The total of a unit is that of all below it, so it takes the right to each of them.
+CREATE FUNCTION @extschema@.may_see_total(unit text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT visible(may_see_total.unit, 'kpi', 'total')
+           AND coalesce((SELECT bool_and(visible(p.descendant, 'kpi', 'total'))
+                         FROM unit_path p WHERE p.ancestor = coalesce(may_see_total.unit, root_unit())), true)
+$$;
+COMMENT ON FUNCTION @extschema@.may_see_total(text) IS
+'Whether the caller may see the totals of a unit (NULL: the organisation) and of all below it, which is what kpi_total adds up.';
+
 -- The query of kpi(): what is grouped depends on the arguments.
 CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[]) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

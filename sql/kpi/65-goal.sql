@@ -140,7 +140,7 @@ DECLARE
     total record;
 BEGIN
     PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no goals
-    FOR g IN SELECT x.* FROM goal x WHERE visible(coalesce(x.unit, root_unit()), 'kpi', 'total') ORDER BY x.goal LOOP
+    FOR g IN SELECT x.* FROM goal x WHERE may_see_total(x.unit) ORDER BY x.goal LOOP
         SELECT x.* INTO k FROM kpi x WHERE x.kpi = g.kpi;
         SELECT t.* INTO total FROM kpi_total(g.kpi, g.unit, g.since, least(g.until, greatest(g.since, kpi_today()))) t;
         goal_key := g.goal; kpi_key := g.kpi; label := k.label; unit_key := coalesce(g.unit, root_unit());

@@ -49,7 +49,7 @@ DECLARE
 BEGIN
     PERFORM visible(root_unit(), 'kpi', 'total');
     FOR each IN
-        SELECT p.unit, array_agg(DISTINCT p.month) AS months FROM plan p WHERE visible(p.unit, 'kpi', 'total') GROUP BY p.unit ORDER BY 1
+        SELECT p.unit, array_agg(DISTINCT p.month) AS months FROM plan p WHERE may_see_total(p.unit) GROUP BY p.unit ORDER BY 1
     LOOP
         SELECT t.* INTO deal FROM kpi_total('average_deal', each.unit, first, last) t;
         SELECT t.* INTO won FROM kpi_total('won_count', each.unit, first, last) t;

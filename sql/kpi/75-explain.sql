@@ -12,9 +12,9 @@ DECLARE
     last date := coalesce(until, kpi_today());
     total record;
 BEGIN
-    IF NOT visible(place, 'kpi', 'total') THEN
-        RAISE EXCEPTION 'you may not see the totals of unit "%"', place
-            USING ERRCODE = 'insufficient_privilege', HINT = 'It takes the privilege total on kpi there.';
+    IF NOT may_see_total(place) THEN
+        RAISE EXCEPTION 'you may not see the totals of unit "%" and of all below it', place
+            USING ERRCODE = 'insufficient_privilege', HINT = 'It takes the privilege total on kpi there, with depth below.';
     END IF;
     SELECT * INTO total FROM kpi_total(asked.kpi, place, since, until);
     RETURN QUERY VALUES

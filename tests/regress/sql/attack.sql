@@ -74,6 +74,24 @@ SELECT count(*) FROM crm.alert WHERE eve.leak(kpi, value);
 SELECT count(*) FROM crm.customer WHERE eve.leak(name, customer_id);
 RESET ROLE;
 
+-- A total counts all units below: the right to the unit alone is not enough.
+SELECT crm.create_unit('part', 'A part', parent => 'whole'), crm.create_role('top_only');
+SELECT crm.grant_privilege('top_only', 'kpi', 'total', 'unit'), crm.add_member('eve', 'whole', 'top_only') > 0 AS added;
+SELECT crm.set_goal('many', 'made', 10, '2024-01-01', '2024-12-31'), crm.set_plan('sales', '2024-01-01', 100);
+SET ROLE regress_attack_eve;
+SELECT part FROM crm.explain_kpi('made');
+SELECT goal_key, actual FROM crm_bi.kpi_goal;
+SELECT month FROM crm.plan_gap;
+RESET ROLE;
+SELECT crm.audience_may('eve', '{whole}') AS is_told;
+SELECT crm.grant_privilege('top_only', 'kpi', 'total', 'below');
+SET ROLE regress_attack_eve;
+SELECT count(*) > 0 AS explained FROM crm.explain_kpi('made');
+SELECT goal_key, actual FROM crm_bi.kpi_goal;
+SELECT month FROM crm.plan_gap;
+RESET ROLE;
+SELECT crm.audience_may('eve', '{whole}') AS is_told;
+
 -- Planning a query runs immutable functions in indexes; a preview reads with the rights of the table's owner.
 SET ROLE regress_attack_eve;
 CREATE FUNCTION eve.index_spy(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
