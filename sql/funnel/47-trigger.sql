@@ -49,6 +49,20 @@ COMMENT ON FUNCTION @extschema@.track_rows(pg_catalog.regclass, @extschema@.trac
 'record).';
 SELECT @extschema@.set_audience('track_rows(regclass, tracked_row[])', 'admin');
 
+-- History is ours to mend, the row is the team's to write: it is written whatever becomes of its history.
+CREATE FUNCTION @extschema@.tracking_failed(relation pg_catalog.regclass, message text, code text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    UPDATE filling f SET state = 'failed', error = format('%s (%s)', message, code)
+    WHERE f.relation = tracking_failed.relation AND f.room = 'funnel' AND f.state <> 'failed';
+    RAISE WARNING 'the history of table % is no longer kept: %', tracking_failed.relation, message
+        USING HINT = format('CALL @extschema@.backfill(%L) reads it again.', tracking_failed.relation::text);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.tracking_failed(pg_catalog.regclass, text, text) IS
+'Notes in filling, and so in status, that a change of a tracked table could not be written to the history.';
+SELECT @extschema@.set_audience('tracking_failed(regclass, text, text)', 'admin');
+
 -- Only the trigger function itself can read the transition tables.
 CREATE FUNCTION @extschema@.track_column() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -72,6 +86,12 @@ BEGIN
         PERFORM forget_records(root, keys) WHERE keys IS NOT NULL;
     END IF;
     RETURN NULL;
+EXCEPTION
+    WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
+        RAISE; -- the team's statement is to be tried again
+    WHEN OTHERS THEN
+        PERFORM tracking_failed(root, sqlerrm, sqlstate);
+        RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.track_column() IS 'Trigger of tables whose rows hold their present stage.';
@@ -122,6 +142,12 @@ BEGIN
         END LOOP;
     END IF;
     RETURN NULL;
+EXCEPTION
+    WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
+        RAISE; -- the team's statement is to be tried again
+    WHEN OTHERS THEN
+        PERFORM tracking_failed(root, sqlerrm, sqlstate);
+        RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.track_events() IS 'Trigger of event logs.';

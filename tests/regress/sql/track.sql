@@ -168,3 +168,22 @@ SELECT crm.track('deals', 'sales');
 RESET ROLE;
 DROP OWNED BY regress_track_writer;
 DROP ROLE regress_track_writer;
+
+-- a mapping that fails on a row does not stop the team's write; status says so, a backfill mends it
+CREATE TABLE brittle (id integer PRIMARY KEY, size integer);
+SELECT crm.create_funnel('brittle', 'opportunity', '[
+    {"key": "small", "position": 100, "department": "sales", "kind": "entry"},
+    {"key": "large", "position": 200, "department": "sales", "kind": "won"}]');
+SELECT count(*) > 0 AS done FROM crm.adopt('brittle', 'opportunity', funnel => 'brittle',
+    columns => '{"stage": "CASE WHEN 100 / size > 10 THEN ''small'' ELSE ''large'' END"}');
+CALL crm.backfill('brittle');
+INSERT INTO brittle VALUES (1, 1), (2, 50);
+INSERT INTO brittle VALUES (3, 0);
+SELECT count(*) FROM brittle;
+SELECT state, error FROM crm.filling WHERE relation = 'brittle'::regclass AND room = 'funnel';
+SELECT item, state, hint FROM crm.status WHERE room = 'funnel' AND item LIKE '%brittle%' AND state = 'failed';
+DELETE FROM brittle WHERE id = 3;
+CALL crm.backfill('brittle');
+SELECT state, error FROM crm.filling WHERE relation = 'brittle'::regclass AND room = 'funnel';
+SELECT record_key, to_stage FROM crm.transition_log WHERE relation = 'brittle'::regclass ORDER BY id;
+SELECT crm.disown('brittle');
