@@ -158,9 +158,12 @@ evaluate(Capture *capture, List *instances, bool keep, CrmChanges *changes)
     crm_plan_leave(rights);
 }
 
-/* Evaluates in a subtransaction. Returns the message of the error that undid it, or NULL. */
+/*
+ * Evaluates in a subtransaction. Returns the message of the error that undid it, or NULL. What was written early, because
+ * there was much, is closed before the subtransaction ends: it holds the table and buffers for it.
+ */
 static char *
-try_evaluate(Capture *capture, List *instances, bool keep, CrmChanges *changes)
+try_evaluate(Capture *capture, List *instances, bool keep, CrmChanges *changes, CrmPending *pending)
 {
     MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;
@@ -172,6 +175,7 @@ try_evaluate(Capture *capture, List *instances, bool keep, CrmChanges *changes)
         ;
         {
             evaluate(capture, instances, keep, changes);
+            crm_pending_end(pending);
             ReleaseCurrentSubTransaction();
         }
         PG_CATCH();
@@ -205,7 +209,7 @@ attempt(Capture *capture, List *instances, bool keep, bool guarded)
     char *error = NULL;
 
     if (guarded)
-        error = try_evaluate(capture, instances, keep, changes);
+        error = try_evaluate(capture, instances, keep, changes, pending);
     else
         evaluate(capture, instances, keep, changes);
     if (error == NULL) {

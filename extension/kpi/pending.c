@@ -164,6 +164,7 @@ crm_pending_end(CrmPending *pending)
         ExecDropSingleTupleTableSlot(pending->slots[i]);
     table_close(pending->rel, NoLock);
     MemoryContextDelete(pending->batch_context);
+    *pending = (CrmPending){.table = pending->table};
 }
 
 void

@@ -92,6 +92,17 @@ SELECT month FROM crm.plan_gap;
 RESET ROLE;
 SELECT crm.audience_may('eve', '{whole}') AS is_told;
 
+-- A statement with more groups than are kept in memory writes some of them early, within the subtransaction of an expression.
+CREATE TABLE public.many (id integer PRIMARY KEY, amount numeric, owner text, at timestamptz);
+SELECT count(*) FROM crm.adopt('public.many', 'opportunity', columns => '{"amount": "amount * 2", "owner": "owner", "created_at": "at"}');
+CALL crm.backfill('public.many');
+INSERT INTO public.many SELECT g, g, 'o' || g, '2024-01-01' FROM generate_series(1, 60000) g;
+SELECT crm.fold(NULL) > 0 AS folded;
+SELECT count(*), sum(r.rows) AS rows, sum(r.s1) AS sum FROM crm.kpi_rollup r JOIN crm.kpi_instance i USING (instance)
+WHERE i.relation = 'public.many'::regclass AND i.component = 'opportunity_created';
+SELECT crm.disown('public.many');
+DROP TABLE public.many;
+
 -- Planning a query runs immutable functions in indexes; a preview reads with the rights of the table's owner.
 SET ROLE regress_attack_eve;
 CREATE FUNCTION eve.index_spy(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
