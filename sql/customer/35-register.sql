@@ -16,9 +16,11 @@ COMMENT ON FUNCTION @extschema@.record_kind(text, text, text, text, text) IS
     'a company''s name alone an organisation''s. NULL where nothing tells.';
 
 CREATE FUNCTION @extschema@.tax_key(tax_id text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN NULLIF(pg_catalog.upper(pg_catalog.regexp_replace(tax_id, '[^[:alnum:]]', '', 'g') COLLATE "C"), '');
+RETURN CASE WHEN pg_catalog.length(tax_id) <= 100
+            THEN NULLIF(pg_catalog.upper(pg_catalog.regexp_replace(tax_id, '[^[:alnum:]]', '', 'g') COLLATE "C"), '') END;
 COMMENT ON FUNCTION @extschema@.tax_key(text) IS
-    'A tax id as matching compares it: letters and digits only, upper case. tax_key(''de 123.456'') is DE123456.';
+    'A tax id as matching compares it: letters and digits only, upper case; NULL for more than 100 characters, which is none. '
+    'tax_key(''de 123.456'') is DE123456.';
 
 -- How a column of record is read from a row of the team's table; NULL where nothing is mapped.
 CREATE FUNCTION @extschema@.record_source(relation regclass) RETURNS text
@@ -106,9 +108,10 @@ BEGIN
                    s.owner, s.created_at, s.given_name, s.family_name, s.full_name, s.company,
                    coalesce(try_email(s.email)::text, s.email), coalesce(try_phone(s.phone, s.country)::text, s.phone),
                    s.website, s.address, s.postcode, s.city, s.country, s.birth_date, s.tax_id, s.segment,
-                   CASE WHEN s.parent_key IS NOT NULL THEN $4 END, s.parent_key,
+                   CASE WHEN octet_length(s.parent_key) <= 2000 THEN $4 END,
+                   CASE WHEN octet_length(s.parent_key) <= 2000 THEN s.parent_key END,
                    email_match_key(try_email(s.email)), phone_match_key(try_phone(s.phone, s.country)), tax_key(s.tax_id)
-            FROM source s WHERE s.record_key IS NOT NULL
+            FROM source s WHERE octet_length(s.record_key) <= 2000 -- what an index can hold; nor is a longer one a key
             ON CONFLICT (relation, record_key) DO UPDATE SET (%3$s) = (%4$s)
             WHERE (%5$s) IS DISTINCT FROM (%4$s) RETURNING 1)
         SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM kept)

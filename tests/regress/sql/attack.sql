@@ -103,6 +103,19 @@ WHERE i.relation = 'public.many'::regclass AND i.component = 'opportunity_create
 SELECT crm.disown('public.many');
 DROP TABLE public.many;
 
+-- Values that no index can hold do not stop linking.
+CREATE TABLE public.people (key text, email text, phone text, name text, tax text, boss text);
+SELECT count(*) FROM crm.adopt('public.people', 'customer', columns => '{"id": "key", "email": "email", "phone": "phone",
+    "full_name": "name", "tax_id": "tax", "parent": {"column": "boss", "of": "public.people"}}');
+CALL crm.backfill('public.people');
+INSERT INTO public.people SELECT 'a', v, v, v, v, v FROM (SELECT string_agg(md5(g::text), '') FROM generate_series(1, 300) g) x (v);
+INSERT INTO public.people SELECT v, 'b@example.com' FROM (SELECT string_agg(md5(g::text), '') FROM generate_series(1, 300) g) x (v);
+INSERT INTO public.people VALUES ('c', 'c@example.com');
+SELECT crm.resolve_pending();
+SELECT record_key, length(full_name) AS name, length(tax_id) AS tax, tax_key, customer_id IS NOT NULL AS linked FROM crm.record ORDER BY 1;
+SELECT crm.disown('public.people');
+DROP TABLE public.people;
+
 -- Planning a query runs immutable functions in indexes; a preview reads with the rights of the table's owner.
 SET ROLE regress_attack_eve;
 CREATE FUNCTION eve.index_spy(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
