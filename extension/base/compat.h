@@ -21,6 +21,12 @@
 #define crm_input_error(context, result, ...) ereport(ERROR, __VA_ARGS__)
 #endif
 
+#if PG_VERSION_NUM >= 180000
+#define CRM_NORETURN pg_noreturn
+#else
+#define CRM_NORETURN __attribute__((noreturn))
+#endif
+
 #if PG_VERSION_NUM < 160000
 #define object_ownercheck(classid, objectid, roleid) pg_class_ownercheck(objectid, roleid)
 #endif

@@ -13,7 +13,7 @@ extern int crm_identity_principal(const CrmOrganisation *organisation, Oid role)
 /* Superusers and BYPASSRLS roles are outside the rules, as they are for Postgres' own policies. */
 extern bool crm_identity_outside(Oid role);
 /* Raises RM101 with what to type. */
-extern void pg_attribute_noreturn() crm_identity_missing(Oid role);
+CRM_NORETURN extern void crm_identity_missing(Oid role);
 /* Number of the principal with that key, case ignored; error RM001 where there is none. */
 extern int crm_identity_named(const CrmOrganisation *organisation, const char *key);
 
