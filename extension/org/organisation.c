@@ -57,8 +57,8 @@ crm_organisation(void)
     return current;
 }
 
-static void
-pg_attribute_noreturn() raise_unknown(const char *what, const char *name, CrmNearest *nearest)
+CRM_NORETURN static void
+raise_unknown(const char *what, const char *name, CrmNearest *nearest)
 {
     ereport(ERROR, errcode(ERRCODE_CRM_UNKNOWN_NAME), errmsg("%s \"%s\" does not exist", what, name),
             nearest->best != NULL ? errhint("Perhaps you meant \"%s\".", nearest->best) : 0);
