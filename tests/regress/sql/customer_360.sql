@@ -66,7 +66,15 @@ CREATE INDEX deal_company ON deal (company_id);
 ANALYZE deal;
 SELECT count(*) FROM crm.customer_timeline(:acme) WHERE relation = 'deal'::regclass;
 SELECT crm.key_condition('deal', 'id', 'ARRAY[''1'']') AS condition \gset
-EXPLAIN (COSTS off) SELECT FROM deal r WHERE :condition;
+CREATE FUNCTION index_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+    RETURN plan -> 0 -> 'Plan' ->> 'Index Name';
+END
+$$;
+SELECT index_of(format('SELECT FROM deal r WHERE %s', :'condition'));
 SELECT replace(crm.key_condition('deal', 'customer'), 'crm.', '') AS condition;
 SELECT replace(crm.key_condition('ticket', 'id', 'ARRAY[''x'']'), 'crm.', '') AS condition;
 SELECT replace(crm.key_condition('company', 'kind'), 'crm.', '') AS condition;
