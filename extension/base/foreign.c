@@ -111,7 +111,10 @@ crm_foreign_find(Node *expression)
 
 PG_FUNCTION_INFO_V1(crm_read_as_owner);
 
-/* crm.read_as_owner(relation, query) → the rows of a query of one jsonb column, read with the rights of the table's owner. */
+/*
+ * crm.read_as_owner(relation, query) → the rows of a query, read with the rights of the table's owner. rows_as_owner is the
+ * same for a caller who names the columns; their types are the query's own.
+ */
 Datum
 crm_read_as_owner(PG_FUNCTION_ARGS)
 {
@@ -119,19 +122,29 @@ crm_read_as_owner(PG_FUNCTION_ARGS)
     const char *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
     ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
     CrmRights rights;
+    TupleDesc desc;
+    Datum *values;
+    bool *nulls;
 
     InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
     SPI_connect();
     rights = crm_rights_enter(relation->rd_rel->relowner);
-    if (SPI_execute(query, true, 0) != SPI_OK_SELECT || SPI_tuptable->tupdesc->natts != 1 ||
-        SPI_gettypeid(SPI_tuptable->tupdesc, 1) != JSONBOID)
-        elog(ERROR, "read_as_owner takes a query of one jsonb column");
+    if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+        elog(ERROR, "read_as_owner takes a query");
     crm_rights_leave(rights);
+    desc = SPI_tuptable->tupdesc;
+    if (desc->natts != result->setDesc->natts)
+        elog(ERROR, "the query has %d columns, %d are expected", desc->natts, result->setDesc->natts);
+    for (int i = 0; i < desc->natts; i++)
+        if (TupleDescAttr(desc, i)->atttypid != TupleDescAttr(result->setDesc, i)->atttypid)
+            elog(ERROR, "column %d of the query is %s and not %s", i + 1,
+                 format_type_be(TupleDescAttr(desc, i)->atttypid),
+                 format_type_be(TupleDescAttr(result->setDesc, i)->atttypid));
+    values = palloc(mul_size(sizeof(Datum), desc->natts));
+    nulls = palloc(mul_size(sizeof(bool), desc->natts));
     for (uint64 i = 0; i < SPI_processed; i++) {
-        bool isnull;
-        Datum value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-
-        tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+        heap_deform_tuple(SPI_tuptable->vals[i], desc, values, nulls);
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     SPI_finish();
     table_close(relation, NoLock);

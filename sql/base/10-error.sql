@@ -109,6 +109,11 @@ COMMENT ON FUNCTION @extschema@.read_as_owner(pg_catalog.regclass, text) IS
 'The rows of a query with one jsonb column that reads a table of a team, run with the rights of its owner, policies apart: '
 'whatever hangs on the table runs as him and not with the extension''s rights.';
 SELECT @extschema@.set_audience('read_as_owner(regclass, text)', 'admin');
+CREATE FUNCTION @extschema@.rows_as_owner(relation pg_catalog.regclass, query text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'crm_read_as_owner' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000 ROWS 1000;
+COMMENT ON FUNCTION @extschema@.rows_as_owner(pg_catalog.regclass, text) IS
+'read_as_owner for a query of any columns, which the caller names with their types: FROM rows_as_owner(...) AS t (a text).';
+SELECT @extschema@.set_audience('rows_as_owner(regclass, text)', 'admin');
 
 CREATE FUNCTION @extschema@.is_audience(audience text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp

@@ -22,6 +22,21 @@ COMMENT ON FUNCTION @extschema@.tax_key(text) IS
     'A tax id as matching compares it: letters and digits only, upper case; NULL for more than 100 characters, which is none. '
     'tax_key(''de 123.456'') is DE123456.';
 
+-- What is read of a row: the column of record, the attribute that it comes from, and its type.
+CREATE FUNCTION @extschema@.record_column() RETURNS TABLE ("position" integer, name text, attribute text, type text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    VALUES (1, 'record_key', 'id', 'text'), (2, 'kind', 'kind', 'text'), (3, 'unit', 'unit', 'text'),
+                 (4, 'owner', 'owner', 'text'), (5, 'created_at', 'created_at', 'timestamptz'),
+                 (6, 'given_name', 'given_name', 'text'), (7, 'family_name', 'family_name', 'text'),
+                 (8, 'full_name', 'full_name', 'text'), (9, 'company', 'company', 'text'), (10, 'email', 'email', 'text'),
+                 (11, 'phone', 'phone', 'text'), (12, 'website', 'website', 'text'), (13, 'address', 'address', 'text'),
+                 (14, 'postcode', 'postcode', 'text'), (15, 'city', 'city', 'text'), (16, 'country', 'country', 'text'),
+                 (17, 'birth_date', 'birth_date', 'date'), (18, 'tax_id', 'tax_id', 'text'),
+                 (19, 'segment', 'segment', 'text'), (20, 'parent_key', 'parent', 'text')
+$$;
+COMMENT ON FUNCTION @extschema@.record_column() IS 'The columns of record that are read from a team''s row, in order.';
+
 -- How a column of record is read from a row of the team's table; NULL where nothing is mapped.
 CREATE FUNCTION @extschema@.record_source(relation regclass) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -30,15 +45,7 @@ AS $$
         CASE WHEN a.attribute IS NULL THEN format('NULL::%s AS %I', c.type, c.name)
              WHEN c.type = 'text' THEN format('NULLIF(btrim(@extschema@.%I(r)::text), '''') AS %I', 'map_' || c.attribute, c.name)
              ELSE format('@extschema@.%I(r) AS %I', 'map_' || c.attribute, c.name) END, ', ' ORDER BY c.position), record_source.relation)
-    FROM (VALUES (1, 'record_key', 'id', 'text'), (2, 'kind', 'kind', 'text'), (3, 'unit', 'unit', 'text'),
-                 (4, 'owner', 'owner', 'text'), (5, 'created_at', 'created_at', 'timestamptz'),
-                 (6, 'given_name', 'given_name', 'text'), (7, 'family_name', 'family_name', 'text'),
-                 (8, 'full_name', 'full_name', 'text'), (9, 'company', 'company', 'text'), (10, 'email', 'email', 'text'),
-                 (11, 'phone', 'phone', 'text'), (12, 'website', 'website', 'text'), (13, 'address', 'address', 'text'),
-                 (14, 'postcode', 'postcode', 'text'), (15, 'city', 'city', 'text'), (16, 'country', 'country', 'text'),
-                 (17, 'birth_date', 'birth_date', 'date'), (18, 'tax_id', 'tax_id', 'text'),
-                 (19, 'segment', 'segment', 'text'), (20, 'parent_key', 'parent', 'text')
-         ) AS c (position, name, attribute, type)
+    FROM record_column() c
     LEFT JOIN adoption_attribute a ON a.relation = record_source.relation AND a.attribute = c.attribute
 $$;
 COMMENT ON FUNCTION @extschema@.record_source(regclass) IS
@@ -98,12 +105,12 @@ BEGIN
     SELECT a.reference INTO parent FROM adoption_attribute a
     WHERE a.relation = read_records.relation AND a.attribute = 'parent';
     EXECUTE format($sql$
-        WITH source AS MATERIALIZED (%1$s WHERE %2$s ORDER BY 1),
+        WITH source AS MATERIALIZED (SELECT * FROM rows_as_owner($2, $5) AS s (%1$s)),
         gone AS (
             DELETE FROM record d WHERE d.relation = $2 AND ($1 IS NULL OR d.record_key = ANY ($1))
               AND NOT EXISTS (SELECT FROM source s WHERE s.record_key = d.record_key) RETURNING 1),
         kept AS (
-            INSERT INTO record AS r (relation, record_key, entity, %3$s)
+            INSERT INTO record AS r (relation, record_key, entity, %2$s)
             SELECT $2, s.record_key, $3, record_kind(s.kind, s.given_name, s.family_name, s.full_name, s.company), s.unit,
                    s.owner, s.created_at, s.given_name, s.family_name, s.full_name, s.company,
                    coalesce(try_email(s.email)::text, s.email), coalesce(try_phone(s.phone, s.country)::text, s.phone),
@@ -112,14 +119,15 @@ BEGIN
                    CASE WHEN octet_length(s.parent_key) <= 2000 THEN s.parent_key END,
                    email_match_key(try_email(s.email)), phone_match_key(try_phone(s.phone, s.country)), tax_key(s.tax_id)
             FROM source s WHERE octet_length(s.record_key) <= 2000 -- what an index can hold; nor is a longer one a key
-            ON CONFLICT (relation, record_key) DO UPDATE SET (%3$s) = (%4$s)
-            WHERE (%5$s) IS DISTINCT FROM (%4$s) RETURNING 1)
+            ON CONFLICT (relation, record_key) DO UPDATE SET (%2$s) = (%3$s)
+            WHERE (%4$s) IS DISTINCT FROM (%3$s) RETURNING 1)
         SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM kept)
-        $sql$, record_source(relation),
-        CASE WHEN keys IS NULL THEN 'true' ELSE key_condition(relation, 'id') END,
+        $sql$, (SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.position) FROM record_column() c),
         array_to_string(columns, ', '), 'excluded.' || array_to_string(columns, ', excluded.'),
         'r.' || array_to_string(columns, ', r.'))
-    INTO changed USING keys, relation, adopted.entity, parent;
+    INTO changed USING keys, relation, adopted.entity, parent,
+        format('%s WHERE %s ORDER BY 1', record_source(relation),
+               CASE WHEN keys IS NULL THEN 'true' ELSE key_condition(relation, 'id', format('%L::text[]', keys)) END);
     RETURN changed;
 END
 $$;

@@ -65,20 +65,19 @@ COMMENT ON FUNCTION @extschema@.require_customer(bigint) IS
     'customer_family() of a customer whom the caller may read; raises RM201 where there is none.';
 SELECT @extschema@.set_audience('require_customer(bigint)', 'admin');
 
--- The rows of a table that belong to the customers $1, as an SQL condition over r; NULL where the table has no such rows.
-CREATE FUNCTION @extschema@.belongs_condition(relation regclass) RETURNS text
+-- The rows of a table that belong to some customers, as an SQL condition over r; NULL where the table has no such rows.
+CREATE FUNCTION @extschema@.belongs_condition(relation regclass, family bigint[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     SELECT key_condition(a.relation, CASE WHEN a.entity IN ('customer', 'lead') THEN 'id' ELSE 'customer' END,
-               format('ARRAY(SELECT k.record_key FROM @extschema@.record k WHERE k.customer_id = ANY ($1) AND k.relation = %L::regclass)',
-                      CASE WHEN a.entity IN ('customer', 'lead') THEN a.relation ELSE c.reference END::oid))
+               format('%L::text[]', ARRAY(SELECT k.record_key FROM record k WHERE k.customer_id = ANY (family)
+                   AND k.relation = CASE WHEN a.entity IN ('customer', 'lead') THEN a.relation ELSE c.reference END)))
     FROM adoption a LEFT JOIN adoption_attribute c ON c.relation = a.relation AND c.attribute = 'customer'
     WHERE a.relation = belongs_condition.relation AND (a.entity IN ('customer', 'lead') OR c.reference IS NOT NULL)
 $$;
-COMMENT ON FUNCTION @extschema@.belongs_condition(regclass) IS
-    'SQL over a row r of an adopted table and $1 bigint[]: whether it belongs to one of these customers, as its record or '
-    'by its reference.';
-SELECT @extschema@.set_audience('belongs_condition(regclass)', 'admin');
+COMMENT ON FUNCTION @extschema@.belongs_condition(regclass, bigint[]) IS
+    'SQL over a row r of an adopted table: whether it belongs to one of these customers, as its record or by its reference.';
+SELECT @extschema@.set_audience('belongs_condition(regclass, bigint[])', 'admin');
 
 CREATE FUNCTION @extschema@.access_condition(relation regclass, grade text, privilege text, object text, hierarchy text,
                                              fallback text, by_owner boolean) RETURNS text
@@ -125,26 +124,27 @@ $$;
 COMMENT ON FUNCTION @extschema@.mapped_subject(regclass, text[]) IS 'SQL over a row r: these attributes in a row, as text.';
 SELECT @extschema@.set_audience('mapped_subject(regclass, text[])', 'admin');
 
-CREATE FUNCTION @extschema@.story_query() RETURNS text
+CREATE FUNCTION @extschema@.story_query(family bigint[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT string_agg(format(
+    SELECT string_agg(format('SELECT * FROM rows_as_owner(%s::regclass, %L) AS s (at timestamptz, kind text, department text, '
+                             'relation regclass, record_key text, subject text, stage text, entity text)', g.relation::oid, format(
         'SELECT %s AS at, %L AS kind, %L::text AS department, %L::regclass AS relation, @extschema@.map_id(r) AS record_key, '
         '%s AS subject, %s AS stage, %L AS entity FROM %s r WHERE %s AND %s AND %s IS NOT NULL',
         q.at, s.kind, g.department, g.relation::oid, mapped_subject(g.relation, s.subject),
         CASE WHEN has_attribute(g.relation, 'stage') THEN '@extschema@.map_stage(r)::text' ELSE 'NULL::text' END,
-        a.entity, g.relation, belongs_condition(g.relation),
-        access_condition(g.relation, g.tells, 'story', g.object, g.hierarchy, g.fallback, g.by_owner), q.at),
+        a.entity, g.relation, belongs_condition(g.relation, family),
+        access_condition(g.relation, g.tells, 'story', g.object, g.hierarchy, g.fallback, g.by_owner), q.at)),
         ' UNION ALL ' ORDER BY g.relation::text, s.kind)
     FROM record_access() g
     JOIN adoption a ON a.relation = g.relation
     JOIN story_kind s ON s.entity = a.entity
     CROSS JOIN LATERAL (SELECT mapped_instant(g.relation, s.at) AS at) q
-    WHERE g.tells <> 'none' AND q.at IS NOT NULL AND belongs_condition(g.relation) IS NOT NULL
+    WHERE g.tells <> 'none' AND q.at IS NOT NULL AND belongs_condition(g.relation, family) IS NOT NULL
 $$;
-COMMENT ON FUNCTION @extschema@.story_query() IS
-    'A query for the story of the customers $1 bigint[], as far as the caller may be told it; NULL where nothing is adopted.';
-SELECT @extschema@.set_audience('story_query()', 'admin');
+COMMENT ON FUNCTION @extschema@.story_query(bigint[]) IS
+    'A query for the story of these customers, as far as the caller may be told it; NULL where nothing is adopted.';
+SELECT @extschema@.set_audience('story_query(bigint[])', 'admin');
 
 CREATE FUNCTION @extschema@.customer_story(family bigint[])
 RETURNS TABLE (at timestamptz, kind text, department text, relation regclass, record_key text, subject text, stage text,
@@ -152,10 +152,10 @@ RETURNS TABLE (at timestamptz, kind text, department text, relation regclass, re
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 50 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
-    query CONSTANT text := story_query();
+    query CONSTANT text := story_query(family);
 BEGIN
     IF query IS NOT NULL THEN
-        RETURN QUERY EXECUTE query || ' ORDER BY at, kind, relation, record_key' USING family;
+        RETURN QUERY EXECUTE query || ' ORDER BY at, kind, relation, record_key';
     END IF;
 END
 $$;
@@ -185,11 +185,11 @@ DECLARE
     query text;
     result jsonb;
 BEGIN
-    SELECT string_agg(format(
+    SELECT string_agg(format('SELECT d AS document FROM read_as_owner(%s::regclass, %L) d', g.relation::oid, format(
         'SELECT jsonb_strip_nulls(jsonb_build_object(''relation'', %L, ''department'', %L, ''record_key'', @extschema@.map_id(r)%s)) AS document '
         'FROM %s r WHERE %s AND %s',
-        table_name(g.relation), g.department, m.fields, g.relation, belongs_condition(g.relation),
-        access_condition(g.relation, g.reads, 'read', g.object, g.hierarchy, g.fallback, g.by_owner)),
+        table_name(g.relation), g.department, m.fields, g.relation, belongs_condition(g.relation, family),
+        access_condition(g.relation, g.reads, 'read', g.object, g.hierarchy, g.fallback, g.by_owner))),
         ' UNION ALL ' ORDER BY g.relation::text)
     INTO query
     FROM record_access() g
@@ -198,10 +198,10 @@ BEGIN
         SELECT string_agg(format(', %L, @extschema@.%I(r)', t.attribute, 'map_' || t.attribute), '' ORDER BY t.attribute) AS fields
         FROM adoption_attribute t
         WHERE t.relation = g.relation AND t.attribute NOT IN ('id', 'customer')) m
-    WHERE a.entity = wanted AND g.reads <> 'none' AND belongs_condition(g.relation) IS NOT NULL;
+    WHERE a.entity = wanted AND g.reads <> 'none' AND belongs_condition(g.relation, family) IS NOT NULL;
     IF query IS NOT NULL THEN
         EXECUTE format('SELECT jsonb_agg(d.document ORDER BY d.document->>''created_at'', d.document->>''record_key'') FROM (%s) d', query)
-        INTO result USING family;
+        INTO result;
     END IF;
     RETURN coalesce(result, '[]');
 END

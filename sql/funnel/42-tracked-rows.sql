@@ -52,6 +52,19 @@ CREATE FUNCTION @extschema@.in_chunks(rows text, type text, sort text) RETURNS t
 COMMENT ON FUNCTION @extschema@.in_chunks(text, text, text) IS
 'SQL that gives rows as arrays of at most 20,000, so that a statement of any size fits in memory; none where there are none.';
 
+-- A table of a team is read with its owner's rights; a transition table is the trigger's own.
+CREATE FUNCTION @extschema@.from_source(source text, query text, type text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN CASE WHEN source IN ('crm_new', 'crm_old') THEN query
+                ELSE format('SELECT t.value FROM rows_as_owner(%L::regclass, %L) AS t (value %s)', source, query, type) END;
+COMMENT ON FUNCTION @extschema@.from_source(text, text, text) IS
+'A query of one column of a type over a source, with the rights that the source needs.';
+
+CREATE FUNCTION @extschema@.source_keys(relation pg_catalog.regclass, source text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN from_source(source, format('SELECT map_id(x.r)::text FROM %s', rows_of(relation, source)), 'text');
+COMMENT ON FUNCTION @extschema@.source_keys(pg_catalog.regclass, text) IS 'SQL for the keys of all rows of a source.';
+
 CREATE FUNCTION @extschema@.column_rows(relation pg_catalog.regclass, source text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN format(
@@ -71,8 +84,9 @@ COMMENT ON FUNCTION @extschema@.column_rows(pg_catalog.regclass, text) IS
 
 CREATE FUNCTION @extschema@.inserted_rows(relation pg_catalog.regclass, source text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN in_chunks(format('SELECT i.*, NULL::text, NULL::text, ''insert'' FROM (%s) i', column_rows(relation, source)),
-                     'tracked_row', 'record_key');
+    RETURN from_source(source,
+                       in_chunks(format('SELECT i.*, NULL::text, NULL::text, ''insert'' FROM (%s) i', column_rows(relation, source)),
+                                 'tracked_row', 'record_key'), 'tracked_row[]');
 COMMENT ON FUNCTION @extschema@.inserted_rows(pg_catalog.regclass, text) IS
 'SQL for all rows of a source, as arrays of tracked_row.';
 
@@ -90,7 +104,7 @@ COMMENT ON FUNCTION @extschema@.updated_rows(pg_catalog.regclass) IS
 
 CREATE FUNCTION @extschema@.event_rows(relation pg_catalog.regclass, source text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN in_chunks(format(
+    RETURN from_source(source, in_chunks(format(
         'SELECT map_id(x.r)::text AS source_key, %s AS record_key, nullif(btrim(%s), '''') AS value, finite(%s) AS at, '
         '%s AS by, coalesce(%s, %L) AS unit FROM %s WHERE %s IS NOT NULL AND btrim(%s) <> '''' AND %s',
         mapped(relation, 'record'), mapped(relation, 'stage'), mapped(relation, 'at', 'timestamptz'),
@@ -98,10 +112,10 @@ CREATE FUNCTION @extschema@.event_rows(relation pg_catalog.regclass, source text
         (SELECT a.fallback_unit FROM adoption a WHERE a.relation = event_rows.relation),
         rows_of(relation, source),
         mapped(relation, 'record'), mapped(relation, 'stage'),
-        CASE WHEN has_attribute(relation, 'of')
-             THEN format('EXISTS (SELECT FROM tracking t JOIN funnel f USING (funnel) WHERE t.relation = %s '
-                         'AND f.subject IN (''customer'', lower(%s)))', relation::oid, mapped(relation, 'of'))
-             ELSE 'true' END), 'event_row', 'record_key');
+        CASE WHEN has_attribute(relation, 'of') THEN
+             (SELECT CASE f.subject WHEN 'customer' THEN 'true' ELSE format('lower(%s) = %L', mapped(t.relation, 'of'), f.subject) END
+              FROM tracking t JOIN funnel f USING (funnel) WHERE t.relation = event_rows.relation)
+             ELSE 'true' END), 'event_row', 'record_key'), 'event_row[]');
 COMMENT ON FUNCTION @extschema@.event_rows(pg_catalog.regclass, text) IS
 'SQL for the events of a source, as arrays of event_row. Events without record or stage, and of other entities than the '
 'funnel''s subject, are left out.';
@@ -116,11 +130,12 @@ BEGIN
     IF NOT FOUND OR target.entity = 'stage_change' THEN
         RETURN;
     END IF;
-    RETURN QUERY EXECUTE format(
-        'SELECT map_id(x.r)::text, coalesce(%s, %L), (SELECT c.reference FROM adoption_attribute c '
-        'WHERE c.relation = %s AND c.attribute = ''customer''), %s FROM (SELECT r FROM %s r WHERE %s) x',
-        mapped(relation, 'unit'), target.fallback_unit, relation::oid, mapped(relation, 'customer'), relation,
-        key_condition(relation, 'id', '$1')) USING keys;
+    RETURN QUERY SELECT c.record_key, c.unit, (SELECT a.reference FROM adoption_attribute a
+                                               WHERE a.relation = target.relation AND a.attribute = 'customer'), c.customer_key
+    FROM rows_as_owner(relation, format(
+        'SELECT map_id(x.r)::text, coalesce(%s, %L), %s FROM (SELECT r FROM %s r WHERE %s) x',
+        mapped(relation, 'unit'), target.fallback_unit, mapped(relation, 'customer'), relation,
+        key_condition(relation, 'id', format('%L::text[]', keys)))) AS c (record_key text, unit text, customer_key text);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.record_context(pg_catalog.regclass, text[]) IS

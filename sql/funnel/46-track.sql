@@ -22,9 +22,10 @@ BEGIN
     SELECT string_agg(format('s.%I::text', a.attname), ', ' ORDER BY a.attnum) INTO names
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = stages AND a.attnum > 0 AND NOT a.attisdropped AND t.typcategory IN ('S', 'E');
-    FOR each IN EXECUTE format(
-        'SELECT s.%I::text AS key, (SELECT resolve_stage($1, n) FROM unnest(ARRAY[%s]::text[]) WITH ORDINALITY u (n, place) '
-        'WHERE resolve_stage($1, n) IS NOT NULL ORDER BY place LIMIT 1) AS stage FROM %s s', key, names, stages) USING funnel
+    FOR each IN
+        SELECT t.key, (SELECT resolve_stage(funnel, u.n) FROM unnest(t.names) WITH ORDINALITY u (n, place)
+                       WHERE resolve_stage(funnel, u.n) IS NOT NULL ORDER BY u.place LIMIT 1) AS stage
+        FROM rows_as_owner(stages, format('SELECT s.%I::text, ARRAY[%s]::text[] FROM %s s', key, names, stages)) AS t (key text, names text[])
     LOOP
         IF each.stage IS NOT NULL AND resolve_stage(funnel, each.key) IS NULL THEN
             learned := learned + 1;

@@ -77,12 +77,12 @@ BEGIN
             PERFORM track_rows(root, rows);
         END LOOP;
     ELSIF TG_OP = 'DELETE' THEN
-        EXECUTE format('SELECT array_agg(map_id(x.r)::text) FROM %s', rows_of(root, 'crm_old')) INTO keys;
+        EXECUTE format('SELECT array_agg(k.key) FROM (%s) k (key)', source_keys(root, 'crm_old')) INTO keys;
         PERFORM forget_records(root, keys) WHERE keys IS NOT NULL;
     ELSIF TG_RELID = root THEN -- TRUNCATE of the whole table
         DELETE FROM transition_log t WHERE t.source = root;
     ELSE
-        EXECUTE format('SELECT array_agg(map_id(x.r)::text) FROM %s', rows_of(root, TG_RELID::regclass::text)) INTO keys;
+        EXECUTE format('SELECT array_agg(k.key) FROM (%s) k (key)', source_keys(root, TG_RELID::regclass::text)) INTO keys;
         PERFORM forget_records(root, keys) WHERE keys IS NOT NULL;
     END IF;
     RETURN NULL;

@@ -9,7 +9,7 @@ DECLARE
 BEGIN
     -- what went without a trigger seeing it, as a detached partition does
     EXECUTE format('DELETE FROM transition_log t WHERE t.source = $1 AND NOT EXISTS '
-                   '(SELECT FROM %s WHERE map_id(x.r)::text = t.record_key)', rows_of(relation, relation::text)) USING relation;
+                   '(SELECT FROM (%s) k (key) WHERE k.key = t.record_key)', source_keys(relation, relation::text)) USING relation;
     FOR rows IN EXECUTE inserted_rows(relation, relation::text) LOOP
         count := count + cardinality(rows);
         SELECT array_agg(CASE WHEN was.record_key IS NULL THEN r
@@ -40,9 +40,9 @@ DECLARE
 BEGIN
     FOR gone IN EXECUTE format(
         'WITH gone AS (DELETE FROM transition_log t WHERE t.source = $1 AND NOT EXISTS '
-        '(SELECT FROM %s WHERE map_id(x.r)::text = t.source_key) RETURNING t.relation, t.record_key) '
+        '(SELECT FROM (%s) k (key) WHERE k.key = t.source_key) RETURNING t.relation, t.record_key) '
         'SELECT g.relation, array_agg(DISTINCT g.record_key) AS keys FROM gone g GROUP BY 1',
-        rows_of(relation, relation::text)) USING relation
+        source_keys(relation, relation::text)) USING relation
     LOOP
         PERFORM derive_transitions(gone.relation, gone.keys, false);
     END LOOP;

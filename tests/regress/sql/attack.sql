@@ -141,6 +141,81 @@ SELECT granted, detail FROM crm.explain_access('eve', 'eve.desk', '1');
 SELECT crm.unprotect('eve.desk');
 RESET ROLE;
 
+-- The same for everything that crm reads by itself: backfills, linking, stories, histories.
+CREATE FUNCTION eve.guest(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user <> 'regress_attack_eve' THEN
+        RAISE WARNING 'guest runs as somebody else';
+    END IF;
+    RETURN i;
+END
+$$;
+CREATE TABLE eve.phase (id integer PRIMARY KEY, label text);
+INSERT INTO eve.phase VALUES (1, 'open'), (2, 'done');
+CREATE TABLE eve.client (id integer PRIMARY KEY, email text);
+INSERT INTO eve.client VALUES (1, 'a@example.com'), (2, 'A@example.com');
+CREATE TABLE eve.job (id integer, client_id integer REFERENCES eve.client, phase_id integer REFERENCES eve.phase, opened timestamptz,
+    PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE eve.job_1 PARTITION OF eve.job FOR VALUES FROM (0) TO (100);
+INSERT INTO eve.job VALUES (1, 1, 1, '2026-01-01'), (2, 2, 2, '2026-01-02');
+CREATE TABLE eve.log (id integer PRIMARY KEY, job_id integer, phase text, at timestamptz);
+INSERT INTO eve.log VALUES (1, 1, 'open', '2026-01-01');
+CREATE TABLE eve.call (id integer PRIMARY KEY, client_id integer REFERENCES eve.client, phase_id integer REFERENCES eve.phase);
+INSERT INTO eve.call VALUES (1, 1, 1);
+SET client_min_messages = error;
+CREATE INDEX ON eve.phase ((eve.guest(1) + id));
+CREATE INDEX ON eve.client ((eve.guest(1) + id));
+CREATE INDEX ON eve.job ((eve.guest(1) + id));
+CREATE INDEX ON eve.log ((eve.guest(1) + id));
+CREATE INDEX ON eve.call ((eve.guest(1) + id));
+DO $$ DECLARE t text; BEGIN
+    FOREACH t IN ARRAY '{phase,client,job,job_1,log,call}'::text[] LOOP
+        EXECUTE format('ALTER TABLE eve.%I OWNER TO regress_attack_eve', t);
+    END LOOP;
+END $$;
+RESET client_min_messages;
+\c -
+SELECT crm.create_funnel('jobs', 'ticket', '[{"key": "open", "position": 100, "department": "whole", "kind": "entry"},
+    {"key": "done", "position": 200, "department": "whole", "kind": "won"}]');
+SELECT crm.create_funnel('calls', 'project', '[{"key": "open", "position": 100, "department": "whole", "kind": "entry"}]');
+SELECT count(*) > 0 AS done FROM crm.adopt('eve.client', 'customer', columns => '{"email": "email"}');
+SELECT count(*) > 0 AS done FROM crm.adopt('eve.job', 'ticket', funnel => 'jobs',
+    columns => '{"customer": "client_id", "stage": "phase_id", "opened_at": "opened"}');
+SELECT count(*) > 0 AS done FROM crm.adopt('eve.log', 'stage_change', funnel => 'jobs',
+    columns => '{"record": {"column": "job_id", "of": "eve.job"}, "stage": "phase", "at": "at"}');
+SELECT count(*) > 0 AS done FROM crm.adopt('eve.call', 'project', funnel => 'calls', columns => '{"customer": "client_id", "stage": "phase_id"}');
+\c -
+CALL crm.backfill('eve.client');
+\c -
+CALL crm.backfill('eve.job');
+\c -
+CALL crm.backfill('eve.log');
+\c -
+CALL crm.backfill('eve.call');
+\c -
+SELECT crm.resolve_pending() >= 0 AS linked;
+\c -
+SELECT jsonb_array_length(crm.customer_360(customer_id) -> 'story') > 0 AS told FROM crm.customer;
+\c -
+SET ROLE regress_attack_eve;
+INSERT INTO eve.log VALUES (2, 2, 'done', '2026-01-03');
+\c -
+SET ROLE regress_attack_eve;
+UPDATE eve.call SET phase_id = 2;
+INSERT INTO eve.job VALUES (3, 1, 2, '2026-01-05');
+\c -
+SELECT crm.fold() > 0 AS folded;
+\c -
+SET ROLE regress_attack_eve;
+TRUNCATE eve.job_1;
+RESET ROLE;
+SELECT count(*) FROM crm.transition_log WHERE relation = 'eve.job'::regclass AND source = 'eve.job'::regclass;
+\c -
+SELECT crm.disown('eve.log'), crm.disown('eve.job'), crm.disown('eve.call'), crm.disown('eve.client');
+\c -
+-- what would be seen otherwise
+SELECT count(*) FROM eve.client;
+
 ALTER EXTENSION hstore DROP FUNCTION eve.loud(text);
 SELECT crm.disown('eve.deals');
 DROP OWNED BY regress_attack_eve CASCADE;
