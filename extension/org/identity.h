@@ -4,7 +4,7 @@
 #ifndef CRM_ORG_IDENTITY_H
 #define CRM_ORG_IDENTITY_H
 
-#include "postgres.h"
+#include "base/compat.h"
 
 #include "org/organisation.h"
 
