@@ -111,12 +111,18 @@ as_before('disown_all');
 $team->prints(q(SELECT count(*) FROM pg_proc WHERE proname LIKE 'map\_%'), '0', 'no mapping is left');
 $team->prints('SELECT count(*) FROM crm.customer_record', '0', 'nothing derived from the tables is left');
 
-# The same once more, taken away by plain SQL.
+# The same once more, taken away by plain SQL, with the library gone.
 adopt_everything();
+my $library = (run_command([ $ENV{PG_CONFIG}, '--pkglibdir' ]))[0] . '/crm.so';
+rename $library, "$library.away" or die "cannot rename $library: $!";
+$node->restart;
+isnt(($node->psql('team', 'INSERT INTO shop.deals SELECT * FROM shop.deals WHERE false'))[0], 0,
+    'without the library a captured table takes no writes');
 my $sharedir = (run_command([ $ENV{PG_CONFIG}, '--sharedir' ]))[0];
 my ($status) = $node->psql('team', undef, on_error_stop => 1,
     extra_params => [ '-v', 'ON_ERROR_STOP=1', '-f', "$sharedir/extension/uninstall.sql" ]);
-is($status, 0, 'uninstall.sql runs');
+rename "$library.away", $library or die "cannot rename $library: $!";
+is($status, 0, 'uninstall.sql runs without the library');
 $team->prints(q(SELECT count(*) FROM pg_extension WHERE extname = 'crm'), '0', 'the extension is gone');
 as_before('uninstall.sql');
 
