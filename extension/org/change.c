@@ -1,6 +1,6 @@
 /*
- * change.c: see change.h. The messenger is the relation cache entry of a table without rows, org_change:
- * triggers invalidate it, and Postgres carries that message to every session, to parallel workers and through
+ * change.c: see change.h. The messengers are the relation cache entries of two tables without rows,
+ * org_change and share_change: triggers invalidate them, and Postgres carries that message to every session, to parallel workers and through
  * WAL to standbys.
  */
 #include "base/compat.h"
@@ -16,17 +16,21 @@ PGDLLEXPORT Datum crm_org_changed(PG_FUNCTION_ARGS);
 
 uint64 crm_org_changes = 1;
 uint64 crm_identity_changes = 1;
+uint64 crm_share_changes = 1;
 
-static Oid messenger = InvalidOid;
+static Oid org_messenger = InvalidOid;
+static Oid share_messenger = InvalidOid;
 
 static void
 relation_changed(Datum arg, Oid relid)
 {
     /* InvalidOid: messages were lost or everything is reset, so anything may have changed. */
-    if (relid == InvalidOid || relid == messenger) {
+    if (relid == InvalidOid || relid == org_messenger) {
         crm_org_changes++;
         crm_identity_changes++;
     }
+    if (relid == InvalidOid || relid == share_messenger)
+        crm_share_changes++;
 }
 
 static void
@@ -45,7 +49,8 @@ crm_change_listen(void)
         CacheRegisterSyscacheCallback(AUTHOID, role_changed, (Datum) 0);
         registered = true;
     }
-    messenger = crm_relation_oid("org_change");
+    org_messenger = crm_relation_oid("org_change");
+    share_messenger = crm_relation_oid("share_change");
 }
 
 void
@@ -58,9 +63,12 @@ PG_FUNCTION_INFO_V1(crm_org_changed);
 Datum
 crm_org_changed(PG_FUNCTION_ARGS)
 {
-    if (!CALLED_AS_TRIGGER(fcinfo))
+    const Trigger *trigger;
+
+    if (!CALLED_AS_TRIGGER(fcinfo) || ((TriggerData *) fcinfo->context)->tg_trigger->tgnargs != 1)
         ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                errmsg("function \"org_changed\" was not called as a trigger"));
-    CacheInvalidateRelcacheByRelid(crm_relation_oid("org_change"));
+                errmsg("function \"org_changed\" was not called as a trigger with one argument"));
+    trigger = ((TriggerData *) fcinfo->context)->tg_trigger;
+    CacheInvalidateRelcacheByRelid(crm_relation_oid(trigger->tgargs[0]));
     return PointerGetDatum(NULL);
 }

@@ -1,0 +1,30 @@
+-- Shares: single records of protected tables given to a principal, or to the members of a unit.
+
+CREATE TABLE @extschema@.share_change ();
+COMMENT ON TABLE @extschema@.share_change IS
+'Never holds a row. The same as org_change for shares, which change often: a session then forgets the shares that it knew, and '
+'not the organisation.';
+
+CREATE TABLE @extschema@.shared_record (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    relation pg_catalog.regclass NOT NULL,
+    record_key text NOT NULL CHECK (record_key <> ''),
+    principal text REFERENCES @extschema@.principal ON UPDATE CASCADE ON DELETE CASCADE,
+    unit text REFERENCES @extschema@.unit ON UPDATE CASCADE ON DELETE CASCADE,
+    privileges text[] NOT NULL
+        CHECK (privileges <@ ARRAY['read', 'update', 'delete', 'assign', 'share', 'export', 'merge'] AND 'read' = ANY (privileges)),
+    during tstzrange NOT NULL CHECK (NOT pg_catalog.isempty(during)),
+    reason text,
+    shared_by text NOT NULL,
+    CHECK (pg_catalog.num_nonnulls(principal, unit) = 1)
+);
+CREATE INDEX shared_record_principal ON @extschema@.shared_record (principal, relation) WHERE principal IS NOT NULL;
+CREATE INDEX shared_record_unit ON @extschema@.shared_record (unit, relation) WHERE unit IS NOT NULL;
+CREATE INDEX shared_record_key ON @extschema@.shared_record (relation, record_key);
+COMMENT ON TABLE @extschema@.shared_record IS
+'Records shared with a principal (a person or a team), or with all members of a unit and of the units below it, with privileges '
+'(read always among them), for a time. relation is the protected table itself, never a partition.';
+
+SELECT @extschema@.watch_org('@extschema@.shared_record', 'share_change');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.shared_record', '');
+SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('@extschema@.shared_record', 'id')::pg_catalog.regclass, '');
