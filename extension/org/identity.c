@@ -21,8 +21,9 @@ PGDLLEXPORT Datum crm_current_principal(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum crm_resolve_principal(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum crm_resolve_unit(PG_FUNCTION_ARGS);
 
-int
-crm_identity_principal(const CrmOrganisation *organisation, Oid role)
+/* Number of the principal bound to a database role, or -1. */
+static int
+bound_principal(const CrmOrganisation *organisation, Oid role)
 {
     char *name = GetUserNameFromId(role, true);
 
@@ -35,16 +36,17 @@ crm_identity_principal(const CrmOrganisation *organisation, Oid role)
     return -1;
 }
 
-bool
-crm_identity_outside(Oid role)
+void
+crm_identity_current(const CrmOrganisation *organisation, CrmIdentity *identity)
 {
-    return has_bypassrls_privilege(role);
+    identity->principal = bound_principal(organisation, crm_caller_oid());
+    identity->outside = has_bypassrls_privilege(crm_caller_oid());
 }
 
 void
-crm_identity_missing(Oid role)
+crm_identity_missing(const CrmOrganisation *organisation)
 {
-    char *name = GetUserNameFromId(role, false);
+    char *name = GetUserNameFromId(crm_caller_oid(), false);
 
     ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY), errmsg("database role \"%s\" is no principal", name),
             errdetail("Access is decided by the units and roles of a principal."),
@@ -88,10 +90,12 @@ Datum
 crm_current_principal(PG_FUNCTION_ARGS)
 {
     CrmOrganisation *organisation = organisation_for(fcinfo);
-    int principal = crm_identity_principal(organisation, crm_caller_oid());
-    if (principal < 0)
+    CrmIdentity identity;
+
+    crm_identity_current(organisation, &identity);
+    if (identity.principal < 0)
         PG_RETURN_NULL();
-    PG_RETURN_TEXT_P(cstring_to_text(organisation->principals[principal].key));
+    PG_RETURN_TEXT_P(cstring_to_text(organisation->principals[identity.principal].key));
 }
 
 PG_FUNCTION_INFO_V1(crm_resolve_principal);

@@ -1,5 +1,10 @@
 /*
- * identity.h: who asks. The outer database role decides: SET ROLE counts, SECURITY DEFINER does not.
+ * identity.h: who asks: the principal that the setting crm.token names, else the one bound to the outer database
+ * role (SET ROLE counts, SECURITY DEFINER does not).
+ *
+ * A token that is set decides alone: where it is refused, has expired or names nobody, nobody asks, whatever the
+ * database role is. The answer holds for one statement; it is another one when crm_identity_changes (change.h)
+ * grew, the outer role is another one or a new statement has begun.
  */
 #ifndef CRM_ORG_IDENTITY_H
 #define CRM_ORG_IDENTITY_H
@@ -8,13 +13,16 @@
 
 #include "org/organisation.h"
 
-/* Number of the principal bound to a database role, or -1. */
-extern int crm_identity_principal(const CrmOrganisation *organisation, Oid role);
-/* Superusers and BYPASSRLS roles are outside the rules, as they are for Postgres' own policies. */
-extern bool crm_identity_outside(Oid role);
-/* Raises RM101 with what to type. */
-CRM_NORETURN extern void crm_identity_missing(Oid role);
-/* Number of the principal with that key, case ignored; error RM001 where there is none. */
+typedef struct CrmIdentity {
+    int principal; /* its number in the organisation; -1: nobody */
+    bool outside; /* a superuser or BYPASSRLS role without a token: no rules, as for Postgres' own policies */
+} CrmIdentity;
+
+/* Never raises for a bad token: principal is -1 then, and outside is false. */
+extern void crm_identity_current(const CrmOrganisation *organisation, CrmIdentity *identity);
+/* Raises RM101: why nobody asks, and what to type. For where principal is -1 and outside is false. */
+CRM_NORETURN extern void crm_identity_missing(const CrmOrganisation *organisation);
+/* Number of the principal with that key; error RM001 where there is none. */
 extern int crm_identity_named(const CrmOrganisation *organisation, const char *key);
 
 #endif

@@ -145,10 +145,13 @@ find_asker(const Shape *shape, Question *question, const CrmOrganisation *organi
     if (is_named(shape))
         question->principal = crm_identity_named(organisation, setting_string(question, 4));
     else {
-        question->outside = crm_identity_outside(question->role);
-        question->principal = crm_identity_principal(organisation, question->role);
-        if (question->principal < 0 && !question->outside)
-            crm_identity_missing(question->role);
+        CrmIdentity identity;
+
+        crm_identity_current(organisation, &identity);
+        if (identity.principal < 0 && !identity.outside)
+            crm_identity_missing(organisation);
+        question->outside = identity.outside;
+        question->principal = identity.principal;
     }
 }
 

@@ -6,7 +6,6 @@
  * be listed in an array, and a cached plan may later run for somebody who reaches it.
  */
 #include "base/compat.h"
-#include "base/caller.h"
 #include "org/access.h"
 #include "org/identity.h"
 
@@ -34,19 +33,19 @@ estimate(SupportRequestSelectivity *request)
     char *privilege = constant_string(request->args, 2);
     CrmOrganisation *organisation;
     const CrmAccess *access;
-    int principal;
+    CrmIdentity identity;
 
     if (request->is_join || object == NULL || privilege == NULL)
         return false;
-    if (crm_identity_outside(crm_caller_oid())) {
+    organisation = crm_organisation();
+    crm_identity_current(organisation, &identity);
+    if (identity.outside) {
         request->selectivity = 1.0;
         return true;
     }
-    organisation = crm_organisation();
-    principal = crm_identity_principal(organisation, crm_caller_oid());
-    if (principal < 0 || organisation->unit_count == 0)
+    if (identity.principal < 0 || organisation->unit_count == 0)
         return false;
-    access = crm_access(organisation, principal, object, crm_privilege_parse(privilege));
+    access = crm_access(organisation, identity.principal, object, crm_privilege_parse(privilege));
     request->selectivity = access->all ? 1.0 : (Selectivity) access->count / organisation->unit_count;
     return true;
 }
