@@ -1,5 +1,5 @@
 /*
- * caller.c: the role on whose behalf a statement runs. See caller.h.
+ * caller.c: see caller.h.
  */
 #include "base/compat.h"
 #include "base/caller.h"
@@ -12,7 +12,15 @@ PG_FUNCTION_INFO_V1(crm_caller);
 Oid
 crm_caller_oid(void)
 {
-    return GetOuterUserId();
+    Oid user;
+    int context;
+
+    GetUserIdAndSecContext(&user, &context);
+    if ((context & SECURITY_RESTRICTED_OPERATION) == 0)
+        return GetOuterUserId();
+    /* The table's owner, unless a SECURITY DEFINER function changed the user too: which of both came first
+     * cannot be told, and its owner's rights are not those of the function in the index that called it. */
+    return (context & SECURITY_LOCAL_USERID_CHANGE) == 0 ? user : InvalidOid;
 }
 
 Datum

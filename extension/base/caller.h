@@ -3,6 +3,10 @@
  *
  * The outer role: SET ROLE counts, SECURITY DEFINER does not, so that a function that runs with the extension's
  * rights still knows who asked.
+ *
+ * But for maintenance: what ANALYZE, VACUUM, REINDEX or REFRESH evaluates belongs to the table's owner, and so does
+ * what hangs on a table that crm reads as its owner. Whoever started it, a superuser or autovacuum perhaps, lends
+ * it nothing: there the owner asks, or nobody (InvalidOid) where that cannot be told.
  */
 #ifndef CRM_BASE_CALLER_H
 #define CRM_BASE_CALLER_H

@@ -25,7 +25,7 @@ PGDLLEXPORT Datum crm_resolve_unit(PG_FUNCTION_ARGS);
 static int
 bound_principal(const CrmOrganisation *organisation, Oid role)
 {
-    char *name = GetUserNameFromId(role, true);
+    char *name = OidIsValid(role) ? GetUserNameFromId(role, true) : NULL;
 
     for (int i = 0; name != NULL && i < organisation->principal_count; i++) {
         const char *bound = organisation->principals[i].role_name;
@@ -39,15 +39,24 @@ bound_principal(const CrmOrganisation *organisation, Oid role)
 void
 crm_identity_current(const CrmOrganisation *organisation, CrmIdentity *identity)
 {
-    identity->principal = bound_principal(organisation, crm_caller_oid());
-    identity->outside = has_bypassrls_privilege(crm_caller_oid());
+    Oid role = crm_caller_oid();
+
+    identity->principal = bound_principal(organisation, role);
+    identity->outside = OidIsValid(role) && has_bypassrls_privilege(role);
 }
 
 void
 crm_identity_missing(const CrmOrganisation *organisation)
 {
-    char *name = GetUserNameFromId(crm_caller_oid(), false);
+    Oid role = crm_caller_oid();
+    char *name;
 
+    if (!OidIsValid(role))
+        ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY),
+                errmsg("nobody asks inside the maintenance of a table"),
+                errdetail("What an index or a mapping evaluates has no access to protected rows."),
+                errhint("Take the query of protected tables out of the function that an index uses."));
+    name = GetUserNameFromId(role, false);
     ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY), errmsg("database role \"%s\" is no principal", name),
             errdetail("Access is decided by the units and roles of a principal."),
             errhint("An administrator may type: SELECT %s.create_principal(%s, role_name => %s);",

@@ -3,7 +3,8 @@
 CREATE FUNCTION @extschema@.caller() RETURNS pg_catalog.regrole
     AS 'MODULE_PATHNAME', 'crm_caller' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.caller() IS
-'The outer database role: what SET ROLE chose, whatever SECURITY DEFINER function runs now.';
+'The outer database role: what SET ROLE chose, whatever SECURITY DEFINER function runs now. While a table is maintained '
+'(ANALYZE, REINDEX, REFRESH, or crm reading it) it is the table''s owner, whoever started that; - where that cannot be told.';
 
 CREATE FUNCTION @extschema@.nearest(name text, candidates text[]) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_nearest' LANGUAGE C IMMUTABLE PARALLEL SAFE;

@@ -79,22 +79,31 @@ COMMENT ON FUNCTION @extschema@.belongs_condition(regclass, bigint[]) IS
     'SQL over a row r of an adopted table: whether it belongs to one of these customers, as its record or by its reference.';
 SELECT @extschema@.set_audience('belongs_condition(regclass, bigint[])', 'admin');
 
-CREATE FUNCTION @extschema@.access_condition(relation regclass, grade text, privilege text, object text, hierarchy text,
+CREATE FUNCTION @extschema@.access_condition(grade text, privilege text, object text, hierarchy text,
                                              fallback text, by_owner boolean) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     SELECT CASE grade
         WHEN 'all' THEN 'true'
         WHEN 'none' THEN 'false'
-        ELSE format('(@extschema@.visible(%s, %L, %L, %L, %L)%s)',
-                    CASE WHEN has_attribute(relation, 'unit') THEN '@extschema@.map_unit(r)::text' ELSE 'NULL::text' END,
-                    object, privilege, hierarchy, fallback,
-                    CASE WHEN by_owner THEN format(' OR @extschema@.owned(@extschema@.map_owner(r)::text, %L, %L)', object, privilege)
-                    ELSE '' END) END
+        ELSE format('(@extschema@.visible(s.unit, %L, %L, %L, %L)%s)', object, privilege, hierarchy, fallback,
+                    CASE WHEN by_owner THEN format(' OR @extschema@.owned(s.owner, %L, %L)', object, privilege) ELSE '' END) END
 $$;
-COMMENT ON FUNCTION @extschema@.access_condition(regclass, text, text, text, text, text, boolean) IS
-    'SQL over a row r of an adopted table: whether record_access() lets the caller see it.';
-SELECT @extschema@.set_audience('access_condition(regclass, text, text, text, text, text, boolean)', 'admin');
+COMMENT ON FUNCTION @extschema@.access_condition(text, text, text, text, text, boolean) IS
+    'SQL over a row s with what deciding_attributes() gives: whether record_access() lets the caller see it. To be asked outside of '
+    'read_as_owner: inside nobody asks, since there code of the table''s owner runs too.';
+SELECT @extschema@.set_audience('access_condition(text, text, text, text, text, boolean)', 'admin');
+
+CREATE FUNCTION @extschema@.deciding_attributes(relation regclass) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT string_agg(CASE WHEN has_attribute(relation, a) THEN format('@extschema@.%I(r)::text AS %I', 'map_' || a, a)
+                           ELSE format('NULL::text AS %I', a) END, ', ' ORDER BY a DESC)
+    FROM unnest(ARRAY['unit', 'owner']) a
+$$;
+COMMENT ON FUNCTION @extschema@.deciding_attributes(regclass) IS
+    'SQL over a row r of an adopted table: its unit and its owner as text, NULL where they are not mapped. For access_condition().';
+SELECT @extschema@.set_audience('deciding_attributes(regclass)', 'admin');
 
 -- An attribute as timestamptz: days begin in the zone of the adoption.
 CREATE FUNCTION @extschema@.mapped_instant(relation regclass, attributes text[]) RETURNS text
@@ -127,14 +136,16 @@ SELECT @extschema@.set_audience('mapped_subject(regclass, text[])', 'admin');
 CREATE FUNCTION @extschema@.story_query(family bigint[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT string_agg(format('SELECT * FROM rows_as_owner(%s::regclass, %L) AS s (at timestamptz, kind text, department text, '
-                             'relation regclass, record_key text, subject text, stage text, entity text)', g.relation::oid, format(
+    SELECT string_agg(format('SELECT s.at, s.kind, s.department, s.relation, s.record_key, s.subject, s.stage, s.entity '
+                             'FROM rows_as_owner(%s::regclass, %L) AS s (at timestamptz, kind text, department text, '
+                             'relation regclass, record_key text, subject text, stage text, entity text, unit text, owner text) '
+                             'WHERE %s', g.relation::oid, format(
         'SELECT %s AS at, %L AS kind, %L::text AS department, %L::regclass AS relation, @extschema@.map_id(r) AS record_key, '
-        '%s AS subject, %s AS stage, %L AS entity FROM %s r WHERE %s AND %s AND %s IS NOT NULL',
+        '%s AS subject, %s AS stage, %L AS entity, %s FROM %s r WHERE %s AND %s IS NOT NULL',
         q.at, s.kind, g.department, g.relation::oid, mapped_subject(g.relation, s.subject),
         CASE WHEN has_attribute(g.relation, 'stage') THEN '@extschema@.map_stage(r)::text' ELSE 'NULL::text' END,
-        a.entity, g.relation, belongs_condition(g.relation, family),
-        access_condition(g.relation, g.tells, 'story', g.object, g.hierarchy, g.fallback, g.by_owner), q.at)),
+        a.entity, deciding_attributes(g.relation), g.relation, belongs_condition(g.relation, family), q.at),
+        access_condition(g.tells, 'story', g.object, g.hierarchy, g.fallback, g.by_owner)),
         ' UNION ALL ' ORDER BY g.relation::text, s.kind)
     FROM record_access() g
     JOIN adoption a ON a.relation = g.relation
@@ -185,11 +196,12 @@ DECLARE
     query text;
     result jsonb;
 BEGIN
-    SELECT string_agg(format('SELECT d AS document FROM read_as_owner(%s::regclass, %L) d', g.relation::oid, format(
-        'SELECT jsonb_strip_nulls(jsonb_build_object(''relation'', %L, ''department'', %L, ''record_key'', @extschema@.map_id(r)%s)) AS document '
-        'FROM %s r WHERE %s AND %s',
-        table_name(g.relation), g.department, m.fields, g.relation, belongs_condition(g.relation, family),
-        access_condition(g.relation, g.reads, 'read', g.object, g.hierarchy, g.fallback, g.by_owner))),
+    SELECT string_agg(format('SELECT s.document FROM rows_as_owner(%s::regclass, %L) AS s (document jsonb, unit text, owner text) '
+                             'WHERE %s', g.relation::oid, format(
+        'SELECT jsonb_strip_nulls(jsonb_build_object(''relation'', %L, ''department'', %L, ''record_key'', @extschema@.map_id(r)%s)) AS document, %s '
+        'FROM %s r WHERE %s',
+        table_name(g.relation), g.department, m.fields, deciding_attributes(g.relation), g.relation, belongs_condition(g.relation, family)),
+        access_condition(g.reads, 'read', g.object, g.hierarchy, g.fallback, g.by_owner)),
         ' UNION ALL ' ORDER BY g.relation::text)
     INTO query
     FROM record_access() g
