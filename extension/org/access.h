@@ -1,9 +1,11 @@
 /*
- * access.h: for one principal, object and privilege the set of units that the principal's roles reach.
+ * access.h: for one principal, object and privilege the set of units that the principal's roles reach, and the
+ * set in which it is denied.
  *
- * Depths nest: whoever reaches a unit by any depth has the privilege on own rows too. total and story include
- * what read reaches; create stands alone; every other privilege reaches no further than read. Sets are kept
- * with the organisation and die with it.
+ * A principal acts with all that its teams have. Depths nest: whoever reaches a unit by any depth has the
+ * privilege on own rows too. total and story include what read reaches; create stands alone; every other
+ * privilege reaches no further than read. Denials win: the units reached are without those denied. Sets are
+ * kept with the organisation and die with it.
  */
 #ifndef CRM_ORG_ACCESS_H
 #define CRM_ORG_ACCESS_H
@@ -13,9 +15,11 @@
 #include "org/organisation.h"
 
 typedef struct CrmAccess {
-    bool all;  /* the whole organisation, rows without a unit included */
-    bool own;  /* rows that the principal owns */
-    int count; /* units in the set */
+    bool all;      /* the whole organisation, rows without a unit included */
+    bool own;      /* rows that the principal owns */
+    bool nothing;  /* denied everywhere */
+    int count;     /* units reached */
+    uint8 *denied; /* set of units; NULL where there is none */
     uint8 units[FLEXIBLE_ARRAY_MEMBER];
 } CrmAccess;
 
@@ -35,9 +39,21 @@ extern const CrmAccess *crm_access(CrmOrganisation *organisation, int principal,
                                    CrmPrivilege privilege);
 
 static inline bool
+crm_unit_set_has(const uint8 *set, int unit)
+{
+    return unit >= 0 && (set[unit >> 3] & (1 << (unit & 7))) != 0;
+}
+
+static inline bool
 crm_access_unit(const CrmAccess *access, int unit)
 {
-    return access->all || (unit >= 0 && (access->units[unit >> 3] & (1 << (unit & 7))) != 0);
+    return access->all || crm_unit_set_has(access->units, unit);
+}
+
+static inline bool
+crm_access_denied(const CrmAccess *access, int unit)
+{
+    return access->nothing || (access->denied != NULL && crm_unit_set_has(access->denied, unit));
 }
 
 #endif

@@ -26,14 +26,11 @@ static int
 bound_principal(const CrmOrganisation *organisation, Oid role)
 {
     char *name = OidIsValid(role) ? GetUserNameFromId(role, true) : NULL;
+    int principal = crm_names_get(organisation->bound_roles, name);
 
-    for (int i = 0; name != NULL && i < organisation->principal_count; i++) {
-        const char *bound = organisation->principals[i].role_name;
-
-        if (bound != NULL && strcmp(bound, name) == 0)
-            return i;
-    }
-    return -1;
+    if (name != NULL)
+        pfree(name);
+    return principal;
 }
 
 void
@@ -67,11 +64,10 @@ int
 crm_identity_named(const CrmOrganisation *organisation, const char *key)
 {
     CrmNearest nearest = {key};
+    int principal = crm_names_get(organisation->principal_names, key);
 
-    for (int i = 0; i < organisation->principal_count; i++) {
-        if (strcmp(organisation->principals[i].key, key) == 0)
-            return i;
-    }
+    if (principal >= 0)
+        return principal;
     for (int i = 0; i < organisation->principal_count; i++)
         crm_nearest_try(&nearest, organisation->principals[i].key);
     ereport(ERROR, errcode(ERRCODE_CRM_UNKNOWN_NAME), errmsg("principal \"%s\" does not exist", key),

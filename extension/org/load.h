@@ -14,4 +14,8 @@
  */
 extern CrmOrganisation *crm_organisation_load(MemoryContext context);
 
+/* The two halves of it, in this order; the current context is the organisation's. */
+extern void crm_load_units(CrmOrganisation *organisation, Snapshot snapshot);
+extern void crm_load_principals(CrmOrganisation *organisation, Snapshot snapshot, TimestampTz now);
+
 #endif

@@ -23,12 +23,19 @@ static const char *const privilege_names[CRM_PRIVILEGES] = {"create", "read",   
                                                             "share",  "export", "merge",  "total",  "story"};
 
 static CrmOrganisation *current = NULL;
+static uint64 readings = 0;
 
 static bool
 is_current(void)
 {
     return current != NULL && current->changes == crm_org_changes &&
            GetCurrentStatementStartTimestamp() < current->next_change;
+}
+
+CrmOrganisation *
+crm_organisation_known(void)
+{
+    return is_current() ? current : NULL;
 }
 
 CrmOrganisation *
@@ -47,6 +54,7 @@ crm_organisation(void)
         CrmOrganisation *loaded = crm_organisation_load(context);
 
         loaded->changes = changes;
+        loaded->number = ++readings;
         MemoryContextSetParent(context, CacheMemoryContext);
         if (current != NULL)
             MemoryContextDelete(current->context);
@@ -77,6 +85,12 @@ crm_organisation_units(CrmOrganisation *organisation, const char *key)
         crm_nearest_try(&nearest, organisation->hierarchies[i].key);
     }
     raise_unknown("hierarchy", key, &nearest);
+}
+
+bool
+crm_organisation_acts_as(const CrmOrganisation *organisation, int principal, int other)
+{
+    return principal == other || list_member_int(organisation->teams[principal], other);
 }
 
 CrmPrivilege

@@ -14,6 +14,7 @@
 #include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 
+#include "org/load_table.h"
 #include "org/value_map.h"
 
 typedef enum CrmDepth { CRM_DEPTH_OWN, CRM_DEPTH_UNIT, CRM_DEPTH_BELOW, CRM_DEPTH_ORGANISATION } CrmDepth;
@@ -39,6 +40,12 @@ typedef struct CrmUnit {
     int last;
 } CrmUnit;
 
+static inline bool
+crm_unit_is_below(const CrmUnit *units, int unit, int top)
+{
+    return unit >= top && unit <= units[top].last;
+}
+
 typedef struct CrmPrincipal {
     const char *key;
     const char *role_name; /* NULL where it is bound to none */
@@ -49,20 +56,30 @@ typedef struct CrmHierarchy {
     CrmValueMap *units;
 } CrmHierarchy;
 
+#define CRM_EVERY_OBJECT 0 /* the number of "*" */
+
 typedef struct CrmGrant {
-    int object; /* place in objects */
+    int object; /* number in object_names */
     CrmPrivilege privilege;
     CrmDepth depth;
 } CrmGrant;
 
-/* A member of a unit with one role, now. */
+/* A member of a unit, now, with one role; with -1 where the membership has none. */
 typedef struct CrmMember {
     int unit;
     int role;
 } CrmMember;
 
+/* What a principal may not do, in a unit and below, or everywhere where unit is -1. */
+typedef struct CrmDenial {
+    int object;
+    CrmPrivilege privilege;
+    int unit;
+} CrmDenial;
+
 typedef struct CrmOrganisation {
     MemoryContext context;
+    uint64 number;           /* of this reading; numbers of units and principals are of no other */
     uint64 changes;          /* crm_org_changes when it was read */
     TimestampTz next_change; /* when the next membership begins or ends */
     int unit_count;
@@ -71,21 +88,32 @@ typedef struct CrmOrganisation {
     CrmValueMap *all_units; /* of every hierarchy */
     int hierarchy_count;
     CrmHierarchy *hierarchies;
+    CrmNames *unit_names; /* keys, as they are written */
     int principal_count;
     CrmPrincipal *principals;
-    CrmValueMap *principal_values;
-    List **members; /* for each principal, CrmMember * */
-    int object_count;
-    const char **objects; /* named in grants; the first is "*" */
+    CrmNames *principal_names;
+    CrmNames *bound_roles;         /* database roles, with the principal that each is bound to */
+    CrmValueMap *principal_values; /* what owner columns hold */
+    CrmValueMap *identities;       /* what tokens may name: keys and aliases */
+    List **teams;                  /* for each principal, int: the teams that it belongs to now */
+    List **members;                /* for each principal, CrmMember * */
+    List **denials;                /* for each principal, CrmDenial * */
+    CrmNames *object_names;        /* named in grants and denials */
     int role_count;
-    List **grants;  /* for each role, CrmGrant * */
-    HTAB *accesses; /* access.c keeps what it computed here */
+    List **grants;                  /* for each role, CrmGrant * */
+    HTAB *accesses;                 /* access.c keeps what it computed here */
+    struct CrmQuestions *questions; /* and question.c, what was asked */
+    List *plans;                    /* and plans.c, what plans were made for */
 } CrmOrganisation;
 
 /* The organisation as it is now. */
 extern CrmOrganisation *crm_organisation(void);
+/* The same where it is known without reading a table, else NULL. For hooks. */
+extern CrmOrganisation *crm_organisation_known(void);
 /* The units of a hierarchy, or of all where key is NULL; error RM001 where it does not exist. */
 extern CrmValueMap *crm_organisation_units(CrmOrganisation *organisation, const char *key);
+/* Whether the principal is that one, or a team that it belongs to now. */
+extern bool crm_organisation_acts_as(const CrmOrganisation *organisation, int principal, int other);
 /* The privilege of that name; error RM001 where there is none. */
 extern CrmPrivilege crm_privilege_parse(const char *name);
 

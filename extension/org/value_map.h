@@ -1,10 +1,12 @@
 /*
  * value_map.h: from the values that teams write in their columns to the number of what they mean.
  *
- * A value is text whose case does not count; the same text is found by an integer or uuid column too where it
- * is the canonical form of one ("7", not "07"). Each value has a rank: the lower rank wins, and two meanings
- * of the same rank cancel each other, so that an ambiguous name means nothing. Lives in the memory context it
- * was created in and is freed with it.
+ * A map is made of words. A value means a word where it is spelled like it, or all in lower case, all in upper
+ * case, or with initial capitals: few enough spellings to list them all for an index. An integer or uuid column
+ * is matched by words that are the canonical form of one ("7", not "07"). Each word has a rank: the lower rank
+ * wins, and two meanings of the same rank cancel each other, so that an ambiguous name means nothing. Tables
+ * are built when a value of their type is first looked up. Everything lives in the memory context given at
+ * creation, and so must the words.
  */
 #ifndef CRM_ORG_VALUE_MAP_H
 #define CRM_ORG_VALUE_MAP_H
@@ -19,11 +21,17 @@
 typedef struct CrmValueMap CrmValueMap;
 
 extern CrmValueMap *crm_value_map_create(MemoryContext context);
-/* The string is copied. */
-extern void crm_value_map_add(CrmValueMap *map, const char *value, int index, int rank);
+/* The word is kept, not copied. */
+extern void crm_value_map_add(CrmValueMap *map, const char *word, int index, int rank);
 /* The number of what the value means, or CRM_NO_VALUE. Text need not end in NUL. */
 extern int crm_value_map_text(CrmValueMap *map, const char *value, int length);
 extern int crm_value_map_integer(CrmValueMap *map, int64 value);
 extern int crm_value_map_uuid(CrmValueMap *map, const pg_uuid_t *value);
+
+/* Calls visit with each value of a type (TEXTOID, INT4OID, INT8OID, UUIDOID) whose meaning is wanted. */
+typedef bool (*CrmValueWanted)(int index, const void *arg);
+typedef void (*CrmValueVisitor)(Datum value, void *arg);
+extern void crm_value_map_each(CrmValueMap *map, Oid type, CrmValueWanted wanted, CrmValueVisitor visit,
+                               void *arg);
 
 #endif

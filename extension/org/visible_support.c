@@ -1,53 +1,239 @@
 /*
- * visible_support.c: tells the planner which share of the rows passes visible.
+ * visible_support.c: tells the planner which share of the rows passes a predicate, and how an index finds them.
  *
- * An estimate for whoever plans: the units reached, as a share of all, as if rows were spread evenly over
- * units. No index condition is offered: rows of NULL and unknown units belong to the fallback unit and cannot
- * be listed in an array, and a cached plan may later run for somebody who reaches it.
+ * The share is an estimate for whoever plans: the units reached, as a share of all, as if rows were spread evenly
+ * over units. The index condition is `column = ANY (listing)`, the listing a stable function of values.c: it is
+ * asked again at every execution. The condition is lossy, so that the predicate itself still judges every row:
+ * an open cursor obeys a revocation, and a collation that calls different strings equal betrays nothing.
+ *
+ * It costs planning time for every unit in the list, for every index and partition. So it is not offered where
+ * the table, or another condition on it that an index serves, leaves few rows for each unit anyway.
  */
 #include "base/compat.h"
+#include "base/caller.h"
+#include "base/schema.h"
 #include "org/access.h"
 #include "org/identity.h"
+#include "org/plans.h"
+#include "org/question.h"
+#include "org/shares.h"
 
+#include "access/stratnum.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "nodes/primnodes.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "parser/parse_func.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 PGDLLEXPORT Datum crm_visible_support(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum crm_undenied_support(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum crm_owned_support(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum crm_shared_support(PG_FUNCTION_ARGS);
 
-static char *
-constant_string(List *args, int n)
+/* Fewer rows for each listed value are found faster by whatever else there is. */
+#define ROWS_PER_VALUE_MIN 30.0
+
+/* Who plans; false where nobody that rules hold for. */
+typedef struct Planner {
+    CrmOrganisation *organisation;
+    int principal;
+} Planner;
+
+static bool
+find_planner(Planner *planner, bool *outside)
+{
+    CrmIdentity identity;
+
+    planner->organisation = crm_organisation();
+    crm_identity_current(planner->organisation, &identity);
+    planner->principal = identity.principal;
+    *outside = identity.outside;
+    return !identity.outside && identity.principal >= 0;
+}
+
+/* NULL where it is no constant, or null. */
+static Const *
+constant(List *args, int n)
 {
     Node *node = n < list_length(args) ? list_nth(args, n) : NULL;
 
-    if (node == NULL || !IsA(node, Const) || ((Const *) node)->constisnull)
-        return NULL;
-    return TextDatumGetCString(((Const *) node)->constvalue);
+    return node != NULL && IsA(node, Const) && !((Const *) node)->constisnull ? (Const *) node : NULL;
+}
+
+static text *
+constant_text(List *args, int n)
+{
+    Const *value = constant(args, n);
+
+    return value == NULL ? NULL : DatumGetTextPP(value->constvalue);
 }
 
 static bool
-estimate(SupportRequestSelectivity *request)
+all_constant(List *args)
 {
-    char *object = constant_string(request->args, 1);
-    char *privilege = constant_string(request->args, 2);
-    CrmOrganisation *organisation;
-    const CrmAccess *access;
-    CrmIdentity identity;
-
-    if (request->is_join || object == NULL || privilege == NULL)
-        return false;
-    organisation = crm_organisation();
-    crm_identity_current(organisation, &identity);
-    if (identity.outside) {
-        request->selectivity = 1.0;
-        return true;
+    for (int i = 1; i < list_length(args); i++) {
+        if (!IsA(list_nth(args, i), Const))
+            return false;
     }
-    if (identity.principal < 0 || organisation->unit_count == 0)
-        return false;
-    access = crm_access(organisation, identity.principal, object, crm_privilege_parse(privilege));
-    request->selectivity = access->all ? 1.0 : (Selectivity) access->count / organisation->unit_count;
     return true;
+}
+
+/* The question of visible and undenied; NULL where its arguments are not known when planning. */
+static CrmQuestion *
+find_question(const Planner *planner, List *args)
+{
+    CrmQuestionText texts = {constant_text(args, 1), constant_text(args, 2), constant_text(args, 3),
+                             constant_text(args, 4)};
+
+    if (texts.object == NULL || texts.privilege == NULL || !all_constant(args))
+        return NULL;
+    return crm_question(planner->organisation, planner->principal, &texts);
+}
+
+/* Index conditions */
+
+/* Rows that the best other condition that an index serves would leave. */
+static double
+rows_left_by_others(PlannerInfo *root, IndexOptInfo *index, Node *predicate)
+{
+    RelOptInfo *rel = index->rel;
+    double rows = rel->tuples;
+    ListCell *clause_cell;
+
+    foreach (clause_cell, rel->baserestrictinfo) {
+        RestrictInfo *clause = lfirst_node(RestrictInfo, clause_cell);
+        ListCell *index_cell;
+
+        if (clause->clause == (Expr *) predicate || !is_opclause(clause->clause))
+            continue;
+        foreach (index_cell, rel->indexlist) {
+            IndexOptInfo *other = lfirst_node(IndexOptInfo, index_cell);
+            Node *left = get_leftop(clause->clause);
+            Oid op = ((OpExpr *) clause->clause)->opno;
+
+            /* The leading column with an operator of its family; a policy's user must be leakproof, too. */
+            if (other->nkeycolumns > 0 && left != NULL && match_index_to_operand(left, 0, other) &&
+                op_in_opfamily(op, other->opfamily[0]) && get_func_leakproof(get_opcode(op))) {
+                rows =
+                    Min(rows, rel->tuples * clause_selectivity(root, (Node *) clause, 0, JOIN_INNER, NULL));
+                break;
+            }
+        }
+    }
+    return rows;
+}
+
+static bool
+is_worth_listing(SupportRequestIndexCondition *request, double values)
+{
+    return values == 0 ||
+           rows_left_by_others(request->root, request->index, request->node) >= ROWS_PER_VALUE_MIN * values;
+}
+
+/* `column = ANY (crm.listing(arguments))` as the index writes it, or NULL where the index has no such operator. */
+static List *
+make_condition(SupportRequestIndexCondition *request, const char *listing, List *arguments)
+{
+    IndexOptInfo *index = request->index;
+    List *args = ((FuncExpr *) request->node)->args;
+    Node *column = linitial(args);
+    Oid type = exprType(column);
+    Oid array_type = get_array_type(type);
+    Oid op = get_opfamily_member(request->opfamily, type, type, BTEqualStrategyNumber);
+    Oid argument_types[FUNC_MAX_ARGS];
+    const char *suffix = type == TEXTOID   ? "texts"
+                         : type == INT4OID ? "integers"
+                         : type == INT8OID ? "bigints"
+                                           : "uuids";
+    ScalarArrayOpExpr *condition;
+    ListCell *cell;
+    Oid function;
+    int count = 0;
+
+    if (!index->amsearcharray || index->relam != BTREE_AM_OID || !OidIsValid(op))
+        return NIL;
+    foreach (cell, arguments)
+        argument_types[count++] = exprType(lfirst(cell));
+    function = LookupFuncName(list_make2(makeString(get_namespace_name(crm_schema_oid())),
+                                         makeString(psprintf("%s_%s", listing, suffix))),
+                              count, argument_types, true);
+    if (!OidIsValid(function))
+        return NIL;
+    condition = makeNode(ScalarArrayOpExpr);
+    condition->opno = op;
+    condition->opfuncid = get_opcode(op);
+    condition->useOr = true;
+    condition->inputcollid = request->indexcollation;
+    condition->args = list_make2(
+        column, makeFuncExpr(function, array_type, arguments, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+    condition->location = -1;
+    request->lossy = true;
+    return list_make1(condition);
+}
+
+/* Only the column itself, only with arguments that are known, and only where a role that plans is the role that
+ * asks: a function that runs with its owner's rights keeps its plans for whoever calls it next. */
+static bool
+may_list(SupportRequestIndexCondition *request)
+{
+    return request->indexarg == 0 && IsA(request->node, FuncExpr) &&
+           all_constant(((FuncExpr *) request->node)->args) && GetUserId() == crm_caller_oid();
+}
+
+static List *
+arguments_of(SupportRequestIndexCondition *request)
+{
+    return list_copy_tail(((FuncExpr *) request->node)->args, 1);
+}
+
+/* visible */
+
+static bool
+estimate_units(SupportRequestSelectivity *request)
+{
+    Planner planner;
+    CrmQuestion *question;
+    bool outside;
+
+    if (request->is_join)
+        return false;
+    if (!find_planner(&planner, &outside)) {
+        request->selectivity = 1.0;
+        return outside;
+    }
+    question = find_question(&planner, request->args);
+    if (question == NULL || planner.organisation->unit_count == 0)
+        return false;
+    crm_plans_note(planner.organisation, request->funcid, text_to_cstring(constant_text(request->args, 1)),
+                   question->privilege, question->fallback,
+                   crm_plans_listable(planner.organisation, question->access, question->fallback));
+    request->selectivity = (Selectivity) question->access->count / planner.organisation->unit_count;
+    return true;
+}
+
+static List *
+list_units(SupportRequestIndexCondition *request)
+{
+    Planner planner;
+    CrmQuestion *question;
+    bool outside;
+
+    if (!may_list(request) || !find_planner(&planner, &outside))
+        return NIL;
+    question = find_question(&planner, ((FuncExpr *) request->node)->args);
+    if (question == NULL || !crm_plans_listable(planner.organisation, question->access, question->fallback) ||
+        !is_worth_listing(request, question->access->count))
+        return NIL;
+    return make_condition(request, "visible", arguments_of(request));
 }
 
 PG_FUNCTION_INFO_V1(crm_visible_support);
@@ -56,7 +242,150 @@ crm_visible_support(PG_FUNCTION_ARGS)
 {
     Node *request = (Node *) PG_GETARG_POINTER(0);
 
-    if (IsA(request, SupportRequestSelectivity) && estimate((SupportRequestSelectivity *) request))
+    if (IsA(request, SupportRequestSelectivity) && estimate_units((SupportRequestSelectivity *) request))
         PG_RETURN_POINTER(request);
+    if (IsA(request, SupportRequestIndexCondition))
+        PG_RETURN_POINTER(list_units((SupportRequestIndexCondition *) request));
+    PG_RETURN_POINTER(NULL);
+}
+
+/* undenied: nearly always true */
+
+static bool
+estimate_undenied(SupportRequestSelectivity *request)
+{
+    if (request->is_join)
+        return false;
+    request->selectivity = 1.0;
+    return true;
+}
+
+PG_FUNCTION_INFO_V1(crm_undenied_support);
+Datum
+crm_undenied_support(PG_FUNCTION_ARGS)
+{
+    Node *request = (Node *) PG_GETARG_POINTER(0);
+
+    if (IsA(request, SupportRequestSelectivity) && estimate_undenied((SupportRequestSelectivity *) request))
+        PG_RETURN_POINTER(request);
+    PG_RETURN_POINTER(NULL);
+}
+
+/* owned: as if principals owned evenly */
+
+static bool
+estimate_owned(SupportRequestSelectivity *request)
+{
+    Planner planner;
+    bool outside;
+
+    if (request->is_join)
+        return false;
+    if (!find_planner(&planner, &outside)) {
+        request->selectivity = 1.0;
+        return outside;
+    }
+    request->selectivity = Min(1.0, (1.0 + list_length(planner.organisation->teams[planner.principal])) /
+                                        Max(planner.organisation->principal_count, 1));
+    return true;
+}
+
+static List *
+list_owned(SupportRequestIndexCondition *request)
+{
+    Planner planner;
+    bool outside;
+
+    if (!may_list(request) || !find_planner(&planner, &outside) ||
+        !is_worth_listing(request, 1.0 + list_length(planner.organisation->teams[planner.principal])))
+        return NIL;
+    return make_condition(request, "owned", arguments_of(request));
+}
+
+PG_FUNCTION_INFO_V1(crm_owned_support);
+Datum
+crm_owned_support(PG_FUNCTION_ARGS)
+{
+    Node *request = (Node *) PG_GETARG_POINTER(0);
+
+    if (IsA(request, SupportRequestSelectivity) && estimate_owned((SupportRequestSelectivity *) request))
+        PG_RETURN_POINTER(request);
+    if (IsA(request, SupportRequestIndexCondition))
+        PG_RETURN_POINTER(list_owned((SupportRequestIndexCondition *) request));
+    PG_RETURN_POINTER(NULL);
+}
+
+/* shared: few */
+
+static void
+count_share(const char *key, void *arg)
+{
+    (*(double *) arg)++;
+}
+
+/* -1 where it is not known. */
+static double
+count_shares(const Planner *planner, List *args)
+{
+    Const *relation = constant(args, 1);
+    text *privilege = constant_text(args, 2);
+    double count = 0;
+
+    if (relation == NULL || privilege == NULL)
+        return -1;
+    crm_shares_each(crm_shares(planner->organisation, planner->principal),
+                    DatumGetObjectId(relation->constvalue), crm_privilege_parse(text_to_cstring(privilege)),
+                    count_share, &count);
+    return count;
+}
+
+static bool
+estimate_shared(SupportRequestSelectivity *request)
+{
+    Planner planner;
+    bool outside;
+    double count;
+    RelOptInfo *rel = request->varRelid == 0 ? NULL : find_base_rel(request->root, request->varRelid);
+
+    if (request->is_join)
+        return false;
+    if (!find_planner(&planner, &outside)) {
+        request->selectivity = 1.0;
+        return outside;
+    }
+    count = count_shares(&planner, request->args);
+    if (count < 0)
+        return false;
+    request->selectivity = rel != NULL && rel->tuples > 0 ? Min(1.0, count / rel->tuples)
+                           : count > 0                    ? 0.001
+                                                          : 0.0;
+    return true;
+}
+
+static List *
+list_shared(SupportRequestIndexCondition *request)
+{
+    Planner planner;
+    bool outside;
+    double count;
+
+    if (!may_list(request) || !find_planner(&planner, &outside))
+        return NIL;
+    count = count_shares(&planner, ((FuncExpr *) request->node)->args);
+    if (count < 0 || count > CRM_LISTED_UNITS_MAX)
+        return NIL;
+    return make_condition(request, "shared", arguments_of(request));
+}
+
+PG_FUNCTION_INFO_V1(crm_shared_support);
+Datum
+crm_shared_support(PG_FUNCTION_ARGS)
+{
+    Node *request = (Node *) PG_GETARG_POINTER(0);
+
+    if (IsA(request, SupportRequestSelectivity) && estimate_shared((SupportRequestSelectivity *) request))
+        PG_RETURN_POINTER(request);
+    if (IsA(request, SupportRequestIndexCondition))
+        PG_RETURN_POINTER(list_shared((SupportRequestIndexCondition *) request));
     PG_RETURN_POINTER(NULL);
 }

@@ -1,0 +1,146 @@
+/*
+ * ask.c: see ask.h.
+ *
+ * What does not change between rows is worked out once and kept in fn_extra; a row then costs a comparison of
+ * counters. It is worked out again when the session heard of a change, the role or the statement's start is
+ * another one (FETCH from an open cursor is a statement of its own), or an argument that is no constant may
+ * differ. At the first row of a statement messages of other sessions are taken in: a callback alone is not
+ * called inside a transaction that holds all its locks.
+ */
+#include "base/compat.h"
+#include "base/caller.h"
+#include "org/ask.h"
+#include "org/change.h"
+#include "org/identity.h"
+
+#include "access/xact.h"
+#include "nodes/primnodes.h"
+#include "utils/builtins.h"
+
+/* A parameter does not count: a simple expression of PL/pgSQL keeps fn_extra while its variables change. */
+static bool
+is_constant(FmgrInfo *flinfo, int arg)
+{
+    Node *node = flinfo->fn_expr;
+
+    return arg < 0 || (node != NULL && IsA(node, FuncExpr) && arg < list_length(((FuncExpr *) node)->args) &&
+                       IsA(list_nth(((FuncExpr *) node)->args, arg), Const));
+}
+
+static CrmAsked *
+make_asked(FunctionCallInfo fcinfo, const CrmShape *shape)
+{
+    CrmAsked *asked = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CrmAsked));
+    const int arguments[] = {shape->principal, shape->object,   shape->privilege,
+                             shape->hierarchy, shape->fallback, shape->relation};
+
+    asked->constant = true;
+    for (Size i = 0; i < lengthof(arguments); i++)
+        asked->constant &= is_constant(fcinfo->flinfo, arguments[i]);
+    return asked;
+}
+
+static bool
+same_circumstances(const CrmAsked *asked)
+{
+    return asked->changes == crm_identity_changes && asked->role == crm_caller_oid() &&
+           asked->statement == GetCurrentStatementStartTimestamp();
+}
+
+static bool
+is_missing(FunctionCallInfo fcinfo, int arg)
+{
+    return arg >= 0 && PG_ARGISNULL(arg);
+}
+
+static const text *
+text_or_null(FunctionCallInfo fcinfo, int arg)
+{
+    return arg < 0 || PG_ARGISNULL(arg) ? NULL : PG_GETARG_TEXT_PP(arg);
+}
+
+/* Who asks in this statement; -1 for somebody outside the rules. */
+static int
+find_caller(const CrmOrganisation *organisation)
+{
+    static uint64 changes = 0;
+    static TimestampTz statement;
+    static Oid role;
+    static CrmIdentity identity;
+
+    if (changes != crm_identity_changes || statement != GetCurrentStatementStartTimestamp() ||
+        role != crm_caller_oid()) {
+        changes = 0;
+        statement = GetCurrentStatementStartTimestamp();
+        role = crm_caller_oid();
+        crm_identity_current(organisation, &identity);
+        changes = crm_identity_changes;
+    }
+    if (identity.principal < 0 && !identity.outside)
+        crm_identity_missing(organisation);
+    return identity.outside ? -1 : identity.principal;
+}
+
+static int
+find_principal(FunctionCallInfo fcinfo, const CrmShape *shape, const CrmOrganisation *organisation)
+{
+    if (shape->principal < 0)
+        return find_caller(organisation);
+    return crm_identity_named(organisation, text_to_cstring(PG_GETARG_TEXT_PP(shape->principal)));
+}
+
+static void
+find_answer(FunctionCallInfo fcinfo, const CrmShape *shape, CrmAsked *asked, CrmOrganisation *organisation)
+{
+    int principal = find_principal(fcinfo, shape, organisation);
+
+    if (shape->relation >= 0) {
+        asked->relation = PG_GETARG_OID(shape->relation);
+        asked->privilege = crm_privilege_parse(text_to_cstring(PG_GETARG_TEXT_PP(shape->privilege)));
+        asked->shares = principal < 0 ? NULL : crm_shares(organisation, principal);
+        asked->share_changes = crm_share_changes;
+    } else {
+        CrmQuestionText texts = {text_or_null(fcinfo, shape->object), text_or_null(fcinfo, shape->privilege),
+                                 text_or_null(fcinfo, shape->hierarchy),
+                                 text_or_null(fcinfo, shape->fallback)};
+
+        asked->question = crm_question(organisation, principal, &texts);
+    }
+}
+
+static const CrmAsked *
+ask_again(FunctionCallInfo fcinfo, const CrmShape *shape)
+{
+    CrmAsked *asked = fcinfo->flinfo->fn_extra;
+    CrmOrganisation *organisation;
+    uint64 changes;
+
+    if (is_missing(fcinfo, shape->principal) || is_missing(fcinfo, shape->object) ||
+        is_missing(fcinfo, shape->privilege) || is_missing(fcinfo, shape->relation))
+        return NULL;
+    if (asked == NULL)
+        asked = fcinfo->flinfo->fn_extra = make_asked(fcinfo, shape);
+    if (asked->statement != GetCurrentStatementStartTimestamp())
+        crm_change_accept();
+    asked->changes = 0; /* not answered until the end */
+    organisation = crm_organisation();
+    /* Taken now: looking up names below may take in messages. Zero where even this copy is out of date already. */
+    changes = organisation->changes == crm_org_changes ? crm_identity_changes : 0;
+    find_answer(fcinfo, shape, asked, organisation);
+    asked->organisation = organisation;
+    asked->role = crm_caller_oid();
+    asked->statement = GetCurrentStatementStartTimestamp();
+    asked->changes = changes;
+    return asked;
+}
+
+const CrmAsked *
+crm_ask(FunctionCallInfo fcinfo, const CrmShape *shape)
+{
+    const CrmAsked *asked = fcinfo->flinfo->fn_extra;
+
+    if (likely(asked != NULL && asked->constant && same_circumstances(asked) &&
+               (asked->shares == NULL || asked->share_changes == crm_share_changes)))
+        return asked;
+    return ask_again(fcinfo, shape);
+}

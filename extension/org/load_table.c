@@ -1,0 +1,163 @@
+/*
+ * load_table.c: see load_table.h. Tables are read as the catalogues are: no SPI, so that neither search_path nor
+ * rights nor policies matter.
+ */
+#include "base/compat.h"
+#include "base/schema.h"
+#include "org/load_table.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+typedef struct NameEntry {
+    const char *name;
+    uint32 hash;
+    int number;
+    char status;
+} NameEntry;
+
+#define SH_PREFIX names
+#define SH_ELEMENT_TYPE NameEntry
+#define SH_KEY_TYPE const char *
+#define SH_KEY name
+#define SH_HASH_KEY(table, key) hash_bytes((const unsigned char *) (key), (int) strlen(key))
+#define SH_EQUAL(table, a, b) (strcmp(a, b) == 0)
+#define SH_STORE_HASH
+#define SH_GET_HASH(table, entry) (entry)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+struct CrmNames {
+    names_hash *hash;
+};
+
+CrmNames *
+crm_names_create(MemoryContext context)
+{
+    CrmNames *names = MemoryContextAlloc(context, sizeof(CrmNames));
+
+    names->hash = names_create(context, 64, NULL);
+    return names;
+}
+
+void
+crm_names_set(CrmNames *names, const char *name, int number)
+{
+    bool found;
+
+    names_insert(names->hash, name, &found)->number = number;
+}
+
+int
+crm_names_get(const CrmNames *names, const char *name)
+{
+    NameEntry *entry = name == NULL ? NULL : names_lookup(names->hash, name);
+
+    return entry != NULL ? entry->number : -1;
+}
+
+int
+crm_names_intern(CrmNames *names, const char *name)
+{
+    bool found;
+    NameEntry *entry = names_insert(names->hash, name, &found);
+
+    if (!found)
+        entry->number = (int) names->hash->members - 1;
+    return entry->number;
+}
+
+int
+crm_names_count(const CrmNames *names)
+{
+    return (int) names->hash->members;
+}
+
+static int
+find_column(TupleDesc desc, const char *name)
+{
+    for (int i = 0; i < desc->natts; i++) {
+        if (!TupleDescAttr(desc, i)->attisdropped && namestrcmp(&TupleDescAttr(desc, i)->attname, name) == 0)
+            return i + 1;
+    }
+    ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
+            errmsg("column \"%s\" of extension crm does not exist", name),
+            errhint("The library is newer than the installed script: type ALTER EXTENSION crm UPDATE."));
+}
+
+static Datum
+column_value(HeapTuple tuple, TupleDesc desc, int attnum, bool *isnull)
+{
+    Datum value = heap_getattr(tuple, attnum, desc, isnull);
+    Oid type = TupleDescAttr(desc, attnum - 1)->atttypid;
+
+    if (*isnull)
+        return (Datum) 0;
+    if (type == TEXTOID)
+        return PointerGetDatum(TextDatumGetCString(value));
+    if (type == NAMEOID)
+        return PointerGetDatum(pstrdup(NameStr(*DatumGetName(value))));
+    return value;
+}
+
+static void
+scan(Relation rel, SysScanDesc rows, const char *const *columns, CrmRowReader read, void *arg)
+{
+    TupleDesc desc = RelationGetDescr(rel);
+    int attnum[CRM_LOAD_COLUMNS];
+    int count;
+    HeapTuple tuple;
+
+    for (count = 0; count < CRM_LOAD_COLUMNS && columns[count] != NULL; count++)
+        attnum[count] = find_column(desc, columns[count]);
+    while (HeapTupleIsValid(tuple = systable_getnext(rows))) {
+        Datum values[CRM_LOAD_COLUMNS];
+        bool nulls[CRM_LOAD_COLUMNS];
+
+        CHECK_FOR_INTERRUPTS();
+        for (int i = 0; i < count; i++)
+            values[i] = column_value(tuple, desc, attnum[i], &nulls[i]);
+        read(arg, values, nulls);
+    }
+}
+
+void
+crm_table_scan(const char *table, const char *const *columns, Snapshot snapshot, CrmRowReader read, void *arg)
+{
+    Relation rel = table_open(crm_relation_oid(table), AccessShareLock);
+    SysScanDesc rows = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+
+    scan(rel, rows, columns, read, arg);
+    systable_endscan(rows);
+    table_close(rel, AccessShareLock);
+}
+
+void
+crm_table_scan_index(const char *table, const char *index, const char *value, const char *const *columns,
+                     Snapshot snapshot, CrmRowReader read, void *arg)
+{
+    Relation rel = table_open(crm_relation_oid(table), AccessShareLock);
+    Oid index_oid = crm_relation_oid(index);
+    Relation index_rel = index_open(index_oid, AccessShareLock);
+    ScanKeyData key;
+    SysScanDesc rows;
+
+    /* The collation must be the index's, or the search would go astray in its order. */
+    ScanKeyEntryInitialize(&key, 0, index_rel->rd_index->indkey.values[0], BTEqualStrategyNumber, InvalidOid,
+                           index_rel->rd_indcollation[0], F_TEXTEQ, CStringGetTextDatum(value));
+    index_close(index_rel, AccessShareLock);
+    rows = systable_beginscan(rel, index_oid, true, snapshot, 1, &key);
+    scan(rel, rows, columns, read, arg);
+    systable_endscan(rows);
+    table_close(rel, AccessShareLock);
+}

@@ -1,0 +1,201 @@
+/*
+ * load_unit.c: units, in preorder, and what teams call them. See load.h.
+ */
+#include "base/compat.h"
+#include "org/load.h"
+
+#include "utils/memutils.h"
+
+typedef struct UnitRow {
+    const char *key;
+    const char *name;
+    const char *parent_key;
+    int hierarchy;
+    int parent;      /* rows, -1 none */
+    int first_child; /* rows, -1 none */
+    int next_sibling;
+    int place; /* in preorder, -1 not reached yet */
+} UnitRow;
+
+typedef struct Loader {
+    CrmOrganisation *organisation;
+    CrmNames *hierarchy_numbers;
+    UnitRow *rows;
+    int size;
+    int root_hierarchy;
+} Loader;
+
+static void
+read_hierarchy(void *arg, Datum *values, bool *nulls)
+{
+    Loader *loader = arg;
+    CrmOrganisation *org = loader->organisation;
+    CrmHierarchy *hierarchy;
+
+    org->hierarchies = repalloc(org->hierarchies, sizeof(CrmHierarchy) * ((Size) org->hierarchy_count + 1));
+    hierarchy = &org->hierarchies[org->hierarchy_count];
+    hierarchy->key = crm_row_string(values[0]);
+    hierarchy->units = crm_value_map_create(org->context);
+    crm_names_set(loader->hierarchy_numbers, hierarchy->key, org->hierarchy_count++);
+}
+
+static void
+read_unit(void *arg, Datum *values, bool *nulls)
+{
+    Loader *loader = arg;
+    CrmOrganisation *org = loader->organisation;
+    UnitRow *row;
+
+    if (org->unit_count == loader->size) {
+        loader->size *= 2;
+        loader->rows = repalloc_huge(loader->rows, sizeof(UnitRow) * (Size) loader->size);
+    }
+    row = &loader->rows[org->unit_count];
+    *row = (UnitRow){.key = crm_row_string(values[0]),
+                     .name = crm_row_string(values[1]),
+                     .hierarchy = crm_names_get(loader->hierarchy_numbers, crm_row_string(values[2])),
+                     .parent_key = crm_row_string(values[3]),
+                     .parent = -1,
+                     .first_child = -1,
+                     .next_sibling = -1,
+                     .place = -1};
+    crm_names_set(org->unit_names, row->key, org->unit_count++);
+}
+
+/* Gives the row the next place; the parent already has one. */
+static void
+place_unit(Loader *loader, UnitRow *row, int *next)
+{
+    int parent = row->parent >= 0 ? loader->rows[row->parent].place : -1;
+
+    row->place = *next;
+    loader->organisation->units[*next] = (CrmUnit){row->key, parent, *next};
+    (*next)++;
+}
+
+/* Everything below a unit that has its place, depth first. */
+static void
+place_below(Loader *loader, UnitRow *top, int *stack, int *next)
+{
+    int depth = 0;
+
+    stack[depth++] = top->first_child;
+    while (depth > 0) {
+        int child = stack[depth - 1];
+
+        if (child < 0) {
+            depth--;
+            continue;
+        }
+        stack[depth - 1] = loader->rows[child].next_sibling;
+        place_unit(loader, &loader->rows[child], next);
+        stack[depth++] = loader->rows[child].first_child;
+    }
+}
+
+static void
+find_parents(Loader *loader)
+{
+    for (int i = 0; i < loader->organisation->unit_count; i++) {
+        UnitRow *row = &loader->rows[i];
+
+        row->parent = crm_names_get(loader->organisation->unit_names, row->parent_key);
+        if (row->parent >= 0) {
+            row->next_sibling = loader->rows[row->parent].first_child;
+            loader->rows[row->parent].first_child = i;
+        }
+    }
+}
+
+static void
+arrange_units(Loader *loader)
+{
+    CrmOrganisation *org = loader->organisation;
+    int *stack = palloc(sizeof(int) * ((Size) org->unit_count + 1));
+    int next = 0;
+
+    org->units = palloc(sizeof(CrmUnit) * ((Size) org->unit_count + 1));
+    org->root = -1;
+    find_parents(loader);
+    for (int i = 0; i < org->unit_count; i++) {
+        UnitRow *row = &loader->rows[i];
+
+        if (row->parent >= 0)
+            continue;
+        if (row->parent_key == NULL && org->root < 0) {
+            org->root = next;
+            loader->root_hierarchy = row->hierarchy;
+        }
+        place_unit(loader, row, &next);
+        place_below(loader, row, stack, &next);
+    }
+    /* Triggers refuse circles; units in one all the same hang on nothing, and reach nothing below them. */
+    for (int i = 0; i < org->unit_count; i++) {
+        if (loader->rows[i].place < 0) {
+            loader->rows[i].parent = -1;
+            place_unit(loader, &loader->rows[i], &next);
+        }
+    }
+    /* Below comes after above, so that one pass from the end finds where each subtree ends. */
+    for (int i = org->unit_count - 1; i > 0; i--) {
+        int parent = org->units[i].parent;
+
+        if (parent >= 0)
+            org->units[parent].last = Max(org->units[parent].last, org->units[i].last);
+    }
+    for (int i = 0; i < org->unit_count; i++)
+        crm_names_set(org->unit_names, loader->rows[i].key, loader->rows[i].place);
+    pfree(stack);
+}
+
+/*
+ * Ranks, lower first: key, alias, name; where all hierarchies are searched, each of the organisation's own
+ * hierarchy before the others'. The root is known in every hierarchy.
+ */
+static void
+add_word(Loader *loader, int hierarchy, const char *word, int unit, int rank)
+{
+    CrmOrganisation *org = loader->organisation;
+
+    crm_value_map_add(org->all_units, word, unit, hierarchy == loader->root_hierarchy ? rank : rank + 1);
+    if (unit != org->root && hierarchy >= 0)
+        crm_value_map_add(org->hierarchies[hierarchy].units, word, unit, rank);
+    else if (unit == org->root) {
+        for (int i = 0; i < org->hierarchy_count; i++)
+            crm_value_map_add(org->hierarchies[i].units, word, unit, i == hierarchy ? rank : rank + 1);
+    }
+}
+
+static void
+read_unit_alias(void *arg, Datum *values, bool *nulls)
+{
+    Loader *loader = arg;
+    int hierarchy = crm_names_get(loader->hierarchy_numbers, crm_row_string(values[0]));
+    int unit = crm_names_get(loader->organisation->unit_names, crm_row_string(values[2]));
+
+    if (unit >= 0)
+        add_word(loader, hierarchy, crm_row_string(values[1]), unit, 2);
+}
+
+void
+crm_load_units(CrmOrganisation *organisation, Snapshot snapshot)
+{
+    Loader loader = {.organisation = organisation, .size = 64, .root_hierarchy = -1};
+
+    organisation->hierarchies = palloc(sizeof(CrmHierarchy));
+    loader.hierarchy_numbers = crm_names_create(organisation->context);
+    loader.rows = palloc(sizeof(UnitRow) * (Size) loader.size);
+    crm_table_scan("hierarchy", (const char *const[]){"hierarchy", NULL}, snapshot, read_hierarchy, &loader);
+    crm_table_scan("unit", (const char *const[]){"unit", "name", "hierarchy", "parent"}, snapshot, read_unit,
+                   &loader);
+    arrange_units(&loader);
+    for (int i = 0; i < organisation->unit_count; i++) {
+        const UnitRow *row = &loader.rows[i];
+
+        add_word(&loader, row->hierarchy, row->key, row->place, 0);
+        add_word(&loader, row->hierarchy, row->name, row->place, 4);
+    }
+    crm_table_scan("unit_alias", (const char *const[]){"hierarchy", "alias", "unit", NULL}, snapshot,
+                   read_unit_alias, &loader);
+    pfree(loader.rows);
+}
