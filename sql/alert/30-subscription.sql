@@ -145,7 +145,7 @@ BEGIN
     RETURN (scope_rule IS NULL OR scope_rule = rule)
        AND (scope_kpi IS NULL OR scope_kpi = kpi)
        AND (scope_unit IS NULL
-            OR EXISTS (SELECT FROM unit_path p WHERE p.ancestor = scope_unit AND p.descendant = unit));
+            OR EXISTS (SELECT FROM units_above(unit) a WHERE a.unit = scope_unit));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.scope_covers IS 'Whether the scope of a subscription or silence covers an alert.';

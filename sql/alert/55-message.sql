@@ -27,16 +27,16 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT e.unit, e.value, e.value_before, e.effect
-    FROM (SELECT p.descendant AS unit, after.value, before.value AS value_before,
+    FROM (SELECT p.unit, after.value, before.value AS value_before,
                  CASE WHEN l.denominator IS NULL
                       THEN coalesce(after.numerator, 0) - coalesce(before.numerator, 0)
                       ELSE (coalesce(after.numerator, 0) - whole.value * coalesce(after.denominator, 0)) / nullif(l.denominator, 0)
                            - (coalesce(before.numerator, 0) - whole.value * coalesce(before.denominator, 0)) / nullif(whole.denominator, 0)
                  END AS effect
-          FROM unit_path p,
-               LATERAL kpi_total(l.kpi, p.descendant, l.period_since, l.period_until) after,
-               LATERAL kpi_total(l.kpi, p.descendant, l.period_since - days, l.period_until - days) before
-          WHERE p.ancestor = l.unit AND p.distance = 1 AND audience_may(audience, ARRAY[p.descendant])) e
+          FROM unit p,
+               LATERAL kpi_total(l.kpi, p.unit, l.period_since, l.period_until) after,
+               LATERAL kpi_total(l.kpi, p.unit, l.period_since - days, l.period_until - days) before
+          WHERE p.parent = l.unit AND audience_may(audience, ARRAY[p.unit])) e
     WHERE CASE l.direction WHEN 'below' THEN e.effect < 0 ELSE e.effect > 0 END
     ORDER BY abs(e.effect) DESC, e.unit
     LIMIT 3;

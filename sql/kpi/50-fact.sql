@@ -99,7 +99,7 @@ DECLARE
 BEGIN
     until := coalesce(until, kpi_today()); -- once, and not for each row
     IF kpi_total.unit IS NOT NULL AND kpi_total.unit IS DISTINCT FROM root_unit() THEN
-        units := ARRAY(SELECT p.descendant FROM unit_path p WHERE p.ancestor = (require_unit(kpi_total.unit)).unit);
+        units := ARRAY(SELECT b.unit FROM units_below((require_unit(kpi_total.unit)).unit) b);
     END IF;
     state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
     IF state <> 'ready' THEN

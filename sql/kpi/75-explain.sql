@@ -8,7 +8,7 @@ CREATE FUNCTION @extschema@.explain_kpi(kpi text, unit text DEFAULT NULL, since 
 DECLARE
     asked kpi := require_kpi(explain_kpi.kpi);
     place text := coalesce((require_unit(coalesce(explain_kpi.unit, root_unit()))).unit, root_unit());
-    units text[] := ARRAY(SELECT p.descendant FROM unit_path p WHERE p.ancestor = place);
+    units text[] := ARRAY(SELECT b.unit FROM units_below(place) b);
     last date := coalesce(until, kpi_today());
     total record;
 BEGIN
