@@ -6,6 +6,7 @@
 #include "base/guard.h"
 #include "fmgr.h"
 #include "kpi/capture.h"
+#include "org/token_setting.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -16,6 +17,7 @@ void
 _PG_init(void)
 {
     crm_guard_init();
+    crm_token_setting_init();
     crm_kpi_init();
     MarkGUCPrefixReserved("crm");
 }

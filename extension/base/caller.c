@@ -9,6 +9,16 @@
 
 PG_FUNCTION_INFO_V1(crm_caller);
 
+bool
+crm_caller_maintains(void)
+{
+    Oid user;
+    int context;
+
+    GetUserIdAndSecContext(&user, &context);
+    return (context & SECURITY_RESTRICTED_OPERATION) != 0;
+}
+
 Oid
 crm_caller_oid(void)
 {

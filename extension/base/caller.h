@@ -14,5 +14,7 @@
 #include "postgres.h"
 
 extern Oid crm_caller_oid(void);
+/* Whether that is maintenance: then nothing but the role says who asks. */
+extern bool crm_caller_maintains(void);
 
 #endif

@@ -28,6 +28,9 @@
 #endif
 
 #if PG_VERSION_NUM < 160000
+/* What a check hook hands on as extra; before 16 the server frees it with free(). */
+#define guc_malloc(elevel, size) malloc(size)
+#define guc_free(pointer) free(pointer)
 #define object_ownercheck(classid, objectid, roleid) pg_class_ownercheck(objectid, roleid)
 #endif
 

@@ -44,6 +44,7 @@ static bool
 same_circumstances(const CrmAsked *asked)
 {
     return asked->changes == crm_identity_changes && asked->role == crm_caller_oid() &&
+           asked->maintains == crm_caller_maintains() &&
            asked->statement == GetCurrentStatementStartTimestamp();
 }
 
@@ -66,13 +67,15 @@ find_caller(const CrmOrganisation *organisation)
     static uint64 changes = 0;
     static TimestampTz statement;
     static Oid role;
+    static bool maintains;
     static CrmIdentity identity;
 
     if (changes != crm_identity_changes || statement != GetCurrentStatementStartTimestamp() ||
-        role != crm_caller_oid()) {
+        role != crm_caller_oid() || maintains != crm_caller_maintains()) {
         changes = 0;
         statement = GetCurrentStatementStartTimestamp();
         role = crm_caller_oid();
+        maintains = crm_caller_maintains();
         crm_identity_current(organisation, &identity);
         changes = crm_identity_changes;
     }
@@ -129,6 +132,7 @@ ask_again(FunctionCallInfo fcinfo, const CrmShape *shape)
     find_answer(fcinfo, shape, asked, organisation);
     asked->organisation = organisation;
     asked->role = crm_caller_oid();
+    asked->maintains = crm_caller_maintains();
     asked->statement = GetCurrentStatementStartTimestamp();
     asked->changes = changes;
     return asked;

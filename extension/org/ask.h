@@ -27,7 +27,8 @@ typedef struct CrmAsked {
     uint64 share_changes; /* crm_share_changes */
     TimestampTz statement;
     Oid role;
-    bool constant; /* no argument can differ between rows */
+    bool maintains; /* crm_caller_maintains */
+    bool constant;  /* no argument can differ between rows */
     const CrmOrganisation *organisation;
     CrmQuestion *question;
     /* where the shape has a relation */

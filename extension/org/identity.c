@@ -8,9 +8,14 @@
 #include "base/schema.h"
 #include "org/change.h"
 #include "org/identity.h"
+#include "org/token_setting.h"
 
 #include "access/xact.h"
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -18,6 +23,7 @@
 #include "utils/timestamp.h"
 
 PGDLLEXPORT Datum crm_current_principal(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum crm_current_identity(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum crm_resolve_principal(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum crm_resolve_unit(PG_FUNCTION_ARGS);
 
@@ -33,13 +39,78 @@ bound_principal(const CrmOrganisation *organisation, Oid role)
     return principal;
 }
 
+/* Whether the token says who asks, and not the database role. */
+static bool
+asks_by_token(void)
+{
+    return crm_token_is_set() && !crm_caller_maintains();
+}
+
+/* A claim in the database's encoding; NULL where it has characters that the encoding lacks. */
+static char *
+from_utf8(const char *claim)
+{
+    int length = (int) strlen(claim);
+    int encoding = GetDatabaseEncoding();
+    int size = length * MAX_CONVERSION_GROWTH + 1;
+    char *converted;
+    Oid conversion;
+
+    if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+        return pstrdup(claim);
+    conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+    if (!OidIsValid(conversion))
+        return NULL;
+    converted = palloc((Size) size);
+    if (pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
+                                      unconstify(unsigned char *, (const unsigned char *) claim), length,
+                                      (unsigned char *) converted, size, true) < length)
+        return NULL;
+    return converted;
+}
+
+/* Number of the principal that the token names, or -1 and (where problem is not NULL) why. */
+static int
+token_principal(const CrmOrganisation *organisation, const char **problem)
+{
+    const CrmTokenClaims *claims = crm_token_now(problem);
+    char *subject;
+    int principal = -1;
+
+    if (claims == NULL)
+        return -1;
+    subject = from_utf8(claims->subject);
+    if (subject != NULL)
+        principal = crm_value_map_text(organisation->identities, subject, (int) strlen(subject));
+    if (principal < 0 && problem != NULL)
+        *problem = psprintf("The token's subject \"%s\" is neither key nor alias of a principal.",
+                            subject != NULL ? subject : "?");
+    return principal;
+}
+
 void
 crm_identity_current(const CrmOrganisation *organisation, CrmIdentity *identity)
 {
     Oid role = crm_caller_oid();
 
+    if (asks_by_token()) {
+        identity->principal = token_principal(organisation, NULL);
+        identity->outside = false;
+        return;
+    }
     identity->principal = bound_principal(organisation, role);
     identity->outside = OidIsValid(role) && has_bypassrls_privilege(role);
+}
+
+CRM_NORETURN static void
+token_missing(const CrmOrganisation *organisation)
+{
+    const char *problem = NULL;
+
+    token_principal(organisation, &problem);
+    ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY), errmsg("the token in crm.token identifies nobody"),
+            problem != NULL ? errdetail("%s", problem) : 0,
+            errhint("Set crm.token to a valid token, or type RESET crm.token; to ask as the database role."));
 }
 
 void
@@ -48,6 +119,8 @@ crm_identity_missing(const CrmOrganisation *organisation)
     Oid role = crm_caller_oid();
     char *name;
 
+    if (asks_by_token())
+        token_missing(organisation);
     if (!OidIsValid(role))
         ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY),
                 errmsg("nobody asks inside the maintenance of a table"),
@@ -101,6 +174,32 @@ crm_current_principal(PG_FUNCTION_ARGS)
     if (identity.principal < 0)
         PG_RETURN_NULL();
     PG_RETURN_TEXT_P(cstring_to_text(organisation->principals[identity.principal].key));
+}
+
+/* current_identity(OUT identified_by, OUT until, OUT problem) */
+PG_FUNCTION_INFO_V1(crm_current_identity);
+Datum
+crm_current_identity(PG_FUNCTION_ARGS)
+{
+    CrmOrganisation *organisation = organisation_for(fcinfo);
+    const char *problem = NULL;
+    Datum values[3] = {0};
+    bool nulls[3] = {false, true, true};
+    TupleDesc desc;
+
+    if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "current_identity returns a row");
+    values[0] = PointerGetDatum(cstring_to_text(asks_by_token() ? "token" : "role"));
+    if (asks_by_token()) {
+        if (token_principal(organisation, &problem) >= 0) {
+            values[1] = TimestampTzGetDatum(crm_token_expires_at());
+            nulls[1] = false;
+        } else if (problem != NULL) {
+            values[2] = PointerGetDatum(cstring_to_text(problem));
+            nulls[2] = false;
+        }
+    }
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 PG_FUNCTION_INFO_V1(crm_resolve_principal);

@@ -3,8 +3,9 @@
  * role (SET ROLE counts, SECURITY DEFINER does not).
  *
  * A token that is set decides alone: where it is refused, has expired or names nobody, nobody asks, whatever the
- * database role is. The answer holds for one statement; it is another one when crm_identity_changes (change.h)
- * grew, the outer role is another one or a new statement has begun.
+ * database role is. It counts for nothing while a table is maintained (caller.h). The answer holds for one statement;
+ * it is another one when crm_identity_changes (change.h) grew, crm_caller_oid or crm_caller_maintains is another one,
+ * or a new statement has begun.
  */
 #ifndef CRM_ORG_IDENTITY_H
 #define CRM_ORG_IDENTITY_H

@@ -16,8 +16,8 @@ COMMENT ON FUNCTION @extschema@.resolve_principal(text) IS
 CREATE FUNCTION @extschema@.current_principal() RETURNS text
     AS 'MODULE_PATHNAME', 'crm_current_principal' LANGUAGE C STABLE PARALLEL SAFE COST 3;
 COMMENT ON FUNCTION @extschema@.current_principal() IS
-'The principal who asks: the one bound to the outer database role (SET ROLE counts, SECURITY DEFINER does not). NULL where '
-'there is none.';
+'The principal who asks: the one that crm.token names, or without a token the one bound to the outer database role (SET ROLE '
+'counts, SECURITY DEFINER does not). NULL where there is none.';
 
 CREATE FUNCTION @extschema@.visible_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'crm_visible_support' LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
@@ -238,19 +238,21 @@ COMMENT ON FUNCTION @extschema@.principal_shared(text, text, pg_catalog.regclass
 SELECT @extschema@.set_audience('principal_shared(text, text, regclass, text)', 'daemon');
 
 CREATE FUNCTION @extschema@.whoami(OUT principal text, OUT name text, OUT kind text, OUT database_role name,
-                                   OUT outside boolean, OUT units text[], OUT roles text[])
+                                   OUT outside boolean, OUT units text[], OUT roles text[], OUT identified_by text,
+                                   OUT until timestamptz, OUT problem text)
     LANGUAGE sql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT p.principal, p.name, p.kind, r.rolname, r.rolsuper OR r.rolbypassrls,
+    SELECT p.principal, p.name, p.kind, r.rolname, (r.rolsuper OR r.rolbypassrls) AND i.identified_by = 'role',
            ARRAY(SELECT DISTINCT m.unit FROM membership m
                  WHERE m.principal = p.principal AND m.during @> statement_timestamp() ORDER BY 1),
            ARRAY(SELECT DISTINCT e.role FROM membership m
                  CROSS JOIN LATERAL (SELECT m.role WHERE m.role IS NOT NULL
                                      UNION ALL SELECT u.role FROM unit_role u WHERE u.unit = m.unit) e
-                 WHERE m.principal = p.principal AND m.during @> statement_timestamp() ORDER BY 1)
-    FROM pg_roles r LEFT JOIN principal p ON p.principal = current_principal()
-    WHERE r.oid = caller()::oid
+                 WHERE m.principal = p.principal AND m.during @> statement_timestamp() ORDER BY 1),
+           i.identified_by, i.until, i.problem
+    FROM current_identity() i LEFT JOIN pg_roles r ON r.oid = caller()::oid LEFT JOIN principal p ON p.principal = current_principal()
 $$;
 COMMENT ON FUNCTION @extschema@.whoami() IS
-'Who asks: principal (NULL where the database role is none), database role, whether it is outside all rules (a superuser or '
-'BYPASSRLS role), units and roles now.';
+'Who asks: principal (NULL where nobody does), database role, whether it is outside all rules (a superuser or BYPASSRLS role '
+'without a token), units and roles now; identified_by is token or role, until is when the token expires, problem why a token '
+'that is set names nobody.';

@@ -27,15 +27,6 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.unshare(pg_catalog.regclass, text, text) IS 'Takes back share. Not built yet.';
 
-CREATE FUNCTION @extschema@.issue_token(principal text, ttl interval DEFAULT '1 hour')
-    RETURNS text
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    PERFORM not_yet('issue_token');
-END
-$$;
-COMMENT ON FUNCTION @extschema@.issue_token(text, interval) IS 'A signed token that makes whoever sets crm.token to it this principal. Not built yet.';
-
 CREATE FUNCTION @extschema@.start_access_review(unit text)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

@@ -248,7 +248,6 @@ SELECT crm.retire_unit('service');
 SELECT crm.deny('bob', 'opportunity', 'read');
 SELECT crm.share('crm.unit', 'x', 'bob', privileges => '{read}', until => now(), reason => 'holiday');
 SELECT crm.unshare('crm.unit', 'x', 'bob');
-SELECT crm.issue_token('bob', ttl => '1 hour');
 SELECT crm.start_access_review('sales');
 SELECT * FROM crm.access_review;
 
