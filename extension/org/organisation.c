@@ -101,7 +101,8 @@ crm_privilege_parse(const char *name)
     for (int i = 0; i < CRM_PRIVILEGES; i++) {
         if (strcmp(privilege_names[i], name) == 0)
             return (CrmPrivilege) i;
-        crm_nearest_try(&nearest, privilege_names[i]);
     }
+    for (int i = 0; i < CRM_PRIVILEGES; i++)
+        crm_nearest_try(&nearest, privilege_names[i]);
     raise_unknown("privilege", name, &nearest);
 }

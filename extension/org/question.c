@@ -109,6 +109,9 @@ work_out(CrmOrganisation *organisation, int principal, const CrmQuestionText *as
     if (!question->outside)
         question->access =
             crm_access(organisation, principal, text_to_cstring(asked->object), question->privilege);
+    question->everything = question->outside || question->access->all;
+    question->undenied =
+        question->outside || (question->access->denied == NULL && !question->access->nothing);
     return question;
 }
 

@@ -22,7 +22,9 @@ typedef struct CrmQuestionText {
 } CrmQuestionText;
 
 typedef struct CrmQuestion {
-    bool outside; /* every row passes */
+    bool outside;    /* every row passes everything */
+    bool everything; /* every row is visible */
+    bool undenied;   /* no row is denied */
     int principal;
     CrmPrivilege privilege;
     const CrmAccess *access; /* NULL where outside */

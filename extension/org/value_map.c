@@ -15,7 +15,7 @@
 typedef struct Source {
     const char *word;
     int index;
-    int rank;
+    int16 rank;
 } Source;
 
 typedef struct Word {
@@ -27,21 +27,21 @@ typedef struct WordEntry {
     Word word;
     uint32 hash;
     int index;
-    int rank;
+    int16 rank;
     char status;
 } WordEntry;
 
 typedef struct IntegerEntry {
     int64 value;
     int index;
-    int rank;
+    int16 rank;
     char status;
 } IntegerEntry;
 
 typedef struct UuidEntry {
     pg_uuid_t value;
     int index;
-    int rank;
+    int16 rank;
     char status;
 } UuidEntry;
 
@@ -99,9 +99,14 @@ struct CrmValueMap {
     int count;
     int size;
     /* NULL until asked for */
-    words_hash *words;
+    words_hash *regular;
+    words_hash *exact;
     integers_hash *integers;
     uuids_hash *uuids;
+    /* Integers that lie close together: the meaning of first .. first + dense_count - 1, else NULL. */
+    int *dense;
+    int64 first;
+    uint64 dense_count;
 };
 
 CrmValueMap *
@@ -118,17 +123,17 @@ crm_value_map_create(MemoryContext context)
 void
 crm_value_map_add(CrmValueMap *map, const char *word, int index, int rank)
 {
-    Assert(map->words == NULL && map->integers == NULL && map->uuids == NULL);
+    Assert(map->regular == NULL && map->integers == NULL && map->uuids == NULL);
     if (map->count == map->size) {
         map->size *= 2;
         map->sources = repalloc_huge(map->sources, sizeof(Source) * (Size) map->size);
     }
-    map->sources[map->count++] = (Source){word, index, rank};
+    map->sources[map->count++] = (Source){word, index, (int16) rank};
 }
 
 /* The lower rank wins; a second meaning of the same rank makes the value mean nothing. */
 static void
-settle(bool found, int *index, int *rank, int new_index, int new_rank)
+settle(bool found, int *index, int16 *rank, int new_index, int16 new_rank)
 {
     if (!found || new_rank < *rank) {
         *index = new_index;
@@ -137,95 +142,125 @@ settle(bool found, int *index, int *rank, int new_index, int new_rank)
         *index = CRM_NO_VALUE;
 }
 
-/* Spellings */
+/*
+ * Spellings. The three regular ones of an ASCII word follow from its lower case, so that one entry of `regular`
+ * stands for them, and for all words that differ in case alone. What is spelled otherwise (eBay), and all
+ * spellings of other words, are entries of `exact`.
+ */
 
-typedef enum Spelling { AS_WRITTEN, LOWER, UPPER, INITIALS, SPELLINGS } Spelling;
+typedef enum Spelling { LOWER, UPPER, INITIALS, SPELLINGS } Spelling;
 
+static bool
+is_ascii(const char *word, int length)
+{
+    for (int i = 0; i < length; i++) {
+        if (IS_HIGHBIT_SET(word[i]))
+            return false;
+    }
+    return true;
+}
+
+static inline bool
+is_letter(char lower)
+{
+    return lower >= 'a' && lower <= 'z';
+}
+
+/* A lower-case ASCII word in another spelling. */
 static void
-spell_ascii(char *buffer, const char *word, Spelling spelling)
+spell_ascii(char *buffer, const char *lower, int length, Spelling spelling)
 {
     bool inside = false; /* after a letter or digit of the same word */
 
-    for (; *word != '\0'; word++, buffer++) {
+    for (int i = 0; i < length; i++) {
         bool capital = spelling == UPPER || (spelling == INITIALS && !inside);
 
-        *buffer = (char) (capital ? pg_ascii_toupper((unsigned char) *word)
-                                  : pg_ascii_tolower((unsigned char) *word));
-        inside = (*word >= '0' && *word <= '9') || (*buffer >= 'a' && *buffer <= 'z') ||
-                 (*buffer >= 'A' && *buffer <= 'Z');
+        buffer[i] = is_letter(lower[i]) && capital ? (char) (lower[i] - 'a' + 'A') : lower[i];
+        inside = is_letter(lower[i]) || (lower[i] >= '0' && lower[i] <= '9');
     }
-    *buffer = '\0';
 }
 
-static char *
-spell_any(const char *word, Spelling spelling)
+/* Writes the ASCII value in lower case, and says whether it is spelled regularly. */
+static bool
+fold_ascii(char *lower, const char *value, int length)
 {
-    Size length = strlen(word);
+    bool is[SPELLINGS] = {true, true, true};
+    bool inside = false;
 
-    switch (spelling) {
-    case LOWER:
-        return str_tolower(word, length, DEFAULT_COLLATION_OID);
-    case UPPER:
-        return str_toupper(word, length, DEFAULT_COLLATION_OID);
-    case INITIALS:
-        return str_initcap(word, length, DEFAULT_COLLATION_OID);
-    default:
-        return pstrdup(word);
+    for (int i = 0; i < length; i++) {
+        bool upper = value[i] >= 'A' && value[i] <= 'Z';
+
+        lower[i] = upper ? (char) (value[i] - 'A' + 'a') : value[i];
+        if (is_letter(lower[i])) {
+            is[LOWER] &= !upper;
+            is[UPPER] &= upper;
+            is[INITIALS] &= upper == !inside;
+            inside = true;
+        } else
+            inside = value[i] >= '0' && value[i] <= '9';
     }
+    return is[LOWER] || is[UPPER] || is[INITIALS];
 }
 
 static void
-insert_word(CrmValueMap *map, const char *spelled, const Source *source, bool copy)
+insert_word(words_hash *words, const char *word, int length, const Source *source, bool copy)
 {
-    Word word = {spelled, (int) strlen(spelled)};
-    WordEntry *entry;
     bool found;
+    WordEntry *entry;
 
-    if (word.length > CRM_VALUE_MAX)
+    if (length > CRM_VALUE_MAX)
         return;
-    entry = words_insert(map->words, word, &found);
+    entry = words_insert(words, (Word){word, length}, &found);
     if (!found && copy)
-        entry->word.data = pstrdup(spelled);
+        entry->word.data = pnstrdup(word, (Size) length);
     settle(found, &entry->index, &entry->rank, source->index, source->rank);
+}
+
+/* Spelled by the database's locale. */
+static void
+insert_other(CrmValueMap *map, const Source *source)
+{
+    const char *word = source->word;
+    Size length = strlen(word);
+    char *spelled[SPELLINGS] = {str_tolower(word, length, DEFAULT_COLLATION_OID),
+                                str_toupper(word, length, DEFAULT_COLLATION_OID),
+                                str_initcap(word, length, DEFAULT_COLLATION_OID)};
+
+    insert_word(map->exact, word, (int) length, source, false);
+    for (Spelling i = LOWER; i < SPELLINGS; i++)
+        insert_word(map->exact, spelled[i], (int) strlen(spelled[i]), source, false);
 }
 
 static void
 insert_spellings(CrmValueMap *map, const Source *source)
 {
-    const char *word = source->word;
-    Size length = strlen(word);
-    bool ascii = true;
+    char lower[CRM_VALUE_MAX];
+    int length = (int) strlen(source->word);
 
-    for (Size i = 0; i < length; i++)
-        ascii &= !IS_HIGHBIT_SET(word[i]);
-    insert_word(map, word, source, false);
-    for (Spelling spelling = LOWER; spelling < SPELLINGS; spelling++) {
-        char buffer[CRM_VALUE_MAX + 1];
-
-        if (ascii && length <= CRM_VALUE_MAX) {
-            spell_ascii(buffer, word, spelling);
-            insert_word(map, buffer, source, true);
-        } else {
-            char *spelled = spell_any(word, spelling);
-
-            insert_word(map, spelled, source, true);
-            pfree(spelled);
-        }
+    if (length > CRM_VALUE_MAX)
+        return;
+    if (!is_ascii(source->word, length)) {
+        insert_other(map, source);
+        return;
     }
+    if (!fold_ascii(lower, source->word, length))
+        insert_word(map->exact, source->word, length, source, false);
+    if (memcmp(lower, source->word, (size_t) length) == 0)
+        insert_word(map->regular, source->word, length, source, false);
+    else
+        insert_word(map->regular, lower, length, source, true);
 }
 
-static words_hash *
-words_of(CrmValueMap *map)
+static void
+make_words(CrmValueMap *map)
 {
-    if (unlikely(map->words == NULL)) {
-        MemoryContext old = MemoryContextSwitchTo(map->context);
+    MemoryContext old = MemoryContextSwitchTo(map->context);
 
-        map->words = words_create(map->context, (uint32) map->count * 3 + 16, NULL);
-        for (int i = 0; i < map->count; i++)
-            insert_spellings(map, &map->sources[i]);
-        MemoryContextSwitchTo(old);
-    }
-    return map->words;
+    map->regular = words_create(map->context, (uint32) map->count, NULL);
+    map->exact = words_create(map->context, 16, NULL);
+    for (int i = 0; i < map->count; i++)
+        insert_spellings(map, &map->sources[i]);
+    MemoryContextSwitchTo(old);
 }
 
 /* Integers and uuids */
@@ -262,6 +297,32 @@ canonical_uuid(const char *value, pg_uuid_t *result)
     return true;
 }
 
+/* A tenth of the hash table's memory and no chains: it stays in the processor's cache. */
+static void
+make_dense(CrmValueMap *map)
+{
+    integers_iterator iterator;
+    IntegerEntry *entry;
+    int64 first = PG_INT64_MAX;
+    int64 last = PG_INT64_MIN;
+
+    integers_start_iterate(map->integers, &iterator);
+    while ((entry = integers_iterate(map->integers, &iterator)) != NULL) {
+        first = Min(first, entry->value);
+        last = Max(last, entry->value);
+    }
+    if (first > last || (uint64) last - (uint64) first >= 8 * (uint64) map->integers->members)
+        return;
+    map->first = first;
+    map->dense_count = (uint64) last - (uint64) first + 1;
+    map->dense = MemoryContextAllocExtended(map->context, sizeof(int) * map->dense_count, MCXT_ALLOC_HUGE);
+    for (uint64 i = 0; i < map->dense_count; i++)
+        map->dense[i] = CRM_NO_VALUE;
+    integers_start_iterate(map->integers, &iterator);
+    while ((entry = integers_iterate(map->integers, &iterator)) != NULL)
+        map->dense[(uint64) entry->value - (uint64) first] = entry->index;
+}
+
 static integers_hash *
 integers_of(CrmValueMap *map)
 {
@@ -278,6 +339,7 @@ integers_of(CrmValueMap *map)
             entry = integers_insert(map->integers, value, &found);
             settle(found, &entry->index, &entry->rank, source->index, source->rank);
         }
+        make_dense(map);
     }
     return map->integers;
 }
@@ -307,16 +369,29 @@ uuids_of(CrmValueMap *map)
 int
 crm_value_map_text(CrmValueMap *map, const char *value, int length)
 {
-    WordEntry *entry = words_lookup(words_of(map), (Word){value, length});
+    char lower[CRM_VALUE_MAX];
+    WordEntry *entry;
 
+    if (unlikely(map->regular == NULL))
+        make_words(map);
+    if (length > CRM_VALUE_MAX)
+        return CRM_NO_VALUE;
+    if (is_ascii(value, length) && fold_ascii(lower, value, length))
+        entry = words_lookup(map->regular, (Word){lower, length});
+    else
+        entry = words_lookup(map->exact, (Word){value, length});
     return entry != NULL ? entry->index : CRM_NO_VALUE;
 }
 
 int
 crm_value_map_integer(CrmValueMap *map, int64 value)
 {
-    IntegerEntry *entry = integers_lookup(integers_of(map), value);
+    uint64 place = (uint64) value - (uint64) map->first;
+    IntegerEntry *entry;
 
+    if (likely(map->dense != NULL))
+        return place < map->dense_count ? map->dense[place] : CRM_NO_VALUE;
+    entry = integers_lookup(integers_of(map), value);
     return entry != NULL ? entry->index : CRM_NO_VALUE;
 }
 
@@ -329,15 +404,44 @@ crm_value_map_uuid(CrmValueMap *map, const pg_uuid_t *value)
 }
 
 static void
+visit_word(Word word, CrmValueVisitor visit, void *arg)
+{
+    visit(PointerGetDatum(cstring_to_text_with_len(word.data, word.length)), arg);
+}
+
+static void
+visit_spellings(Word lower, CrmValueVisitor visit, void *arg)
+{
+    char upper[CRM_VALUE_MAX];
+    char initials[CRM_VALUE_MAX];
+    Size length = (Size) lower.length;
+
+    spell_ascii(upper, lower.data, lower.length, UPPER);
+    spell_ascii(initials, lower.data, lower.length, INITIALS);
+    visit_word(lower, visit, arg);
+    if (memcmp(upper, lower.data, length) != 0)
+        visit_word((Word){upper, lower.length}, visit, arg);
+    if (memcmp(initials, lower.data, length) != 0 && memcmp(initials, upper, length) != 0)
+        visit_word((Word){initials, lower.length}, visit, arg);
+}
+
+static void
 each_text(CrmValueMap *map, CrmValueWanted wanted, CrmValueVisitor visit, void *arg)
 {
     words_iterator iterator;
     WordEntry *entry;
 
-    words_start_iterate(words_of(map), &iterator);
-    while ((entry = words_iterate(map->words, &iterator)) != NULL) {
+    if (map->regular == NULL)
+        make_words(map);
+    words_start_iterate(map->regular, &iterator);
+    while ((entry = words_iterate(map->regular, &iterator)) != NULL) {
         if (entry->index != CRM_NO_VALUE && wanted(entry->index, arg))
-            visit(PointerGetDatum(cstring_to_text_with_len(entry->word.data, entry->word.length)), arg);
+            visit_spellings(entry->word, visit, arg);
+    }
+    words_start_iterate(map->exact, &iterator);
+    while ((entry = words_iterate(map->exact, &iterator)) != NULL) {
+        if (entry->index != CRM_NO_VALUE && wanted(entry->index, arg))
+            visit_word(entry->word, visit, arg);
     }
 }
 

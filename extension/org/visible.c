@@ -48,7 +48,7 @@ visible_passes(const CrmAsked *asked, int unit)
 {
     const CrmQuestion *question = asked->question;
 
-    return question->outside || crm_access_unit(question->access, unit >= 0 ? unit : question->fallback);
+    return crm_access_unit(question->access, unit >= 0 ? unit : question->fallback);
 }
 
 static inline bool
@@ -56,7 +56,7 @@ undenied_passes(const CrmAsked *asked, int unit)
 {
     const CrmQuestion *question = asked->question;
 
-    return question->outside || !crm_access_denied(question->access, unit >= 0 ? unit : question->fallback);
+    return !crm_access_denied(question->access, unit >= 0 ? unit : question->fallback);
 }
 
 static inline bool
@@ -64,12 +64,13 @@ owned_passes(const CrmAsked *asked, int owner)
 {
     const CrmQuestion *question = asked->question;
 
-    return question->outside || (owner >= 0 && question->access->own &&
-                                 crm_organisation_acts_as(asked->organisation, question->principal, owner));
+    return owner >= 0 && question->access->own &&
+           crm_organisation_acts_as(asked->organisation, question->principal, owner);
 }
 
-/* One predicate: its shape, which argument is the value, how its number is found, whether that passes. */
-#define PREDICATE(name, shape, arg, value, map, number, passes)                                              \
+/* One predicate: its shape, when every row passes, which argument is the value, how its number is found, whether
+ * that passes. */
+#define PREDICATE(name, shape, always, arg, value, map, number, passes)                                      \
     PG_FUNCTION_INFO_V1(name);                                                                               \
     Datum name(PG_FUNCTION_ARGS)                                                                             \
     {                                                                                                        \
@@ -77,29 +78,29 @@ owned_passes(const CrmAsked *asked, int owner)
                                                                                                              \
         if (asked == NULL)                                                                                   \
             PG_RETURN_NULL();                                                                                \
-        PG_RETURN_BOOL(passes(asked, PG_ARGISNULL(arg) ? CRM_NO_VALUE : number(map, value(arg))));           \
+        PG_RETURN_BOOL(asked->question->always ||                                                            \
+                       passes(asked, PG_ARGISNULL(arg) ? CRM_NO_VALUE : number(map, value(arg))));           \
     }
+
+/* The same for the four types of a column. */
+#define PREDICATES(name, shape, always, map, passes)                                                         \
+    PREDICATE(name##_text, shape, always, 0, PG_GETARG_TEXT_PP, map, text_number, passes)                    \
+    PREDICATE(name##_int4, shape, always, 0, PG_GETARG_INT32, map, crm_value_map_integer, passes)            \
+    PREDICATE(name##_int8, shape, always, 0, PG_GETARG_INT64, map, crm_value_map_integer, passes)            \
+    PREDICATE(name##_uuid, shape, always, 0, PG_GETARG_UUID_P, map, crm_value_map_uuid, passes)
 
 #define UNITS (asked->question->units)
 #define OWNERS (asked->organisation->principal_values)
 
-PREDICATE(crm_visible_text, unit_shape, 0, PG_GETARG_TEXT_PP, UNITS, text_number, visible_passes)
-PREDICATE(crm_visible_int4, unit_shape, 0, PG_GETARG_INT32, UNITS, crm_value_map_integer, visible_passes)
-PREDICATE(crm_visible_int8, unit_shape, 0, PG_GETARG_INT64, UNITS, crm_value_map_integer, visible_passes)
-PREDICATE(crm_visible_uuid, unit_shape, 0, PG_GETARG_UUID_P, UNITS, crm_value_map_uuid, visible_passes)
-PREDICATE(crm_undenied_text, unit_shape, 0, PG_GETARG_TEXT_PP, UNITS, text_number, undenied_passes)
-PREDICATE(crm_undenied_int4, unit_shape, 0, PG_GETARG_INT32, UNITS, crm_value_map_integer, undenied_passes)
-PREDICATE(crm_undenied_int8, unit_shape, 0, PG_GETARG_INT64, UNITS, crm_value_map_integer, undenied_passes)
-PREDICATE(crm_undenied_uuid, unit_shape, 0, PG_GETARG_UUID_P, UNITS, crm_value_map_uuid, undenied_passes)
-PREDICATE(crm_owned_text, owner_shape, 0, PG_GETARG_TEXT_PP, OWNERS, text_number, owned_passes)
-PREDICATE(crm_owned_int4, owner_shape, 0, PG_GETARG_INT32, OWNERS, crm_value_map_integer, owned_passes)
-PREDICATE(crm_owned_int8, owner_shape, 0, PG_GETARG_INT64, OWNERS, crm_value_map_integer, owned_passes)
-PREDICATE(crm_owned_uuid, owner_shape, 0, PG_GETARG_UUID_P, OWNERS, crm_value_map_uuid, owned_passes)
-PREDICATE(crm_principal_visible, principal_unit_shape, 1, PG_GETARG_TEXT_PP, UNITS, text_number,
+PREDICATES(crm_visible, unit_shape, everything, UNITS, visible_passes)
+PREDICATES(crm_undenied, unit_shape, undenied, UNITS, undenied_passes)
+PREDICATES(crm_owned, owner_shape, outside, OWNERS, owned_passes)
+PREDICATE(crm_principal_visible, principal_unit_shape, everything, 1, PG_GETARG_TEXT_PP, UNITS, text_number,
           visible_passes)
-PREDICATE(crm_principal_undenied, principal_unit_shape, 1, PG_GETARG_TEXT_PP, UNITS, text_number,
+PREDICATE(crm_principal_undenied, principal_unit_shape, undenied, 1, PG_GETARG_TEXT_PP, UNITS, text_number,
           undenied_passes)
-PREDICATE(crm_principal_owned, principal_owner_shape, 1, PG_GETARG_TEXT_PP, OWNERS, text_number, owned_passes)
+PREDICATE(crm_principal_owned, principal_owner_shape, outside, 1, PG_GETARG_TEXT_PP, OWNERS, text_number,
+          owned_passes)
 
 /* Shares. Their keys are text: a number is written out, and only where anything is shared at all. */
 
