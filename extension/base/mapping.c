@@ -170,6 +170,8 @@ raw_coerced(const Mapping *m, Node *raw, Oid type)
 {
     Oid base = getBaseType(type);
 
+    if (strcmp(m->kind, "value") == 0)
+        return raw;
     if (strcmp(m->kind, "time") == 0) {
         if (base == DATEOID)
             raw = raw_cast(raw, TIMESTAMPOID);

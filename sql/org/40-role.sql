@@ -92,7 +92,8 @@ BEGIN
     END IF;
     IF object IS NULL OR (NOT EXISTS (SELECT FROM access_object o WHERE o.object = check_privilege.object)
                           AND NOT EXISTS (SELECT FROM pg_class c
-                                          WHERE c.relkind IN ('r', 'p') AND table_name(c.oid) = check_privilege.object)) THEN
+                                          WHERE c.relkind IN ('r', 'p') AND table_name(c.oid) = check_privilege.object)
+                          AND NOT is_masked_object(check_privilege.object)) THEN
         PERFORM raise_unknown('object', coalesce(check_privilege.object, ''), ARRAY(SELECT o.object FROM access_object o));
     END IF;
 END

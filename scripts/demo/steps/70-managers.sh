@@ -5,8 +5,8 @@ title "The same query, two managers"
 say "Ingrid leads the North, Luca the South; each is a database role bound to a principal. preview_protect shows who would" \
     "see and lose which rows before anything is locked:"
 typed "SELECT * FROM crm.preview_protect('sales.deals', '{\"organisation\": \"office\"}');"
-table "SELECT principal, database_role, sees, loses, regexp_replace(detail, ':.*', '') AS detail
-       FROM crm.preview_protect('sales.deals', '{\"organisation\": \"office\"}')"
+table "SELECT kind, name, sees, loses, regexp_replace(detail, ':.*', '') AS detail
+       FROM crm.preview_protect('sales.deals', '{\"organisation\": \"office\"}') WHERE kind IN ('principal', 'stranger')"
 typed "SELECT * FROM crm.protect('sales.deals', '{\"organisation\": \"office\"}');"
 psql_quiet -o "$LOG/step.log" -c "SELECT * FROM crm.protect('sales.deals', '{\"organisation\": \"office\"}')"
 query="SELECT count(*) AS deals, sum(value) AS value, string_agg(DISTINCT office, ' ') AS offices

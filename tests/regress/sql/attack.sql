@@ -132,7 +132,7 @@ CREATE VIEW eve.desk_view AS SELECT eve.index_spy(1) AS id, 'whole'::text AS uni
 RESET client_min_messages;
 \c -
 SET ROLE regress_attack_eve;
-SELECT principal, sees, loses FROM crm.preview_protect('eve.desk', '{"organisation": "unit"}', owner_column => 'owner') WHERE principal = 'eve';
+SELECT name, sees, loses FROM crm.preview_protect('eve.desk', '{"organisation": "unit"}', owner_column => 'owner') WHERE name = 'eve';
 SELECT * FROM crm.preview_protect('eve.desk_view', '{"organisation": "unit"}');
 SELECT count(*) FROM crm.protect('eve.desk', '{"organisation": "unit"}', owner_column => 'owner');
 \c -

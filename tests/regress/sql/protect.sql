@@ -22,7 +22,7 @@ SELECT crm.create_principal('nora', role_name => 'regress_protect_north');
 SELECT crm.create_principal('sven', role_name => 'regress_protect_south');
 SELECT crm.create_principal('rep', role_name => 'regress_protect_rep');
 SELECT crm.create_role('manager');
-SELECT crm.grant_privilege('manager', '*', p, 'below') FROM unnest('{create,read,update,delete}'::text[]) p;
+SELECT crm.grant_privilege('manager', '*', p, 'below') FROM unnest('{create,read,update,delete,assign}'::text[]) p;
 SELECT crm.create_role('rep');
 SELECT crm.grant_privilege('rep', '*', p, 'own') FROM unnest('{create,read,update}'::text[]) p;
 SELECT count(crm.add_member(p, u, r)) FROM (VALUES ('boss', 'acme', 'manager'), ('nora', 'north', 'manager'),
@@ -265,7 +265,7 @@ DROP VIEW seen;
 
 -- gone without a trace
 SET ROLE regress_protect_owner;
-SELECT crm.unprotect(t) FROM unnest('{by_text,by_varchar,by_enum,by_int,by_smallint,by_bigint,by_uuid,parted}'::regclass[]) t;
+SELECT crm.unprotect(t) FROM unnest('{by_text,by_varchar,by_enum,by_int,by_smallint,by_bigint,by_uuid,parted,parted_top}'::regclass[]) t;
 RESET ROLE;
 SELECT count(*) FROM crm.protection;
 SELECT count(*) FROM crm.protection_member;

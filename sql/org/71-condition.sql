@@ -1,0 +1,85 @@
+-- The condition of a protected table's policies.
+--
+--     visible(unit)  OR  owned(owner) AND undenied(unit)  OR  shared(key) AND undenied(unit)
+--
+-- An OR of ANDs and nothing deeper, so that the planner can answer each arm by an index of its own and join them as bitmaps.
+
+-- What names a row in a policy, as an argument of shared; NULL where nothing does.
+CREATE FUNCTION @extschema@.policy_key(plan @extschema@.protection, source text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT CASE WHEN plan.key_mapped THEN format('@extschema@.map_id((%s.*)::%s)', source, plan.relation)
+                WHEN cardinality(plan.key_columns) = 1
+                THEN format('%s.%I::%s', source, plan.key_columns[1], key_type(plan.relation, plan.key_columns[1]))
+                WHEN plan.key_columns IS NOT NULL
+                THEN format('@extschema@.record_key(%s)', (SELECT string_agg(format('%s.%I::text', source, k), ', ' ORDER BY n)
+                                                           FROM unnest(plan.key_columns) WITH ORDINALITY u (k, n))) END
+$$;
+COMMENT ON FUNCTION @extschema@.policy_key(@extschema@.protection, text) IS
+'SQL for the key of a row, whose name or alias is source, in the type that an index on the key has; NULL for a table whose rows '
+'cannot be shared.';
+
+-- The units of a row, one element for each hierarchy: the arguments of a predicate, behind the principal where one is asked for.
+CREATE FUNCTION @extschema@.policy_units(plan @extschema@.protection, privilege text, source text, asker text) RETURNS text[]
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT array_agg(format('%s%s.%I::%s, %L, %L, %L, %L', coalesce(asker || ', ', ''), source, u.value,
+                            CASE WHEN asker IS NULL THEN unit_column_type(plan.relation, u.value) ELSE 'text' END,
+                            plan.object, privilege, u.key, plan.fallback_unit) ORDER BY u.key)
+    FROM jsonb_each_text(plan.units) u
+$$;
+COMMENT ON FUNCTION @extschema@.policy_units(@extschema@.protection, text, text, text) IS
+'For each hierarchy the arguments of visible and undenied over the row source.';
+
+CREATE FUNCTION @extschema@.policy_undenied(plan @extschema@.protection, privilege text, source text, asker text DEFAULT NULL)
+    RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT string_agg(format('@extschema@.%sundenied(%s)', CASE WHEN asker IS NOT NULL THEN 'principal_' END, u), ' AND ' ORDER BY n)
+    FROM unnest(policy_units(plan, privilege, source, asker)) WITH ORDINALITY x (u, n)
+$$;
+COMMENT ON FUNCTION @extschema@.policy_undenied(@extschema@.protection, text, text, text) IS
+'The part of policy_condition that says that no unit of the row is denied.';
+
+CREATE FUNCTION @extschema@.policy_condition(plan @extschema@.protection, privilege text, source text, asker text DEFAULT NULL)
+    RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    prefix CONSTANT text := CASE WHEN asker IS NULL THEN '@extschema@.' ELSE '@extschema@.principal_' END;
+    units CONSTANT text[] := policy_units(plan, privilege, source, asker);
+    undenied CONSTANT text := policy_undenied(plan, privilege, source, asker);
+    arms text[];
+BEGIN
+    IF plan.combine = 'all' THEN
+        arms := ARRAY[(SELECT string_agg(format('%svisible(%s)', prefix, u), ' AND ' ORDER BY n)
+                       FROM unnest(units) WITH ORDINALITY x (u, n))];
+    ELSE -- a denial in one hierarchy wins over what another one shows
+        arms := ARRAY(SELECT (SELECT string_agg(format('%s%s(%s)', prefix, CASE WHEN n = shown THEN 'visible' ELSE 'undenied' END, u),
+                                                ' AND ' ORDER BY n <> shown, n)
+                              FROM unnest(units) WITH ORDINALITY x (u, n))
+                      FROM generate_subscripts(units, 1) shown ORDER BY shown);
+    END IF;
+    IF plan.owner_column IS NOT NULL THEN
+        arms := arms || format('%sowned(%s%s.%I::%s, %L, %L) AND %s', prefix, asker || ', ', source, plan.owner_column,
+                               CASE WHEN asker IS NULL THEN unit_column_type(plan.relation, plan.owner_column) ELSE 'text' END,
+                               plan.object, privilege, undenied);
+    END IF;
+    -- A row that does not exist yet is shared with nobody.
+    IF privilege <> 'create' AND policy_key(plan, source) IS NOT NULL THEN
+        arms := arms || format('%sshared(%s%s, %L::regclass, %L) AND %s', prefix, asker || ', ',
+                               policy_key(plan, source), plan.relation, privilege, undenied);
+    END IF;
+    RETURN array_to_string(arms, ' OR ');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.policy_condition(@extschema@.protection, text, text, text) IS
+'The condition of the policy for a privilege, over the columns of source (a table''s name or alias, OLD, NEW). asker NULL: the '
+'caller; otherwise SQL for the principal who is asked about.';
+
+CREATE FUNCTION @extschema@.protection_condition(plan @extschema@.protection, privilege text, asker text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    plan.key_columns := NULL;
+    plan.key_mapped := false;
+    RETURN policy_condition(plan, privilege, 't', asker);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.protection_condition(@extschema@.protection, text, text) IS
+'policy_condition over a row t, for a principal, shares apart.';
