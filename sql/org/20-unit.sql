@@ -267,30 +267,19 @@ $$;
 COMMENT ON FUNCTION @extschema@.create_unit(text, text, text, text, text, text, text[], jsonb, timestamptz) IS
 'Creates a unit and returns its key. The first one is the organisation itself (kind business); without parent a unit is put '
 'right below it. hierarchy names the tree (organisation unless given, otherwise the parent''s); a new one may begin only '
-'right below the root. roles are those of all its members; members maps principals to a role, a list of roles or null. since may '
-'lie in the past: reports then know the unit from there on. Errors: RM102, RM001, 23505. Example: '
+'right below the root. roles are those of all its members; members maps principals to a role, a list of roles or null, or '
+'lists principals without roles of their own (["anna", "bob"]). since may lie in the past: reports then know the unit from there on. Errors: RM102, RM001, 23505. Example: '
 'SELECT create_unit(''north'', ''Sales North'', ''geographic'', parent => ''sales'', members => ''{"anna": "manager", "bob": null}'');';
 
 CREATE FUNCTION @extschema@.staff_unit(unit text, roles text[], members jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     word text;
-    member record;
 BEGIN
     FOREACH word IN ARRAY coalesce(staff_unit.roles, '{}') LOOP
         PERFORM add_unit_role(staff_unit.unit, word);
     END LOOP;
-    IF jsonb_typeof(coalesce(staff_unit.members, '{}')) <> 'object' THEN
-        RAISE EXCEPTION 'members is no JSON object' USING ERRCODE = 'RM005',
-            HINT = 'Type for example members => ''{"anna": "manager", "bob": null}''.';
-    END IF;
-    FOR member IN
-        SELECT m.key AS principal, r.role
-        FROM jsonb_each(staff_unit.members) m,
-             jsonb_array_elements_text(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value ELSE jsonb_build_array(m.value) END) AS r (role)
-    LOOP
-        PERFORM add_member(member.principal, staff_unit.unit, member.role);
-    END LOOP;
+    PERFORM add_members(staff_unit.unit, staff_unit.members);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.staff_unit(text, text[], jsonb) IS

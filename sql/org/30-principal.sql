@@ -32,7 +32,11 @@ CREATE FUNCTION @extschema@.require_principal(principal text) RETURNS @extschema
 DECLARE
     found_row principal;
 BEGIN
-    SELECT * INTO found_row FROM principal p WHERE lower(p.principal) = lower(require_principal.principal);
+    SELECT * INTO found_row FROM principal p WHERE lower(p.principal) = lower(btrim(require_principal.principal));
+    IF NOT FOUND THEN -- no word is the key of one and an alias of another
+        SELECT p.* INTO found_row FROM principal_alias a JOIN principal p ON p.principal = a.principal
+        WHERE lower(a.alias) = lower(btrim(require_principal.principal));
+    END IF;
     IF NOT FOUND THEN
         PERFORM raise_unknown('principal', coalesce(require_principal.principal, ''),
                               ARRAY(SELECT p.principal FROM principal p));
@@ -41,7 +45,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.require_principal(text) IS
-'The principal with this key, case ignored; raises RM001 where there is none.';
+'The principal with this key or alias, case ignored; raises RM001 where there is none.';
 
 CREATE FUNCTION @extschema@.check_role_name(role_name name) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -81,13 +85,15 @@ BEGIN
     IF zone IS NOT NULL AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = create_principal.zone) THEN
         PERFORM raise_unknown('time zone', zone, ARRAY(SELECT z.name FROM pg_timezone_names z));
     END IF;
+    LOCK TABLE principal, principal_alias IN SHARE ROW EXCLUSIVE MODE; -- no word may become a key and an alias at once
     IF EXISTS (SELECT FROM principal p WHERE lower(p.principal) = lower(word)) THEN
         RAISE EXCEPTION 'principal "%" exists already', word USING ERRCODE = 'unique_violation',
             HINT = 'A key means one principal, whatever its case.';
     END IF;
     IF EXISTS (SELECT FROM principal_alias a WHERE lower(a.alias) = lower(word)) THEN
         RAISE EXCEPTION '"%" is an alias of another principal', word USING ERRCODE = 'unique_violation',
-            HINT = 'Choose another key.';
+            HINT = format('Choose another key, or type SELECT @extschema@.remove_principal_alias(%L, %L); first.',
+                          (SELECT a.principal FROM principal_alias a WHERE lower(a.alias) = lower(word)), word);
     END IF;
     PERFORM check_role_name(create_principal.role_name);
     INSERT INTO principal (principal, name, kind, role_name, language, zone)
@@ -113,7 +119,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.bind_principal(text, name) IS
-'Binds a principal to another database role, or to none with NULL: at once it has no access any more.';
+'Binds a principal to another database role, or to none with NULL: at once it has no access by a database role any more.';
 
 CREATE FUNCTION @extschema@.add_principal_alias(principal text, alias text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -121,9 +127,11 @@ CREATE FUNCTION @extschema@.add_principal_alias(principal text, alias text) RETU
 DECLARE
     target principal := require_principal(add_principal_alias.principal);
     word text := btrim(add_principal_alias.alias);
-    holder text := coalesce((SELECT p.principal FROM principal p WHERE lower(p.principal) = lower(word)),
-                            (SELECT a.principal FROM principal_alias a WHERE lower(a.alias) = lower(word)));
+    holder text;
 BEGIN
+    LOCK TABLE principal, principal_alias IN SHARE ROW EXCLUSIVE MODE;
+    holder := coalesce((SELECT p.principal FROM principal p WHERE lower(p.principal) = lower(word)),
+                       (SELECT a.principal FROM principal_alias a WHERE lower(a.alias) = lower(word)));
     IF coalesce(word, '') = '' OR octet_length(word) > 200 THEN
         RAISE EXCEPTION 'an alias has 1 to 200 bytes' USING ERRCODE = 'RM005',
             HINT = 'Use what the team writes in its owner column.';
@@ -138,6 +146,27 @@ $$;
 COMMENT ON FUNCTION @extschema@.add_principal_alias(text, text) IS
 'Says that a value of the teams'' owner columns means this principal: an e-mail address, a user number. Case is ignored.';
 
+CREATE FUNCTION @extschema@.remove_principal_alias(principal text, alias text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    target principal := require_principal(remove_principal_alias.principal);
+BEGIN
+    DELETE FROM principal_alias a
+    WHERE a.principal = target.principal AND lower(a.alias) = lower(btrim(remove_principal_alias.alias));
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '"%" is no alias of principal "%"', coalesce(remove_principal_alias.alias, ''), target.principal
+            USING ERRCODE = 'RM001',
+                  HINT = coalesce((SELECT 'It has: ' || string_agg(a.alias, ', ' ORDER BY a.alias) || '.' FROM principal_alias a
+                                   WHERE a.principal = target.principal), 'It has none.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.remove_principal_alias(text, text) IS
+'Takes back add_principal_alias: rows with that value in their owner column have no owner any more. RM001 where it is no alias of '
+'this principal.';
+
 SELECT @extschema@.set_audience('create_principal(text, text, text, name, text, text)', 'admin');
 SELECT @extschema@.set_audience('bind_principal(text, name)', 'admin');
 SELECT @extschema@.set_audience('add_principal_alias(text, text)', 'admin');
+SELECT @extschema@.set_audience('remove_principal_alias(text, text)', 'admin');

@@ -142,6 +142,29 @@ $$;
 COMMENT ON FUNCTION @extschema@.revoke_privilege(text, text, text) IS
 'Takes a privilege back; sessions follow at their next statement or FETCH. RM001 where the role does not have it.';
 
+CREATE FUNCTION @extschema@.drop_role(role text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    dropped text := require_role(drop_role.role);
+    uses text;
+BEGIN
+    SELECT string_agg(u.use, '; ' ORDER BY u.use) INTO uses
+    FROM (SELECT format('memberships: %s', count(*)) AS use FROM membership m WHERE m.role = dropped HAVING count(*) > 0
+          UNION ALL
+          SELECT format('role of unit "%s"', x.unit) FROM unit_role x WHERE x.role = dropped) u;
+    IF uses IS NOT NULL THEN
+        RAISE EXCEPTION 'role "%" cannot be dropped', dropped USING ERRCODE = 'RM102',
+            DETAIL = format('In use, or used in the past: %s.', uses),
+            HINT = 'Take its privileges with revoke_privilege: memberships, also those that ended, keep saying what they were.';
+    END IF;
+    DELETE FROM role r WHERE r.role = dropped;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.drop_role(text) IS
+'Drops a role with its privileges. RM102 where a membership, also one that ended, or a unit has it.';
+
 SELECT @extschema@.set_audience('create_role(text, text, text)', 'admin');
+SELECT @extschema@.set_audience('drop_role(text)', 'admin');
 SELECT @extschema@.set_audience('grant_privilege(text, text, text, text)', 'admin');
 SELECT @extschema@.set_audience('revoke_privilege(text, text, text)', 'admin');

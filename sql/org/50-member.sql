@@ -60,6 +60,40 @@ COMMENT ON FUNCTION @extschema@.add_member(text, text, text, tstzrange) IS
 'Makes a principal a member of a unit with a role, from now on unless during says otherwise; returns the membership''s id. '
 'Example: SELECT add_member(''anna'', ''north'', ''sales'');';
 
+CREATE FUNCTION @extschema@.add_members(unit text, members jsonb) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    wrong jsonb;
+BEGIN
+    IF members IS NULL THEN
+        RETURN 0;
+    ELSIF jsonb_typeof(members) = 'array' THEN
+        wrong := jsonb_path_query_first(members, 'strict $[*] ? (@.type() != "string")');
+    ELSIF jsonb_typeof(members) = 'object' THEN
+        wrong := COALESCE(jsonb_path_query_first(members, 'strict $.* ? (@.type() != "string" && @.type() != "null" && @.type() != "array")'),
+                          jsonb_path_query_first(members, 'strict $.* ? (@.type() == "array")[*] ? (@.type() != "string")'));
+    ELSE
+        wrong := members;
+    END IF;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'members are not understood: %', wrong USING ERRCODE = 'RM005',
+            HINT = 'Write ''{"anna": "sales", "ben": ["sales", "manager"], "eva": null}'', or without roles ''["anna", "ben"]''.';
+    END IF;
+    IF jsonb_typeof(members) = 'array' THEN
+        RETURN (SELECT count(add_member(m, add_members.unit)) FROM jsonb_array_elements_text(members) m);
+    END IF;
+    RETURN (SELECT count(add_member(m.key, add_members.unit, r.role))
+            FROM jsonb_each(members) m
+            CROSS JOIN LATERAL (SELECT x.role FROM jsonb_array_elements_text(
+                CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value ELSE jsonb_build_array(m.value) END) x (role)) r);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.add_members(text, jsonb) IS
+'Makes several principals members of a unit from now on and returns how many memberships that are: an object from principal to role, '
+'roles or null, or an array of principals without roles of their own. RM005 for anything else, RM001 for names that do not exist. '
+'Example: SELECT add_members(''north'', ''{"anna": "manager", "ben": "sales"}'');';
+
 CREATE FUNCTION @extschema@.remove_member(principal text, unit text, role text DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -102,6 +136,24 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.add_unit_role(text, text) IS 'Gives a role to all members of a unit, present and future.';
 
+CREATE FUNCTION @extschema@.remove_unit_role(unit text, role text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    place unit := require_unit(remove_unit_role.unit);
+    given_role text := require_role(remove_unit_role.role);
+BEGIN
+    DELETE FROM unit_role x WHERE x.unit = place.unit AND x.role = given_role;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'role "%" is no role of unit "%"', given_role, place.unit USING ERRCODE = 'RM001',
+            HINT = coalesce((SELECT 'It has: ' || string_agg(x.role, ', ' ORDER BY x.role) || '.' FROM unit_role x WHERE x.unit = place.unit),
+                            'It has none.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.remove_unit_role(text, text) IS
+'Takes back add_unit_role: members keep the roles that they were given themselves. RM001 where the unit does not have it.';
+
 CREATE FUNCTION @extschema@.principal_unit(principal text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
@@ -112,6 +164,8 @@ COMMENT ON FUNCTION @extschema@.principal_unit(text) IS
 'The unit of a principal''s primary membership: the oldest that lasts. NULL where there is none.';
 
 SELECT @extschema@.set_audience('add_member(text, text, text, tstzrange)', 'admin');
+SELECT @extschema@.set_audience('add_members(text, jsonb)', 'admin');
 SELECT @extschema@.set_audience('remove_member(text, text, text)', 'admin');
 SELECT @extschema@.set_audience('add_unit_role(text, text)', 'admin');
+SELECT @extschema@.set_audience('remove_unit_role(text, text)', 'admin');
 SELECT @extschema@.set_audience('principal_unit(text)', 'daemon');

@@ -16,15 +16,34 @@ CREATE TABLE @extschema@.shared_record (
     during tstzrange NOT NULL CHECK (NOT pg_catalog.isempty(during)),
     reason text,
     shared_by text NOT NULL,
+    ground bigint REFERENCES @extschema@.shared_record ON DELETE CASCADE CHECK (ground <> id),
     CHECK (pg_catalog.num_nonnulls(principal, unit) = 1)
 );
 CREATE INDEX shared_record_principal ON @extschema@.shared_record (principal, relation) WHERE principal IS NOT NULL;
 CREATE INDEX shared_record_unit ON @extschema@.shared_record (unit, relation) WHERE unit IS NOT NULL;
+CREATE INDEX shared_record_ground ON @extschema@.shared_record (ground) WHERE ground IS NOT NULL;
 CREATE INDEX shared_record_key ON @extschema@.shared_record (relation, record_key);
 COMMENT ON TABLE @extschema@.shared_record IS
 'Records shared with a principal (a person or a team), or with all members of a unit and of the units below it, with privileges '
-'(read always among them), for a time. relation is the protected table itself, never a partition.';
+'(read always among them), for a time. relation is the protected table itself, never a partition. ground: the share on which its giver''s right rests, where '
+'that is another share; it never lasts longer.';
 
 SELECT @extschema@.watch_org('@extschema@.shared_record', 'share_change');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.shared_record', '');
 SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('@extschema@.shared_record', 'id')::pg_catalog.regclass, '');
+
+-- Ends shares and all that rest on them.
+CREATE FUNCTION @extschema@.end_shares(shares bigint[]) RETURNS bigint
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    WITH RECURSIVE chain AS (
+        SELECT s.id, s.during FROM shared_record s WHERE s.id = ANY (shares)
+        UNION
+        SELECT s.id, s.during FROM chain c JOIN shared_record s ON s.ground = c.id),
+    planned AS (DELETE FROM shared_record s USING chain c WHERE s.id = c.id AND lower(s.during) >= now() RETURNING s.id),
+    lasting AS (UPDATE shared_record s SET during = s.during * tstzrange(NULL, now()) FROM chain c
+                WHERE s.id = c.id AND lower(s.during) < now() AND NOT s.during <@ tstzrange(NULL, now()) RETURNING s.id)
+    SELECT (SELECT count(*) FROM planned) + (SELECT count(*) FROM lasting)
+$$;
+COMMENT ON FUNCTION @extschema@.end_shares(bigint[]) IS
+'Ends shares now, with those that were given on the ground of them; what has not begun is forgotten. Returns how many ended.';
+SELECT @extschema@.set_audience('end_shares(bigint[])', 'admin');

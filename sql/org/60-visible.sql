@@ -239,20 +239,20 @@ SELECT @extschema@.set_audience('principal_shared(text, text, regclass, text)', 
 
 CREATE FUNCTION @extschema@.whoami(OUT principal text, OUT name text, OUT kind text, OUT database_role name,
                                    OUT outside boolean, OUT units text[], OUT roles text[], OUT identified_by text,
-                                   OUT until timestamptz, OUT problem text)
+                                   OUT until timestamptz, OUT problem text, OUT teams text[])
     LANGUAGE sql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT p.principal, p.name, p.kind, r.rolname, (r.rolsuper OR r.rolbypassrls) AND i.identified_by = 'role',
-           ARRAY(SELECT DISTINCT m.unit FROM membership m
-                 WHERE m.principal = p.principal AND m.during @> statement_timestamp() ORDER BY 1),
-           ARRAY(SELECT DISTINCT e.role FROM membership m
-                 CROSS JOIN LATERAL (SELECT m.role WHERE m.role IS NOT NULL
-                                     UNION ALL SELECT u.role FROM unit_role u WHERE u.unit = m.unit) e
-                 WHERE m.principal = p.principal AND m.during @> statement_timestamp() ORDER BY 1),
-           i.identified_by, i.until, i.problem
+           ARRAY(SELECT DISTINCT m.unit FROM acting_principal a JOIN membership m ON m.principal = a.acts_as
+                 WHERE a.principal = p.principal AND (a.during * m.during) @> statement_timestamp() ORDER BY 1),
+           ARRAY(SELECT DISTINCT h.role FROM held_role h
+                 WHERE h.principal = p.principal AND h.during @> statement_timestamp() ORDER BY 1),
+           i.identified_by, i.until, i.problem,
+           ARRAY(SELECT DISTINCT a.team FROM acting_principal a
+                 WHERE a.principal = p.principal AND a.team IS NOT NULL AND a.during @> statement_timestamp() ORDER BY 1)
     FROM current_identity() i LEFT JOIN pg_roles r ON r.oid = caller()::oid LEFT JOIN principal p ON p.principal = current_principal()
 $$;
 COMMENT ON FUNCTION @extschema@.whoami() IS
 'Who asks: principal (NULL where nobody does), database role, whether it is outside all rules (a superuser or BYPASSRLS role '
-'without a token), units and roles now; identified_by is token or role, until is when the token expires, problem why a token '
-'that is set names nobody.';
+'without a token), units and roles now, those of its teams included; identified_by is token or role, until is when the token expires, '
+'problem why a token that is set names nobody; teams are those that it is a member of now.';

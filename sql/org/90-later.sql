@@ -1,14 +1,5 @@
 -- Promised and not built yet: each says so.
 
-CREATE FUNCTION @extschema@.deny(principal text, object text, privilege text, unit text DEFAULT NULL)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    PERFORM not_yet('deny');
-END
-$$;
-COMMENT ON FUNCTION @extschema@.deny(text, text, text, text) IS 'Takes a privilege away from a principal whatever its roles grant, in a unit and below or everywhere. Not built yet.';
-
 CREATE FUNCTION @extschema@.share(relation pg_catalog.regclass, key text, grantee text, privileges text[] DEFAULT '{read}', until timestamptz DEFAULT NULL, reason text DEFAULT NULL)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

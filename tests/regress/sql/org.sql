@@ -245,7 +245,6 @@ SELECT until <= now() AS retired FROM crm.unit WHERE unit = 'Malmö';
 SELECT crm.retire_unit('service');
 
 -- promised and not there yet
-SELECT crm.deny('bob', 'opportunity', 'read');
 SELECT crm.share('crm.unit', 'x', 'bob', privileges => '{read}', until => now(), reason => 'holiday');
 SELECT crm.unshare('crm.unit', 'x', 'bob');
 SELECT crm.start_access_review('sales');
