@@ -6,6 +6,7 @@
 #include "base/compat.h"
 #include "base/schema.h"
 #include "org/change.h"
+#include "org/plans.h"
 
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -28,6 +29,7 @@ relation_changed(Datum arg, Oid relid)
     if (relid == InvalidOid || relid == org_messenger) {
         crm_org_changes++;
         crm_identity_changes++;
+        crm_plans_give_up();
     }
     if (relid == InvalidOid || relid == share_messenger)
         crm_share_changes++;

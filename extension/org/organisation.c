@@ -13,6 +13,7 @@
 #include "org/change.h"
 #include "org/load.h"
 #include "org/organisation.h"
+#include "org/plans.h"
 
 #include "access/xact.h"
 #include "miscadmin.h"
@@ -56,8 +57,10 @@ crm_organisation(void)
         loaded->changes = changes;
         loaded->number = ++readings;
         MemoryContextSetParent(context, CacheMemoryContext);
-        if (current != NULL)
+        if (current != NULL) {
             MemoryContextDelete(current->context);
+            crm_plans_give_up();
+        }
         current = loaded;
         crm_identity_changes++; /* whoever points into the one before looks again */
         CHECK_FOR_INTERRUPTS();

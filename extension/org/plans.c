@@ -17,9 +17,14 @@ typedef struct Plan {
     CrmPrivilege privilege;
     int fallback;
     bool listable;
+    uint64 epoch; /* what is noted of an epoch before is of plans given up */
 } Plan;
 
+/* Somebody may plan for an object of another name each time. */
+#define PLANS_MAX 200
+
 uint64 crm_plans_changes = 1;
+static uint64 epoch = 1;
 
 /* Predicates that were planned in this session, by the hash of their cache entries. */
 #define PREDICATES_MAX 32
@@ -37,6 +42,7 @@ void
 crm_plans_give_up(void)
 {
     crm_plans_changes++;
+    epoch++;
     for (int i = 0; i < predicate_count; i++)
         CallSyscacheCallbacks(PROCOID, predicates[i]);
 }
@@ -55,44 +61,65 @@ note_predicate(Oid function)
     predicates[predicate_count++] = hash;
 }
 
-void
-crm_plans_note(CrmOrganisation *organisation, Oid function, const char *object, CrmPrivilege privilege,
-               int fallback, bool listable)
+static Plan *
+find_plan(CrmOrganisation *organisation, const char *object, CrmPrivilege privilege, int fallback)
 {
     MemoryContext old;
     Plan *plan;
     ListCell *cell;
 
-    note_predicate(function);
     foreach (cell, organisation->plans) {
         plan = lfirst(cell);
-        if (plan->privilege == privilege && plan->fallback == fallback && strcmp(plan->object, object) == 0) {
-            if (plan->listable != listable) {
-                plan->listable = listable;
-                crm_plans_give_up();
-            }
-            return;
-        }
+        if (plan->privilege == privilege && plan->fallback == fallback && strcmp(plan->object, object) == 0)
+            return plan;
+    }
+    if (list_length(organisation->plans) >= PLANS_MAX) {
+        crm_plans_give_up();
+        organisation->plans = NIL;
     }
     old = MemoryContextSwitchTo(organisation->context);
     plan = palloc(sizeof(Plan));
-    *plan = (Plan){pstrdup(object), privilege, fallback, listable};
+    *plan = (Plan){pstrdup(object), privilege, fallback, false, 0};
     organisation->plans = lappend(organisation->plans, plan);
     MemoryContextSwitchTo(old);
+    return plan;
+}
+
+void
+crm_plans_note(CrmOrganisation *organisation, Oid function, const char *object, CrmPrivilege privilege,
+               int fallback, bool listable)
+{
+    Plan *plan = find_plan(organisation, object, privilege, fallback);
+
+    note_predicate(function);
+    if (plan->epoch == epoch && plan->listable == listable)
+        return;
+    if (plan->epoch == epoch)
+        crm_plans_give_up();
+    plan->listable = listable;
+    plan->epoch = epoch;
     crm_plans_changes++;
 }
 
 bool
-crm_plans_suit(CrmOrganisation *organisation, int principal)
+crm_plans_suit(const char *identity)
 {
+    CrmOrganisation *organisation = crm_organisation_known();
+    int principal;
     ListCell *cell;
 
+    if (organisation == NULL)
+        return false;
+    principal = crm_value_map_text(organisation->identities, identity, (int) strlen(identity));
     if (principal < 0)
         return true; /* nobody gets an error, whatever the plan */
     foreach (cell, organisation->plans) {
         const Plan *plan = lfirst(cell);
-        const CrmAccess *access = crm_access(organisation, principal, plan->object, plan->privilege);
+        const CrmAccess *access;
 
+        if (plan->epoch != epoch)
+            continue;
+        access = crm_access(organisation, principal, plan->object, plan->privilege);
         if (crm_plans_listable(organisation, access, plan->fallback) != plan->listable)
             return false;
     }

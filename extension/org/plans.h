@@ -28,8 +28,9 @@ extern void crm_plans_note(CrmOrganisation *organisation, Oid function, const ch
                            CrmPrivilege privilege, int fallback, bool listable);
 /* Gives up the kept plans that ask a predicate. For callbacks and hooks too. */
 extern void crm_plans_give_up(void);
-/* Whether the plans kept now suit a principal. False where that is not known. */
-extern bool crm_plans_suit(CrmOrganisation *organisation, int principal);
+/* Whether the plans kept now suit the principal with that key or alias. False where that is not known without
+ * reading a table. */
+extern bool crm_plans_suit(const char *identity);
 /* Grows when what crm_plans_suit said may be true no longer. */
 extern uint64 crm_plans_changes;
 

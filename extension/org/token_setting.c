@@ -10,6 +10,7 @@
 #include "base/compat.h"
 #include "base/error.h"
 #include "org/change.h"
+#include "org/plans.h"
 #include "org/token_file.h"
 #include "org/token_setting.h"
 
@@ -27,6 +28,8 @@ typedef struct TokenState {
     const char *problem; /* of form or source, for good; NULL where there is none */
     uint64 keys_version; /* of the keys that `signature_problem` is about; 0: not verified yet */
     const char *signature_problem;
+    bool plans_suit; /* those kept when plans_changes was crm_plans_changes */
+    uint64 plans_changes;
     CrmTokenClaims claims;
 } TokenState;
 
@@ -120,16 +123,22 @@ check_token(char **newval, void **extra, GucSource source)
             return refuse(source, problem);
         }
     }
+    state->plans_suit = state->problem == NULL && crm_plans_suit(state->claims.subject);
+    state->plans_changes = crm_plans_changes;
     *extra = state;
     return true;
 }
 
+/* Clearing a token gives up no plan: who asks next sets one, or is nobody. */
 static void
 assign_token(const char *newval, void *extra)
 {
     current = extra;
-    if (current != NULL)
+    if (current != NULL) {
         local_token = true;
+        if (!current->plans_suit || current->plans_changes != crm_plans_changes)
+            crm_plans_give_up();
+    }
     crm_identity_changes++;
 }
 
