@@ -247,7 +247,5 @@ SELECT crm.retire_unit('service');
 -- promised and not there yet
 SELECT crm.share('crm.unit', 'x', 'bob', privileges => '{read}', until => now(), reason => 'holiday');
 SELECT crm.unshare('crm.unit', 'x', 'bob');
-SELECT crm.start_access_review('sales');
-SELECT * FROM crm.access_review;
 
 DROP ROLE regress_org_anna, regress_org_bob, regress_org_eve, regress_org_outside;
