@@ -14,8 +14,8 @@
 #define ERRCODE_CRM_NOT_ADOPTED MAKE_SQLSTATE('R', 'M', '0', '0', '4')  /* the table is not adopted */
 #define ERRCODE_CRM_INVALID_ARGUMENT                                                                         \
     MAKE_SQLSTATE('R', 'M', '0', '0', '5') /* an argument that makes no sense */
-/* Raised in SQL only: RM102 invalid structure of units, RM103 cannot protect, RM104 not protected, RM201 unknown
- * customer, RM202 unknown record. */
+/* Raised in SQL only: RM102 invalid structure of units, RM103 cannot protect, RM104 not protected, RM107 access
+ * review closed, RM201 unknown customer, RM202 unknown record. */
 #define ERRCODE_CRM_NO_IDENTITY MAKE_SQLSTATE('R', 'M', '1', '0', '1') /* the caller is no principal */
 #define ERRCODE_CRM_INVALID_COMPONENT                                                                        \
     MAKE_SQLSTATE('R', 'M', '4', '0', '1') /* an expression that a component cannot have */

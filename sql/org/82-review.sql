@@ -17,7 +17,7 @@ COMMENT ON TABLE @extschema@.review IS
 CREATE TABLE @extschema@.review_entry (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     review bigint NOT NULL REFERENCES @extschema@.review,
-    kind text NOT NULL CHECK (kind = ANY (ARRAY['membership', 'reach', 'numbers', 'unit_role', 'team', 'share', 'denial', 'orphan'])),
+    kind text NOT NULL CHECK (kind = ANY (ARRAY['membership', 'reach', 'organisation', 'unit_role', 'team', 'share', 'denial', 'orphan'])),
     principal text,
     principal_name text,
     team text,
@@ -140,17 +140,16 @@ CREATE FUNCTION @extschema@.review_memberships(place text)
         FROM membership m WHERE NOT m.during << tstzrange(now(), NULL)
     ),
     reaching AS (
-        SELECT h.*, g.below, g.everywhere, g.numbers
+        SELECT h.*, g.below
         FROM held h CROSS JOIN LATERAL (
             SELECT coalesce(bool_or(p.depth = 'below'), false) AND h.is_above AS below,
-                   coalesce(bool_or(p.depth = 'organisation' AND p.privilege NOT IN ('total', 'story')), false) AS everywhere,
-                   coalesce(bool_or(p.depth = 'organisation'), false) AS numbers
+                   coalesce(bool_or(p.depth = 'organisation'), false) AS everywhere
             FROM role_privilege p WHERE p.role = ANY (h.roles)) g
-        WHERE h.is_inside OR g.below OR g.numbers
+        WHERE h.is_inside OR g.below OR g.everywhere
     )
-    SELECT r.id, CASE WHEN r.is_inside THEN 'membership' WHEN r.below OR r.everywhere THEN 'reach' ELSE 'numbers' END,
+    SELECT r.id, CASE WHEN r.is_inside THEN 'membership' WHEN r.below THEN 'reach' ELSE 'organisation' END,
            r.principal, r.unit, r.role, r.roles,
-           CASE WHEN r.is_inside THEN '{own,unit,below,organisation}'::text[] WHEN r.is_above THEN '{below,organisation}' ELSE '{organisation}' END,
+           CASE WHEN r.is_inside THEN '{own,unit,below,organisation}'::text[] WHEN r.below THEN '{below,organisation}' ELSE '{organisation}' END,
            r.during,
            CASE WHEN r.is_inside THEN format('member of %s', r.unit)
                 WHEN r.below THEN format('member of %s, which is above, with depth below', r.unit)
@@ -169,7 +168,7 @@ CREATE FUNCTION @extschema@.review_memberships(place text)
 $$;
 COMMENT ON FUNCTION @extschema@.review_memberships(text) IS
 'Memberships, planned ones included, that give something in a unit or below it: kind membership where they are there, reach where '
-'they are elsewhere, numbers where they reach only numbers and stories from elsewhere.';
+'they are above and reach down, organisation where they are elsewhere and reach everything.';
 SELECT @extschema@.set_audience('review_memberships(text)', 'admin');
 
 -- The units of the shared records of one protected table, read in one pass.
@@ -274,15 +273,16 @@ CREATE FUNCTION @extschema@.review_entries(place text) RETURNS SETOF @extschema@
     given AS (
         SELECT m.kind, m.principal, NULL AS team, m.unit, m.role, role_summary(m.roles, m.depths) AS privileges, NULL AS relation,
                NULL AS record_key, m.during, m.why, m.finding, m.id AS source
-        FROM members m WHERE m.kind <> 'numbers'
+        FROM members m WHERE m.kind <> 'organisation'
         UNION ALL
-        -- Openness is the default: one entry for each role that gives it, not for each member of the firm.
-        SELECT 'numbers', NULL, NULL, NULL, r.role, role_summary(ARRAY[r.role], '{organisation}'), NULL, NULL, NULL::tstzrange,
-               format('numbers and stories for all who have role %s: %s members of %s units elsewhere', r.role,
-                      count(DISTINCT m.principal), count(DISTINCT m.unit)), NULL, NULL
-        FROM members m CROSS JOIN LATERAL unnest(m.roles) AS r (role)
-        WHERE m.kind = 'numbers' AND EXISTS (SELECT FROM role_privilege p WHERE p.role = r.role AND p.depth = 'organisation')
-        GROUP BY r.role
+        -- One entry for each role, not for each member of the firm: what reaches everything is a matter of the role.
+        SELECT 'organisation', NULL, NULL, NULL, h.role, role_summary(ARRAY[h.role], '{organisation}'), NULL, NULL, NULL::tstzrange,
+               format('role %s with depth organisation, held in other units by %s', h.role, count(*))
+               || CASE WHEN count(*) <= 20 THEN ': ' || string_agg(h.principal, ', ' ORDER BY h.principal) ELSE '' END, NULL, NULL
+        FROM (SELECT DISTINCT r.role, m.principal FROM members m CROSS JOIN LATERAL unnest(m.roles) AS r (role)
+              WHERE m.kind = 'organisation'
+                AND EXISTS (SELECT FROM role_privilege p WHERE p.role = r.role AND p.depth = 'organisation')) h
+        GROUP BY h.role
         UNION ALL
         SELECT 'unit_role', NULL, NULL, u.unit, u.role, role_summary(ARRAY[u.role]), NULL, NULL, NULL,
                format('all members of %s, %s now', u.unit,
@@ -294,12 +294,12 @@ CREATE FUNCTION @extschema@.review_entries(place text) RETURNS SETOF @extschema@
                role_summary(ARRAY(SELECT DISTINCT r FROM members m, unnest(m.roles) r WHERE m.principal = t.team)), NULL, NULL, t.during,
                format('member of team %s: %s', t.team, (
                    SELECT string_agg(x.why, '; ' ORDER BY x.why)
-                   FROM (SELECT m.why FROM members m WHERE m.principal = t.team AND m.kind <> 'numbers'
+                   FROM (SELECT m.why FROM members m WHERE m.principal = t.team AND m.kind <> 'organisation'
                          UNION ALL SELECT format('record %s of %s', s.record_key, s.relation) FROM shares s WHERE s.principal = t.team) x)),
                review_principal(t.principal), t.id
         FROM team_member t
         WHERE NOT t.during << tstzrange(now(), NULL)
-          AND (EXISTS (SELECT FROM members m WHERE m.principal = t.team AND m.kind <> 'numbers')
+          AND (EXISTS (SELECT FROM members m WHERE m.principal = t.team AND m.kind <> 'organisation')
                OR EXISTS (SELECT FROM shares s WHERE s.principal = t.team))
         UNION ALL
         SELECT 'share', s.principal, NULL, s.unit, NULL, s.privileges, s.relation, s.record_key, s.during, s.why, s.finding, s.id
@@ -325,12 +325,12 @@ CREATE FUNCTION @extschema@.review_entries(place text) RETURNS SETOF @extschema@
            upper(g.during), g.why, g.finding, g.source, NULL::text, NULL::text, NULL::timestamptz,
            NULL::text, NULL::text
     FROM given g LEFT JOIN principal p ON p.principal = g.principal
-    ORDER BY array_position(ARRAY['membership', 'unit_role', 'team', 'reach', 'share', 'denial', 'numbers', 'orphan'], g.kind),
+    ORDER BY array_position(ARRAY['membership', 'unit_role', 'team', 'reach', 'organisation', 'share', 'denial', 'orphan'], g.kind),
              g.principal, g.team, g.unit, g.role, g.relation, g.record_key, g.source
 $$;
 COMMENT ON FUNCTION @extschema@.review_entries(text) IS
 'Who can see what in a unit and below it, now, one row for each reason: memberships there, roles of units, teams, memberships '
-'elsewhere that reach there, shares, denials, who sees numbers, and what belongs to nobody.';
+'above that reach there, roles that reach everything, shares, denials, and what belongs to nobody.';
 SELECT @extschema@.set_audience('review_entries(text)', 'admin');
 
 CREATE FUNCTION @extschema@.reviewer() RETURNS text
@@ -376,7 +376,8 @@ COMMENT ON VIEW @extschema@.access_review IS
 'the reviewed unit and below it.';
 COMMENT ON COLUMN @extschema@.access_review.kind IS
 'membership (of the unit or below), unit_role (of all members of a unit), team (member of a team that has something here), reach '
-'(membership elsewhere that reaches here), share, denial, numbers (a role that sees numbers and stories from elsewhere), orphan.';
+'(membership above that reaches here), organisation (a role that members of other units have and that reaches everything), share, '
+'denial, orphan (what belongs to nobody).';
 COMMENT ON COLUMN @extschema@.access_review.finding IS 'What a reviewer should know; NULL where nothing is remarkable.';
 COMMENT ON COLUMN @extschema@.access_review.outcome IS 'What the verdict did: confirmed, ended, or that it had ended or changed before.';
 GRANT SELECT ON @extschema@.access_review TO PUBLIC;

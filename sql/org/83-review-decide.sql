@@ -49,10 +49,10 @@ BEGIN
     IF verdict = 'confirm' THEN
         RETURN;
     END IF;
-    IF decided.kind IN ('orphan', 'numbers') THEN
+    IF decided.kind IN ('orphan', 'organisation') THEN
         RAISE EXCEPTION 'entry % is nothing that could be revoked', decided.id USING ERRCODE = 'RM005',
             HINT = CASE decided.kind WHEN 'orphan' THEN 'Give the unit a member or the rows an owner, and confirm it with a comment.'
-                        ELSE format('Take total and story from role "%s" with revoke_privilege, and confirm it with a comment.', decided.role) END;
+                        ELSE format('Take privileges from role "%s" with revoke_privilege, or review the whole organisation.', decided.role) END;
     END IF;
     FOR place IN
         SELECT decided.unit WHERE decided.kind = 'reach'

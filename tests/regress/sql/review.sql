@@ -54,7 +54,11 @@ SELECT reviewed_unit, reviewed_name, started_by, count(*) AS entries, count(verd
 SELECT kind, principal, team, unit, role, why FROM crm.access_review WHERE review = :review ORDER BY entry;
 SELECT kind, principal, role, relation, finding FROM crm.access_review WHERE review = :review AND finding IS NOT NULL ORDER BY entry;
 SELECT kind, principal, unit, role, relation, record_key, since::date, until::date, privileges FROM crm.access_review
-WHERE review = :review AND (kind IN ('share', 'denial', 'team', 'numbers') OR principal IN ('nina', 'olga')) ORDER BY entry;
+WHERE review = :review AND (kind IN ('share', 'denial') OR role = 'auditor') ORDER BY entry;
+-- what reaches the unit, and no more: of marketing in service nothing but depth organisation
+SELECT bool_and(p ~ ' \(organisation\)$') AS only_everywhere FROM crm.access_review, unnest(privileges) p WHERE review = :review AND role = 'marketing';
+SELECT bool_and(p ~ ' \((below|organisation)\)$') AS from_above FROM crm.access_review, unnest(privileges) p WHERE review = :review AND kind = 'reach';
+SELECT count(*) > 0 AS by_team FROM crm.access_review, unnest(privileges) p WHERE review = :review AND kind = 'team' AND p ~ 'lead';
 -- a review of a unit without members
 SELECT crm.start_access_review('island') AS island \gset
 SELECT kind, principal, unit, role FROM crm.access_review WHERE review = :island AND kind IN ('membership', 'reach', 'orphan') ORDER BY entry;
@@ -109,7 +113,7 @@ SET ROLE regress_review_nina;
 SELECT crm.decide_access_review(entry('reach', 'boss'), 'revoke');
 SELECT crm.decide_access_review(entry('reach', 'boss'), 'confirm', 'runs the firm');
 SELECT crm.decide_access_review(entry('denial', 'tom', 'sales'), 'revoke');
-SELECT crm.decide_access_review(entry('numbers', NULL, role => 'marketing'), 'revoke');
+SELECT crm.decide_access_review(entry('organisation', NULL, role => 'marketing'), 'revoke');
 -- a revoke really ends it, in this transaction
 RESET ROLE;
 BEGIN;

@@ -23,7 +23,7 @@ SELECT crm.create_unit('x', since => 'tomorrow');
 \set VERBOSITY default
 SELECT crm.create_unit('x', since => 'infinity');
 SELECT crm.create_unit('x', parent => 'north', since => '2021-04-30 12:00');
-SELECT crm.create_unit('x', members => '["anna"]');
+SELECT crm.create_unit('x', members => '17');
 SELECT crm.create_unit('x', members => '{"anna": "boss"}');
 SELECT crm.create_unit('x', roles => '{boss}');
 SELECT count(*) FROM crm.unit WHERE unit = 'x';
