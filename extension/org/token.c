@@ -110,7 +110,7 @@ crm_token_verify(const CrmTokenParts *parts, const CrmTokenKeys *keys)
                                  parts->signature_length))
             return NULL;
     }
-    return named || !parts->has_key_id ? "No key of the key file made its signature."
+    return named || !parts->has_key_id ? "No key of the key file made the token's signature."
                                        : "The token names a key that is not in the key file.";
 }
 
