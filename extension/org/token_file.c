@@ -36,11 +36,12 @@ assign_key_file(const char *newval, void *extra)
 }
 
 void
-crm_token_file_init(void)
+crm_token_file_init(GucStringCheckHook check)
 {
     DefineCustomStringVariable("crm.token_key_file", "File with the keys that crm.token is checked with.",
                                "A relative name is relative to the data directory.", &key_file,
-                               "crm_token.keys", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, assign_key_file, NULL);
+                               "crm_token.keys", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check, assign_key_file,
+                               NULL);
 }
 
 static bool
@@ -129,7 +130,10 @@ crm_token_file_keys(uint64 *version)
     live.count = 0;
     refused = false;
     if (!exists) {
-        problem = "The server has no key file for tokens.";
+        problem = key_file[0] != '\0'
+                      ? "The server has no key file for tokens."
+                      : "Tokens are off in this session: crm.token_key_file is empty, or the connection "
+                        "gave a setting that only the configuration may give.";
         return &live;
     }
     fd = S_ISREG(status.st_mode) ? BasicOpenFile(key_file, O_RDONLY | PG_BINARY) : -1;
@@ -192,6 +196,10 @@ crm_token_file_open(void)
         ereport(ERROR, errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
                 errmsg("the key file cannot be changed on a standby"),
                 errhint("Change it on the primary and copy it here."));
+    if (key_file[0] == '\0')
+        ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                errmsg("there is no place for a key file"),
+                errhint("Set crm.token_key_file in postgresql.conf."));
     /* One at a time in the whole server; the number is free, since extensions are no shared objects. */
     LockSharedObject(ExtensionRelationId, InvalidOid, 0, ExclusiveLock);
     if (lstat(key_file, &status) == 0 && S_ISLNK(status.st_mode))

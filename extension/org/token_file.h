@@ -9,11 +9,12 @@
 #define CRM_ORG_TOKEN_FILE_H
 
 #include "postgres.h"
+#include "utils/guc.h"
 
 #include "org/token_key.h"
 
-/* Defines the setting; from _PG_init. */
-extern void crm_token_file_init(void);
+/* Defines the setting; from _PG_init. Where it is empty no token is good. */
+extern void crm_token_file_init(GucStringCheckHook check);
 /*
  * The keys that are live now: none where there is no usable file. Never raises. The version is another one whenever
  * the keys may be, and never 0. Good until the next call.

@@ -39,7 +39,7 @@ static bool require_local_token;
 
 static TokenState *current; /* of the value of crm.token; NULL where it is empty */
 static bool defining;       /* _PG_init turns placeholders into settings */
-static bool overridden;     /* the connection tried to give a setting that it may not */
+static bool configured;     /* a setting that is being defined took a value that it was given */
 static bool local_token;    /* a token was assigned since the last commit */
 
 static TimestampTz
@@ -159,52 +159,59 @@ end_transaction(XactEvent event, void *arg)
     local_token = current != NULL;
 }
 
-/* The value that a setting has before the library defines it, NULL where nobody gave it one. */
-static char *
-placeholder(const char *name)
+static bool
+check_string(char **newval, void **extra, GucSource source)
 {
-    const char *value = GetConfigOption(name, true, false);
+    configured = configured || source != PGC_S_DEFAULT;
+    return true;
+}
 
-    return value != NULL ? pstrdup(value) : NULL;
+static bool
+check_bool(bool *newval, void **extra, GucSource source)
+{
+    configured = configured || source != PGC_S_DEFAULT;
+    return true;
+}
+
+/* Before a setting is defined: whether somebody gave it a value. */
+static bool
+is_given(const char *name)
+{
+    configured = false;
+    return GetConfigOption(name, true, false) != NULL;
 }
 
 /*
- * What a connection gives at its start (options=-c ...) hides what the configuration says, and is refused only now,
- * which would leave the default: then nobody is anybody.
+ * What a connection gives at its start (options=-c ...) hides what the configuration says. That it may not is found
+ * only here, where Postgres drops the value and would go on with the default. So the strictest takes its place, as
+ * a setting, so that parallel workers have it: no token is good, each is local.
  */
 static void
-define_audience(void)
+define_rules(void)
 {
-    char *key_file = placeholder("crm.token_key_file");
-    char *audience = placeholder("crm.token_audience");
+    bool given = is_given("crm.token_key_file");
+    bool refused;
 
-    crm_token_file_init();
+    crm_token_file_init(check_string);
+    refused = given && !configured;
+    given = is_given("crm.token_audience");
     DefineCustomStringVariable("crm.token_audience", "Audience (aud) that a token in crm.token must name.",
-                               "Empty: the name of the database.", &token_audience, "", PGC_SUSET, 0, NULL,
-                               NULL, NULL);
-    overridden =
-        (key_file != NULL && strcmp(key_file, GetConfigOption("crm.token_key_file", false, false)) != 0) ||
-        (audience != NULL && strcmp(audience, token_audience) != 0);
-}
-
-static void
-define_local(void)
-{
-    char *given = placeholder("crm.require_local_token");
-    bool value;
-
+                               "Empty: the name of the database.", &token_audience, "", PGC_SUSET, 0,
+                               check_string, NULL, NULL);
+    if (refused || (given && !configured))
+        SetConfigOption("crm.token_key_file", "", PGC_SIGHUP, PGC_S_OVERRIDE);
+    given = is_given("crm.require_local_token");
     DefineCustomBoolVariable("crm.require_local_token", "Ends each token with its transaction.",
                              "For connections that clients share: none finds the identity of the one before.",
-                             &require_local_token, false, PGC_SUSET, 0, NULL, NULL, NULL);
-    if (given != NULL && (!parse_bool(given, &value) || value != require_local_token))
+                             &require_local_token, false, PGC_SUSET, 0, check_bool, NULL, NULL);
+    if (given && !configured)
         SetConfigOption("crm.require_local_token", "on", PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 void
 crm_token_setting_init(void)
 {
-    define_audience();
-    define_local();
+    define_rules();
     defining = true;
     DefineCustomStringVariable("crm.token", "Signed token (JWT) that says who asks.",
                                "Empty: the database role says it.", &token, "", PGC_USERSET,
@@ -253,9 +260,7 @@ crm_token_now(const char **problem)
     const char *why = NULL;
 
     Assert(current != NULL);
-    if (overridden)
-        why = "The connection gave a setting of tokens that only the server's configuration may give.";
-    else if (current->problem != NULL)
+    if (current->problem != NULL)
         why = current->problem;
     else
         why = signature_problem(current, token);
