@@ -171,7 +171,7 @@ SET ROLE regress_token_app;
 SELECT count(*) FROM deals;
 SELECT set_config('crm.token', :'anna', false);
 SELECT count(*), min(region), max(region) FROM deals;
-SELECT * FROM crm.whoami();
+SELECT principal, name, kind, database_role, outside, units, roles, identified_by, until, problem FROM crm.whoami();
 SELECT crm.current_principal(), crm.visible('north', 'deals', 'read') AS north, crm.visible('south', 'deals', 'read') AS south;
 SET ROLE regress_token_carl;
 SELECT count(*), min(region), max(region) FROM deals;
@@ -215,7 +215,7 @@ SET crm.token = :'anna';
 SHOW crm.token;
 SELECT current_setting('crm.token'), (SELECT count(*) FROM pg_settings WHERE name = 'crm.token') AS settings;
 CREATE FUNCTION keeps() RETURNS int LANGUAGE sql SET crm.token FROM CURRENT AS 'SELECT 1';
-\copy (SELECT name FROM pg_settings WHERE name LIKE 'crm.%' ORDER BY 1) TO STDOUT
+\copy (SELECT name FROM pg_settings WHERE name LIKE 'crm%' ORDER BY 1) TO STDOUT
 RESET crm.token;
 SHOW crm.token;
 
