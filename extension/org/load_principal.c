@@ -16,9 +16,21 @@ typedef struct Loader {
 } Loader;
 
 static int
-principal_number(const Loader *loader, Datum key)
+principal_number(const Loader *loader, const CrmRow *row, int column)
 {
-    return crm_names_get(loader->organisation->principal_names, crm_row_string(key));
+    return crm_names_get_text(loader->organisation->principal_names, crm_row_text(row, column));
+}
+
+static int
+unit_number(const Loader *loader, const CrmRow *row, int column)
+{
+    return crm_organisation_unit(loader->organisation, crm_row_text(row, column));
+}
+
+static int
+role_number(const Loader *loader, const CrmRow *row, int column)
+{
+    return crm_names_get_text(loader->role_numbers, crm_row_text(row, column));
 }
 
 static bool
@@ -28,12 +40,12 @@ holds(Loader *loader, Datum period)
 }
 
 static void
-read_principal(void *arg, Datum *values, bool *nulls)
+read_principal(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
     CrmOrganisation *org = loader->organisation;
-    const char *key = crm_row_string(values[0]);
-    const char *role_name = crm_row_string(values[2]);
+    const char *key = crm_row_string(row, 0);
+    const char *role_name = crm_row_name(row, 2);
     int number = org->principal_count++;
 
     if ((number & (number + 1)) == 0) /* room for the next power of two */
@@ -42,7 +54,7 @@ read_principal(void *arg, Datum *values, bool *nulls)
     crm_names_set(org->principal_names, key, number);
     crm_value_map_add(org->identities, key, number, 0);
     crm_value_map_add(org->principal_values, key, number, 0);
-    crm_value_map_add(org->principal_values, crm_row_string(values[1]), number, 3);
+    crm_value_map_add(org->principal_values, crm_row_string(row, 1), number, 3);
     if (role_name != NULL) {
         crm_names_set(org->bound_roles, role_name, number);
         crm_value_map_add(org->principal_values, role_name, number, 2);
@@ -50,33 +62,33 @@ read_principal(void *arg, Datum *values, bool *nulls)
 }
 
 static void
-read_principal_alias(void *arg, Datum *values, bool *nulls)
+read_principal_alias(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
-    int principal = principal_number(loader, values[1]);
+    int principal = principal_number(loader, row, 1);
 
     if (principal < 0)
         return;
-    crm_value_map_add(loader->organisation->identities, crm_row_string(values[0]), principal, 1);
-    crm_value_map_add(loader->organisation->principal_values, crm_row_string(values[0]), principal, 1);
+    crm_value_map_add(loader->organisation->identities, crm_row_string(row, 0), principal, 1);
+    crm_value_map_add(loader->organisation->principal_values, crm_row_string(row, 0), principal, 1);
 }
 
 static void
-read_team_member(void *arg, Datum *values, bool *nulls)
+read_team_member(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
-    int team = principal_number(loader, values[0]);
-    int principal = principal_number(loader, values[1]);
+    int team = principal_number(loader, row, 0);
+    int principal = principal_number(loader, row, 1);
     List **teams = &loader->organisation->teams[principal >= 0 ? principal : 0];
 
-    if (team >= 0 && principal >= 0 && holds(loader, values[2]))
+    if (team >= 0 && principal >= 0 && holds(loader, row->values[2]))
         *teams = list_append_unique_int(*teams, team);
 }
 
 static void
-read_role(void *arg, Datum *values, bool *nulls)
+read_role(void *arg, const CrmRow *row)
 {
-    crm_names_intern(((Loader *) arg)->role_numbers, crm_row_string(values[0]));
+    crm_names_intern(((Loader *) arg)->role_numbers, crm_row_text(row, 0));
 }
 
 static CrmDepth
@@ -97,27 +109,27 @@ parse_depth(const char *depth)
 }
 
 static void
-read_grant(void *arg, Datum *values, bool *nulls)
+read_grant(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
-    int role = crm_names_get(loader->role_numbers, crm_row_string(values[0]));
+    int role = role_number(loader, row, 0);
     CrmGrant *grant;
 
     if (role < 0)
         return;
     grant = palloc(sizeof(CrmGrant));
-    grant->object = crm_names_intern(loader->organisation->object_names, crm_row_string(values[1]));
-    grant->privilege = crm_privilege_parse(crm_row_string(values[2]));
-    grant->depth = parse_depth(crm_row_string(values[3]));
+    grant->object = crm_names_intern(loader->organisation->object_names, crm_row_text(row, 1));
+    grant->privilege = crm_privilege_parse(crm_row_string(row, 2));
+    grant->depth = parse_depth(crm_row_string(row, 3));
     loader->organisation->grants[role] = lappend(loader->organisation->grants[role], grant);
 }
 
 static void
-read_unit_role(void *arg, Datum *values, bool *nulls)
+read_unit_role(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
-    int unit = crm_names_get(loader->organisation->unit_names, crm_row_string(values[0]));
-    int role = crm_names_get(loader->role_numbers, crm_row_string(values[1]));
+    int unit = unit_number(loader, row, 0);
+    int role = role_number(loader, row, 1);
 
     if (unit >= 0 && role >= 0)
         loader->unit_roles[unit] = lappend_int(loader->unit_roles[unit], role);
@@ -133,34 +145,34 @@ add_member(Loader *loader, int principal, int unit, int role)
 }
 
 static void
-read_membership(void *arg, Datum *values, bool *nulls)
+read_membership(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
-    int principal = principal_number(loader, values[0]);
-    int unit = crm_names_get(loader->organisation->unit_names, crm_row_string(values[1]));
+    int principal = principal_number(loader, row, 0);
+    int unit = unit_number(loader, row, 1);
     ListCell *cell;
 
-    if (principal < 0 || unit < 0 || !holds(loader, values[3]))
+    if (principal < 0 || unit < 0 || !holds(loader, row->values[3]))
         return;
-    add_member(loader, principal, unit, crm_names_get(loader->role_numbers, crm_row_string(values[2])));
+    add_member(loader, principal, unit, role_number(loader, row, 2));
     foreach (cell, loader->unit_roles[unit])
         add_member(loader, principal, unit, lfirst_int(cell));
 }
 
 static void
-read_denial(void *arg, Datum *values, bool *nulls)
+read_denial(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
     CrmOrganisation *org = loader->organisation;
-    int principal = principal_number(loader, values[0]);
-    int unit = crm_names_get(org->unit_names, crm_row_string(values[3]));
+    int principal = principal_number(loader, row, 0);
+    int unit = unit_number(loader, row, 3);
     CrmDenial *denial;
 
-    if (principal < 0 || (!nulls[3] && unit < 0))
+    if (principal < 0 || (!row->nulls[3] && unit < 0))
         return;
     denial = palloc(sizeof(CrmDenial));
-    denial->object = crm_names_intern(org->object_names, crm_row_string(values[1]));
-    denial->privilege = crm_privilege_parse(crm_row_string(values[2]));
+    denial->object = crm_names_intern(org->object_names, crm_row_text(row, 1));
+    denial->privilege = crm_privilege_parse(crm_row_string(row, 2));
     denial->unit = unit;
     org->denials[principal] = lappend(org->denials[principal], denial);
 }

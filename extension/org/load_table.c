@@ -17,8 +17,13 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+typedef struct NameKey {
+    const char *data;
+    int length;
+} NameKey;
+
 typedef struct NameEntry {
-    const char *name;
+    NameKey name;
     uint32 hash;
     int number;
     char status;
@@ -26,10 +31,11 @@ typedef struct NameEntry {
 
 #define SH_PREFIX names
 #define SH_ELEMENT_TYPE NameEntry
-#define SH_KEY_TYPE const char *
+#define SH_KEY_TYPE NameKey
 #define SH_KEY name
-#define SH_HASH_KEY(table, key) hash_bytes((const unsigned char *) (key), (int) strlen(key))
-#define SH_EQUAL(table, a, b) (strcmp(a, b) == 0)
+#define SH_HASH_KEY(table, key) hash_bytes((const unsigned char *) (key).data, (key).length)
+#define SH_EQUAL(table, a, b)                                                                                \
+    ((a).length == (b).length && memcmp((a).data, (b).data, (size_t) (a).length) == 0)
 #define SH_STORE_HASH
 #define SH_GET_HASH(table, entry) (entry)->hash
 #define SH_SCOPE static inline
@@ -38,6 +44,7 @@ typedef struct NameEntry {
 #include "lib/simplehash.h"
 
 struct CrmNames {
+    MemoryContext context;
     names_hash *hash;
 };
 
@@ -46,8 +53,24 @@ crm_names_create(MemoryContext context)
 {
     CrmNames *names = MemoryContextAlloc(context, sizeof(CrmNames));
 
+    names->context = context;
     names->hash = names_create(context, 64, NULL);
     return names;
+}
+
+static NameEntry *
+insert(CrmNames *names, NameKey name, bool *found)
+{
+    NameEntry *entry = names_insert(names->hash, name, found);
+
+    if (!*found) {
+        char *copy = MemoryContextAlloc(names->context, (Size) name.length + 1);
+
+        memcpy(copy, name.data, (size_t) name.length);
+        copy[name.length] = '\0';
+        entry->name.data = copy;
+    }
+    return entry;
 }
 
 void
@@ -55,22 +78,34 @@ crm_names_set(CrmNames *names, const char *name, int number)
 {
     bool found;
 
-    names_insert(names->hash, name, &found)->number = number;
+    insert(names, (NameKey){name, (int) strlen(name)}, &found)->number = number;
 }
 
-int
-crm_names_get(const CrmNames *names, const char *name)
+static int
+look_up(const CrmNames *names, NameKey name)
 {
-    NameEntry *entry = name == NULL ? NULL : names_lookup(names->hash, name);
+    NameEntry *entry = names_lookup(names->hash, name);
 
     return entry != NULL ? entry->number : -1;
 }
 
 int
-crm_names_intern(CrmNames *names, const char *name)
+crm_names_get(const CrmNames *names, const char *name)
+{
+    return name == NULL ? -1 : look_up(names, (NameKey){name, (int) strlen(name)});
+}
+
+int
+crm_names_get_text(const CrmNames *names, const text *name)
+{
+    return name == NULL ? -1 : look_up(names, (NameKey){VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name)});
+}
+
+int
+crm_names_intern(CrmNames *names, const text *name)
 {
     bool found;
-    NameEntry *entry = names_insert(names->hash, name, &found);
+    NameEntry *entry = insert(names, (NameKey){VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name)}, &found);
 
     if (!found)
         entry->number = (int) names->hash->members - 1;
@@ -81,6 +116,26 @@ int
 crm_names_count(const CrmNames *names)
 {
     return (int) names->hash->members;
+}
+
+/* Rows */
+
+const text *
+crm_row_text(const CrmRow *row, int column)
+{
+    return row->nulls[column] ? NULL : DatumGetTextPP(row->values[column]);
+}
+
+char *
+crm_row_string(const CrmRow *row, int column)
+{
+    return row->nulls[column] ? NULL : TextDatumGetCString(row->values[column]);
+}
+
+char *
+crm_row_name(const CrmRow *row, int column)
+{
+    return row->nulls[column] ? NULL : pstrdup(NameStr(*DatumGetName(row->values[column])));
 }
 
 static int
@@ -95,25 +150,12 @@ find_column(TupleDesc desc, const char *name)
             errhint("The library is newer than the installed script: type ALTER EXTENSION crm UPDATE."));
 }
 
-static Datum
-column_value(HeapTuple tuple, TupleDesc desc, int attnum, bool *isnull)
-{
-    Datum value = heap_getattr(tuple, attnum, desc, isnull);
-    Oid type = TupleDescAttr(desc, attnum - 1)->atttypid;
-
-    if (*isnull)
-        return (Datum) 0;
-    if (type == TEXTOID)
-        return PointerGetDatum(TextDatumGetCString(value));
-    if (type == NAMEOID)
-        return PointerGetDatum(pstrdup(NameStr(*DatumGetName(value))));
-    return value;
-}
-
 static void
 scan(Relation rel, SysScanDesc rows, const char *const *columns, CrmRowReader read, void *arg)
 {
     TupleDesc desc = RelationGetDescr(rel);
+    Datum *values = palloc(sizeof(Datum) * (Size) desc->natts);
+    bool *nulls = palloc(sizeof(bool) * (Size) desc->natts);
     int attnum[CRM_LOAD_COLUMNS];
     int count;
     HeapTuple tuple;
@@ -121,14 +163,18 @@ scan(Relation rel, SysScanDesc rows, const char *const *columns, CrmRowReader re
     for (count = 0; count < CRM_LOAD_COLUMNS && columns[count] != NULL; count++)
         attnum[count] = find_column(desc, columns[count]);
     while (HeapTupleIsValid(tuple = systable_getnext(rows))) {
-        Datum values[CRM_LOAD_COLUMNS];
-        bool nulls[CRM_LOAD_COLUMNS];
+        CrmRow row;
 
         CHECK_FOR_INTERRUPTS();
-        for (int i = 0; i < count; i++)
-            values[i] = column_value(tuple, desc, attnum[i], &nulls[i]);
-        read(arg, values, nulls);
+        heap_deform_tuple(tuple, desc, values, nulls);
+        for (int i = 0; i < count; i++) {
+            row.values[i] = values[attnum[i] - 1];
+            row.nulls[i] = nulls[attnum[i] - 1];
+        }
+        read(arg, &row);
     }
+    pfree(values);
+    pfree(nulls);
 }
 
 void

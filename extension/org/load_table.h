@@ -7,22 +7,31 @@
 #include "postgres.h"
 #include "utils/snapshot.h"
 
-/* Names with a number each. A name is kept, not copied; lives and dies with its context. */
+/* Names with a number each. They are copied to the context that was given at creation, and die with it. */
 typedef struct CrmNames CrmNames;
 
 extern CrmNames *crm_names_create(MemoryContext context);
 extern void crm_names_set(CrmNames *names, const char *name, int number);
 /* -1 where there is none, or the name is NULL. */
 extern int crm_names_get(const CrmNames *names, const char *name);
+extern int crm_names_get_text(const CrmNames *names, const text *name);
 /* A name that is met for the first time gets the next number. */
-extern int crm_names_intern(CrmNames *names, const char *name);
+extern int crm_names_intern(CrmNames *names, const text *name);
 extern int crm_names_count(const CrmNames *names);
 
 #define CRM_LOAD_COLUMNS 4
 
-/* One row: text and name columns as C strings (NULL for a null), others as they are; good until it returns
- * but for the strings, which live in the context that was current at the scan. */
-typedef void (*CrmRowReader)(void *arg, Datum *values, bool *nulls);
+/* One row; what it points to is good until it returns. A text is NULL for a null. */
+typedef struct CrmRow {
+    Datum values[CRM_LOAD_COLUMNS];
+    bool nulls[CRM_LOAD_COLUMNS];
+} CrmRow;
+typedef void (*CrmRowReader)(void *arg, const CrmRow *row);
+
+extern const text *crm_row_text(const CrmRow *row, int column);
+/* The same as a C string, palloc'd; of a name column too. */
+extern char *crm_row_string(const CrmRow *row, int column);
+extern char *crm_row_name(const CrmRow *row, int column);
 
 /* Reads the named columns (at most CRM_LOAD_COLUMNS, closed by NULL) of a table of the extension. */
 extern void crm_table_scan(const char *table, const char *const *columns, Snapshot snapshot,
@@ -30,11 +39,5 @@ extern void crm_table_scan(const char *table, const char *const *columns, Snapsh
 /* The same for the rows that an index finds: its first column equals a text. */
 extern void crm_table_scan_index(const char *table, const char *index, const char *value,
                                  const char *const *columns, Snapshot snapshot, CrmRowReader read, void *arg);
-
-static inline const char *
-crm_row_string(Datum value)
-{
-    return (const char *) DatumGetPointer(value);
-}
 
 #endif

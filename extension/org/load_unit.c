@@ -6,10 +6,10 @@
 
 #include "utils/memutils.h"
 
+/* A unit by the number of its key. A key that is only named as a parent has a row without a word of its own. */
 typedef struct UnitRow {
-    const char *key;
+    const char *key; /* NULL where no such unit was read */
     const char *name;
-    const char *parent_key;
     int hierarchy;
     int parent;      /* rows, -1 none */
     int first_child; /* rows, -1 none */
@@ -21,12 +21,13 @@ typedef struct Loader {
     CrmOrganisation *organisation;
     CrmNames *hierarchy_numbers;
     UnitRow *rows;
+    int row_count;
     int size;
     int root_hierarchy;
 } Loader;
 
 static void
-read_hierarchy(void *arg, Datum *values, bool *nulls)
+read_hierarchy(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
     CrmOrganisation *org = loader->organisation;
@@ -34,39 +35,47 @@ read_hierarchy(void *arg, Datum *values, bool *nulls)
 
     org->hierarchies = repalloc(org->hierarchies, sizeof(CrmHierarchy) * ((Size) org->hierarchy_count + 1));
     hierarchy = &org->hierarchies[org->hierarchy_count];
-    hierarchy->key = crm_row_string(values[0]);
+    hierarchy->key = crm_row_string(row, 0);
     hierarchy->units = crm_value_map_create(org->context);
     crm_names_set(loader->hierarchy_numbers, hierarchy->key, org->hierarchy_count++);
 }
 
-static void
-read_unit(void *arg, Datum *values, bool *nulls)
+static int
+row_of(Loader *loader, const text *key)
 {
-    Loader *loader = arg;
-    CrmOrganisation *org = loader->organisation;
-    UnitRow *row;
+    int number = key == NULL ? -1 : crm_names_intern(loader->organisation->unit_names, key);
 
-    if (org->unit_count == loader->size) {
+    if (number < loader->row_count)
+        return number;
+    if (number == loader->size) {
         loader->size *= 2;
         loader->rows = repalloc_huge(loader->rows, sizeof(UnitRow) * (Size) loader->size);
     }
-    row = &loader->rows[org->unit_count];
-    *row = (UnitRow){.key = crm_row_string(values[0]),
-                     .name = crm_row_string(values[1]),
-                     .hierarchy = crm_names_get(loader->hierarchy_numbers, crm_row_string(values[2])),
-                     .parent_key = crm_row_string(values[3]),
-                     .parent = -1,
-                     .first_child = -1,
-                     .next_sibling = -1,
-                     .place = -1};
-    crm_names_set(org->unit_names, row->key, org->unit_count++);
+    loader->rows[number] = (UnitRow){NULL, NULL, -1, -1, -1, -1, -1};
+    loader->row_count++;
+    return number;
+}
+
+static void
+read_unit(void *arg, const CrmRow *row)
+{
+    Loader *loader = arg;
+    int number = row_of(loader, crm_row_text(row, 0));
+    int parent = row_of(loader, crm_row_text(row, 3));
+    UnitRow *unit = &loader->rows[number];
+
+    unit->key = crm_row_string(row, 0);
+    unit->name = crm_row_string(row, 1);
+    unit->hierarchy = crm_names_get_text(loader->hierarchy_numbers, crm_row_text(row, 2));
+    unit->parent = parent;
+    loader->organisation->unit_count++;
 }
 
 /* Gives the row the next place; the parent already has one. */
 static void
 place_unit(Loader *loader, UnitRow *row, int *next)
 {
-    int parent = row->parent >= 0 ? loader->rows[row->parent].place : -1;
+    int parent = row->parent >= 0 ? loader->rows[row->parent].place : -1; /* -1 too where none was read */
 
     row->place = *next;
     loader->organisation->units[*next] = (CrmUnit){row->key, parent, *next};
@@ -94,16 +103,27 @@ place_below(Loader *loader, UnitRow *top, int *stack, int *next)
 }
 
 static void
-find_parents(Loader *loader)
+find_children(Loader *loader)
 {
-    for (int i = 0; i < loader->organisation->unit_count; i++) {
+    for (int i = 0; i < loader->row_count; i++) {
         UnitRow *row = &loader->rows[i];
 
-        row->parent = crm_names_get(loader->organisation->unit_names, row->parent_key);
-        if (row->parent >= 0) {
+        if (row->key != NULL && row->parent >= 0) {
             row->next_sibling = loader->rows[row->parent].first_child;
             loader->rows[row->parent].first_child = i;
         }
+    }
+}
+
+/* Below comes after above, so that one pass from the end finds where each subtree ends. */
+static void
+find_ends(CrmOrganisation *org)
+{
+    for (int i = org->unit_count - 1; i > 0; i--) {
+        int parent = org->units[i].parent;
+
+        if (parent >= 0)
+            org->units[parent].last = Max(org->units[parent].last, org->units[i].last);
     }
 }
 
@@ -115,14 +135,15 @@ arrange_units(Loader *loader)
     int next = 0;
 
     org->units = palloc(sizeof(CrmUnit) * ((Size) org->unit_count + 1));
+    org->places = palloc(sizeof(int) * ((Size) loader->row_count + 1));
     org->root = -1;
-    find_parents(loader);
-    for (int i = 0; i < org->unit_count; i++) {
+    find_children(loader);
+    for (int i = 0; i < loader->row_count; i++) {
         UnitRow *row = &loader->rows[i];
 
-        if (row->parent >= 0)
+        if (row->key == NULL || (row->parent >= 0 && loader->rows[row->parent].key != NULL))
             continue;
-        if (row->parent_key == NULL && org->root < 0) {
+        if (row->parent < 0 && org->root < 0) {
             org->root = next;
             loader->root_hierarchy = row->hierarchy;
         }
@@ -130,21 +151,15 @@ arrange_units(Loader *loader)
         place_below(loader, row, stack, &next);
     }
     /* Triggers refuse circles; units in one all the same hang on nothing, and reach nothing below them. */
-    for (int i = 0; i < org->unit_count; i++) {
-        if (loader->rows[i].place < 0) {
+    for (int i = 0; i < loader->row_count; i++) {
+        if (loader->rows[i].key != NULL && loader->rows[i].place < 0) {
             loader->rows[i].parent = -1;
             place_unit(loader, &loader->rows[i], &next);
         }
     }
-    /* Below comes after above, so that one pass from the end finds where each subtree ends. */
-    for (int i = org->unit_count - 1; i > 0; i--) {
-        int parent = org->units[i].parent;
-
-        if (parent >= 0)
-            org->units[parent].last = Max(org->units[parent].last, org->units[i].last);
-    }
-    for (int i = 0; i < org->unit_count; i++)
-        crm_names_set(org->unit_names, loader->rows[i].key, loader->rows[i].place);
+    find_ends(org);
+    for (int i = 0; i < loader->row_count; i++)
+        org->places[i] = loader->rows[i].place;
     pfree(stack);
 }
 
@@ -167,14 +182,14 @@ add_word(Loader *loader, int hierarchy, const char *word, int unit, int rank)
 }
 
 static void
-read_unit_alias(void *arg, Datum *values, bool *nulls)
+read_unit_alias(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
-    int hierarchy = crm_names_get(loader->hierarchy_numbers, crm_row_string(values[0]));
-    int unit = crm_names_get(loader->organisation->unit_names, crm_row_string(values[2]));
+    int hierarchy = crm_names_get_text(loader->hierarchy_numbers, crm_row_text(row, 0));
+    int unit = crm_organisation_unit(loader->organisation, crm_row_text(row, 2));
 
     if (unit >= 0)
-        add_word(loader, hierarchy, crm_row_string(values[1]), unit, 2);
+        add_word(loader, hierarchy, crm_row_string(row, 1), unit, 2);
 }
 
 void
@@ -189,9 +204,11 @@ crm_load_units(CrmOrganisation *organisation, Snapshot snapshot)
     crm_table_scan("unit", (const char *const[]){"unit", "name", "hierarchy", "parent"}, snapshot, read_unit,
                    &loader);
     arrange_units(&loader);
-    for (int i = 0; i < organisation->unit_count; i++) {
+    for (int i = 0; i < loader.row_count; i++) {
         const UnitRow *row = &loader.rows[i];
 
+        if (row->key == NULL)
+            continue;
         add_word(&loader, row->hierarchy, row->key, row->place, 0);
         add_word(&loader, row->hierarchy, row->name, row->place, 4);
     }

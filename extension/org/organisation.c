@@ -75,6 +75,14 @@ raise_unknown(const char *what, const char *name, CrmNearest *nearest)
             nearest->best != NULL ? errhint("Perhaps you meant \"%s\".", nearest->best) : 0);
 }
 
+int
+crm_organisation_unit(const CrmOrganisation *organisation, const text *key)
+{
+    int place = crm_names_get_text(organisation->unit_names, key);
+
+    return place < 0 ? -1 : organisation->places[place];
+}
+
 CrmValueMap *
 crm_organisation_units(CrmOrganisation *organisation, const char *key)
 {

@@ -88,7 +88,8 @@ typedef struct CrmOrganisation {
     CrmValueMap *all_units; /* of every hierarchy */
     int hierarchy_count;
     CrmHierarchy *hierarchies;
-    CrmNames *unit_names; /* keys, as they are written */
+    CrmNames *unit_names; /* keys, as they are written, with the number of a place */
+    int *places;          /* the unit's number there, -1 where there is no such unit */
     int principal_count;
     CrmPrincipal *principals;
     CrmNames *principal_names;
@@ -110,6 +111,8 @@ typedef struct CrmOrganisation {
 extern CrmOrganisation *crm_organisation(void);
 /* The same where it is known without reading a table, else NULL. For hooks. */
 extern CrmOrganisation *crm_organisation_known(void);
+/* Number of the unit with that key, as it is written; -1 where there is none, or the key is NULL. */
+extern int crm_organisation_unit(const CrmOrganisation *organisation, const text *key);
 /* The units of a hierarchy, or of all where key is NULL; error RM001 where it does not exist. */
 extern CrmValueMap *crm_organisation_units(CrmOrganisation *organisation, const char *key);
 /* Whether the principal is that one, or a team that it belongs to now. */

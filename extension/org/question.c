@@ -89,7 +89,7 @@ find_fallback(CrmOrganisation *organisation, const text *fallback)
 
     if (fallback == NULL)
         return organisation->root;
-    unit = crm_names_get(organisation->unit_names, text_to_cstring(fallback));
+    unit = crm_organisation_unit(organisation, fallback);
     if (unit >= 0) /* as policies write it; what follows makes a table of all words */
         return unit;
     return crm_value_map_text(organisation->all_units, VARDATA_ANY(fallback),

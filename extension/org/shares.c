@@ -107,18 +107,18 @@ privilege_bits(Datum privileges)
 }
 
 static void
-read_share(void *arg, Datum *values, bool *nulls)
+read_share(void *arg, const CrmRow *row)
 {
     CrmShares *shares = arg;
-    const char *key = crm_row_string(values[1]);
-    Record record = {DatumGetObjectId(values[0]), (int) strlen(key), key};
+    const char *key = crm_row_string(row, 1);
+    Record record = {DatumGetObjectId(row->values[0]), (int) strlen(key), key};
     RecordEntry *entry;
     bool found;
 
-    if (!crm_period_holds(values[3], GetCurrentStatementStartTimestamp(), &next_change))
+    if (!crm_period_holds(row->values[3], GetCurrentStatementStartTimestamp(), &next_change))
         return;
     entry = records_insert(shares->records, record, &found);
-    entry->privileges = (found ? entry->privileges : 0) | privilege_bits(values[2]);
+    entry->privileges = (found ? entry->privileges : 0) | privilege_bits(row->values[2]);
 }
 
 static void
