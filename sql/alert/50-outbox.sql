@@ -77,8 +77,7 @@ BEGIN
         RETURN false;
     END IF;
     -- the number of a unit is that of all below it
-    RETURN (SELECT coalesce(bool_and(principal_visible(audience, coalesce(b.unit, u), 'kpi', 'total')), false)
-            FROM unnest(units) u LEFT JOIN LATERAL units_below(u) b ON true);
+    RETURN (SELECT coalesce(bool_and(principal_visible_below(audience, u, 'kpi', 'total')), false) FROM unnest(units) u);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audience_may IS 'Whether a principal may see the numbers of all these units.';

@@ -62,11 +62,8 @@ GRANT SELECT ON crm_bi.kpi_value TO PUBLIC;
 
 -- The total of a unit is that of all below it, so it takes the right to each of them.
 CREATE FUNCTION @extschema@.may_see_total(unit text) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT visible(may_see_total.unit, 'kpi', 'total')
-           AND coalesce((SELECT bool_and(visible(b.unit, 'kpi', 'total'))
-                         FROM units_below(coalesce(may_see_total.unit, root_unit())) b), true)
-$$;
+    LANGUAGE sql STABLE PARALLEL SAFE COST 20 SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN @extschema@.visible_below(unit, 'kpi', 'total');
 COMMENT ON FUNCTION @extschema@.may_see_total(text) IS
 'Whether the caller may see the totals of a unit (NULL: the organisation) and of all below it, which is what kpi_total adds up.';
 

@@ -237,6 +237,18 @@ COMMENT ON FUNCTION @extschema@.principal_shared(text, text, pg_catalog.regclass
 'The same as shared, for somebody else.';
 SELECT @extschema@.set_audience('principal_shared(text, text, regclass, text)', 'daemon');
 
+CREATE FUNCTION @extschema@.visible_below(unit text, object text, privilege text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_visible_below' LANGUAGE C STABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION @extschema@.visible_below(text, text, text) IS
+'Whether visible holds for a unit and for every unit below it: what it takes to see their total. NULL and unknown units count as the '
+'organisation. Example: SELECT visible_below(''sales'', ''kpi'', ''total'');';
+
+CREATE FUNCTION @extschema@.principal_visible_below(principal text, unit text, object text, privilege text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_principal_visible_below' LANGUAGE C STABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION @extschema@.principal_visible_below(text, text, text, text) IS
+'The same as visible_below, for somebody else.';
+SELECT @extschema@.set_audience('principal_visible_below(text, text, text, text)', 'daemon');
+
 CREATE FUNCTION @extschema@.whoami(OUT principal text, OUT name text, OUT kind text, OUT database_role name,
                                    OUT outside boolean, OUT units text[], OUT roles text[], OUT identified_by text,
                                    OUT until timestamptz, OUT problem text, OUT teams text[])

@@ -55,8 +55,7 @@ CREATE FUNCTION @extschema@.may_review(unit text, privilege text) RETURNS boolea
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT CASE WHEN is_audience('admin') THEN true
                 WHEN current_principal() IS NULL THEN false
-                ELSE coalesce((SELECT bool_and(visible(b.unit, 'access', may_review.privilege)) FROM units_below(may_review.unit) b),
-                              visible(may_review.unit, 'access', may_review.privilege)) END
+                ELSE visible_below(may_review.unit, 'access', may_review.privilege) END
 $$;
 COMMENT ON FUNCTION @extschema@.may_review(text, text) IS
 'Whether the caller may start (create), see (read) or decide (update) access reviews of a unit with all below it: administrators, '

@@ -112,6 +112,8 @@ SELECT u AS unit, crm.visible(u, 'opportunity', 'read') AS read, crm.visible(u, 
        crm.visible(u, 'opportunity', 'total') AS total, crm.visible(u, 'opportunity', 'delete') AS delete,
        crm.visible(u, 'ticket', 'read') AS ticket
 FROM unnest(ARRAY['acme', 'sales', 'north', 'malmö', 'south']) u;
+-- with all below: north alone is not enough for north's total
+SELECT u AS unit, crm.visible_below(u, 'opportunity', 'read') AS read FROM unnest(ARRAY['acme', 'north', 'malmö', 'south', 'nowhere', NULL]) u;
 SELECT crm.owned('bob', 'ticket', 'read') AS own, crm.owned(17, 'ticket', 'read') AS by_number, crm.owned('anna', 'ticket', 'read') AS hers,
        crm.owned('bob', 'lead', 'read') AS not_granted, crm.owned('bob', 'opportunity', 'read') AS any_depth,
        crm.owned(NULL::text, 'ticket', 'read') AS nobodys;
@@ -141,6 +143,13 @@ SELECT p, crm.principal_visible(p, 'north', 'opportunity', 'read') AS read,
        crm.principal_visible(p, 'north', 'opportunity', 'delete') AS delete, crm.principal_owned(p, '17', 'ticket', 'read') AS own
 FROM unnest(ARRAY['anna', 'bob', 'desk']) p;
 SELECT crm.principal_visible('carl', 'north', 'opportunity', 'read');
+
+SELECT u AS unit, crm.principal_visible_below('anna', u, 'opportunity', 'read') AS anna, crm.visible_below(u, 'opportunity', 'read') AS superuser
+FROM unnest(ARRAY['acme', 'sales', 'north', 'malmö', 'service', NULL]) u;
+BEGIN;
+INSERT INTO crm.denial (principal, object, privilege, unit, denied_by) VALUES ('anna', '*', 'read', 'Malmö', 'test');
+SELECT u AS unit, crm.principal_visible_below('anna', u, 'opportunity', 'read') AS anna FROM unnest(ARRAY['sales', 'south', 'north', 'malmö']) u;
+ROLLBACK;
 
 -- the planner knows which share of the rows passes: one of nine units, five of nine, all
 CREATE TABLE thousand AS SELECT 'north' AS region FROM generate_series(1, 1000);
