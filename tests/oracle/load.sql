@@ -1,0 +1,12 @@
+-- Everything of the oracle, into a database that has the extension in schema crm and nothing else in use.
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+\ir model.sql
+\ir chance.sql
+\ir organisation.sql
+\ir tables.sql
+\ir disturb.sql
+\ir statements.sql
+\ir outcome.sql
+\ir run.sql
+SELECT oracle.make_askers();
