@@ -9,4 +9,5 @@ SET client_min_messages = warning;
 \ir statements.sql
 \ir outcome.sql
 \ir run.sql
+\ir sessions.sql
 SELECT oracle.make_askers();

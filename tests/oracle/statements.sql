@@ -210,8 +210,8 @@ BEGIN
                                    'insert', 'insert', 'nothing', 'upsert', 'upsert', 'merge', 'merge']);
     s.root := oracle.pick(ARRAY(SELECT o.relation FROM oracle.subject o ORDER BY o.relation));
     s.target := s.root;
-    IF (SELECT sum(c.reltuples) FROM pg_partition_tree(s.root) p JOIN pg_class c ON c.oid = p.relid OR c.oid = s.root::regclass WHERE p.isleaf) > 1000
-       OR (SELECT c.reltuples FROM pg_class c WHERE c.oid = s.root::regclass) > 1000 THEN
+    IF (SELECT sum(c.reltuples) FROM pg_partition_tree(s.root) p JOIN pg_class c ON c.oid = p.relid OR c.oid = s.root::regclass WHERE p.isleaf) > 500
+       OR (SELECT c.reltuples FROM pg_class c WHERE c.oid = s.root::regclass) > 500 THEN
         s.command := 'select'; -- comparing large tables after each write takes long
     END IF;
     IF s.command <> 'move' AND oracle.chance(0.2) THEN

@@ -226,7 +226,7 @@ BEGIN
     IF shared_relation IS NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('SELECT id::text FROM %s ORDER BY n OFFSET %s LIMIT 1', shared_relation, oracle.number(0, 20)) INTO record_key;
+    EXECUTE format('SELECT id::text FROM %s ORDER BY n OFFSET %s LIMIT 1', shared_relation, oracle.number(0, 14)) INTO record_key;
     INSERT INTO crm.shared_record (relation, record_key, principal, unit, privileges, during, shared_by)
     SELECT shared_relation::regclass, record_key,
            CASE WHEN NOT to_unit THEN oracle.pick(ARRAY(SELECT p.principal FROM crm.principal p ORDER BY p.principal COLLATE "C")) END,

@@ -1,0 +1,45 @@
+# Session: a psql that stays open, so that two of them can be in the midst of transactions at the same time.
+#
+#   my $session = Session->new($node, 'database', '-c jit=off');
+#   my $printed = $session->run($sql)     waits for the end; what was printed, errors as lines ERROR:  SQLSTATE: message
+#   $session->quit
+package Session;
+
+use strict;
+use warnings;
+use IPC::Open2;
+
+sub new {
+    my ($class, $node, $database, $options) = @_;
+    local $ENV{PGOPTIONS} = $options // '';
+    my $pid = open2(my $out, my $in, 'sh', '-c',
+        'exec psql -XqtA -v VERBOSITY=verbose -v SHOW_CONTEXT=never -h "$0" -p "$1" -d "$2" 2>&1',
+        $node->host, $node->port, $database);
+    my $self = bless { pid => $pid, in => $in, out => $out, count => 0 }, $class;
+    $self->run('SET client_min_messages = warning');
+    return $self;
+}
+
+sub run {
+    my ($self, $sql) = @_;
+    my $mark = 'session mark ' . ++$self->{count};
+    print { $self->{in} } "$sql\n;\n\\echo $mark\n";
+    $self->{in}->flush;
+    my $printed = '';
+    while (defined(my $line = readline $self->{out})) {
+        last if $line =~ s/\Q$mark\E\n\z// && ($printed .= $line, 1);
+        $printed .= $line;
+    }
+    chomp $printed;
+    return $printed;
+}
+
+sub quit {
+    my ($self) = @_;
+    print { $self->{in} } "\\q\n";
+    close $self->{in};
+    waitpid $self->{pid}, 0;
+    return;
+}
+
+1;
