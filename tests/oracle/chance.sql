@@ -44,7 +44,6 @@ BEGIN
                 WHEN dice < 0.6 THEN lower(word)
                 WHEN dice < 0.75 THEN upper(word)
                 WHEN dice < 0.9 THEN initcap(word)
-                WHEN 'case' ~ oracle.switched_off() THEN word
                 WHEN dice < 0.97 THEN lower(left(word, 1)) || upper(substr(word, 2))
                 ELSE word || ' ' END;
 END
@@ -67,8 +66,4 @@ BEGIN
                                     WHEN 4 THEN tstzrange(NULL, instant)
                                     ELSE tstzrange(instant - interval '1 day', instant) END;
 END
-$$;
-
-CREATE FUNCTION oracle.switched_off() RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT coalesce(nullif(current_setting('oracle.without', true), ''), 'nothing at all')
 $$;

@@ -108,10 +108,10 @@ BEGIN
     INSERT INTO crm.principal (principal, name, kind) VALUES ('Crew', 'bob', 'team');
     INSERT INTO crm.principal_alias (alias, principal) VALUES ('150', 'Crew'), (oracle.uuid_text(150), 'Crew'), ('7000000050', 'Crew');
     FOREACH person IN ARRAY names[:6] LOOP
-        IF 'team' !~ oracle.switched_off() AND oracle.chance(0.3) THEN
+        IF oracle.chance(0.3) THEN
             INSERT INTO crm.team_member (team, principal, during) VALUES ('squad', person, oracle.period(0.7));
         END IF;
-        IF 'team' !~ oracle.switched_off() AND oracle.chance(0.3) THEN
+        IF oracle.chance(0.3) THEN
             INSERT INTO crm.team_member (team, principal, during) VALUES ('Crew', person, oracle.period(0.7));
         END IF;
     END LOOP;

@@ -212,10 +212,10 @@ BEGIN
     FOR i IN 1 .. 3 LOOP
         PERFORM oracle.make_table(i, objects[i], CASE WHEN i = 3 AND seed % 8 = 0 THEN 1000 ELSE oracle.number(16, 40) END);
     END LOOP;
-    FOR i IN 1 .. CASE WHEN 'denial' ~ oracle.switched_off() THEN 0 ELSE oracle.number(0, 5) END LOOP
+    FOR i IN 1 .. oracle.number(0, 5) LOOP
         PERFORM oracle.make_denial();
     END LOOP;
-    FOR i IN 1 .. CASE WHEN 'share' ~ oracle.switched_off() THEN 0 ELSE oracle.number(4, 12) END LOOP
+    FOR i IN 1 .. oracle.number(4, 12) LOOP
         PERFORM oracle.make_share();
     END LOOP;
 END
