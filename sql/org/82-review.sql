@@ -234,7 +234,7 @@ CREATE FUNCTION @extschema@.review_rows(plan @extschema@.protection, places text
 DECLARE
     columns text := (SELECT string_agg(format('t.%I::text', u.name), ', ' ORDER BY u.n)
                      FROM jsonb_each_text(plan.units) WITH ORDINALITY u (key, name, n))
-                    || coalesce(format(', t.%I::text', plan.owner_column), '');
+                    || CASE WHEN plan.owner_column IS NULL THEN '' ELSE format(', t.%I::text', plan.owner_column) END;
     owner_place integer := CASE WHEN plan.owner_column IS NOT NULL
                                 THEN 1 + (SELECT count(*) FROM jsonb_object_keys(plan.units)) END;
     unowned bigint;

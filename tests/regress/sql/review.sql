@@ -28,6 +28,13 @@ INSERT INTO crm.team_member (team, principal, during) VALUES ('desk', 'tom', '[2
 CREATE TABLE deals (id integer PRIMARY KEY, region text, rep text);
 INSERT INTO deals VALUES (1, 'north', 'rita'), (2, 'oslo', NULL), (3, 'oslo', 'somebody'), (4, 'service', NULL), (5, NULL, 'rita'), (6, 'nowhere', 'tom');
 SELECT crm.protect('deals', '{"organisation": "region"}', owner_column => 'rep') IS NOT NULL AS protected;
+-- a matrix without owners: a row counts where any of its units is
+CREATE TABLE plans (id bigint, part integer, line text, area integer, PRIMARY KEY (id, part));
+SELECT crm.add_unit_alias('oslo', '7'), crm.add_unit_alias('island', 'I');
+INSERT INTO plans VALUES (1, 1, 'I', 7), (1, 2, NULL, 7), (2, 1, 'I', 8);
+SELECT crm.protect('plans', '{"organisation": "area", "project": "line"}') IS NOT NULL AS protected;
+INSERT INTO crm.shared_record (relation, record_key, principal, privileges, during, reason, shared_by) VALUES
+    ('plans', crm.record_key('1', '1'), 'tom', '{read}', '[2026-01-01, 2099-01-01)', 'matrix', 'boss');
 INSERT INTO crm.shared_record (relation, record_key, principal, unit, privileges, during, reason, shared_by) VALUES
     ('deals', '1', 'olga', NULL, '{read}', '[2026-01-01, 2099-01-01)', 'holiday', 'rita'),       -- the record is here
     ('deals', '4', 'rita', NULL, '{read,update}', '[2026-01-01,)', NULL, 'tom'),                  -- she is here
@@ -197,7 +204,7 @@ SET ROLE regress_review_admin;
 SELECT crm.start_access_review('service') AS service \gset
 SELECT started_by, count(*) > 0 AS entries FROM crm.access_review WHERE review = :service GROUP BY 1;
 RESET ROLE;
-DROP TABLE deals;
+DROP TABLE deals, plans;
 DROP OWNED BY regress_review_admin;
 DROP ROLE regress_review_boss, regress_review_nina, regress_review_rita, regress_review_olga, regress_review_eve, regress_review_quiet,
     regress_review_late, regress_review_admin;
