@@ -24,15 +24,21 @@ CREATE VIEW oracle.beneath AS
         SELECT b.upper_unit, u.unit FROM beneath b JOIN crm.unit u ON u.parent = b.lower_unit)
     SELECT upper_unit, lower_unit FROM beneath;
 
--- What a value of a unit column means: a key before an alias before a name, in one hierarchy, whose top is always the
--- organisation itself. As it is written, or in lower case, upper case or Initial Capitals. Two meanings of one rank are none.
+-- What a value of a unit column means in a hierarchy: a key before an alias before a name. The organisation itself is known
+-- in every hierarchy by all its words, after the units of that hierarchy's own. Written as it is, or in lower case, upper
+-- case or Initial Capitals. Two meanings of one rank are none.
 CREATE VIEW oracle.unit_meaning AS
-    WITH word (hierarchy, unit, rank, word) AS (
-        SELECT h.hierarchy, u.unit, 1, u.unit FROM crm.hierarchy h JOIN crm.unit u ON u.hierarchy = h.hierarchy OR u.parent IS NULL
+    WITH own (hierarchy, unit, rank, word) AS (
+        SELECT u.hierarchy, u.unit, 1, u.unit FROM crm.unit u
         UNION ALL
-        SELECT a.hierarchy, a.unit, 2, a.alias FROM crm.unit_alias a
+        SELECT a.hierarchy, a.unit, 3, a.alias FROM crm.unit_alias a
         UNION ALL
-        SELECT h.hierarchy, u.unit, 3, u.name FROM crm.hierarchy h JOIN crm.unit u ON u.hierarchy = h.hierarchy OR u.parent IS NULL
+        SELECT u.hierarchy, u.unit, 5, u.name FROM crm.unit u
+    ), word (hierarchy, unit, rank, word) AS (
+        SELECT o.hierarchy, o.unit, o.rank, o.word FROM own o
+        UNION ALL
+        SELECT h.hierarchy, o.unit, o.rank + 1, o.word
+        FROM own o JOIN crm.unit u ON u.unit = o.unit AND u.parent IS NULL JOIN crm.hierarchy h ON h.hierarchy <> o.hierarchy
     ), spelled AS (
         SELECT w.hierarchy, w.unit, w.rank, s.value
         FROM word w, unnest(ARRAY[w.word, lower(w.word), upper(w.word), initcap(w.word)]) s (value)

@@ -38,7 +38,7 @@ $$;
 CREATE FUNCTION oracle.unit_words(hierarchy text, type text) RETURNS text[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     keys text[] := ARRAY(SELECT u.unit FROM crm.unit u WHERE u.hierarchy = unit_words.hierarchy ORDER BY u.unit COLLATE "C");
-    aliases text[] := ARRAY(SELECT a.alias FROM crm.unit_alias a WHERE a.hierarchy = unit_words.hierarchy
+    aliases text[] := ARRAY(SELECT a.alias FROM crm.unit_alias a WHERE a.hierarchy = unit_words.hierarchy OR a.unit = 'Acme'
                             ORDER BY a.alias COLLATE "C");
     names text[] := ARRAY(SELECT u.name FROM crm.unit u WHERE u.hierarchy = unit_words.hierarchy ORDER BY u.unit COLLATE "C");
     strange text[] := ARRAY(SELECT u.unit FROM crm.unit u WHERE u.hierarchy <> unit_words.hierarchy ORDER BY u.unit COLLATE "C");
