@@ -49,6 +49,12 @@ WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE')
                        resolve_stage,stage_milestone,stage_kind,kpi_today,kpi_state,require_kpi}')
 ORDER BY 1;
 
+-- Whoever may call a trigger function may put it on a table of his own, with columns of types and casts of his own.
+SELECT what || ': a definer''s trigger function that PUBLIC may put on any table'
+FROM routine
+WHERE prosecdef AND prorettype = 'trigger'::regtype AND has_function_privilege('public', oid, 'EXECUTE')
+ORDER BY 1;
+
 SELECT what || ': marked PARALLEL SAFE while it writes'
 FROM routine
 WHERE proparallel = 's' AND provolatile = 'v' AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')

@@ -42,10 +42,11 @@ COMMENT ON FUNCTION @extschema@.not_yet(text) IS
 -- Audiences: who besides superusers may call a function that PUBLIC may not.
 CREATE TABLE @extschema@.function_audience (
     signature text PRIMARY KEY,
-    audience text NOT NULL CHECK (audience OPERATOR(pg_catalog.=) ANY (ARRAY['admin', 'daemon']))
+    audience text NOT NULL CHECK (audience OPERATOR(pg_catalog.=) ANY (ARRAY['admin', 'daemon', 'internal']))
 );
 COMMENT ON TABLE @extschema@.function_audience IS
-'Functions that PUBLIC may not call, and whom grant_admin and grant_daemon give them to. Shipped.';
+'Functions that PUBLIC may not call, and whom grant_admin and grant_daemon give them to; internal: to nobody, only crm''s own '
+'functions call them, since they would lend their rights to what the caller brings along. Shipped.';
 
 CREATE FUNCTION @extschema@.set_audience(signature text, audience text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -57,7 +58,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.set_audience(text, text) IS
-'For the install script: revokes a function from PUBLIC and notes whom it is for (admin or daemon).';
+'For the install script: revokes a function from PUBLIC and notes whom it is for (admin, daemon or internal).';
 SELECT @extschema@.set_audience('set_audience(text, text)', 'admin');
 
 CREATE FUNCTION @extschema@.grant_audience(role pg_catalog.regrole, audiences text[]) RETURNS void
@@ -109,12 +110,12 @@ CREATE FUNCTION @extschema@.read_as_owner(relation pg_catalog.regclass, query te
 COMMENT ON FUNCTION @extschema@.read_as_owner(pg_catalog.regclass, text) IS
 'The rows of a query with one jsonb column that reads a table of a team, run with the rights of its owner, policies apart: '
 'whatever hangs on the table runs as him and not with the extension''s rights.';
-SELECT @extschema@.set_audience('read_as_owner(regclass, text)', 'admin');
+SELECT @extschema@.set_audience('read_as_owner(regclass, text)', 'internal');
 CREATE FUNCTION @extschema@.rows_as_owner(relation pg_catalog.regclass, query text) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'crm_read_as_owner' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000 ROWS 1000;
 COMMENT ON FUNCTION @extschema@.rows_as_owner(pg_catalog.regclass, text) IS
 'read_as_owner for a query of any columns, which the caller names with their types: FROM rows_as_owner(...) AS t (a text).';
-SELECT @extschema@.set_audience('rows_as_owner(regclass, text)', 'admin');
+SELECT @extschema@.set_audience('rows_as_owner(regclass, text)', 'internal');
 
 CREATE FUNCTION @extschema@.is_audience(audience text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp

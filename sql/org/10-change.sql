@@ -10,6 +10,7 @@ CREATE FUNCTION @extschema@.org_changed() RETURNS trigger
 COMMENT ON FUNCTION @extschema@.org_changed() IS
 'Trigger on every table that decides access: tells all sessions at commit. Rows, not statements, so that logical '
 'replication fires it too.';
+SELECT @extschema@.set_audience('org_changed()', 'internal');
 
 CREATE FUNCTION @extschema@.watch_org(relation pg_catalog.regclass, messenger name DEFAULT 'org_change') RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

@@ -141,6 +141,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.check_unit() IS 'Trigger: refuses circles, a parent in another hierarchy, another key.';
+SELECT @extschema@.set_audience('check_unit()', 'internal');
 CREATE TRIGGER check_unit BEFORE INSERT OR UPDATE OF unit, hierarchy, parent ON @extschema@.unit
     FOR EACH ROW EXECUTE FUNCTION @extschema@.check_unit();
 

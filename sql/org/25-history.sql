@@ -143,6 +143,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.keep_unit_history() IS
 'Trigger: keeps the state that a unit had. An UPDATE that sets changed_at too is dated back to it. Not in replica mode: there the '
 'past is replicated by itself.';
+SELECT @extschema@.set_audience('keep_unit_history()', 'internal');
 CREATE TRIGGER keep_history BEFORE UPDATE ON @extschema@.unit
     FOR EACH ROW EXECUTE FUNCTION @extschema@.keep_unit_history();
 
@@ -162,6 +163,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.begin_or_end_unit_history() IS
 'Trigger: the first state of a unit begins with it, unless a restore says when; a deleted unit leaves its last state.';
+SELECT @extschema@.set_audience('begin_or_end_unit_history()', 'internal');
 CREATE TRIGGER begin_or_end_history BEFORE INSERT OR DELETE ON @extschema@.unit
     FOR EACH ROW EXECUTE FUNCTION @extschema@.begin_or_end_unit_history();
 

@@ -200,6 +200,9 @@ BEGIN
     ELSIF class.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE relation IN (i.inhrelid, i.inhparent)) THEN
         problem := 'it takes part in plain inheritance';
         what_to_do := 'Make it a partitioned table.';
+    ELSIF EXISTS (SELECT FROM members(relation) m JOIN pg_class c ON c.oid = m AND c.relkind = 'f') THEN
+        problem := 'it has a foreign table for a partition, on which no policy holds';
+        what_to_do := 'Detach it, and read both through a view that asks for the rows of the foreign table by itself.';
     ELSIF class.relnamespace IN ('@extschema@'::regnamespace, 'pg_catalog'::regnamespace,
                                  'information_schema'::regnamespace) THEN
         problem := 'it is a system table';

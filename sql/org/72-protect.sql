@@ -32,7 +32,8 @@ BEGIN
     PERFORM unwatch_assign(plan.relation);
     EXECUTE format('CREATE TRIGGER crm_assign BEFORE UPDATE ON %s FOR EACH ROW WHEN ((%s) AND NOT ((%s) AND (%s))) '
                    'EXECUTE FUNCTION @extschema@.refuse_assign(%L, %L)', plan.relation,
-                   (SELECT string_agg(format('OLD.%I IS DISTINCT FROM NEW.%1$I', c), ' OR ' ORDER BY c) FROM deciding_names(plan) c),
+                   (SELECT string_agg(format('OLD.%I::%s IS DISTINCT FROM NEW.%1$I::%2$s', c, unit_column_type(plan.relation, c)), ' OR ' ORDER BY c)
+                    FROM deciding_names(plan) c),
                    policy_condition(plan, 'assign', 'OLD'), policy_condition(plan, 'assign', 'NEW'),
                    table_name(plan.relation), plan.object);
 END

@@ -58,6 +58,33 @@ COMMENT ON FUNCTION @extschema@.follow_renamed(@extschema@.protection, name) IS
 'Writes the new name of a renamed column into the protection of its table.';
 SELECT @extschema@.set_audience('follow_renamed(protection, name)', 'admin');
 
+-- Policies hold where a query names the table: not for those who name a child by plain inheritance, nor on a foreign table.
+CREATE FUNCTION @extschema@.refuse_unprotectable(altered pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    part regclass;
+    above regclass;
+    detail text := 'No policy holds on a foreign table.';
+BEGIN
+    SELECT m, p.relation INTO part, above
+    FROM members(altered) m JOIN pg_class c ON c.oid = m AND c.relkind = 'f', partition_line(m) a JOIN protection p ON p.relation = a
+    ORDER BY m LIMIT 1;
+    IF NOT FOUND THEN
+        SELECT altered, p.relation INTO part, above
+        FROM pg_inherits i JOIN protection p ON p.relation = i.inhparent JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhrelid = altered AND NOT c.relispartition ORDER BY p.relation LIMIT 1;
+        detail := 'Its policies do not hold for those who read a table that inherits from it.';
+    END IF;
+    IF above IS NOT NULL THEN
+        RAISE EXCEPTION '% cannot be a part of %, which is protected', part, above USING ERRCODE = 'RM103', DETAIL = detail,
+            HINT = format('Leave it on its own, or type SELECT @extschema@.unprotect(%L); first.', above);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.refuse_unprotectable(pg_catalog.regclass) IS
+'For the event trigger: raises RM103 where a table now inherits from a protected one, or a foreign table became its partition.';
+SELECT @extschema@.set_audience('refuse_unprotectable(regclass)', 'admin');
+
 CREATE FUNCTION @extschema@.follow_protected() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -67,11 +94,13 @@ BEGIN
     IF NOT EXISTS (SELECT FROM protection) THEN
         RETURN;
     END IF;
+    PERFORM refuse_unprotectable(c.objid) FROM pg_event_trigger_ddl_commands() c
+    WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table');
     FOR altered IN
         SELECT p AS plan, max(CASE WHEN c.object_type = 'table column' AND c.objid = p.relation
                            THEN (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = c.objid AND a.attnum = c.objsubid) END) AS renamed
         FROM pg_event_trigger_ddl_commands() c, partition_line(c.objid) a JOIN protection p ON p.relation = a
-        WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'table column')
+        WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column')
         GROUP BY p
     LOOP
         IF altered.renamed IS NOT NULL THEN
@@ -85,8 +114,9 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.follow_protected() IS
 'Event trigger: a new partition of a protected table is protected too, a detached one becomes a protected table of its own, a '
-'renamed column is followed.';
-CREATE EVENT TRIGGER crm_follow_protected ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
+'renamed column is followed; children by plain inheritance and foreign partitions are refused.';
+CREATE EVENT TRIGGER crm_follow_protected ON ddl_command_end
+    WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE')
     EXECUTE FUNCTION @extschema@.follow_protected();
 COMMENT ON EVENT TRIGGER crm_follow_protected IS 'Protection follows partitions and renamed columns.';
 

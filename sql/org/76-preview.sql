@@ -5,7 +5,7 @@ CREATE FUNCTION @extschema@.count_query(plan @extschema@.protection) RETURNS tex
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT format('SELECT ARRAY[%s], %s, c.rows FROM (SELECT %s, pg_catalog.count(*) AS rows FROM %s t GROUP BY %3$s) c',
                   (SELECT string_agg(format('c.%I::text', u.value), ', ' ORDER BY u.key) FROM jsonb_each_text(plan.units) u),
-                  coalesce(format('c.%I::text', plan.owner_column), 'NULL::text'),
+                  CASE WHEN plan.owner_column IS NULL THEN 'NULL::text' ELSE format('c.%I::text', plan.owner_column) END,
                   (SELECT string_agg(format('t.%I', n), ', ' ORDER BY n) FROM deciding_names(plan) n), plan.relation)
 $$;
 COMMENT ON FUNCTION @extschema@.count_query(@extschema@.protection) IS
@@ -15,7 +15,7 @@ CREATE FUNCTION @extschema@.shared_query(plan @extschema@.protection) RETURNS te
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT format('SELECT ARRAY[%s], %s, (%s)::text FROM %s t WHERE (%3$s)::text = ANY (%5$L::text[])',
                   (SELECT string_agg(format('t.%I::text', u.value), ', ' ORDER BY u.key) FROM jsonb_each_text(plan.units) u),
-                  coalesce(format('t.%I::text', plan.owner_column), 'NULL::text'), policy_key(plan, 't'), plan.relation,
+                  CASE WHEN plan.owner_column IS NULL THEN 'NULL::text' ELSE format('t.%I::text', plan.owner_column) END, policy_key(plan, 't'), plan.relation,
                   ARRAY(SELECT DISTINCT s.record_key FROM shared_record s
                         WHERE s.relation = plan.relation AND s.during @> statement_timestamp()))
 $$;

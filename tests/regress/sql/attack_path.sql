@@ -116,7 +116,7 @@ INSERT INTO eve.own VALUES (1, 'north'), (2, 'south');
 SELECT pg_catalog.count(*) FROM crm.protect('eve.own', '{"organisation": "region"}');
 SELECT id FROM eve.own;
 SELECT pg_catalog.count(*) FROM pg_catalog.pg_policies WHERE tablename OPERATOR(pg_catalog.=) 'own' AND qual OPERATOR(pg_catalog.~) 'crm.visible';
-SELECT principal, sees FROM crm.preview_protect('eve.own', '{"organisation": "region"}') WHERE principal OPERATOR(pg_catalog.=) 'eve';
+SELECT kind, name, sees FROM crm.preview_protect('eve.own', '{"organisation": "region"}') WHERE kind OPERATOR(pg_catalog.=) 'principal' AND name OPERATOR(pg_catalog.=) 'eve';
 SELECT granted, role, unit FROM crm.explain_access('eve', 'eve.own', '1');
 SELECT crm.unprotect('eve.own');
 -- a column type of hers, whose cast is hers: it runs as whoever reads her table, and not with the extension's rights
@@ -130,7 +130,7 @@ $$;
 CREATE CAST (eve.area AS pg_catalog.text) WITH FUNCTION eve.area_text(eve.area) AS IMPLICIT;
 CREATE TABLE eve.places (id integer PRIMARY KEY, region eve.area);
 INSERT INTO eve.places VALUES (1, 'south');
-SELECT sees FROM crm.preview_protect('eve.places', '{"organisation": "region"}') WHERE principal OPERATOR(pg_catalog.=) 'eve';
+SELECT sees FROM crm.preview_protect('eve.places', '{"organisation": "region"}') WHERE kind OPERATOR(pg_catalog.=) 'principal' AND name OPERATOR(pg_catalog.=) 'eve';
 SELECT pg_catalog.count(*) FROM crm.protect('eve.places', '{"organisation": "region"}');
 SELECT granted, unit FROM crm.explain_access('eve', 'eve.places', '1');
 SELECT crm.unprotect('eve.places');
