@@ -28,11 +28,12 @@ CREATE TABLE @extschema@.masked_grant (
     grantee name,
     "column" name,
     grantable boolean NOT NULL,
-    UNIQUE NULLS NOT DISTINCT (member, grantee, "column")
+    narrowed name[] NOT NULL,
+    CONSTRAINT masked_grant_once UNIQUE NULLS NOT DISTINCT (member, grantee, "column")
 );
 COMMENT ON TABLE @extschema@.masked_grant IS
 'The right to SELECT as it was before masking, on a table or partition, or on a column of it: unmask gives it back. grantee NULL '
-'is PUBLIC.';
+'is PUBLIC. narrowed: the columns that were left to the grantee; whoever lacks one of them by now has been revoked it.';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.masking', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.masked_column', '');
@@ -110,15 +111,19 @@ BEGIN
     FOR each IN SELECT g.grantee, g."column", g.grantable FROM select_grants(member) g
                 WHERE g."column" IS NULL OR NOT g."column" IN (SELECT shown_columns(relation))
                 ORDER BY g."column" NULLS LAST LOOP
-        INSERT INTO masked_grant (relation, member, grantee, "column", grantable)
-        VALUES (relation, member, each.grantee, each."column", each.grantable) ON CONFLICT DO NOTHING;
+        INSERT INTO masked_grant AS g (relation, member, grantee, "column", grantable, narrowed)
+        VALUES (relation, member, each.grantee, each."column", each.grantable,
+                ARRAY(SELECT c FROM shown_columns(relation) c
+                      WHERE each."column" IS NULL OR EXISTS (SELECT FROM select_grants(member) g
+                                                             WHERE g.grantee IS NOT DISTINCT FROM each.grantee AND g."column" = c)))
+        ON CONFLICT ON CONSTRAINT masked_grant_once DO UPDATE SET grantable = excluded.grantable, narrowed = excluded.narrowed;
         IF each."column" IS NOT NULL THEN
             EXECUTE format('REVOKE SELECT (%I) ON %s FROM %s', each."column", member, grantee_sql(each.grantee));
             CONTINUE;
         END IF;
         -- Revoking it on the table revokes it on the columns too: those are remembered first.
-        INSERT INTO masked_grant (relation, member, grantee, "column", grantable)
-        SELECT relation, member, g.grantee, g."column", g.grantable FROM select_grants(member) g
+        INSERT INTO masked_grant (relation, member, grantee, "column", grantable, narrowed)
+        SELECT relation, member, g.grantee, g."column", g.grantable, ARRAY(SELECT shown_columns(relation)) FROM select_grants(member) g
         WHERE g.grantee IS NOT DISTINCT FROM each.grantee AND g."column" IS NOT NULL ON CONFLICT DO NOTHING;
         EXECUTE format('REVOKE SELECT ON %s FROM %s', member, grantee_sql(each.grantee));
         IF shown IS NOT NULL THEN
@@ -133,17 +138,24 @@ COMMENT ON FUNCTION @extschema@.narrow_grants(pg_catalog.regclass, pg_catalog.re
 SELECT @extschema@.set_audience('narrow_grants(regclass, regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.masked_query(relation pg_catalog.regclass) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT format('SELECT %s FROM %s r', string_agg(
-               CASE WHEN m.object IS NULL THEN format('r.%I', a.attname)
-                    ELSE format('CASE WHEN %s THEN r.%I ELSE (%s)::%s END AS %2$I', policy_condition(
-                             -- a share is of a record and its columns as others see them
-                             (p.relation, m.object, p.units, p.combine, p.owner_column, p.fallback_unit, NULL, false, p.protected_at,
-                              p.protected_by)::protection, 'read', 'r'),
-                         a.attname, coalesce(m.mask, 'NULL'), format_type(a.atttypid, a.atttypmod)) END, ', ' ORDER BY a.attnum), relation)
-    FROM protection p JOIN pg_attribute a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN masked_column m ON m.relation = p.relation AND m."column" = a.attname
-    WHERE p.relation = masked_query.relation
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    plan protection := require_protected(relation);
+    each record;
+    columns text[];
+BEGIN
+    plan.key_columns := NULL; -- a share is of the record as anybody sees it
+    plan.key_mapped := false;
+    FOR each IN SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type, m.mask, m.object
+                FROM pg_attribute a LEFT JOIN masked_column m ON m.relation = a.attrelid AND m."column" = a.attname
+                WHERE a.attrelid = plan.relation AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LOOP
+        plan.object := each.object;
+        columns := columns || CASE WHEN each.object IS NULL THEN format('r.%I', each.attname)
+                                   ELSE format('CASE WHEN %s THEN r.%I ELSE (%s)::%s END AS %2$I', policy_condition(plan, 'read', 'r'),
+                                               each.attname, coalesce(each.mask, 'NULL'), each.type) END;
+    END LOOP;
+    RETURN format('SELECT %s FROM %s r', array_to_string(columns, ', '), relation);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.masked_query(pg_catalog.regclass) IS
 'The query of the view: each column of the table in order, a masked one by the privilege read on its object.';
@@ -162,14 +174,17 @@ BEGIN
     EXECUTE format('ALTER VIEW %s OWNER TO crm_masking', view_name);
     EXECUTE format('COMMENT ON VIEW %s IS %L', view_name, format('%s with masked columns; made by crm.', relation));
     EXECUTE format('GRANT SELECT ON %s TO %s WITH GRANT OPTION', view_name, owner::regrole);
-    FOR reader IN SELECT DISTINCT grantee_sql(g.grantee) FROM masked_grant g
-                  WHERE g.relation = make_masked_view.relation AND g.member = g.relation AND g."column" IS NULL LOOP
+    FOR reader IN SELECT grantee_sql(g.grantee) FROM masked_grant g
+                  WHERE g.relation = make_masked_view.relation AND g.member = g.relation AND g."column" IS NULL AND is_still_granted(g) LOOP
         EXECUTE format('GRANT SELECT ON %s TO %s', view_name, reader);
     END LOOP;
-    FOR reader IN SELECT format('(%s) ON %s TO %s', string_agg(quote_ident(g."column"), ', '), view_name, grantee_sql(g.grantee))
+    -- who could read some columns reads the same ones here
+    FOR reader IN SELECT format('(%s) ON %s TO %s', string_agg(DISTINCT quote_ident(s."column"), ', '), view_name, grantee_sql(g.grantee))
                   FROM masked_grant g
+                  CROSS JOIN LATERAL (SELECT g."column" UNION SELECT x."column" FROM select_grants(g.member) x
+                                      WHERE x.grantee IS NOT DISTINCT FROM g.grantee) s ("column")
                   WHERE g.relation = make_masked_view.relation AND g.member = g.relation AND g."column" IS NOT NULL
-                    AND is_column(g.relation, g."column") GROUP BY g.grantee LOOP
+                    AND is_column(g.relation, s."column") GROUP BY g.grantee LOOP
         EXECUTE 'GRANT SELECT ' || reader;
     END LOOP;
     UPDATE masking m SET view = view_name::regclass WHERE m.relation = make_masked_view.relation;
@@ -256,7 +271,7 @@ BEGIN
     PERFORM narrow_grants(relation, m) FROM members(relation) m;
     PERFORM make_masked_view(relation, view_name);
     RETURN QUERY
-    SELECT 'org'::text, format('%s.%I', relation, m."column"), 'SHARE UPDATE EXCLUSIVE'::text,
+    SELECT 'org'::text, format('%s.%I', m.relation, m."column"), 'SHARE UPDATE EXCLUSIVE'::text,
            format('shown in %s to whoever has read on %s, else %s', view_name, m.object, coalesce(m.mask, 'null'))
     FROM masked_column m WHERE m.relation = mask.relation ORDER BY 2;
 END
@@ -283,7 +298,8 @@ BEGIN
     PERFORM lock_members(relation, 'SHARE UPDATE EXCLUSIVE', lock_timeout);
     DELETE FROM masked_column c WHERE c.relation = mask_again.relation AND NOT is_column(c.relation, c."column");
     PERFORM narrow_grants(relation, m) FROM members(relation) m;
-    PERFORM widen_grants(g) FROM masked_grant g WHERE g.relation = mask_again.relation AND g."column" IS NULL;
+    PERFORM widen_grants(g) FROM masked_grant g
+    WHERE g.relation = mask_again.relation AND g."column" IS NULL AND is_still_granted(g);
     PERFORM make_masked_view(relation, coalesce((SELECT table_name(c.oid) FROM pg_class c WHERE c.oid = kept.view),
                                                 (SELECT format('%s.%I', c.relnamespace::regnamespace, left(c.relname, 56) || '_masked') FROM pg_class c WHERE c.oid = relation)));
 END
@@ -292,20 +308,31 @@ COMMENT ON FUNCTION @extschema@.mask_again(pg_catalog.regclass, interval) IS
 'Brings masking up to date: columns added to the table are shown and may be read by those who could read the whole table, what was '
 'granted since is narrowed, partitions included, a dropped view is made anew. Only the owner may call it. RM104 where nothing is masked.';
 
+CREATE FUNCTION @extschema@.is_still_granted(before @extschema@.masked_grant) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT NOT EXISTS (SELECT FROM unnest(before.narrowed) c
+                       WHERE is_column(before.member, c)
+                         AND NOT EXISTS (SELECT FROM select_grants(before.member) g
+                                         WHERE g.grantee IS NOT DISTINCT FROM before.grantee AND g."column" = c))
+$$;
+COMMENT ON FUNCTION @extschema@.is_still_granted(@extschema@.masked_grant) IS
+'Whether one whose right was narrowed still has what was left of it.';
+SELECT @extschema@.set_audience('is_still_granted(masked_grant)', 'admin');
+
 -- Columns that came since masking.
 CREATE FUNCTION @extschema@.widen_grants(before @extschema@.masked_grant) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    still CONSTANT boolean := EXISTS (SELECT FROM select_grants(before.member) g WHERE g.grantee IS NOT DISTINCT FROM before.grantee);
+    shown CONSTANT name[] := ARRAY(SELECT shown_columns(before.relation));
 BEGIN
-    IF still THEN -- and not somebody from whom it was taken meanwhile
-        EXECUTE format('GRANT SELECT (%s) ON %s TO %s%s', (SELECT string_agg(quote_ident(c), ', ') FROM shown_columns(before.relation) c),
-                       before.member, grantee_sql(before.grantee), CASE WHEN before.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
-    END IF;
+    EXECUTE format('GRANT SELECT (%s) ON %s TO %s%s', (SELECT string_agg(quote_ident(c), ', ') FROM unnest(shown) c),
+                   before.member, grantee_sql(before.grantee), CASE WHEN before.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+    UPDATE masked_grant g SET narrowed = shown
+    WHERE g.member = before.member AND g.grantee IS NOT DISTINCT FROM before.grantee AND g."column" IS NULL;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.widen_grants(@extschema@.masked_grant) IS
-'Grants SELECT on all columns that are not masked to one who could read the whole table before, unless that was revoked since.';
+'Grants SELECT on all columns that are not masked to one who could read the whole table before.';
 SELECT @extschema@.set_audience('widen_grants(masked_grant)', 'admin');
 
 CREATE FUNCTION @extschema@.drop_mask(relation pg_catalog.regclass) RETURNS void
@@ -322,14 +349,11 @@ BEGIN
         EXECUTE format('DROP VIEW %s', kept.view);
     END IF;
     EXECUTE format('REVOKE SELECT ON %s FROM crm_masking', relation);
+    DELETE FROM masked_grant g WHERE g.relation = drop_mask.relation AND NOT is_still_granted(g); -- somebody took it meanwhile
     -- First every narrowed grant goes, then all come back as they were.
     FOR before IN SELECT * FROM masked_grant g WHERE g.relation = drop_mask.relation AND g."column" IS NULL
                   AND EXISTS (SELECT FROM pg_class c WHERE c.oid = g.member) LOOP
-        IF EXISTS (SELECT FROM select_grants(before.member) g WHERE g.grantee IS NOT DISTINCT FROM before.grantee) THEN
-            EXECUTE format('REVOKE SELECT ON %s FROM %s', before.member, grantee_sql(before.grantee));
-        ELSE -- somebody took it meanwhile
-            DELETE FROM masked_grant g WHERE g.member = before.member AND g.grantee IS NOT DISTINCT FROM before.grantee;
-        END IF;
+        EXECUTE format('REVOKE SELECT ON %s FROM %s', before.member, grantee_sql(before.grantee));
     END LOOP;
     FOR before IN SELECT * FROM masked_grant g WHERE g.relation = drop_mask.relation
                   AND EXISTS (SELECT FROM pg_class c WHERE c.oid = g.member)
@@ -373,6 +397,7 @@ BEGIN
         EXECUTE format('ALTER VIEW %s RENAME COLUMN %I TO %I', shown_by, old_name, renamed);
         UPDATE masked_column c SET "column" = renamed WHERE c.relation = follow_masked.relation AND c."column" = old_name;
         UPDATE masked_grant g SET "column" = renamed WHERE g.relation = follow_masked.relation AND g."column" = old_name;
+        UPDATE masked_grant g SET narrowed = array_replace(g.narrowed, old_name, renamed) WHERE g.relation = follow_masked.relation;
         UPDATE masked_column c
         SET mask = regexp_replace(c.mask, '\mr\.' || regexp_replace(quote_ident(old_name), '([^\w])', '\\\1', 'g') || '(?![\w"$])',
                                   replace('r.' || quote_ident(renamed), '\', '\\'), 'g')

@@ -1,21 +1,45 @@
 -- What protect would do, before it does it.
 
 -- The units of a row as an array: arrays are equal where their elements are, NULLs included, and can be hashed.
+CREATE FUNCTION @extschema@.units_array(plan @extschema@.protection, source text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT format('ARRAY[%s]', string_agg(format('%s.%I::text', source, u.value), ', ' ORDER BY u.key)) FROM jsonb_each_text(plan.units) u
+$$;
+COMMENT ON FUNCTION @extschema@.units_array(@extschema@.protection, text) IS
+'SQL for the unit columns of a row as text[], in order of hierarchy.';
+
 CREATE FUNCTION @extschema@.count_query(plan @extschema@.protection) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT format('SELECT ARRAY[%s], %s, c.rows FROM (SELECT %s, pg_catalog.count(*) AS rows FROM %s t GROUP BY %3$s) c',
-                  (SELECT string_agg(format('c.%I::text', u.value), ', ' ORDER BY u.key) FROM jsonb_each_text(plan.units) u),
-                  CASE WHEN plan.owner_column IS NULL THEN 'NULL::text' ELSE format('c.%I::text', plan.owner_column) END,
-                  (SELECT string_agg(format('t.%I', n), ', ' ORDER BY n) FROM deciding_names(plan) n), plan.relation)
+    SELECT format('SELECT CASE WHEN c.by_owner = 0 THEN %s END, c.owner_value::text, c.rows '
+                  'FROM (SELECT %s, %s AS owner_value, pg_catalog.count(*) AS rows, %s AS by_owner FROM %s t GROUP BY %s) c',
+                  units_array(plan, 'c'), u.names, coalesce(o.name, 'NULL::text'),
+                  CASE WHEN o.name IS NULL THEN '0' ELSE format('GROUPING(%s)', u.first_name) END, plan.relation,
+                  CASE WHEN o.name IS NULL THEN u.names ELSE format('GROUPING SETS ((%s), (%s))', u.names, o.name) END)
+    FROM (SELECT string_agg(format('t.%I', d.value), ', ') AS names, min(format('t.%I', d.value)) AS first_name
+          FROM (SELECT DISTINCT value FROM jsonb_each_text(plan.units)) d) u,
+         -- an expression of its own where the column is a unit column too, or GROUPING could not tell one from the other
+         (SELECT format(CASE WHEN EXISTS (SELECT FROM jsonb_each_text(plan.units) d WHERE d.value = plan.owner_column)
+                             THEN '(t.%s::text || '''')' ELSE 't.%s' END, quote_ident(plan.owner_column)) AS name
+          WHERE plan.owner_column IS NOT NULL UNION ALL SELECT NULL WHERE plan.owner_column IS NULL) o
 $$;
 COMMENT ON FUNCTION @extschema@.count_query(@extschema@.protection) IS
-'The query that counts the rows of a table by its unit columns (as text[], in order of hierarchy) and its owner column.';
+'The query that counts, in one pass, the rows of a table by its unit columns (text[], in order of hierarchy), and those by its owner '
+'column (units NULL).';
+
+CREATE FUNCTION @extschema@.pair_query(plan @extschema@.protection) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT format('SELECT w.owner, w.units, pg_catalog.count(*) FROM %s t JOIN (SELECT o AS owner, u::text[] AS units '
+                  'FROM ROWS FROM (pg_catalog.unnest(%%L::text[]), pg_catalog.unnest(%%L::text[])) p (o, u)) w '
+                  'ON w.owner = t.%I::text AND w.units = %s GROUP BY w.owner, w.units',
+                  plan.relation, plan.owner_column, units_array(plan, 't'))
+$$;
+COMMENT ON FUNCTION @extschema@.pair_query(@extschema@.protection) IS
+'A format() for the query that counts the rows of given pairs of owner (text[]) and units (text[] of array literals).';
 
 CREATE FUNCTION @extschema@.shared_query(plan @extschema@.protection) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT format('SELECT ARRAY[%s], %s, (%s)::text FROM %s t WHERE (%3$s)::text = ANY (%5$L::text[])',
-                  (SELECT string_agg(format('t.%I::text', u.value), ', ' ORDER BY u.key) FROM jsonb_each_text(plan.units) u),
-                  CASE WHEN plan.owner_column IS NULL THEN 'NULL::text' ELSE format('t.%I::text', plan.owner_column) END, policy_key(plan, 't'), plan.relation,
+    SELECT format('SELECT %s, %s, (%s)::text FROM %s t WHERE (%3$s)::text = ANY (%5$L::text[])',
+                  units_array(plan, 't'), coalesce('t.' || quote_ident(plan.owner_column) || '::text', 'NULL::text'), policy_key(plan, 't'), plan.relation,
                   ARRAY(SELECT DISTINCT s.record_key FROM shared_record s
                         WHERE s.relation = plan.relation AND s.during @> statement_timestamp()))
 $$;
@@ -31,12 +55,45 @@ CREATE FUNCTION @extschema@.units_as_columns(plan @extschema@.protection) RETURN
 $$;
 COMMENT ON FUNCTION @extschema@.units_as_columns(@extschema@.protection) IS 'The array of units of count_query as columns again.';
 
--- Who sees which combination of units is asked once for each; who owns what matters only where the units do not show it anyway.
+-- Who sees which combination of units is asked once for each. A principal's own rows then are all rows of that owner, but for those in
+-- units that are seen anyway or denied: only these pairs of unit and owner are counted.
+CREATE FUNCTION @extschema@.own_query(plan @extschema@.protection) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT CASE WHEN plan.owner_column IS NULL
+           THEN 'owner AS (SELECT NULL::text AS principal, NULL::text AS owner WHERE false),
+                 own AS (SELECT NULL::text AS principal, 0::bigint AS rows WHERE false)'
+           ELSE format($query$
+        owner AS MATERIALIZED (
+            SELECT p.principal, g.owner, g.rows FROM grouped g, @extschema@.principal p
+            WHERE g.units IS NULL AND g.owner IS NOT NULL AND @extschema@.principal_owned(p.principal, g.owner, %1$L, 'read')),
+        settled AS MATERIALIZED (
+            SELECT s.principal, s.units FROM seen s
+            UNION SELECT p.principal, c.units FROM @extschema@.principal p, combination c WHERE NOT (%2$s)),
+        asking AS MATERIALIZED (
+            SELECT o.* FROM owner o
+            LEFT JOIN (SELECT s.principal, pg_catalog.count(*) AS n FROM settled s GROUP BY s.principal) s ON s.principal = o.principal
+            WHERE COALESCE(s.n, 0) < (SELECT pg_catalog.count(*) FROM combination)),
+        pair AS MATERIALIZED (
+            SELECT r.* FROM @extschema@.rows_as_owner(%3$s::pg_catalog.oid, (
+                SELECT pg_catalog.format(%4$L, COALESCE(pg_catalog.array_agg(d.owner), '{}'), COALESCE(pg_catalog.array_agg(d.units), '{}'))
+                FROM (SELECT DISTINCT a.owner, s.units::text FROM asking a JOIN settled s ON s.principal = a.principal) d))
+            AS r (owner text, units text[], rows bigint)),
+        own AS (
+            SELECT a.principal, a.rows FROM asking a
+            UNION ALL
+            SELECT a.principal, - r.rows FROM asking a JOIN settled s ON s.principal = a.principal
+            JOIN pair r ON r.owner = a.owner AND r.units = s.units)$query$,
+            plan.object, CASE WHEN EXISTS (SELECT FROM denial) THEN policy_undenied(plan, 'read', 'c', 'p.principal') ELSE 'true' END,
+            plan.relation::oid, pair_query(plan)) END
+$$;
+COMMENT ON FUNCTION @extschema@.own_query(@extschema@.protection) IS
+'The part of sight_query about own rows: owner (which owner values mean a principal), own (rows to add for each principal).';
+SELECT @extschema@.set_audience('own_query(protection)', 'admin');
+
 CREATE FUNCTION @extschema@.sight_query(plan @extschema@.protection) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     by_unit protection := plan;
-    undenied CONSTANT text := CASE WHEN EXISTS (SELECT FROM denial) THEN policy_undenied(plan, 'read', 'c', 'p.principal') ELSE 'true' END;
     is_shared CONSTANT boolean := EXISTS (SELECT FROM shared_record s WHERE s.relation = plan.relation)
                                   AND policy_key(plan, 't') IS NOT NULL;
 BEGIN
@@ -46,33 +103,26 @@ BEGIN
     RETURN format($query$
         WITH grouped AS MATERIALIZED (
             SELECT g.* FROM @extschema@.rows_as_owner(%1$s::pg_catalog.oid, %2$L) AS g (units text[], owner text, rows bigint)),
-        combination AS MATERIALIZED (
-            SELECT x.units, %3$s, pg_catalog.sum(x.rows)::bigint AS rows FROM grouped x GROUP BY x.units),
+        combination AS MATERIALIZED (SELECT x.units, %3$s, x.rows FROM grouped x WHERE x.units IS NOT NULL),
+        asker AS MATERIALIZED (SELECT p.principal FROM @extschema@.principal p),
         seen AS MATERIALIZED (
-            SELECT p.principal, c.units, c.rows FROM @extschema@.principal p, combination c WHERE %4$s),
-        owner AS MATERIALIZED (
-            SELECT p.principal, o.owner FROM @extschema@.principal p, (SELECT DISTINCT g.owner FROM grouped g) o
-            WHERE o.owner IS NOT NULL AND @extschema@.principal_owned(p.principal, o.owner, %5$L, 'read')),
-        own AS (
-            SELECT p.principal, g.rows
-            FROM owner p JOIN grouped g ON g.owner = p.owner JOIN combination c ON c.units = g.units
-            WHERE NOT EXISTS (SELECT FROM seen s WHERE s.principal = p.principal AND s.units = c.units) AND %6$s),
-        shared AS (%7$s),
+            SELECT p.principal, c.units, c.rows FROM asker p CROSS JOIN LATERAL (SELECT x.* FROM combination x OFFSET 0) c WHERE %4$s),
+        %5$s,
+        shared AS (%6$s),
         sight AS (
             SELECT x.principal, pg_catalog.sum(x.rows)::bigint AS rows
             FROM (SELECT s.principal, s.rows FROM seen s UNION ALL SELECT o.principal, o.rows FROM own o
                   UNION ALL SELECT h.principal, h.rows FROM shared h) x GROUP BY x.principal),
         total AS (SELECT COALESCE(pg_catalog.sum(g.rows), 0)::bigint AS rows FROM combination g)$query$,
-        plan.relation::oid, count_query(plan), units_as_columns(plan), policy_condition(by_unit, 'read', 'c', 'p.principal'), plan.object,
-        undenied,
+        plan.relation::oid, count_query(plan), units_as_columns(plan), policy_condition(by_unit, 'read', 'c', 'p.principal'), own_query(plan),
         CASE WHEN is_shared THEN format($query$
             SELECT p.principal, 1::bigint AS rows
             FROM @extschema@.rows_as_owner(%1$s::pg_catalog.oid, %2$L) AS k (units text[], owner text, key text)
             JOIN combination c ON c.units = k.units
-            JOIN @extschema@.principal p ON @extschema@.principal_shared(p.principal, k.key, %1$s::pg_catalog.oid, 'read')
+            JOIN asker p ON @extschema@.principal_shared(p.principal, k.key, %1$s::pg_catalog.oid, 'read')
             WHERE NOT EXISTS (SELECT FROM seen s WHERE s.principal = p.principal AND s.units = k.units)
               AND NOT EXISTS (SELECT FROM owner o WHERE o.principal = p.principal AND o.owner = k.owner) AND %3$s$query$,
-            plan.relation::oid, shared_query(plan), undenied)
+            plan.relation::oid, shared_query(plan), policy_undenied(plan, 'read', 'c', 'p.principal'))
         ELSE 'SELECT NULL::text AS principal, 0::bigint AS rows WHERE false' END);
 END
 $$;
@@ -119,7 +169,9 @@ CREATE FUNCTION @extschema@.preview_protect(relation pg_catalog.regclass, units 
                                             fallback_unit text DEFAULT NULL)
     RETURNS TABLE (kind text, name text, sees bigint, loses bigint, detail text, hint text)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+    SET jit = off -- compiling took longer than all the rest
+    AS $$
 #variable_conflict use_column
 DECLARE
     plan protection;

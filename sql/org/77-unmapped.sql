@@ -73,7 +73,7 @@ SELECT @extschema@.set_audience('describe_unmapped(text, unit_count[], bigint)',
 
 CREATE FUNCTION @extschema@.count_unmapped(relation pg_catalog.regclass) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     plan protection;

@@ -54,7 +54,7 @@ DECLARE t text;
 BEGIN
     FOR t IN SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') LOOP
         EXECUTE format('ALTER TABLE %s OWNER TO regress_protect_owner', t);
-        EXECUTE format('GRANT ALL ON %s TO regress_protect_north, regress_protect_south, regress_protect_rep, regress_protect_eve', t);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO regress_protect_north, regress_protect_south, regress_protect_rep, regress_protect_eve', t);
     END LOOP;
 END
 $$;
@@ -210,10 +210,10 @@ SELECT count(*) FROM crm.protection WHERE relation::text = 'matrix';
 -- a new partition is protected, a dropped one forgotten
 SET ROLE regress_protect_owner;
 CREATE TABLE parted_high_2 PARTITION OF parted_high FOR VALUES FROM (8) TO (20);
-GRANT ALL ON parted_high_2 TO regress_protect_north;
+GRANT SELECT, INSERT, UPDATE, DELETE ON parted_high_2 TO regress_protect_north;
 INSERT INTO parted VALUES (10, 'north'), (11, 'south');
 CREATE TABLE parted_top (id integer, region text, owner text, amount integer);
-GRANT ALL ON parted_top TO regress_protect_north;
+GRANT SELECT, INSERT, UPDATE, DELETE ON parted_top TO regress_protect_north;
 INSERT INTO parted_top VALUES (120, 'south');
 ALTER TABLE parted ATTACH PARTITION parted_top FOR VALUES FROM (100) TO (200);
 SET ROLE regress_protect_north;
