@@ -228,7 +228,7 @@ CREATE FUNCTION @extschema@.strangers(relation pg_catalog.regclass) RETURNS TABL
                 THEN 'is connected' ELSE 'may read it' END
     FROM pg_class c, pg_roles r
     WHERE c.oid = relation AND NOT r.rolsuper AND NOT r.rolbypassrls
-      AND (r.oid = c.relowner OR r.rolcanlogin)
+      AND (r.oid = c.relowner OR r.rolcanlogin) AND r.rolname <> 'crm_masking'
       AND has_table_privilege(r.oid, c.oid, 'SELECT')
       AND NOT EXISTS (SELECT FROM principal p WHERE p.role_name = r.rolname)
 $$;

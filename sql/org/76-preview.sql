@@ -191,7 +191,7 @@ BEGIN
         SELECT f.kind, f.name, f.sees, f.loses, f.detail, f.hint FROM (
             SELECT 1, 'principal', r.principal, r.sees, CASE WHEN r.reads AND NOT r.outside THEN t.rows - r.sees ELSE 0 END,
                    CASE WHEN r.outside THEN pg_catalog.format('database role %%I is outside the rules and sees every row', r.role_name)
-                        WHEN r.role_name IS NULL THEN 'bound to no database role'
+                        WHEN r.role_name IS NULL THEN 'bound to no database role: by token only'
                         WHEN NOT r.reads THEN pg_catalog.format('database role %%I may not read the table at all', r.role_name)
                         ELSE pg_catalog.format('database role %%I', r.role_name) END, NULL::text
             FROM reader r, total t
