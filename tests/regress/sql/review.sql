@@ -24,6 +24,11 @@ SELECT crm.create_unit('service', 'Service', members => '{"olga": ["auditor", "m
 SELECT crm.create_unit('island', 'Island', 'project', hierarchy => 'project');
 INSERT INTO crm.membership (principal, unit, role, during) VALUES
     ('olga', 'oslo', 'sales', '[2020-01-01, 2021-01-01)'), ('olga', 'oslo', 'sales', '[2100-01-01,)');
+CREATE ROLE regress_review_root LOGIN BYPASSRLS;
+SELECT crm.create_principal('root', role_name => 'regress_review_root');
+SELECT count(crm.date_unit(u, '2020-01-01')) FROM unnest(ARRAY['acme', 'sales', 'north', 'oslo']) u;
+SELECT crm.create_unit('bergen', 'Bergen', 'geographic', parent => 'oslo', members => '{"root": "sales"}', since => '2024-01-01');
+UPDATE crm.unit SET until = '2025-01-01' WHERE unit = 'bergen';
 INSERT INTO crm.team_member (team, principal, during) VALUES ('desk', 'tom', '[2026-01-01, 2099-01-01)'), ('desk', 'rita', '[2020-01-01, 2021-01-01)');
 CREATE TABLE deals (id integer PRIMARY KEY, region text, rep text);
 INSERT INTO deals VALUES (1, 'north', 'rita'), (2, 'oslo', NULL), (3, 'oslo', 'somebody'), (4, 'service', NULL), (5, NULL, 'rita'), (6, 'nowhere', 'tom');
@@ -207,4 +212,4 @@ RESET ROLE;
 DROP TABLE deals, plans;
 DROP OWNED BY regress_review_admin;
 DROP ROLE regress_review_boss, regress_review_nina, regress_review_rita, regress_review_olga, regress_review_eve, regress_review_quiet,
-    regress_review_late, regress_review_admin;
+    regress_review_late, regress_review_root, regress_review_admin;
