@@ -31,11 +31,14 @@ CREATE FUNCTION @extschema@.add_member(principal text, unit text, role text DEFA
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     member principal := require_principal(add_member.principal);
-    place unit := require_unit(add_member.unit);
+    place unit;
     given_role text := CASE WHEN add_member.role IS NOT NULL THEN require_role(add_member.role) END;
     period tstzrange := coalesce(add_member.during, tstzrange(now(), NULL));
     new_id bigint;
 BEGIN
+    LOCK TABLE membership IN SHARE ROW EXCLUSIVE MODE; -- retire_unit takes it too: read the unit afterwards
+    place := require_unit(add_member.unit);
+    PERFORM FROM unit u WHERE u.unit = place.unit FOR SHARE; -- or REPEATABLE READ would not know of it
     IF isempty(period) THEN
         RAISE EXCEPTION 'the period of a membership is empty' USING ERRCODE = 'RM005',
             HINT = 'Type for example during => tstzrange(now(), now() + interval ''3 months'').';
@@ -44,7 +47,6 @@ BEGIN
         RAISE EXCEPTION 'unit "%" is retired', place.unit USING ERRCODE = 'RM102',
             HINT = 'Choose a unit that is in use.';
     END IF;
-    LOCK TABLE membership IN SHARE ROW EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM membership m WHERE m.principal = member.principal AND m.unit = place.unit
                  AND m.role IS NOT DISTINCT FROM given_role AND m.during && period) THEN
         RAISE EXCEPTION 'principal "%" has role "%" in unit "%" already', member.principal, coalesce(given_role, '(none)'),
