@@ -126,7 +126,11 @@ crm_identity_missing(const CrmOrganisation *organisation)
                 errmsg("nobody asks inside the maintenance of a table"),
                 errdetail("What an index or a mapping evaluates has no access to protected rows."),
                 errhint("Take the query of protected tables out of the function that an index uses."));
-    name = GetUserNameFromId(role, false);
+    name = GetUserNameFromId(role, true);
+    if (name == NULL)
+        ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY), errmsg("the database role of this session was dropped"),
+                errdetail("Access is decided by the units and roles of a principal."),
+                errhint("Connect again, as another role."));
     ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY), errmsg("database role \"%s\" is no principal", name),
             errdetail("Access is decided by the units and roles of a principal."),
             errhint("An administrator may type: SELECT %s.create_principal(%s, role_name => %s);",
