@@ -63,7 +63,9 @@ ALTER TABLE by_int ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON by_int AS RESTRICTIVE USING (amount < 1000);
 CREATE TABLE before AS
     SELECT c.oid, c.relrowsecurity, c.relforcerowsecurity,
-           (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.policyname) FROM pg_policies p WHERE p.tablename = c.relname) AS policies
+           (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.policyname) FROM pg_policies p WHERE p.tablename = c.relname) AS policies,
+           (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid) AS triggers,
+           (SELECT count(*) FROM pg_depend d WHERE d.refobjid = c.oid) AS dependents, c.relacl
     FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p');
 
 -- the preview, by the owner, changes nothing
@@ -223,7 +225,82 @@ RESET ROLE;
 SELECT member, row_security, force_row_security FROM crm.protection_member WHERE relation = 'parted'::regclass ORDER BY member::text;
 SELECT item, detail FROM crm.org_doctor() WHERE state IN ('failed', 'warning') ORDER BY 1, 2;
 DROP TABLE parted_high_2;
+-- a detached partition keeps its rows protected, as a table of its own, parts of it included
 ALTER TABLE parted DETACH PARTITION parted_top;
+CREATE TABLE parted_mid PARTITION OF parted FOR VALUES FROM (200) TO (300) PARTITION BY RANGE (id);
+CREATE TABLE parted_mid_1 PARTITION OF parted_mid FOR VALUES FROM (200) TO (250);
+GRANT SELECT, UPDATE ON parted_mid TO regress_protect_north;
+INSERT INTO parted VALUES (200, 'north'), (201, 'south');
+ALTER TABLE parted DETACH PARTITION parted_mid;
+SELECT relation::text, units, owner_column FROM crm.protection WHERE relation::text LIKE 'parted%' ORDER BY 1;
+SELECT relation::text, member::text FROM crm.protection_member WHERE relation::text LIKE 'parted%' ORDER BY 1, 2;
+SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'crm_assign' AND tgrelid::regclass::text LIKE 'parted%' ORDER BY 1;
+SET ROLE regress_protect_north;
+SELECT id FROM parted_top;
+SELECT id FROM parted_mid;
+UPDATE parted_mid SET region = 'nowhere';
+RESET ROLE;
+SELECT * FROM crm.doctor_enforcement() WHERE item ~ 'parted';
+CREATE TABLE parted_mid_2 PARTITION OF parted_mid FOR VALUES FROM (250) TO (300);
+SELECT relation::text FROM crm.protection_member WHERE member = 'parted_mid_2'::regclass;
+-- to come back it must be a table like any other
+ALTER TABLE parted ATTACH PARTITION parted_mid FOR VALUES FROM (200) TO (300);
+SELECT crm.unprotect('parted_mid');
+ALTER TABLE parted ATTACH PARTITION parted_mid FOR VALUES FROM (200) TO (300);
+SELECT relation::text, member::text FROM crm.protection_member WHERE member::text LIKE 'parted_mid%' ORDER BY 2;
+SELECT count(*) FROM pg_policies WHERE tablename LIKE 'parted_mid%' AND qual ~ 'parted_mid';
+-- it goes without the table that it was a part of
+ALTER TABLE parted DETACH PARTITION parted_mid;
+SELECT crm.unprotect('parted_mid');
+SELECT count(*) FROM pg_policies WHERE tablename LIKE 'parted_mid%';
+DROP TABLE parted_mid;
+
+-- records are shared by key: of one column, of several, mapped, or not at all
+CREATE TABLE key_small (id smallint PRIMARY KEY, region text);
+CREATE TABLE key_char (id varchar(9) PRIMARY KEY, region text);
+CREATE TABLE key_two (a integer, b text, region text, PRIMARY KEY (a, b));
+CREATE TABLE key_none (id integer, region text);
+CREATE TABLE key_date (id date PRIMARY KEY, region text);
+CREATE TABLE key_code (id integer PRIMARY KEY, code text, region text);
+CREATE TABLE key_expression (id integer, region text) PARTITION BY LIST (region);
+CREATE TABLE key_expression_1 PARTITION OF key_expression DEFAULT;
+INSERT INTO key_small VALUES (1, 'south'), (2, 'south'); INSERT INTO key_char SELECT * FROM key_small;
+INSERT INTO key_two VALUES (1, 'x', 'south'), (1, 'y', 'south'); INSERT INTO key_code VALUES (9, '1', 'south'), (1, '2', 'south');
+INSERT INTO key_expression VALUES (-1, 'south'), (2, 'south');
+SELECT count(*) FROM crm.adopt('key_code', 'lead', columns => '{"id": "code", "unit": "region"}');
+SELECT count(*) FROM crm.adopt('key_expression', 'lead', columns => '{"id": "abs(id)", "unit": "region"}');
+SELECT t, (crm.record_key_of(t::regclass)).* FROM unnest('{key_small,key_char,key_two,key_none,key_date,key_code,key_expression}'::text[]) t;
+SELECT count(*) FROM unnest('{key_small,key_char,key_two,key_none,key_date,key_code,key_expression}'::regclass[]) t,
+    crm.protect(t, '{"organisation": "region"}', object => 'lead');
+\pset format unaligned
+SELECT tablename, substring(qual FROM 'crm\.shared\(.*?''read''::text\)') AS arm FROM pg_policies
+WHERE tablename LIKE 'key%' AND policyname = 'crm_select' ORDER BY 1;
+\pset format aligned
+INSERT INTO crm.shared_record (relation, record_key, principal, privileges, during, shared_by)
+SELECT t::regclass, CASE t WHEN 'key_two' THEN '["1", "x"]' ELSE '1' END, 'nora', '{read}', tstzrange(now(), NULL), 'test'
+FROM unnest('{key_small,key_char,key_two,key_none,key_date,key_code,key_expression}'::text[]) t;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO regress_protect_north;
+SET ROLE regress_protect_north;
+SELECT k, row FROM (SELECT 1 AS k, s::text AS row FROM key_small s UNION ALL SELECT 2, s::text FROM key_char s UNION ALL SELECT 3, s::text FROM key_two s
+    UNION ALL SELECT 4, s::text FROM key_none s UNION ALL SELECT 5, s::text FROM key_date s UNION ALL SELECT 6, s::text FROM key_code s
+    UNION ALL SELECT 7, s::text FROM key_expression s UNION ALL SELECT 8, s::text FROM key_expression_1 s) x ORDER BY 1, 2;
+RESET ROLE;
+-- a protected table is not adopted with another key
+SELECT crm.adopt('key_small', 'lead', columns => '{"id": "region"}');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('key_small', 'lead');
+-- a renamed column is followed
+ALTER TABLE key_two RENAME COLUMN region TO "Region 2";
+ALTER TABLE key_two RENAME COLUMN b TO bb;
+SELECT units, key_columns FROM crm.protection WHERE relation = 'key_two'::regclass;
+SELECT crm.protect_again('key_two');
+SET ROLE regress_protect_north;
+SELECT * FROM key_two;
+RESET ROLE;
+SELECT count(crm.disown(t)) FROM unnest('{key_small,key_code,key_expression}'::regclass[]) t;
+-- a table that is dropped while it is adopted and protected leaves nothing
+SELECT count(*) > 0 AS adopted FROM crm.adopt('key_char', 'lead');
+DROP TABLE key_small, key_char, key_two, key_none, key_date, key_code, key_expression;
+SELECT count(*) FROM crm.protection WHERE relation::text !~ '[a-z]';
 
 -- what cannot be protected
 CREATE VIEW a_view AS SELECT 1 AS region;
@@ -267,11 +344,14 @@ DROP VIEW seen;
 SET ROLE regress_protect_owner;
 SELECT crm.unprotect(t) FROM unnest('{by_text,by_varchar,by_enum,by_int,by_smallint,by_bigint,by_uuid,parted,parted_top}'::regclass[]) t;
 RESET ROLE;
+DELETE FROM crm.shared_record;
 SELECT count(*) FROM crm.protection;
 SELECT count(*) FROM crm.protection_member;
 SELECT c.oid::regclass FROM pg_class c JOIN before b ON b.oid = c.oid
 WHERE (c.relrowsecurity, c.relforcerowsecurity) IS DISTINCT FROM (b.relrowsecurity, b.relforcerowsecurity)
-   OR b.policies IS DISTINCT FROM (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.policyname) FROM pg_policies p WHERE p.tablename = c.relname);
+   OR b.policies IS DISTINCT FROM (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.policyname) FROM pg_policies p WHERE p.tablename = c.relname)
+   OR b.triggers <> (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid)
+   OR b.dependents <> (SELECT count(*) FROM pg_depend d WHERE d.refobjid = c.oid) OR b.relacl IS DISTINCT FROM c.relacl;
 SELECT relname FROM pg_class WHERE relname = 'parted_top' AND (relrowsecurity OR relforcerowsecurity);
 SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public';
 
