@@ -59,7 +59,7 @@ psql:                  ## psql into the sandbox
 
 bench: setup           ## measure, as ratios in one run
 	@+$(MAKE) -s all
-	@scripts/in-stage bench/run
+	@scripts/in-stage bench/run $(T)
 
 lint: setup-lint       ## format, static checks, house rules
 	@+$(MAKE) -s all

@@ -8,7 +8,7 @@
 # time; what is printed are the medians of the times and the median of the ratios of each round.
 
 rounds=${BENCH_ROUNDS:-5}
-slice_us=${BENCH_SLICE_US:-250000} # what one pgbench run should take
+slice_us=${BENCH_SLICE_US:-100000} # what one pgbench run should take
 pairs=0 missed=0 worst=0
 
 median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
