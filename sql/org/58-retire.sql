@@ -23,7 +23,7 @@ BEGIN
                      RETURNING t.team),
          ended AS (SELECT * FROM planned UNION ALL SELECT * FROM lasting)
     SELECT CASE WHEN leaver.kind = 'team' THEN 'members of the team' ELSE 'memberships of teams' END, (SELECT count(*) FROM ended);
-    RETURN QUERY SELECT 'shares received', end_shares(ARRAY(
+    RETURN QUERY SELECT 'shares', end_shares(ARRAY(
         SELECT s.id FROM shared_record s WHERE s.principal = leaver.principal AND NOT s.during <@ past));
     UPDATE principal p SET role_name = NULL WHERE p.principal = leaver.principal AND p.role_name IS NOT NULL;
     RETURN QUERY SELECT format('database role %s', leaver.role_name), 1::bigint WHERE leaver.role_name IS NOT NULL;

@@ -74,6 +74,7 @@ BEGIN
     EXECUTE format('CREATE POLICY crm_update ON %s FOR UPDATE USING (%s) WITH CHECK (%s)', member, may_update, may_update);
     EXECUTE format('CREATE POLICY crm_delete ON %s FOR DELETE USING (%s)', member, policy_condition(plan, 'delete', source));
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', member);
+    PERFORM watch_shared(plan, member);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.protect_member(@extschema@.protection, pg_catalog.regclass) IS
@@ -167,6 +168,7 @@ BEGIN
     PERFORM unwatch_assign(relation);
     FOREACH before IN ARRAY present LOOP
         PERFORM drop_policies(before.member);
+        PERFORM unwatch_shared(before.member);
         EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY', before.member,
                        CASE WHEN before.row_security THEN 'ENABLE' ELSE 'DISABLE' END,
                        CASE WHEN before.force_row_security THEN 'FORCE' ELSE 'NO FORCE' END);
@@ -174,7 +176,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unprotect(pg_catalog.regclass, interval) IS
-'Takes back protect: drops the policies, the trigger crm_assign and the view of masked columns, and puts ROW SECURITY, FORCE and '
+'Takes back protect: drops the policies, the triggers and the view of masked columns, and puts ROW SECURITY, FORCE and '
 'rights on masked columns back as they were. Only the owner may call it. RM104 where the table is not protected.';
 
 CREATE FUNCTION @extschema@.protect_again(relation pg_catalog.regclass, lock_timeout interval DEFAULT '2 s') RETURNS void

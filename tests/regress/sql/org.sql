@@ -253,8 +253,4 @@ SELECT crm.create_unit('lund', parent => 'malmö');
 SELECT until <= now() AS retired FROM crm.unit WHERE unit = 'Malmö';
 SELECT crm.retire_unit('service');
 
--- promised and not there yet
-SELECT crm.share('crm.unit', 'x', 'bob', privileges => '{read}', until => now(), reason => 'holiday');
-SELECT crm.unshare('crm.unit', 'x', 'bob');
-
 DROP ROLE regress_org_anna, regress_org_bob, regress_org_eve, regress_org_outside;

@@ -116,17 +116,18 @@ SET ROLE regress_protect_rep;
 SELECT * FROM seen;
 -- why
 SET ROLE regress_protect_owner;
-SELECT * FROM crm.explain_access('nora', 'by_text', '3', 'update');
-SELECT * FROM crm.explain_access('rep', 'by_text', '6');
-SELECT * FROM crm.explain_access('sven', 'by_text', '3', 'delete');
-SELECT * FROM crm.explain_access('nora', 'by_text', '5');
-SELECT * FROM crm.who_can_access('by_text', '6', 'update');
+SELECT granted, kind, need, role, unit, path, depth, detail FROM crm.explain_access('nora', 'by_text', '3', 'update');
+SELECT granted, kind, need, role, unit, detail FROM crm.explain_access('rep', 'by_text', '6');
+SELECT granted, kind, need, role, unit, detail FROM crm.explain_access('sven', 'by_text', '3', 'delete');
+SELECT granted, kind, need, role, unit, detail FROM crm.explain_access('nora', 'by_text', '5');
+SELECT principal, kind, role, unit, depth, detail FROM crm.who_can_access('by_text', '6', 'update');
 SELECT * FROM crm.explain_access('nora', 'by_text', '99');
 SELECT * FROM crm.explain_access('norah', 'by_text', '3');
 SELECT * FROM crm.explain_access('nora', 'by_text', '3', 'erase');
 SELECT * FROM crm.explain_access('nora', 'by_smallint', '3');
 SET ROLE regress_protect_north;
-SELECT * FROM crm.explain_access('nora', 'by_text', '3');
+SELECT granted, kind, detail FROM crm.explain_access('nora', 'by_text', '3');
+SELECT * FROM crm.explain_access('sven', 'by_text', '3');
 -- without identity an error and never rows, for every command
 SET ROLE regress_protect_eve;
 SELECT * FROM by_text;
