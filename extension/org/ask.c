@@ -100,8 +100,7 @@ find_answer(FunctionCallInfo fcinfo, const CrmShape *shape, CrmAsked *asked, Crm
     if (shape->relation >= 0) {
         asked->relation = PG_GETARG_OID(shape->relation);
         asked->privilege = crm_privilege_parse(text_to_cstring(PG_GETARG_TEXT_PP(shape->privilege)));
-        asked->shares = principal < 0 ? NULL : crm_shares(organisation, principal);
-        asked->share_changes = crm_share_changes;
+        asked->shares = principal < 0 ? NULL : crm_shares(organisation, principal, &asked->share_changes);
     } else {
         CrmQuestionText texts = {text_or_null(fcinfo, shape->object), text_or_null(fcinfo, shape->privilege),
                                  text_or_null(fcinfo, shape->hierarchy),

@@ -21,12 +21,8 @@ prepare(CrmOrganisation *organisation)
         .keysize = sizeof(CrmAccessKey), .entrysize = sizeof(CrmAccessEntry), .hcxt = context};
 
     organisation->next_change = DT_NOEND;
-    organisation->unit_names = crm_names_create(context);
-    organisation->principal_names = crm_names_create(context);
-    organisation->bound_roles = crm_names_create(context);
-    organisation->object_names = crm_names_create(context);
+    organisation->object_names = crm_names_create(context, 0);
     crm_names_set(organisation->object_names, "*", CRM_EVERY_OBJECT);
-    organisation->all_units = crm_value_map_create(context);
     organisation->principal_values = crm_value_map_create(context);
     organisation->identities = crm_value_map_create(context);
     organisation->accesses =

@@ -11,6 +11,7 @@
 typedef struct Loader {
     CrmOrganisation *organisation;
     TimestampTz now;
+    CrmStrings strings;
     CrmNames *role_numbers;
     List **unit_roles; /* for each unit, roles of all its members */
 } Loader;
@@ -44,8 +45,8 @@ read_principal(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
     CrmOrganisation *org = loader->organisation;
-    const char *key = crm_row_string(row, 0);
-    const char *role_name = crm_row_name(row, 2);
+    const char *key = crm_row_string(row, 0, &loader->strings);
+    const char *role_name = crm_row_name(row, 2, &loader->strings);
     int number = org->principal_count++;
 
     if ((number & (number + 1)) == 0) /* room for the next power of two */
@@ -54,7 +55,7 @@ read_principal(void *arg, const CrmRow *row)
     crm_names_set(org->principal_names, key, number);
     crm_value_map_add(org->identities, key, number, 0);
     crm_value_map_add(org->principal_values, key, number, 0);
-    crm_value_map_add(org->principal_values, crm_row_string(row, 1), number, 3);
+    crm_value_map_add(org->principal_values, crm_row_string(row, 1, &loader->strings), number, 3);
     if (role_name != NULL) {
         crm_names_set(org->bound_roles, role_name, number);
         crm_value_map_add(org->principal_values, role_name, number, 2);
@@ -69,8 +70,10 @@ read_principal_alias(void *arg, const CrmRow *row)
 
     if (principal < 0)
         return;
-    crm_value_map_add(loader->organisation->identities, crm_row_string(row, 0), principal, 1);
-    crm_value_map_add(loader->organisation->principal_values, crm_row_string(row, 0), principal, 1);
+    crm_value_map_add(loader->organisation->identities, crm_row_string(row, 0, &loader->strings), principal,
+                      1);
+    crm_value_map_add(loader->organisation->principal_values, crm_row_string(row, 0, &loader->strings),
+                      principal, 1);
 }
 
 static void
@@ -88,7 +91,7 @@ read_team_member(void *arg, const CrmRow *row)
 static void
 read_role(void *arg, const CrmRow *row)
 {
-    crm_names_intern(((Loader *) arg)->role_numbers, crm_row_text(row, 0));
+    crm_names_intern(((Loader *) arg)->role_numbers, crm_row_text(row, 0), NULL);
 }
 
 static CrmDepth
@@ -118,9 +121,9 @@ read_grant(void *arg, const CrmRow *row)
     if (role < 0)
         return;
     grant = palloc(sizeof(CrmGrant));
-    grant->object = crm_names_intern(loader->organisation->object_names, crm_row_text(row, 1));
-    grant->privilege = crm_privilege_parse(crm_row_string(row, 2));
-    grant->depth = parse_depth(crm_row_string(row, 3));
+    grant->object = crm_names_intern(loader->organisation->object_names, crm_row_text(row, 1), NULL);
+    grant->privilege = crm_privilege_parse(crm_row_string(row, 2, &loader->strings));
+    grant->depth = parse_depth(crm_row_string(row, 3, &loader->strings));
     loader->organisation->grants[role] = lappend(loader->organisation->grants[role], grant);
 }
 
@@ -171,8 +174,8 @@ read_denial(void *arg, const CrmRow *row)
     if (principal < 0 || (!row->nulls[3] && unit < 0))
         return;
     denial = palloc(sizeof(CrmDenial));
-    denial->object = crm_names_intern(org->object_names, crm_row_text(row, 1));
-    denial->privilege = crm_privilege_parse(crm_row_string(row, 2));
+    denial->object = crm_names_intern(org->object_names, crm_row_text(row, 1), NULL);
+    denial->privilege = crm_privilege_parse(crm_row_string(row, 2, &loader->strings));
     denial->unit = unit;
     org->denials[principal] = lappend(org->denials[principal], denial);
 }
@@ -188,7 +191,10 @@ crm_load_principals(CrmOrganisation *organisation, Snapshot snapshot, TimestampT
 {
     Loader loader = {.organisation = organisation, .now = now};
 
-    loader.role_numbers = crm_names_create(organisation->context);
+    organisation->principal_names = crm_names_create(organisation->context, crm_table_rows("principal"));
+    organisation->bound_roles = crm_names_create(organisation->context, 0);
+    loader.strings.context = organisation->context;
+    loader.role_numbers = crm_names_create(organisation->context, 0);
     organisation->principals = palloc(sizeof(CrmPrincipal));
     crm_table_scan("principal", (const char *const[]){"principal", "name", "role_name", NULL}, snapshot,
                    read_principal, &loader);

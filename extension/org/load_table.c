@@ -44,17 +44,36 @@ typedef struct NameEntry {
 #include "lib/simplehash.h"
 
 struct CrmNames {
-    MemoryContext context;
+    CrmStrings strings;
     names_hash *hash;
 };
 
-CrmNames *
-crm_names_create(MemoryContext context)
-{
-    CrmNames *names = MemoryContextAlloc(context, sizeof(CrmNames));
+#define STRINGS_BLOCK 32768
 
-    names->context = context;
-    names->hash = names_create(context, 64, NULL);
+const char *
+crm_strings_keep(CrmStrings *strings, const char *data, Size length)
+{
+    char *copy;
+
+    if (length >= strings->left) {
+        strings->left = Max(STRINGS_BLOCK, length + 1);
+        strings->at = MemoryContextAlloc(strings->context, strings->left);
+    }
+    copy = strings->at;
+    memcpy(copy, data, length);
+    copy[length] = '\0';
+    strings->at += length + 1;
+    strings->left -= length + 1;
+    return copy;
+}
+
+CrmNames *
+crm_names_create(MemoryContext context, uint32 expected)
+{
+    CrmNames *names = MemoryContextAllocZero(context, sizeof(CrmNames));
+
+    names->strings.context = context;
+    names->hash = names_create(context, Max(expected, 16), NULL);
     return names;
 }
 
@@ -63,13 +82,8 @@ insert(CrmNames *names, NameKey name, bool *found)
 {
     NameEntry *entry = names_insert(names->hash, name, found);
 
-    if (!*found) {
-        char *copy = MemoryContextAlloc(names->context, (Size) name.length + 1);
-
-        memcpy(copy, name.data, (size_t) name.length);
-        copy[name.length] = '\0';
-        entry->name.data = copy;
-    }
+    if (!*found)
+        entry->name.data = crm_strings_keep(&names->strings, name.data, (Size) name.length);
     return entry;
 }
 
@@ -102,13 +116,15 @@ crm_names_get_text(const CrmNames *names, const text *name)
 }
 
 int
-crm_names_intern(CrmNames *names, const text *name)
+crm_names_intern(CrmNames *names, const text *name, const char **kept)
 {
     bool found;
     NameEntry *entry = insert(names, (NameKey){VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name)}, &found);
 
     if (!found)
         entry->number = (int) names->hash->members - 1;
+    if (kept != NULL)
+        *kept = entry->name.data;
     return entry->number;
 }
 
@@ -126,16 +142,30 @@ crm_row_text(const CrmRow *row, int column)
     return row->nulls[column] ? NULL : DatumGetTextPP(row->values[column]);
 }
 
-char *
-crm_row_string(const CrmRow *row, int column)
+const char *
+crm_row_string(const CrmRow *row, int column, CrmStrings *strings)
 {
-    return row->nulls[column] ? NULL : TextDatumGetCString(row->values[column]);
+    const text *value = crm_row_text(row, column);
+
+    return value == NULL ? NULL : crm_strings_keep(strings, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
-char *
-crm_row_name(const CrmRow *row, int column)
+const char *
+crm_row_name(const CrmRow *row, int column, CrmStrings *strings)
 {
-    return row->nulls[column] ? NULL : pstrdup(NameStr(*DatumGetName(row->values[column])));
+    const char *value = row->nulls[column] ? NULL : NameStr(*DatumGetName(row->values[column]));
+
+    return value == NULL ? NULL : crm_strings_keep(strings, value, strlen(value));
+}
+
+uint32
+crm_table_rows(const char *table)
+{
+    Relation rel = table_open(crm_relation_oid(table), AccessShareLock);
+    double rows = rel->rd_rel->reltuples;
+
+    table_close(rel, AccessShareLock);
+    return rows > 0 ? (uint32) Min(rows, 1e7) : 0;
 }
 
 static int

@@ -19,6 +19,7 @@ typedef struct UnitRow {
 
 typedef struct Loader {
     CrmOrganisation *organisation;
+    CrmStrings strings;
     CrmNames *hierarchy_numbers;
     UnitRow *rows;
     int row_count;
@@ -35,15 +36,15 @@ read_hierarchy(void *arg, const CrmRow *row)
 
     org->hierarchies = repalloc(org->hierarchies, sizeof(CrmHierarchy) * ((Size) org->hierarchy_count + 1));
     hierarchy = &org->hierarchies[org->hierarchy_count];
-    hierarchy->key = crm_row_string(row, 0);
+    hierarchy->key = crm_row_string(row, 0, &loader->strings);
     hierarchy->units = crm_value_map_create(org->context);
     crm_names_set(loader->hierarchy_numbers, hierarchy->key, org->hierarchy_count++);
 }
 
 static int
-row_of(Loader *loader, const text *key)
+row_of(Loader *loader, const text *key, const char **kept)
 {
-    int number = key == NULL ? -1 : crm_names_intern(loader->organisation->unit_names, key);
+    int number = key == NULL ? -1 : crm_names_intern(loader->organisation->unit_names, key, kept);
 
     if (number < loader->row_count)
         return number;
@@ -60,12 +61,14 @@ static void
 read_unit(void *arg, const CrmRow *row)
 {
     Loader *loader = arg;
-    int number = row_of(loader, crm_row_text(row, 0));
-    int parent = row_of(loader, crm_row_text(row, 3));
+    const char *key;
+    const char *parent_key;
+    int number = row_of(loader, crm_row_text(row, 0), &key);
+    int parent = row_of(loader, crm_row_text(row, 3), &parent_key);
     UnitRow *unit = &loader->rows[number];
 
-    unit->key = crm_row_string(row, 0);
-    unit->name = crm_row_string(row, 1);
+    unit->key = key;
+    unit->name = crm_row_string(row, 1, &loader->strings);
     unit->hierarchy = crm_names_get_text(loader->hierarchy_numbers, crm_row_text(row, 2));
     unit->parent = parent;
     loader->organisation->unit_count++;
@@ -163,21 +166,31 @@ arrange_units(Loader *loader)
     pfree(stack);
 }
 
-/*
- * Ranks, lower first: key, alias, name; where all hierarchies are searched, each of the organisation's own
- * hierarchy before the others'. The root is known in every hierarchy.
- */
+/* Ranks, lower first: key, alias, name. The root is known in every hierarchy, after the hierarchy's own. */
 static void
 add_word(Loader *loader, int hierarchy, const char *word, int unit, int rank)
 {
     CrmOrganisation *org = loader->organisation;
 
-    crm_value_map_add(org->all_units, word, unit, hierarchy == loader->root_hierarchy ? rank : rank + 1);
     if (unit != org->root && hierarchy >= 0)
         crm_value_map_add(org->hierarchies[hierarchy].units, word, unit, rank);
     else if (unit == org->root) {
         for (int i = 0; i < org->hierarchy_count; i++)
             crm_value_map_add(org->hierarchies[i].units, word, unit, i == hierarchy ? rank : rank + 1);
+    }
+}
+
+static void
+name_units(Loader *loader)
+{
+    for (int i = 0; i < loader->row_count; i++) {
+        const UnitRow *row = &loader->rows[i];
+
+        if (row->key == NULL)
+            continue;
+        add_word(loader, row->hierarchy, row->key, row->place, 0);
+        if (strcmp(row->key, row->name) != 0) /* as a key it means the unit anyway */
+            add_word(loader, row->hierarchy, row->name, row->place, 4);
     }
 }
 
@@ -189,30 +202,28 @@ read_unit_alias(void *arg, const CrmRow *row)
     int unit = crm_organisation_unit(loader->organisation, crm_row_text(row, 2));
 
     if (unit >= 0)
-        add_word(loader, hierarchy, crm_row_string(row, 1), unit, 2);
+        add_word(loader, hierarchy, crm_row_string(row, 1, &loader->strings), unit, 2);
 }
 
 void
 crm_load_units(CrmOrganisation *organisation, Snapshot snapshot)
 {
-    Loader loader = {.organisation = organisation, .size = 64, .root_hierarchy = -1};
+    uint32 expected = crm_table_rows("unit");
+    Loader loader = {
+        .organisation = organisation, .size = (int) Max(expected + expected / 8, 64), .root_hierarchy = -1};
 
     organisation->hierarchies = palloc(sizeof(CrmHierarchy));
-    loader.hierarchy_numbers = crm_names_create(organisation->context);
+    organisation->unit_names = crm_names_create(organisation->context, expected);
+    loader.strings.context = organisation->context;
+    loader.hierarchy_numbers = crm_names_create(organisation->context, 0);
     loader.rows = palloc(sizeof(UnitRow) * (Size) loader.size);
     crm_table_scan("hierarchy", (const char *const[]){"hierarchy", NULL}, snapshot, read_hierarchy, &loader);
     crm_table_scan("unit", (const char *const[]){"unit", "name", "hierarchy", "parent"}, snapshot, read_unit,
                    &loader);
     arrange_units(&loader);
-    for (int i = 0; i < loader.row_count; i++) {
-        const UnitRow *row = &loader.rows[i];
-
-        if (row->key == NULL)
-            continue;
-        add_word(&loader, row->hierarchy, row->key, row->place, 0);
-        add_word(&loader, row->hierarchy, row->name, row->place, 4);
-    }
+    name_units(&loader);
     crm_table_scan("unit_alias", (const char *const[]){"hierarchy", "alias", "unit", NULL}, snapshot,
                    read_unit_alias, &loader);
+    organisation->root_hierarchy = loader.root_hierarchy;
     pfree(loader.rows);
 }

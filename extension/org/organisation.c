@@ -83,13 +83,28 @@ crm_organisation_unit(const CrmOrganisation *organisation, const text *key)
     return place < 0 ? -1 : organisation->places[place];
 }
 
+/* Words of the organisation's own hierarchy come before the same words of others. */
+static CrmValueMap *
+all_units(CrmOrganisation *organisation)
+{
+    if (organisation->all_units == NULL) {
+        CrmValueMap *map = crm_value_map_create(organisation->context);
+
+        for (int i = 0; i < organisation->hierarchy_count; i++)
+            crm_value_map_include(map, organisation->hierarchies[i].units,
+                                  i == organisation->root_hierarchy ? 0 : 1);
+        organisation->all_units = map;
+    }
+    return organisation->all_units;
+}
+
 CrmValueMap *
 crm_organisation_units(CrmOrganisation *organisation, const char *key)
 {
     CrmNearest nearest = {key};
 
     if (key == NULL)
-        return organisation->all_units;
+        return all_units(organisation);
     for (int i = 0; i < organisation->hierarchy_count; i++) {
         if (strcmp(organisation->hierarchies[i].key, key) == 0)
             return organisation->hierarchies[i].units;

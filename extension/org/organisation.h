@@ -85,7 +85,8 @@ typedef struct CrmOrganisation {
     int unit_count;
     CrmUnit *units;
     int root;               /* -1 while there is no unit */
-    CrmValueMap *all_units; /* of every hierarchy */
+    int root_hierarchy;     /* the organisation's own */
+    CrmValueMap *all_units; /* of every hierarchy; NULL until asked for */
     int hierarchy_count;
     CrmHierarchy *hierarchies;
     CrmNames *unit_names; /* keys, as they are written, with the number of a place */

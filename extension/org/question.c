@@ -92,26 +92,30 @@ find_fallback(CrmOrganisation *organisation, const text *fallback)
     unit = crm_organisation_unit(organisation, fallback);
     if (unit >= 0) /* as policies write it; what follows makes a table of all words */
         return unit;
-    return crm_value_map_text(organisation->all_units, VARDATA_ANY(fallback),
+    return crm_value_map_text(crm_organisation_units(organisation, NULL), VARDATA_ANY(fallback),
                               (int) VARSIZE_ANY_EXHDR(fallback));
 }
 
+/* What may raise an error comes first, in the caller's memory: nothing is left with the organisation then. */
 static CrmQuestion *
 work_out(CrmOrganisation *organisation, int principal, const CrmQuestionText *asked)
 {
-    CrmQuestion *question = palloc0(sizeof(CrmQuestion));
+    CrmPrivilege privilege = crm_privilege_parse(text_to_cstring(asked->privilege));
+    CrmValueMap *units = crm_organisation_units(organisation, string_or_null(asked->hierarchy));
+    int fallback = find_fallback(organisation, asked->fallback);
+    bool outside = principal < 0;
+    const CrmAccess *access =
+        outside ? NULL : crm_access(organisation, principal, text_to_cstring(asked->object), privilege);
+    CrmQuestion *question = MemoryContextAllocZero(organisation->context, sizeof(CrmQuestion));
 
+    question->outside = outside;
+    question->everything = outside || access->all;
+    question->undenied = outside || (access->denied == NULL && !access->nothing);
     question->principal = principal;
-    question->outside = principal < 0;
-    question->privilege = crm_privilege_parse(text_to_cstring(asked->privilege));
-    question->units = crm_organisation_units(organisation, string_or_null(asked->hierarchy));
-    question->fallback = find_fallback(organisation, asked->fallback);
-    if (!question->outside)
-        question->access =
-            crm_access(organisation, principal, text_to_cstring(asked->object), question->privilege);
-    question->everything = question->outside || question->access->all;
-    question->undenied =
-        question->outside || (question->access->denied == NULL && !question->access->nothing);
+    question->privilege = privilege;
+    question->access = access;
+    question->units = units;
+    question->fallback = fallback;
     return question;
 }
 
@@ -120,8 +124,8 @@ crm_question(CrmOrganisation *organisation, int principal, const CrmQuestionText
 {
     char buffer[512];
     Key key = make_key(principal, asked, buffer, sizeof(buffer));
-    MemoryContext old;
     QuestionEntry *entry;
+    char *copy;
     CrmQuestion *question;
     bool found;
 
@@ -135,11 +139,10 @@ crm_question(CrmOrganisation *organisation, int principal, const CrmQuestionText
     if (organisation->questions->hash->members >= QUESTIONS_MAX)
         organisation->changes = 0; /* read anew by whoever asks next, without them */
 
-    old = MemoryContextSwitchTo(organisation->context);
     question = work_out(organisation, principal, asked);
-    key.data = memcpy(palloc((Size) key.length), key.data, (size_t) key.length);
+    copy = MemoryContextAlloc(organisation->context, (Size) key.length);
+    key.data = memcpy(copy, key.data, (size_t) key.length);
     entry = questions_insert(organisation->questions->hash, key, &found);
     entry->question = question;
-    MemoryContextSwitchTo(old);
     return question;
 }

@@ -65,6 +65,7 @@ static HTAB *known = NULL;           /* principal to CrmShares */
 static uint64 known_changes;         /* crm_share_changes when the first was read */
 static uint64 known_organisation;    /* number of the organisation that it was read with */
 static TimestampTz next_change;
+static CrmStrings strings; /* keys */
 
 static bool
 is_current(const CrmOrganisation *organisation)
@@ -87,6 +88,7 @@ start_anew(const CrmOrganisation *organisation)
     known_changes = ++crm_share_changes;
     known_organisation = organisation->number;
     next_change = DT_NOEND;
+    strings = (CrmStrings){.context = context};
 }
 
 static uint32
@@ -110,7 +112,7 @@ static void
 read_share(void *arg, const CrmRow *row)
 {
     CrmShares *shares = arg;
-    const char *key = crm_row_string(row, 1);
+    const char *key = crm_row_string(row, 1, &strings);
     Record record = {DatumGetObjectId(row->values[0]), (int) strlen(key), key};
     RecordEntry *entry;
     bool found;
@@ -170,7 +172,7 @@ load(CrmShares *shares, const CrmOrganisation *organisation, int principal)
 }
 
 const CrmShares *
-crm_shares(const CrmOrganisation *organisation, int principal)
+crm_shares(const CrmOrganisation *organisation, int principal, uint64 *changes)
 {
     CrmShares *shares;
     bool found;
@@ -184,6 +186,7 @@ crm_shares(const CrmOrganisation *organisation, int principal)
             shares->loaded = false; /* stays so where reading fails */
         if (!shares->loaded)
             load(shares, organisation, principal);
+        *changes = known_changes;
         if (known_changes == crm_share_changes || attempt == 10)
             return shares;
     }

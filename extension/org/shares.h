@@ -15,7 +15,8 @@
 
 typedef struct CrmShares CrmShares;
 
-extern const CrmShares *crm_shares(const CrmOrganisation *organisation, int principal);
+/* changes becomes the crm_share_changes as of which they were read. */
+extern const CrmShares *crm_shares(const CrmOrganisation *organisation, int principal, uint64 *changes);
 /* Whether there are none at all, the quickest answer. */
 extern bool crm_shares_none(const CrmShares *shares);
 /* A record's key need not end in NUL. */

@@ -123,12 +123,20 @@ crm_value_map_create(MemoryContext context)
 void
 crm_value_map_add(CrmValueMap *map, const char *word, int index, int rank)
 {
-    Assert(map->regular == NULL && map->integers == NULL && map->uuids == NULL);
+    Assert(map->regular == NULL && map->integers == NULL && map->dense == NULL && map->uuids == NULL);
     if (map->count == map->size) {
         map->size *= 2;
         map->sources = repalloc_huge(map->sources, sizeof(Source) * (Size) map->size);
     }
     map->sources[map->count++] = (Source){word, index, (int16) rank};
+}
+
+void
+crm_value_map_include(CrmValueMap *map, const CrmValueMap *other, int penalty)
+{
+    for (int i = 0; i < other->count; i++)
+        crm_value_map_add(map, other->sources[i].word, other->sources[i].index,
+                          other->sources[i].rank + penalty);
 }
 
 /* The lower rank wins; a second meaning of the same rank makes the value mean nothing. */
@@ -265,20 +273,24 @@ make_words(CrmValueMap *map)
 
 /* Integers and uuids */
 
+/* As an integer is written out: no sign but -, no leading zeros. */
 static bool
 canonical_integer(const char *value, int64 *result)
 {
-    char again[32];
-    char *end;
+    const char *digits = value + (*value == '-');
+    uint64 magnitude = 0;
 
-    if (strlen(value) > 20 || value[strspn(value, "-0123456789")] != '\0')
+    if (*digits < '0' || *digits > '9' || (*digits == '0' && (digits[1] != '\0' || digits != value)))
         return false;
-    errno = 0;
-    *result = strtoi64(value, &end, 10);
-    if (errno != 0 || *end != '\0' || end == value)
+    for (; *digits >= '0' && *digits <= '9'; digits++) {
+        if (magnitude > (PG_UINT64_MAX - 9) / 10)
+            return false;
+        magnitude = magnitude * 10 + (uint64) (*digits - '0');
+    }
+    if (*digits != '\0' || magnitude > (uint64) PG_INT64_MAX + (*value == '-'))
         return false;
-    snprintf(again, sizeof(again), INT64_FORMAT, *result);
-    return strcmp(value, again) == 0;
+    *result = (int64) (*value == '-' ? 0 - magnitude : magnitude);
+    return true;
 }
 
 /* Either case: the hexadecimal digits of a uuid are the same number in both. */
@@ -297,51 +309,70 @@ canonical_uuid(const char *value, pg_uuid_t *result)
     return true;
 }
 
-/* A tenth of the hash table's memory and no chains: it stays in the processor's cache. */
-static void
-make_dense(CrmValueMap *map)
-{
-    integers_iterator iterator;
-    IntegerEntry *entry;
-    int64 first = PG_INT64_MAX;
-    int64 last = PG_INT64_MIN;
+typedef struct IntegerWord {
+    int64 value;
+    const Source *source;
+} IntegerWord;
 
-    integers_start_iterate(map->integers, &iterator);
-    while ((entry = integers_iterate(map->integers, &iterator)) != NULL) {
-        first = Min(first, entry->value);
-        last = Max(last, entry->value);
-    }
-    if (first > last || (uint64) last - (uint64) first >= 8 * (uint64) map->integers->members)
-        return;
+/* Integers that lie close together: an array, which stays in the processor's cache. */
+static void
+make_dense(CrmValueMap *map, const IntegerWord *integers, int count, int64 first, int64 last)
+{
+    int16 *ranks;
+
     map->first = first;
     map->dense_count = (uint64) last - (uint64) first + 1;
     map->dense = MemoryContextAllocExtended(map->context, sizeof(int) * map->dense_count, MCXT_ALLOC_HUGE);
-    for (uint64 i = 0; i < map->dense_count; i++)
+    ranks =
+        MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int16) * map->dense_count, MCXT_ALLOC_HUGE);
+    for (uint64 i = 0; i < map->dense_count; i++) {
         map->dense[i] = CRM_NO_VALUE;
-    integers_start_iterate(map->integers, &iterator);
-    while ((entry = integers_iterate(map->integers, &iterator)) != NULL)
-        map->dense[(uint64) entry->value - (uint64) first] = entry->index;
+        ranks[i] = PG_INT16_MAX; /* no word has such a rank */
+    }
+    for (int i = 0; i < count; i++) {
+        uint64 place = (uint64) integers[i].value - (uint64) first;
+
+        settle(ranks[place] != PG_INT16_MAX, &map->dense[place], &ranks[place], integers[i].source->index,
+               integers[i].source->rank);
+    }
+    pfree(ranks);
 }
 
-static integers_hash *
-integers_of(CrmValueMap *map)
+static void
+make_sparse(CrmValueMap *map, const IntegerWord *integers, int count)
 {
-    if (unlikely(map->integers == NULL)) {
-        map->integers = integers_create(map->context, (uint32) map->count + 16, NULL);
-        for (int i = 0; i < map->count; i++) {
-            const Source *source = &map->sources[i];
-            IntegerEntry *entry;
-            int64 value;
-            bool found;
+    map->integers = integers_create(map->context, (uint32) count + 16, NULL);
+    for (int i = 0; i < count; i++) {
+        bool found;
+        IntegerEntry *entry = integers_insert(map->integers, integers[i].value, &found);
 
-            if (!canonical_integer(source->word, &value))
-                continue;
-            entry = integers_insert(map->integers, value, &found);
-            settle(found, &entry->index, &entry->rank, source->index, source->rank);
-        }
-        make_dense(map);
+        settle(found, &entry->index, &entry->rank, integers[i].source->index, integers[i].source->rank);
     }
-    return map->integers;
+}
+
+static void
+make_integers(CrmValueMap *map)
+{
+    IntegerWord *integers = palloc(sizeof(IntegerWord) * ((Size) map->count + 1));
+    int count = 0;
+    int64 first = PG_INT64_MAX;
+    int64 last = PG_INT64_MIN;
+
+    for (int i = 0; i < map->count; i++) {
+        IntegerWord *integer = &integers[count];
+
+        integer->source = &map->sources[i];
+        if (!canonical_integer(map->sources[i].word, &integer->value))
+            continue;
+        first = Min(first, integer->value);
+        last = Max(last, integer->value);
+        count++;
+    }
+    if (count > 0 && (uint64) last - (uint64) first < 8 * (uint64) count)
+        make_dense(map, integers, count, first, last);
+    else
+        make_sparse(map, integers, count);
+    pfree(integers);
 }
 
 static uuids_hash *
@@ -389,9 +420,13 @@ crm_value_map_integer(CrmValueMap *map, int64 value)
     uint64 place = (uint64) value - (uint64) map->first;
     IntegerEntry *entry;
 
+    if (unlikely(map->dense == NULL && map->integers == NULL)) {
+        make_integers(map);
+        place = (uint64) value - (uint64) map->first;
+    }
     if (likely(map->dense != NULL))
         return place < map->dense_count ? map->dense[place] : CRM_NO_VALUE;
-    entry = integers_lookup(integers_of(map), value);
+    entry = integers_lookup(map->integers, value);
     return entry != NULL ? entry->index : CRM_NO_VALUE;
 }
 
@@ -446,19 +481,32 @@ each_text(CrmValueMap *map, CrmValueWanted wanted, CrmValueVisitor visit, void *
 }
 
 static void
+visit_integer(int64 value, bool wide, CrmValueVisitor visit, void *arg)
+{
+    if (wide)
+        visit(Int64GetDatum(value), arg);
+    else if (value >= PG_INT32_MIN && value <= PG_INT32_MAX)
+        visit(Int32GetDatum((int32) value), arg);
+}
+
+static void
 each_integer(CrmValueMap *map, bool wide, CrmValueWanted wanted, CrmValueVisitor visit, void *arg)
 {
     integers_iterator iterator;
     IntegerEntry *entry;
 
-    integers_start_iterate(integers_of(map), &iterator);
+    if (map->dense == NULL && map->integers == NULL)
+        make_integers(map);
+    for (uint64 i = 0; i < map->dense_count; i++) {
+        if (map->dense[i] != CRM_NO_VALUE && wanted(map->dense[i], arg))
+            visit_integer((int64) ((uint64) map->first + i), wide, visit, arg);
+    }
+    if (map->integers == NULL)
+        return;
+    integers_start_iterate(map->integers, &iterator);
     while ((entry = integers_iterate(map->integers, &iterator)) != NULL) {
-        if (entry->index == CRM_NO_VALUE || !wanted(entry->index, arg))
-            continue;
-        if (wide)
-            visit(Int64GetDatum(entry->value), arg);
-        else if (entry->value >= PG_INT32_MIN && entry->value <= PG_INT32_MAX)
-            visit(Int32GetDatum((int32) entry->value), arg);
+        if (entry->index != CRM_NO_VALUE && wanted(entry->index, arg))
+            visit_integer(entry->value, wide, visit, arg);
     }
 }
 

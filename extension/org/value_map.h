@@ -23,6 +23,8 @@ typedef struct CrmValueMap CrmValueMap;
 extern CrmValueMap *crm_value_map_create(MemoryContext context);
 /* The word is kept, not copied. */
 extern void crm_value_map_add(CrmValueMap *map, const char *word, int index, int rank);
+/* Adds all words of another map, with a worse rank by so much. */
+extern void crm_value_map_include(CrmValueMap *map, const CrmValueMap *other, int penalty);
 /* The number of what the value means, or CRM_NO_VALUE. Text need not end in NUL. */
 extern int crm_value_map_text(CrmValueMap *map, const char *value, int length);
 extern int crm_value_map_integer(CrmValueMap *map, int64 value);

@@ -330,10 +330,11 @@ count_shares(const Planner *planner, List *args)
     Const *relation = constant(args, 1);
     text *privilege = constant_text(args, 2);
     double count = 0;
+    uint64 changes;
 
     if (relation == NULL || privilege == NULL)
         return -1;
-    crm_shares_each(crm_shares(planner->organisation, planner->principal),
+    crm_shares_each(crm_shares(planner->organisation, planner->principal, &changes),
                     DatumGetObjectId(relation->constvalue), crm_privilege_parse(text_to_cstring(privilege)),
                     count_share, &count);
     return count;
