@@ -47,6 +47,10 @@ check-regress check-isolation check-tap check-unit check-other-schema: check-%: 
 	@+$(MAKE) -s all unit
 	@tests/run --kind $* $(if $(T),--only '$(T)')
 
+check-mutants: setup   ## mistakes put into the extension, each of which the oracle must notice (T=name tries some)
+	@+$(MAKE) -s all
+	@tests/mutants/run $(T)
+
 check-all: check       ## check, and whatever takes longer
 
 sandbox: setup         ## a throw-away server with the extension in database crm; prints its URI
@@ -74,6 +78,6 @@ help:                  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
 
 .PHONY: all unit setup setup-lint extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
-        check-other-schema check-all soak sandbox sandbox-stop psql bench lint clean help
+        check-other-schema check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
 soak:
 	@echo "make soak is not built yet" >&2; exit 1

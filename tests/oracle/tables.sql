@@ -139,12 +139,12 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION oracle.make_indexes(relation text, subject_columns text[]) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION oracle.make_indexes(relation text, subject_columns text[], often double precision) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     indexed text;
 BEGIN
     FOREACH indexed IN ARRAY subject_columns || ARRAY['n', 'amount'] LOOP
-        IF oracle.chance(0.6) THEN
+        IF oracle.chance(often) THEN
             EXECUTE format('CREATE INDEX ON %s (%I)', relation, indexed);
         END IF;
     END LOOP;
@@ -196,7 +196,8 @@ BEGIN
     END IF;
     late_partition := oracle.create_table(place, columns, shape, key, first_words, row_count);
     PERFORM oracle.make_indexes(place, ARRAY(SELECT DISTINCT p.column_name FROM oracle.pool p
-                                                WHERE p.relation = place ORDER BY 1));
+                                                WHERE p.relation = place ORDER BY 1),
+                                CASE WHEN row_count > 100 THEN 0.95 ELSE 0.6 END);
     EXECUTE format('ALTER TABLE %s OWNER TO regress_oracle_%s', place, oracle.number(0, 5));
     EXECUTE format('GRANT ALL ON ALL TABLES IN SCHEMA team TO regress_oracle_0, regress_oracle_1, regress_oracle_2, regress_oracle_3, '
                    'regress_oracle_4, regress_oracle_5, regress_oracle_6, regress_oracle_7');
