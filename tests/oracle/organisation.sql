@@ -33,12 +33,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION oracle.make_units() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+-- Wide: many units, of which each member reaches few.
+CREATE FUNCTION oracle.make_units(wide boolean) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     words text[] := oracle.some(ARRAY['North', 'south', 'EAST', 'West', 'mid land', 'key-acc', 'web', 'Shop', 'line', 'beer',
         'Wine', 'juice', 'tea', 'alpha', 'Beta', 'gamma', 'delta', 'omega', 'psi', 'Retail', 'exPort', '21'], 22);
-    trees text[] := oracle.some(ARRAY['organisation', 'product', 'region'], oracle.number(1, 3));
-    deep double precision := random();
+    trees text[] := oracle.some(ARRAY['organisation', 'product', 'region'], CASE WHEN wide THEN oracle.number(1, 2) ELSE oracle.number(1, 3) END);
+    deep double precision := CASE WHEN wide THEN 0.2 ELSE random() END;
     tree text;
     members text[];
     next_word integer := 1;
@@ -50,7 +51,7 @@ BEGIN
             statement_timestamp() - interval '1 year');
     FOREACH tree IN ARRAY trees LOOP
         members := ARRAY['Acme'];
-        FOR i IN 1 .. oracle.number(4, 7) LOOP
+        FOR i IN 1 .. CASE WHEN wide THEN 10 ELSE oracle.number(5, 7) END LOOP
             new_unit := words[next_word];
             next_word := next_word + 1;
             INSERT INTO crm.unit (unit, name, kind, hierarchy, parent, since, until)
@@ -155,12 +156,12 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION oracle.make_members() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION oracle.make_members(most integer) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     member text;
 BEGIN
     FOR member IN SELECT p.principal FROM crm.principal p ORDER BY p.principal COLLATE "C" LOOP
-        FOR i IN 1 .. oracle.number(1, 4) LOOP
+        FOR i IN 1 .. oracle.number(1, most) LOOP
             PERFORM oracle.make_member(member);
         END LOOP;
     END LOOP;

@@ -121,7 +121,7 @@ $$;
 -- changes between two of them.
 CREATE FUNCTION oracle.check_statement(seed bigint, s oracle.statement) RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    scan text := oracle.pick(CASE WHEN s.command = 'select' THEN ARRAY['seq', 'index', 'bitmap', 'parallel', 'free']
+    scan text := oracle.pick(CASE WHEN s.command = 'select' THEN ARRAY['seq', 'index', 'bitmap', 'bitmap', 'parallel', 'free']
                                   ELSE ARRAY['seq', 'index', 'bitmap', 'free'] END);
     mode text := oracle.pick(CASE WHEN s.parameter IS NULL THEN ARRAY['direct', 'generic'] ELSE ARRAY['direct', 'generic', 'custom', 'custom'] END);
     direct text := replace(s.sql, '$1', coalesce(s.parameter::text, ''));
@@ -226,11 +226,11 @@ BEGIN
     PERFORM oracle.clear();
     CREATE SCHEMA team;
     GRANT USAGE ON SCHEMA team TO PUBLIC;
-    PERFORM oracle.make_units();
+    PERFORM oracle.make_units(seed % 3 = 0);
     PERFORM oracle.make_unit_aliases();
     PERFORM oracle.make_principals();
     PERFORM oracle.make_roles(objects);
-    PERFORM oracle.make_members();
+    PERFORM oracle.make_members(CASE WHEN seed % 3 = 0 THEN 3 ELSE 4 END);
     ANALYZE crm.hierarchy, crm.unit, crm.unit_alias, crm.principal, crm.principal_alias, crm.membership, crm.role_privilege;
     FOR i IN 1 .. 3 LOOP
         PERFORM oracle.make_table(i, objects[i], CASE WHEN i < 3 OR seed % 3 <> 0 THEN oracle.number(16, 40) WHEN seed % 9 <> 0 THEN 300 ELSE 1000 END);

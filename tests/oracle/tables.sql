@@ -157,8 +157,10 @@ $$;
 CREATE FUNCTION oracle.make_table(number integer, object text, row_count integer) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     place text := 'team.t' || number;
+    large boolean := row_count > 100; -- such that an index is worth asking
     key text := oracle.pick(ARRAY['integer', 'integer', 'bigint', 'uuid', 'text']);
-    shape text := oracle.pick(ARRAY['plain', 'plain', 'list', 'range', 'two ranges', 'range and list']);
+    shape text := oracle.pick(CASE WHEN large THEN ARRAY['plain', 'plain', 'plain', 'list', 'range']
+                                   ELSE ARRAY['plain', 'plain', 'list', 'range', 'two ranges', 'range and list'] END);
     trees text[] := ARRAY(SELECT h.hierarchy FROM crm.hierarchy h ORDER BY h.hierarchy COLLATE "C");
     columns text;
     type text;
@@ -174,9 +176,10 @@ BEGIN
         key := oracle.pick(ARRAY['integer', 'bigint']);
     END IF;
     columns := format('id %s NOT NULL, n integer NOT NULL, amount integer NOT NULL, note text', key);
-    trees := oracle.some(trees, CASE WHEN oracle.chance(0.5) THEN 1 ELSE oracle.number(2, 3) END);
+    trees := oracle.some(trees, CASE WHEN oracle.chance(CASE WHEN large THEN 0.8 ELSE 0.5 END) THEN 1 ELSE oracle.number(2, 3) END);
     FOR i IN 1 .. cardinality(trees) LOOP
-        type := oracle.pick(ARRAY['integer', 'bigint', 'text', 'text', 'uuid', 'enum', 'varchar(60)', 'smallint']);
+        type := oracle.pick(ARRAY['integer', 'bigint', 'text', 'text', 'uuid', 'varchar(60)']
+                            || CASE WHEN large THEN '{}'::text[] ELSE '{enum,smallint}' END);
         words := array_replace(oracle.unit_words(trees[i], type), '', CASE type WHEN 'enum' THEN 'nowhere' ELSE '' END);
         IF cardinality(words) < 6 THEN -- too few of them are numbers or uuids
             type := 'text';
@@ -187,8 +190,8 @@ BEGIN
         columns := format('%s, u%s %s', columns, i, oracle.make_type(format('t%s_u%s', number, i), type, words));
         units := units || jsonb_build_object(trees[i], 'u' || i);
     END LOOP;
-    IF oracle.chance(0.7) THEN
-        type := oracle.pick(ARRAY['text', 'integer', 'bigint', 'uuid', 'enum']);
+    IF oracle.chance(CASE WHEN large THEN 0.4 ELSE 0.7 END) THEN
+        type := oracle.pick(ARRAY['text', 'integer', 'bigint', 'uuid', CASE WHEN large THEN 'uuid' ELSE 'enum' END]);
         owner_column := 'rep';
         words := oracle.owner_words(type);
         INSERT INTO oracle.pool (relation, column_name, value) SELECT place, 'rep', w FROM unnest(words) w;
@@ -197,11 +200,11 @@ BEGIN
     late_partition := oracle.create_table(place, columns, shape, key, first_words, row_count);
     PERFORM oracle.make_indexes(place, ARRAY(SELECT DISTINCT p.column_name FROM oracle.pool p
                                                 WHERE p.relation = place ORDER BY 1),
-                                CASE WHEN row_count > 100 THEN 0.95 ELSE 0.6 END);
+                                CASE WHEN large THEN 1.0 ELSE 0.6 END);
     EXECUTE format('ALTER TABLE %s OWNER TO regress_oracle_%s', place, oracle.number(0, 5));
     EXECUTE format('GRANT ALL ON ALL TABLES IN SCHEMA team TO regress_oracle_0, regress_oracle_1, regress_oracle_2, regress_oracle_3, '
                    'regress_oracle_4, regress_oracle_5, regress_oracle_6, regress_oracle_7');
-    fallback := CASE WHEN oracle.chance(0.5) THEN 'Acme' ELSE oracle.pick(ARRAY(SELECT u.unit FROM crm.unit u ORDER BY u.unit COLLATE "C")) END;
+    fallback := CASE WHEN large OR oracle.chance(0.5) THEN 'Acme' ELSE oracle.pick(ARRAY(SELECT u.unit FROM crm.unit u ORDER BY u.unit COLLATE "C")) END;
     plan := ROW (place, object, units, oracle.pick(ARRAY['all', 'any']), owner_column,
                  CASE WHEN shape NOT IN ('list', 'range and list') THEN 'id' END, fallback,
                  format('%s, key %s, %s', shape, key, columns))::oracle.subject;
