@@ -4,6 +4,7 @@
 #include "org/token_key.h"
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -184,6 +185,8 @@ crm_token_key_sign(const CrmTokenKey *key, const void *text, size_t length,
            signature_length == CRM_TOKEN_HMAC_LENGTH;
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(pkey);
+    if (!good)
+        ERR_clear_error(); /* the queue is shared with whoever encrypts the connection */
     return good;
 }
 
@@ -199,6 +202,8 @@ verify_ed25519(const CrmTokenKey *key, const void *text, size_t length, const un
 
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(pkey);
+    if (!good)
+        ERR_clear_error(); /* the queue is shared with whoever encrypts the connection */
     return good;
 }
 

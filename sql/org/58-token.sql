@@ -38,6 +38,18 @@ COMMENT ON FUNCTION @extschema@.rotate_token_key() IS
 'keys before it do not any more, EdDSA keys stay. Makes the key file where there is none. Counts in all databases of the server at '
 'once, also where the transaction is rolled back; standbys need a copy of the file. 55000 where the file cannot be used.';
 
+CREATE FUNCTION @extschema@.comes_by_token(role pg_catalog.regrole) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT coalesce((
+        SELECT split_part(c, '=', 2)::boolean FROM pg_db_role_setting s, unnest(s.setconfig) c
+        WHERE s.setrole = role AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+          AND c LIKE 'crm.require\_local\_token=%'
+        ORDER BY s.setdatabase DESC LIMIT 1), false)
+$$;
+COMMENT ON FUNCTION @extschema@.comes_by_token(pg_catalog.regrole) IS
+'Whether crm.require_local_token is set for this database role: then it is that of a pool, whose clients come with tokens, and '
+'need not be a principal.';
+
 SELECT @extschema@.set_audience('sign_token(text, timestamptz)', 'admin');
 SELECT @extschema@.set_audience('issue_token(text, interval)', 'admin');
 SELECT @extschema@.set_audience('rotate_token_key()', 'admin');

@@ -231,9 +231,11 @@ CREATE FUNCTION @extschema@.strangers(relation pg_catalog.regclass) RETURNS TABL
       AND (r.oid = c.relowner OR r.rolcanlogin) AND r.rolname <> 'crm_masking'
       AND has_table_privilege(r.oid, c.oid, 'SELECT')
       AND NOT EXISTS (SELECT FROM principal p WHERE p.role_name = r.rolname)
+      AND (r.oid = c.relowner OR NOT comes_by_token(r.oid))
 $$;
 COMMENT ON FUNCTION @extschema@.strangers(pg_catalog.regclass) IS
-'Database roles that can read a table and are no principal: under protection they get error RM101.';
+'Database roles that can read a table and are no principal: under protection they get error RM101. Those whose clients come with '
+'tokens are none, unless they own it.';
 SELECT @extschema@.set_audience('strangers(regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.check_nobody_locked_out(relation pg_catalog.regclass) RETURNS void

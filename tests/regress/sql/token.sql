@@ -379,6 +379,18 @@ SHOW crm.token_key_file;
 RESET ROLE;
 SET crm.token_key_file = '/tmp/keys';
 
+-- the role of a pool, whose clients come with tokens, is no stranger to a table
+SELECT role, how FROM crm.strangers('deals');
+ALTER ROLE regress_token_app SET crm.require_local_token = on;
+SELECT role, how FROM crm.strangers('deals');
+ALTER ROLE regress_token_app IN DATABASE scratch SET crm.require_local_token = off;
+SELECT role, how FROM crm.strangers('deals');
+ALTER ROLE regress_token_app IN DATABASE scratch RESET crm.require_local_token;
+ALTER TABLE deals OWNER TO regress_token_app;
+SELECT role, how FROM crm.strangers('deals');
+ALTER TABLE deals OWNER TO postgres;
+ALTER ROLE regress_token_app RESET crm.require_local_token;
+
 -- given with the connection, where the library is not loaded yet
 \set QUIET on
 \set good 'user=regress_token_carl options=''-c crm.token=' :anna ''''
