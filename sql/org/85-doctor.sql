@@ -138,6 +138,7 @@ CREATE FUNCTION @extschema@.org_doctor() RETURNS SETOF @extschema@.status_row
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT * FROM doctor_roles()
     UNION ALL SELECT * FROM doctor_enforcement()
+    UNION ALL SELECT * FROM doctor_rights()
     UNION ALL SELECT * FROM doctor_masks()
     UNION ALL SELECT * FROM doctor_structure()
     UNION ALL
