@@ -11,3 +11,4 @@ SET client_min_messages = warning;
 \ir run.sql
 \ir sessions.sql
 SELECT oracle.make_askers();
+SELECT crm.rotate_token_key() IS NOT NULL AS has_token_key;

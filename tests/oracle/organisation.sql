@@ -10,6 +10,13 @@ BEGIN
 END
 $$;
 
+-- One for each principal: the keys of principals are the same in every organisation.
+CREATE TABLE oracle.token (principal text PRIMARY KEY, token text NOT NULL);
+
+CREATE FUNCTION oracle.make_tokens() RETURNS void LANGUAGE sql VOLATILE AS $$
+    INSERT INTO oracle.token SELECT p.principal, crm.issue_token(p.principal, '1 day') FROM crm.principal p ON CONFLICT DO NOTHING
+$$;
+
 CREATE FUNCTION oracle.clear() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     IF to_regnamespace('team') IS NOT NULL THEN

@@ -1,6 +1,6 @@
 -- Asks the server and the model, statement after statement, asker after asker, and stops at the first difference.
 
-CREATE TABLE oracle.done (command text, scan text, mode text, state text, mixed boolean, listed boolean);
+CREATE TABLE oracle.done (command text, scan text, mode text, state text, mixed boolean, listed boolean, by_token boolean);
 
 -- How the server is to find the rows: which scans it may use, and whether a prepared plan is generic or custom.
 CREATE FUNCTION oracle.set_plan(scan text, mode text) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
@@ -22,8 +22,9 @@ BEGIN
 END
 $$;
 
--- Runs a statement as a database role in a savepoint, looks at what became of the table, and takes it back.
-CREATE FUNCTION oracle.observe(role text, s oracle.statement, sql text, scan text, mode text) RETURNS oracle.outcome LANGUAGE plpgsql VOLATILE AS $$
+-- Runs a statement as a database role, or as the bearer of a token, in a savepoint, looks at what became of the table, and
+-- takes it back.
+CREATE FUNCTION oracle.observe(role text, bearer text, s oracle.statement, sql text, scan text, mode text) RETURNS oracle.outcome LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     o oracle.outcome;
     returned record;
@@ -31,6 +32,9 @@ DECLARE
 BEGIN
     BEGIN
         PERFORM oracle.set_plan(scan, mode);
+        IF bearer IS NOT NULL THEN
+            PERFORM set_config('crm.token', (SELECT t.token FROM oracle.token t WHERE t.principal = bearer), true);
+        END IF;
         PERFORM set_config('role', role, true);
         IF s.command = 'select' THEN
             EXECUTE sql INTO o.rows;
@@ -131,6 +135,8 @@ DECLARE
     seen oracle.outcome;
     problem text;
     role text;
+    bearer text;
+    asker text;
     listed boolean;
     cases integer := 0;
 BEGIN
@@ -139,17 +145,19 @@ BEGIN
         sql := 'EXECUTE oracle_statement' || coalesce('(' || s.parameter || ')', '');
     END IF;
     FOREACH role IN ARRAY oracle.some_roles(CASE WHEN s.images IS NULL OR s.command = 'select' THEN 3 ELSE 5 END) LOOP
-        foretold := oracle.foretell(oracle.asker_of(role), s, before, statement_timestamp());
+        bearer := CASE WHEN oracle.chance(0.25) THEN oracle.pick(ARRAY(SELECT t.principal FROM oracle.token t ORDER BY t.principal COLLATE "C")) END;
+        asker := coalesce(bearer, oracle.asker_of(role));
+        foretold := oracle.foretell(asker, s, before, statement_timestamp());
         CONTINUE WHEN foretold.states = '{42501}' AND oracle.chance(0.6); -- an error tells less than a row
-        seen := oracle.observe(role, s, sql, scan, mode);
+        seen := oracle.observe(role, bearer, s, sql, scan, mode);
         IF s.command = 'select' AND seed % 3 = 0 THEN
             listed := oracle.lists(role, s, sql, scan, mode);
         END IF;
         problem := oracle.compare(foretold, seen);
         IF problem IS NOT NULL THEN
-            RAISE EXCEPTION '%', oracle.tell(seed, oracle.asker_of(role), role, s, scan || ' ' || mode, problem);
+            RAISE EXCEPTION '%', oracle.tell(seed, asker, role || CASE WHEN bearer IS NULL THEN '' ELSE ' with a token' END, s, scan || ' ' || mode, problem);
         END IF;
-        INSERT INTO oracle.done VALUES (s.command, scan, mode, seen.states[1], foretold.mixed, listed);
+        INSERT INTO oracle.done VALUES (s.command, scan, mode, seen.states[1], foretold.mixed, listed, bearer IS NOT NULL);
         cases := cases + 1;
         IF oracle.chance(0.1) THEN
             PERFORM oracle.disturb();
@@ -230,6 +238,7 @@ BEGIN
     PERFORM oracle.make_units(seed % 3 = 0);
     PERFORM oracle.make_unit_aliases();
     PERFORM oracle.make_principals();
+    PERFORM oracle.make_tokens();
     PERFORM oracle.make_roles(objects);
     PERFORM oracle.make_members(CASE WHEN seed % 3 = 0 THEN 3 ELSE 4 END);
     ANALYZE crm.hierarchy, crm.unit, crm.unit_alias, crm.principal, crm.principal_alias, crm.membership, crm.role_privilege;
