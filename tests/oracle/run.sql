@@ -245,10 +245,10 @@ BEGIN
     FOR i IN 1 .. 3 LOOP
         PERFORM oracle.make_table(i, objects[i], CASE WHEN i < 3 OR seed % 3 <> 0 THEN oracle.number(16, 40) WHEN seed % 9 <> 0 THEN 300 ELSE 1000 END);
     END LOOP;
-    FOR i IN 1 .. oracle.number(0, 5) LOOP
+    FOR i IN 1 .. oracle.number(2, 9) LOOP
         PERFORM oracle.make_denial();
     END LOOP;
-    FOR i IN 1 .. oracle.number(4, 12) LOOP
+    FOR i IN 1 .. oracle.number(10, 30) LOOP
         PERFORM oracle.make_share();
     END LOOP;
 END
