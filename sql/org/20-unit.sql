@@ -358,6 +358,7 @@ CREATE FUNCTION @extschema@.retire_unit(unit text, until timestamptz DEFAULT pg_
 DECLARE
     retired unit;
     below text;
+    ending timestamptz := greatest(retire_unit.until, now()); -- access that there was is not undone
 BEGIN
     LOCK TABLE unit, membership IN SHARE ROW EXCLUSIVE MODE;
     retired := require_unit(retire_unit.unit);
@@ -375,13 +376,13 @@ BEGIN
             HINT = 'Give an instant after its beginning; to take a retirement back type SELECT @extschema@.reopen_unit(...).';
     END IF;
     UPDATE unit u SET until = retire_unit.until WHERE u.unit = retired.unit;
-    DELETE FROM membership m WHERE m.unit = retired.unit AND lower(m.during) >= retire_unit.until;
-    UPDATE membership m SET during = m.during * tstzrange(NULL, retire_unit.until)
-    WHERE m.unit = retired.unit AND NOT m.during <@ tstzrange(NULL, retire_unit.until);
+    DELETE FROM membership m WHERE m.unit = retired.unit AND lower(m.during) >= ending;
+    UPDATE membership m SET during = m.during * tstzrange(NULL, ending)
+    WHERE m.unit = retired.unit AND NOT m.during <@ tstzrange(NULL, ending);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.retire_unit(text, timestamptz) IS
-'Ends a unit and its memberships, now or at an instant to come. Its rows stay: those who see the units above it still do. No member '
+'Ends a unit and its memberships, now or at an instant to come; dated back, memberships end now. Its rows stay: those who see the units above it still do. No member '
 'and no unit below it can be added afterwards. RM102 where units below it are in use.';
 
 CREATE FUNCTION @extschema@.reopen_unit(unit text) RETURNS void

@@ -173,6 +173,11 @@ SELECT crm.reopen_unit('sales');
 SELECT crm.reopen_unit('fair');
 SELECT until, crm.principal_visible('dora', 'fair', 'lead', 'update') AS dora FROM crm.unit WHERE unit = 'fair';
 SELECT crm.add_member('dora', 'fair', 'sales') > 0 AS added;
+-- dated back: the access that there was stays in the record
+SELECT crm.create_unit('old', parent => 'acme', since => '2020-01-01', members => '{"bob": "sales"}');
+SELECT crm.retire_unit('old', '2021-01-01');
+SELECT upper(m.during) > lower(m.during) AND upper(m.during) <= now() AS ended_now, u.until::date FROM crm.membership m JOIN crm.unit u USING (unit)
+WHERE unit = 'old';
 -- not below one that is retired
 SELECT crm.create_unit('hall', parent => 'fair');
 SELECT crm.retire_unit('hall'), crm.retire_unit('fair');
