@@ -100,7 +100,7 @@ CREATE FUNCTION @extschema@.role_summary(roles text[], depths text[] DEFAULT '{o
 $$;
 COMMENT ON FUNCTION @extschema@.role_summary(text[], text[]) IS
 'What roles grant at some depths, in few lines: privileges on objects (depth). Empty where they grant nothing.';
-SELECT @extschema@.set_audience('role_summary(text[], text[])', 'admin');
+SELECT @extschema@.set_audience('role_summary(text[], text[])', 'internal');
 
 CREATE FUNCTION @extschema@.review_principal(principal text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -123,7 +123,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.review_principal(text) IS
 'What a reviewer should know about a principal: above all that nobody can be it. When it was last used Postgres does not keep. '
 'NULL where there is nothing.';
-SELECT @extschema@.set_audience('review_principal(text)', 'admin');
+SELECT @extschema@.set_audience('review_principal(text)', 'internal');
 
 -- Memberships that give something in the units: those there, and those elsewhere that reach them by depth.
 CREATE FUNCTION @extschema@.review_memberships(place text)
@@ -168,7 +168,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.review_memberships(text) IS
 'Memberships, planned ones included, that give something in a unit or below it: kind membership where they are there, reach where '
 'they are above and reach down, organisation where they are elsewhere and reach everything.';
-SELECT @extschema@.set_audience('review_memberships(text)', 'admin');
+SELECT @extschema@.set_audience('review_memberships(text)', 'internal');
 
 -- The units of the shared records of one protected table, read in one pass.
 CREATE FUNCTION @extschema@.review_records(plan @extschema@.protection, keys text[]) RETURNS TABLE (record_key text, units text[])
@@ -185,7 +185,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.review_records(@extschema@.protection, text[]) IS
 'The units that records of a protected table belong to; no row for a record that is gone.';
-SELECT @extschema@.set_audience('review_records(protection, text[])', 'admin');
+SELECT @extschema@.set_audience('review_records(protection, text[])', 'internal');
 
 CREATE FUNCTION @extschema@.review_shares(place text)
     RETURNS TABLE (id bigint, principal text, unit text, privileges text[], relation text, record_key text, during tstzrange,
@@ -226,7 +226,7 @@ CREATE FUNCTION @extschema@.review_shares(place text)
 $$;
 COMMENT ON FUNCTION @extschema@.review_shares(text) IS
 'Shares, planned ones included, of records that are in a unit or below it, and with those who are there.';
-SELECT @extschema@.set_audience('review_shares(text)', 'admin');
+SELECT @extschema@.set_audience('review_shares(text)', 'internal');
 
 -- Rows that nobody owns, or of units that nobody knows, of one protected table: (text, rows).
 CREATE FUNCTION @extschema@.review_rows(plan @extschema@.protection, places text[]) RETURNS TABLE (why text, finding text)
@@ -260,7 +260,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.review_rows(@extschema@.protection, text[]) IS
 'How many rows of a protected table are in the units and have no owner, or have no unit and fall to one of these. Reads the whole '
 'table once.';
-SELECT @extschema@.set_audience('review_rows(protection, text[])', 'admin');
+SELECT @extschema@.set_audience('review_rows(protection, text[])', 'internal');
 
 -- All that there is to say about a unit now, as entries without a review.
 CREATE FUNCTION @extschema@.review_entries(place text) RETURNS SETOF @extschema@.review_entry
@@ -330,7 +330,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.review_entries(text) IS
 'Who can see what in a unit and below it, now, one row for each reason: memberships there, roles of units, teams, memberships '
 'above that reach there, roles that reach everything, shares, denials, and what belongs to nobody.';
-SELECT @extschema@.set_audience('review_entries(text)', 'admin');
+SELECT @extschema@.set_audience('review_entries(text)', 'internal');
 
 CREATE FUNCTION @extschema@.reviewer() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp

@@ -31,7 +31,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.require_review_entry(bigint) IS
 'An entry that the caller may decide about now, locked. RM001 where there is none that he may see, 42501, RM107 where it is decided '
 'or its review finished.';
-SELECT @extschema@.set_audience('require_review_entry(bigint)', 'admin');
+SELECT @extschema@.set_audience('require_review_entry(bigint)', 'internal');
 
 -- Four eyes, and no reviewer of a unit takes away what was given to somebody elsewhere.
 CREATE FUNCTION @extschema@.check_reviewer(decided @extschema@.review_entry, verdict text) RETURNS void
@@ -69,7 +69,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.check_reviewer(@extschema@.review_entry, text) IS
 'Raises 42501 where the entry is about the caller himself or one of his teams, or would revoke what stands in a unit that he may '
 'not decide about; RM005 where there is nothing to revoke.';
-SELECT @extschema@.set_audience('check_reviewer(review_entry, text)', 'admin');
+SELECT @extschema@.set_audience('check_reviewer(review_entry, text)', 'internal');
 
 -- By id, where remove_member and remove_team_member go by names and would end others too.
 CREATE FUNCTION @extschema@.end_period(relation text, id bigint) RETURNS void
@@ -81,7 +81,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.end_period(text, bigint) IS 'Ends a membership or team membership now; one that has not begun is forgotten.';
-SELECT @extschema@.set_audience('end_period(text, bigint)', 'admin');
+SELECT @extschema@.set_audience('end_period(text, bigint)', 'internal');
 
 CREATE FUNCTION @extschema@.end_reviewed_period(decided @extschema@.review_entry) RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -122,7 +122,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.end_reviewed_period(@extschema@.review_entry) IS
 'Ends the membership, team membership or share of an entry, and says whether it still was as it was frozen.';
-SELECT @extschema@.set_audience('end_reviewed_period(review_entry)', 'admin');
+SELECT @extschema@.set_audience('end_reviewed_period(review_entry)', 'internal');
 
 CREATE FUNCTION @extschema@.end_reviewed(decided @extschema@.review_entry) RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -150,7 +150,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.end_reviewed(@extschema@.review_entry) IS 'Ends what an entry stands for; returns what happened.';
-SELECT @extschema@.set_audience('end_reviewed(review_entry)', 'admin');
+SELECT @extschema@.set_audience('end_reviewed(review_entry)', 'internal');
 
 CREATE FUNCTION @extschema@.decide_access_review(entry bigint, verdict text, comment text DEFAULT NULL) RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
