@@ -170,23 +170,6 @@ COMMENT ON FUNCTION @extschema@.review_memberships(text) IS
 'they are above and reach down, organisation where they are elsewhere and reach everything.';
 SELECT @extschema@.set_audience('review_memberships(text)', 'internal');
 
--- The units of the shared records of one protected table, read in one pass.
-CREATE FUNCTION @extschema@.review_records(plan @extschema@.protection, keys text[]) RETURNS TABLE (record_key text, units text[])
-    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    RETURN QUERY
-    SELECT r ->> 0, ARRAY(SELECT coalesce(resolve_unit(r ->> n::integer, u.key), plan.fallback_unit)
-                          FROM jsonb_each_text(plan.units) WITH ORDINALITY u (key, name, n))
-    FROM read_as_owner(plan.relation, format('SELECT pg_catalog.jsonb_build_array((%1$s)::text, %2$s) FROM %3$s t WHERE (%1$s)::text = ANY (%4$L)',
-        key_of_row(plan.relation),
-        (SELECT string_agg(format('t.%I::text', u.name), ', ' ORDER BY u.n) FROM jsonb_each_text(plan.units) WITH ORDINALITY u (key, name, n)),
-        plan.relation, keys)) r;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.review_records(@extschema@.protection, text[]) IS
-'The units that records of a protected table belong to; no row for a record that is gone.';
-SELECT @extschema@.set_audience('review_records(protection, text[])', 'internal');
-
 CREATE FUNCTION @extschema@.review_shares(place text)
     RETURNS TABLE (id bigint, principal text, unit text, privileges text[], relation text, record_key text, during tstzrange,
                    why text, finding text)
@@ -201,10 +184,11 @@ CREATE FUNCTION @extschema@.review_shares(place text)
         WHERE m.during @> now() AND t.during @> now()
     ),
     places AS MATERIALIZED (
-        SELECT k.relation, r.record_key, r.units
-        FROM (SELECT s.relation, array_agg(DISTINCT s.record_key) AS keys FROM shares s GROUP BY s.relation) k
-        JOIN protection p ON p.relation = k.relation
-        CROSS JOIN LATERAL review_records(p, k.keys) r
+        SELECT k.relation, k.record_key, ARRAY(SELECT r.unit FROM record_places(p, f) r) AS units
+        FROM (SELECT DISTINCT s.relation, s.record_key FROM shares s) k
+        JOIN protection p ON p.relation = k.relation AND (p.key_mapped OR p.key_columns IS NOT NULL)
+        CROSS JOIN LATERAL find_record(p, k.record_key) f
+        WHERE f IS NOT NULL
     )
     SELECT s.id, s.principal, s.unit, s.privileges, s.name, s.record_key, s.during, w.why,
            nullif(concat_ws('; ', CASE WHEN s.principal IS NOT NULL THEN review_principal(s.principal) END,
@@ -332,11 +316,6 @@ COMMENT ON FUNCTION @extschema@.review_entries(text) IS
 'above that reach there, roles that reach everything, shares, denials, and what belongs to nobody.';
 SELECT @extschema@.set_audience('review_entries(text)', 'internal');
 
-CREATE FUNCTION @extschema@.reviewer() RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN COALESCE(@extschema@.current_principal(), 'database role ' || @extschema@.caller()::text);
-COMMENT ON FUNCTION @extschema@.reviewer() IS 'Who asks, as access reviews write it: the principal, else the database role.';
-
 CREATE FUNCTION @extschema@.start_access_review(unit text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -349,7 +328,7 @@ BEGIN
         RAISE EXCEPTION 'you may not start an access review of unit "%"', place.unit USING ERRCODE = 'insufficient_privilege',
             HINT = 'It takes the privilege create on access, there and in all units below.';
     END IF;
-    INSERT INTO review (unit, unit_name, started_by) VALUES (place.unit, place.name, reviewer()) RETURNING id INTO new_id;
+    INSERT INTO review (unit, unit_name, started_by) VALUES (place.unit, place.name, asker_name()) RETURNING id INTO new_id;
     INSERT INTO review_entry (review, kind, principal, principal_name, team, unit, role, privileges, relation, record_key, since, until,
                               why, finding, source)
     SELECT new_id, e.kind, e.principal, e.principal_name, e.team, e.unit, e.role, e.privileges, e.relation, e.record_key, e.since,

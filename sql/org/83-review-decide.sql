@@ -166,7 +166,7 @@ BEGIN
     PERFORM check_reviewer(decided, decide_access_review.verdict);
     result := CASE decide_access_review.verdict WHEN 'revoke' THEN end_reviewed(decided) ELSE 'confirmed' END;
     UPDATE review_entry e
-    SET verdict = decide_access_review.verdict, decided_by = reviewer(), decided_at = now(), comment = decide_access_review.comment,
+    SET verdict = decide_access_review.verdict, decided_by = asker_name(), decided_at = now(), comment = decide_access_review.comment,
         outcome = result
     WHERE e.id = decided.id;
     RETURN result;
@@ -204,7 +204,7 @@ BEGIN
             HINT = format('Decide them, or type SELECT @extschema@.finish_access_review(%s, ''why they stay open''); '
                           'SELECT * FROM @extschema@.access_review WHERE review = %s AND verdict IS NULL; shows them.', whole.id, whole.id);
     END IF;
-    UPDATE review r SET finished_at = now(), finished_by = reviewer(), reason = finish_access_review.reason WHERE r.id = whole.id;
+    UPDATE review r SET finished_at = now(), finished_by = asker_name(), reason = finish_access_review.reason WHERE r.id = whole.id;
     RETURN open;
 END
 $$;
