@@ -117,3 +117,18 @@ BEGIN
     WHERE (p.role, p.object, p.privilege) = (chosen.role, chosen.object, chosen.privilege);
 END
 $$;
+
+-- Two memberships, team memberships and shares each: one ends at the very instant of the statement, one begins.
+CREATE FUNCTION oracle.set_instants() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    watched text;
+    chosen bigint;
+BEGIN
+    FOREACH watched IN ARRAY ARRAY['crm.membership', 'crm.team_member', 'crm.shared_record'] LOOP
+        chosen := oracle.some_id(watched);
+        EXECUTE format('UPDATE %s SET during = tstzrange(NULL, statement_timestamp()) WHERE id = $1', watched) USING chosen;
+        chosen := oracle.some_id(watched);
+        EXECUTE format('UPDATE %s SET during = tstzrange(statement_timestamp(), NULL) WHERE id = $1', watched) USING chosen;
+    END LOOP;
+END
+$$;

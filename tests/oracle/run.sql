@@ -264,6 +264,7 @@ BEGIN
     FOR i IN 1 .. oracle.number(0, 3) LOOP
         PERFORM oracle.disturb();
     END LOOP;
+    PERFORM oracle.set_instants();
     cases := oracle.check_visible(seed);
     FOR i IN 1 .. statements LOOP
         cases := cases + oracle.check_statement(seed, oracle.make_statement());
