@@ -12,6 +12,7 @@
 #include "org/change.h"
 #include "org/plans.h"
 #include "org/token_file.h"
+#include "org/token_recall.h"
 #include "org/token_setting.h"
 
 #include "access/parallel.h"
@@ -94,10 +95,22 @@ refuse(GucSource source, const char *problem)
     return false;
 }
 
+/* Its form and claims. One that was recalled is not verified again while the keys stay. */
+static void
+read_token(TokenState *state, const char *value)
+{
+    CrmTokenParts parts;
+
+    if (crm_token_recall(value, &state->keys_version, &state->claims))
+        return;
+    state->problem = crm_token_split(value, strlen(value), &parts);
+    if (state->problem == NULL)
+        state->problem = crm_token_claims(&parts, &state->claims);
+}
+
 static bool
 check_token(char **newval, void **extra, GucSource source)
 {
-    CrmTokenParts parts;
     TokenState *state;
     const char *problem;
 
@@ -110,11 +123,11 @@ check_token(char **newval, void **extra, GucSource source)
         return false;
     state->keys_version = 0;
     state->signature_problem = NULL;
-    state->problem = is_public_source(source)
-                         ? "The token stands in a file or with a role or database, where others can read it."
-                         : crm_token_split(*newval, strlen(*newval), &parts);
-    if (state->problem == NULL)
-        state->problem = crm_token_claims(&parts, &state->claims);
+    state->problem = NULL;
+    if (is_public_source(source))
+        state->problem = "The token stands in a file or with a role or database, where others can read it.";
+    else
+        read_token(state, *newval);
     /* A worker has what its leader has, and verifies when it is asked. */
     if (!InitializingParallelWorker && !defining && source > PGC_S_INTERACTIVE) {
         problem = state->problem != NULL ? state->problem : signature_problem(state, *newval);
@@ -122,6 +135,7 @@ check_token(char **newval, void **extra, GucSource source)
             guc_free(state);
             return refuse(source, problem);
         }
+        crm_token_remember(*newval, state->keys_version, &state->claims);
     }
     state->plans_suit = state->problem == NULL && crm_plans_suit(state->claims.subject);
     state->plans_changes = crm_plans_changes;
