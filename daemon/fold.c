@@ -1,6 +1,6 @@
 /*
  * fold.c: a cycle is a chain of calls, each started by the answer to the one before: what is filling, fill one, resolve,
- * fold. A step that failed is left out until its time has come again; the chain goes on.
+ * fold, count. A step that failed is left out until its time has come again; the chain goes on.
  */
 #include "fold.h"
 
@@ -11,12 +11,15 @@
 #include "clock.h"
 #include "log.h"
 
-enum { TROUBLE_FILLING, TROUBLE_RESOLVE, TROUBLE_FOLD };
+enum { TROUBLE_FILLING, TROUBLE_RESOLVE, TROUBLE_FOLD, TROUBLE_COUNT };
+
+#define COUNT_EVERY_MS 60000 /* asks whether a table is due; each is once a day */
 
 #define BACKFILL_BEGIN "BEGIN ISOLATION LEVEL REPEATABLE READ"
 
 static void ask_resolve(struct Fold *fold);
 static void ask_fold(struct Fold *fold);
+static void ask_count(struct Fold *fold);
 static void end_cycle(struct Fold *fold);
 
 static void
@@ -192,7 +195,7 @@ on_folded(void *arg, const struct ConnAnswer *answer)
             log_debug("folded", LOG_NUMBER("changes", count_of(answer)));
     } else if (!survive(fold, &fold->trouble[TROUBLE_FOLD], "fold", answer))
         return;
-    end_cycle(fold);
+    ask_count(fold);
 }
 
 static void
@@ -202,6 +205,33 @@ ask_fold(struct Fold *fold)
         end_cycle(fold);
     else if (schedule_allows(&fold->trouble[TROUBLE_FOLD], clock_now_ms()))
         ask(fold, NULL, "SELECT {crm}.fold(NULL)", 0, on_folded);
+    else
+        ask_count(fold);
+}
+
+/* One table a cycle: where one was due, another may be. */
+static void
+on_counted(void *arg, const struct ConnAnswer *answer)
+{
+    struct Fold *fold = arg;
+
+    if (answer->outcome == CONN_DONE) {
+        schedule_worked(&fold->trouble[TROUBLE_COUNT]);
+        if (count_of(answer) == 0)
+            fold->count_due_ms = clock_now_ms() + COUNT_EVERY_MS;
+    } else if (!survive(fold, &fold->trouble[TROUBLE_COUNT], "count_unmapped_due", answer))
+        return;
+    end_cycle(fold);
+}
+
+static void
+ask_count(struct Fold *fold)
+{
+    int64_t now_ms = clock_now_ms();
+
+    if (!fold->stopping && now_ms >= fold->count_due_ms &&
+        schedule_allows(&fold->trouble[TROUBLE_COUNT], now_ms))
+        ask(fold, NULL, "SELECT {crm}.count_unmapped_due()", 0, on_counted);
     else
         end_cycle(fold);
 }

@@ -1,6 +1,7 @@
 /*
  * fold.h: the worker that keeps the numbers current: fills what waits to be backfilled, one room of one table at a time
- * in a REPEATABLE READ transaction of its own, has pending links resolved, and folds changes into the rollup.
+ * in a REPEATABLE READ transaction of its own, has pending links resolved, folds changes into the rollup, and now and then
+ * has the rows of a protected table counted that mean no unit.
  *
  * One cycle does one backfill at most, so that a long list of tables does not hold up folding. A room that cannot be
  * filled is tried again later and later; the others go on.
@@ -31,7 +32,8 @@ struct Fold {
     struct FoldRoom room; /* being filled */
     struct FoldRoom failed[FOLD_ROOMS_MAX];
     int failed_count;
-    struct Trouble trouble[3]; /* of the steps, see fold.c */
+    struct Trouble trouble[4]; /* of the steps, see fold.c */
+    int64_t count_due_ms;      /* when rows without a unit are counted next */
     bool busy, found_work, filled, drained, stopping;
     int failures;
     const char *values[2];

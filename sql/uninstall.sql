@@ -25,6 +25,23 @@ BEGIN
                                                                      AND d.objid = t.tgrelid AND d.deptype = 'e') LOOP
         EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', each.tgname, each.relation);
     END LOOP;
+    -- views of masked columns, and the rights to SELECT as they were
+    FOR each IN EXECUTE pg_catalog.format('SELECT m.view, m.relation FROM %I.masking m JOIN pg_catalog.pg_class c ON c.oid = m.relation', home) LOOP
+        IF EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = each.view) THEN
+            EXECUTE pg_catalog.format('DROP VIEW %s', each.view);
+        END IF;
+        EXECUTE pg_catalog.format('REVOKE SELECT ON %s FROM crm_masking', each.relation);
+    END LOOP;
+    FOR each IN EXECUTE pg_catalog.format('SELECT g.* FROM %I.masked_grant g JOIN pg_catalog.pg_class c ON c.oid = g.member '
+                                          'WHERE g.grantee IS NULL OR g.grantee IN (SELECT r.rolname FROM pg_catalog.pg_roles r) '
+                                          'ORDER BY g."column" NULLS FIRST', home) LOOP
+        IF each."column" IS NULL THEN
+            EXECUTE pg_catalog.format('REVOKE SELECT ON %s FROM %s', each.member, COALESCE(pg_catalog.quote_ident(each.grantee), 'PUBLIC'));
+        END IF;
+        EXECUTE pg_catalog.format('GRANT SELECT %s ON %s TO %s%s', '(' || pg_catalog.quote_ident(each."column") || ')', each.member,
+                                  COALESCE(pg_catalog.quote_ident(each.grantee), 'PUBLIC'),
+                                  CASE WHEN each.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+    END LOOP;
     -- policies and the state of row security before protect()
     FOR each IN SELECT p.polname, p.polrelid::pg_catalog.regclass AS relation FROM pg_catalog.pg_policy p
                 WHERE EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc f ON f.oid = d.refobjid

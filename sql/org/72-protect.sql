@@ -165,6 +165,7 @@ BEGIN
     PERFORM drop_mask(relation);
     -- Forgotten first, or the event trigger would protect again what has just been altered.
     DELETE FROM protection p WHERE p.relation = unprotect.relation;
+    DELETE FROM shared_record s WHERE s.relation = unprotect.relation; -- protected again, its records may be known by other keys
     PERFORM unwatch_assign(relation);
     FOREACH before IN ARRAY present LOOP
         PERFORM drop_policies(before.member);
@@ -177,7 +178,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.unprotect(pg_catalog.regclass, interval) IS
 'Takes back protect: drops the policies, the triggers and the view of masked columns, and puts ROW SECURITY, FORCE and '
-'rights on masked columns back as they were. Only the owner may call it. RM104 where the table is not protected.';
+'rights on masked columns back as they were; shares end. Only the owner may call it. RM104 where the table is not protected.';
 
 CREATE FUNCTION @extschema@.protect_again(relation pg_catalog.regclass, lock_timeout interval DEFAULT '2 s') RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

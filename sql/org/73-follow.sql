@@ -128,6 +128,8 @@ BEGIN
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND m.relation = d.objid;
     DELETE FROM protection p USING pg_event_trigger_dropped_objects() d
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND p.relation = d.objid;
+    DELETE FROM shared_record s USING pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND s.relation = d.objid;
     DELETE FROM protection_member m USING pg_event_trigger_dropped_objects() d
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND m.member = d.objid;
     DELETE FROM masked_grant g USING pg_event_trigger_dropped_objects() d

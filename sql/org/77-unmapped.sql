@@ -19,10 +19,11 @@ COMMENT ON TABLE @extschema@.unmapped_value IS
 CREATE TABLE @extschema@.unmapped_count (
     relation pg_catalog.regclass PRIMARY KEY REFERENCES @extschema@.protection ON DELETE CASCADE,
     rows bigint NOT NULL,
-    counted_at timestamptz NOT NULL
+    counted_at timestamptz NOT NULL,
+    error text
 );
 COMMENT ON TABLE @extschema@.unmapped_count IS
-'When the rows of a protected table were last counted by unit, and how many there were. Derived: not dumped.';
+'When the rows of a protected table were last counted by unit, and how many there were; error where that failed. Derived: not dumped.';
 
 -- Rows of units that are known drop out first; the nearest name is sought for the few that are shown.
 CREATE FUNCTION @extschema@.unmapped_of(counts @extschema@.unit_count[], max_values bigint)
@@ -95,7 +96,7 @@ BEGIN
     SELECT coalesce(sum(v.rows), 0) INTO unmapped FROM unmapped_value v WHERE v.relation = plan.relation;
     INSERT INTO unmapped_count AS o (relation, rows, counted_at)
     SELECT plan.relation, coalesce(sum(c.rows), 0) / (SELECT count(*) FROM jsonb_object_keys(plan.units)), now() FROM unnest(counts) c
-    ON CONFLICT (relation) DO UPDATE SET rows = excluded.rows, counted_at = excluded.counted_at;
+    ON CONFLICT (relation) DO UPDATE SET rows = excluded.rows, counted_at = excluded.counted_at, error = NULL;
     RETURN unmapped;
 END
 $$;
@@ -116,7 +117,15 @@ BEGIN
     IF due IS NULL OR NOT pg_try_advisory_xact_lock('@extschema@.unmapped_count'::regclass::oid::integer, 0) THEN
         RETURN 0;
     END IF;
-    PERFORM count_unmapped(due);
+    BEGIN
+        PERFORM count_unmapped(due);
+    EXCEPTION WHEN serialization_failure OR deadlock_detected THEN
+        RAISE;
+    WHEN OTHERS THEN -- one table does not hold up the others
+        INSERT INTO unmapped_count AS o (relation, rows, counted_at, error)
+        VALUES (due, 0, now(), format('%s (%s)', sqlerrm, sqlstate))
+        ON CONFLICT (relation) DO UPDATE SET counted_at = excluded.counted_at, error = excluded.error;
+    END;
     RETURN 1;
 END
 $$;
@@ -130,6 +139,10 @@ CREATE FUNCTION @extschema@.status_unmapped() RETURNS SETOF @extschema@.status_r
     SELECT 'org', format('unit of %s', p.relation), 'pending', NULL::bigint, p.protected_at,
            'Nobody has counted the rows that mean no unit yet.', format('SELECT @extschema@.count_unmapped(%L);', p.relation)
     FROM protection p WHERE NOT EXISTS (SELECT FROM unmapped_count c WHERE c.relation = p.relation)
+    UNION ALL
+    SELECT 'org', format('unit of %s', c.relation), 'failed', NULL, c.counted_at, c.error,
+           format('SELECT @extschema@.count_unmapped(%L);', c.relation)
+    FROM unmapped_count c WHERE c.error IS NOT NULL
     UNION ALL
     SELECT 'org', format('unit %s in %s.%I', coalesce(quote_literal(v.value), 'null'), v.relation, v."column"),
            CASE WHEN v.value IS NULL THEN 'info' ELSE 'warning' END, v.rows, v.counted_at,
