@@ -128,7 +128,8 @@ crm_identity_missing(const CrmOrganisation *organisation)
                 errhint("Take the query of protected tables out of the function that an index uses."));
     name = GetUserNameFromId(role, true);
     if (name == NULL)
-        ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY), errmsg("the database role of this session was dropped"),
+        ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY),
+                errmsg("the database role of this session was dropped"),
                 errdetail("Access is decided by the units and roles of a principal."),
                 errhint("Connect again, as another role."));
     ereport(ERROR, errcode(ERRCODE_CRM_NO_IDENTITY), errmsg("database role \"%s\" is no principal", name),
