@@ -23,7 +23,10 @@ BEGIN
     IF NOT FOUND OR NOT EXISTS (SELECT FROM shared_record s WHERE s.relation = plan.relation) THEN
         RETURN NULL;
     END IF;
-    IF TG_OP = 'DELETE' THEN
+    IF TG_OP = 'UPDATE' THEN -- the trigger's condition: the key is another one
+        EXECUTE format('SELECT array_agg(s.id) FROM @extschema@.shared_record s WHERE s.relation = $2 AND s.record_key = %s', gone_key(plan, '($1)'))
+        INTO ids USING OLD, plan.relation;
+    ELSIF TG_OP = 'DELETE' THEN
         EXECUTE format('SELECT array_agg(s.id) FROM crm_old t JOIN @extschema@.shared_record s ON s.relation = $1 AND s.record_key = %s', gone_key(plan, 't'))
         INTO ids USING plan.relation;
     ELSE
@@ -34,28 +37,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unshare_gone() IS
-'Trigger of protected tables: what was shared of a record ends where it is deleted or truncated.';
-REVOKE ALL ON FUNCTION @extschema@.unshare_gone() FROM PUBLIC; -- without a transition table crm_old could be the caller's own
-
--- Open to PUBLIC: Postgres clones the trigger to new partitions with the rights of whoever makes them. It reads nothing but the row.
-CREATE FUNCTION @extschema@.unshare_moved() RETURNS trigger
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    plan protection;
-    ids bigint[];
-BEGIN
-    SELECT p.* INTO plan FROM protection_member m JOIN protection p ON p.relation = m.relation WHERE m.member = TG_RELID;
-    IF FOUND AND TG_OP = 'UPDATE' AND EXISTS (SELECT FROM shared_record s WHERE s.relation = plan.relation) THEN
-        EXECUTE format('SELECT array_agg(s.id) FROM @extschema@.shared_record s WHERE s.relation = $2 AND s.record_key = %s', gone_key(plan, '($1)'))
-        INTO ids USING OLD, plan.relation;
-        PERFORM end_shares(ids);
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.unshare_moved() IS
-'Trigger of protected tables, whose condition is that the key of a row changes: what was shared of the record ends.';
+'Trigger of protected tables: what was shared of a record ends where it is deleted, truncated or gets another key.';
+REVOKE ALL ON FUNCTION @extschema@.unshare_gone() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.orphan_shares(plan @extschema@.protection) RETURNS SETOF @extschema@.shared_record
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -98,9 +81,10 @@ BEGIN
                    'FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.unshare_gone()', member);
     EXECUTE format('CREATE TRIGGER crm_unshare_truncate AFTER TRUNCATE ON %s '
                    'FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.unshare_gone()', member);
-    IF member = plan.relation THEN -- Postgres clones it to the partitions
+    -- On each part: cloned to new partitions it would need rights to the function for whoever makes them.
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = member AND c.relkind = 'r') THEN
         EXECUTE format('CREATE TRIGGER crm_unshare_key AFTER UPDATE ON %s FOR EACH ROW WHEN (%s IS DISTINCT FROM %s) '
-                       'EXECUTE FUNCTION @extschema@.unshare_moved()', member, policy_key(plan, 'OLD'), policy_key(plan, 'NEW'));
+                       'EXECUTE FUNCTION @extschema@.unshare_gone()', member, policy_key(plan, 'OLD'), policy_key(plan, 'NEW'));
     END IF;
 END
 $$;
@@ -114,8 +98,7 @@ DECLARE
     made name;
 BEGIN
     FOR made IN SELECT t.tgname FROM pg_trigger t
-                WHERE t.tgrelid = member AND t.tgparentid = 0
-                  AND t.tgfoid IN ('@extschema@.unshare_gone()'::regprocedure, '@extschema@.unshare_moved()'::regprocedure) LOOP
+                WHERE t.tgrelid = member AND t.tgparentid = 0 AND t.tgfoid = '@extschema@.unshare_gone()'::regprocedure LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', made, member);
     END LOOP;
 END
