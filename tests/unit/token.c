@@ -194,6 +194,43 @@ test_vectors(void **state)
     assert_string_equal(crm_token_claims(&parts, &claims), "The token's payload is no JSON object.");
 }
 
+/* Test cases 1, 6 and 7 of RFC 4231: keys shorter and longer than a block. */
+static void
+test_hmac(void **state)
+{
+    static const struct {
+        unsigned char byte;
+        size_t key_length;
+        const char *text;
+        unsigned char begin[4];
+    } vectors[] = {
+        {0x0b, 20, "Hi There", {0xb0, 0x34, 0x4c, 0x61}},
+        {0xaa, 131, "Test Using Larger Than Block-Size Key - Hash Key First", {0x60, 0xe4, 0x31, 0x59}},
+        {0xaa,
+         131,
+         "This is a test using a larger than block-size key and a larger than block-size data. The key needs "
+         "to be "
+         "hashed before being used by the HMAC algorithm.",
+         {0x9b, 0x09, 0xff, 0xa7}},
+    };
+    CrmTokenKey key = {.algorithm = CRM_TOKEN_HS256};
+    unsigned char signature[CRM_TOKEN_HMAC_LENGTH];
+
+    (void) state;
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        memset(key.bytes, vectors[i].byte, sizeof key.bytes);
+        key.length = vectors[i].key_length;
+        assert_true(crm_token_key_sign(&key, vectors[i].text, strlen(vectors[i].text), signature));
+        assert_memory_equal(signature, vectors[i].begin, 4);
+        assert_true(crm_token_key_verify(&key, vectors[i].text, strlen(vectors[i].text), signature, 32));
+        assert_false(crm_token_key_verify(&key, vectors[i].text, strlen(vectors[i].text), signature, 31));
+        signature[31] ^= 1;
+        assert_false(crm_token_key_verify(&key, vectors[i].text, strlen(vectors[i].text), signature, 32));
+    }
+    key.algorithm = CRM_TOKEN_EDDSA;
+    assert_false(crm_token_key_sign(&key, "", 0, signature));
+}
+
 static void
 test_claims(void **state)
 {
@@ -466,11 +503,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_base64url),   cmocka_unit_test(test_key_file),
-        cmocka_unit_test(test_vectors),     cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_headers),     cmocka_unit_test(test_payloads),
-        cmocka_unit_test(test_forms),       cmocka_unit_test(test_random_changes),
-        cmocka_unit_test(test_random_json),
+        cmocka_unit_test(test_base64url),      cmocka_unit_test(test_key_file),
+        cmocka_unit_test(test_vectors),        cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_claims),         cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_payloads),       cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_random_changes), cmocka_unit_test(test_random_json),
     };
 
     return cmocka_run_group_tests_name("token", tests, NULL, NULL);
