@@ -62,7 +62,8 @@ BEGIN
             new_unit := words[next_word];
             next_word := next_word + 1;
             INSERT INTO crm.unit (unit, name, kind, hierarchy, parent, since, until)
-            VALUES (new_unit, CASE WHEN oracle.chance(0.3) THEN oracle.pick(words) ELSE 'Unit ' || new_unit END, 'functional', tree,
+            VALUES (new_unit, CASE WHEN oracle.chance(0.25) THEN 'Twin' WHEN oracle.chance(0.25) THEN oracle.pick(words)
+                                   ELSE 'Unit ' || new_unit END, 'functional', tree,
                     CASE WHEN oracle.chance(deep) THEN members[cardinality(members)] ELSE oracle.pick(members) END,
                     statement_timestamp() - interval '1 year', CASE WHEN oracle.chance(0.1) THEN statement_timestamp() - interval '1 hour' END);
             members := members || new_unit;
