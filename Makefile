@@ -52,6 +52,7 @@ check-mutants: setup   ## mistakes put into the extension, each of which the ora
 	@tests/mutants/run $(T)
 
 check-all: check       ## check, and whatever takes longer
+	@tests/mutants/run
 
 sandbox: setup         ## a throw-away server with the extension in database crm; prints its URI
 	@+$(MAKE) -s all
