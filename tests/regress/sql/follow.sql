@@ -43,7 +43,7 @@ CREATE EXTENSION crm SCHEMA crm;
 CREATE TABLE protected (id integer PRIMARY KEY, office text);
 SELECT crm.create_unit('acme', kind => 'business');
 SELECT crm.create_principal('boss', role_name => current_user::name);
-SELECT crm.protect('protected', '{"organisation": "office"}', fallback_unit => 'acme');
+SELECT object, lock FROM crm.protect('protected', '{"organisation": "office"}', fallback_unit => 'acme');
 DROP EXTENSION crm CASCADE;
 SELECT crm.disown_all();
 SELECT relrowsecurity, relforcerowsecurity, (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid) AS policies
