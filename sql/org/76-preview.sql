@@ -226,4 +226,4 @@ COMMENT ON FUNCTION @extschema@.preview_protect(pg_catalog.regclass, jsonb, text
 'database role can read now it would lose; role: the most that one of its holders would see and lose; database_role: one outside the '
 'rules; stranger: one that would get errors; refusal: why protect would refuse; unmapped: values that mean no unit; view, function, '
 'foreign_key, unique_key, index, missing_index: what would show more than the policies, or be of no use under them. hint: what to '
-'type. One pass over the table, with a reader''s lock; changes nothing. Only the owner may call it.';
+'type. One pass over the table, and with an owner column a second over some of its rows, with a reader''s lock; changes nothing. Only the owner may call it.';

@@ -36,6 +36,7 @@ CREATE POLICY ours ON shop.customers AS RESTRICTIVE USING (name IS NOT NULL);
 ALTER TABLE shop.customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "Help Desk".notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 GRANT SELECT ON shop.deals TO PUBLIC;
+GRANT SELECT ("Key", "Mail") ON "Help Desk"."Tickets" TO PUBLIC;
 
 INSERT INTO shop.customers (id, name, mail, region) SELECT md5(n::text)::uuid, 'Customer ' || n, n || '@example.com',
     (ARRAY['north', 'south'])[1 + n % 2] FROM generate_series(1, 200) n;
@@ -72,6 +73,8 @@ SELECT crm.create_unit('company', kind => 'business') WHERE NOT EXISTS (SELECT F
 SELECT crm.create_unit('north', parent => 'company') WHERE NOT EXISTS (SELECT FROM crm.unit WHERE unit = 'north');
 SELECT crm.protect(t, '{"organisation": "region"}')
 FROM unnest('{shop.customers,shop.deals,shop.touches,"\"Help Desk\".\"Tickets\""}'::regclass[]) t;
+SELECT crm.mask('shop.deals', '{"value": "round(value, -2)", "doubled": null}', view_name => 'shop.deals_shown');
+SELECT crm.mask('"Help Desk"."Tickets"', '{"Mail": "''...'' || right(\"Mail\", 12)"}');
 SQL
     return;
 }
