@@ -2,7 +2,7 @@
 # Measures pairs: the same query with the condition by hand and under a policy, in turn, and prints how much longer the
 # second takes. Sourced; $scratch is a folder to write in.
 #
-# A statement's time is taken from pgbench's log of each transaction, as the mean of those between the 10th and the 60th
+# A statement's time is taken from pgbench's log of each transaction, as the mean of those between the 25th and the 60th
 # percentile: the first ones of a session load and plan, and a busy machine makes the slowest. Long statements are timed
 # one by one, the second of a session. A pair is measured $rounds times in turn, beginning with the other one each
 # time; what is printed are the medians of the times and the median of the ratios of each round.
@@ -21,7 +21,7 @@ transaction_us() {
     pgbench -n ${5:+"$5"} -U "$1" -t "$2" -M "$3" -f "$4" -l --log-prefix="$scratch/log" >"$scratch/pgbench.out" 2>&1 ||
         { cat "$scratch/pgbench.out" >&2; return 1; }
     cut -d ' ' -f 3 "$scratch"/log.* | sort -n |
-        awk '{ v[NR] = $1 } END { from = int(NR * 0.1) + 1; to = int(NR * 0.6); if (to < from) to = from
+        awk '{ v[NR] = $1 } END { from = int(NR * 0.25) + 1; to = int(NR * 0.6); if (to < from) to = from
              for (i = from; i <= to; i++) s += v[i]; print s / (to - from + 1) }'
     rm -f "$scratch"/log.*
 }
@@ -75,7 +75,7 @@ slice_count() {
     local hand policy
     hand=$(transaction_us "$by_hand" "$1" "$mode" "$scratch/hand.sql")
     policy=$(transaction_us "$by_policy" "$1" "$mode" "$scratch/policy.sql")
-    awk "BEGIN { us = $hand > $policy ? $hand : $policy; print int($slice_us / us) }"
+    awk "BEGIN { us = $hand > $policy ? $hand : $policy; print int($slice_us / (us < 1 ? 1 : us)) }"
 }
 
 compare() { # label, aim
