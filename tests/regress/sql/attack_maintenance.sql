@@ -55,6 +55,26 @@ SELECT DISTINCT * FROM eve.loot ORDER BY 1, 2, 3;
 SELECT * FROM eve.copy;
 TRUNCATE eve.loot;
 RESET ROLE;
+-- nor does the token of whoever maintains the table
+SELECT crm.create_principal('sven'), crm.add_member('sven', 'south', 'reader') > 0 AS added;
+COPY (SELECT 'HS256 one dGhlIGZpcnN0IHNlY3JldCBvZiAzMiBieXRlcyAuLi4') TO PROGRAM 'umask 077; cat > crm_token.keys';
+SELECT set_config('crm.token', crm.issue_token('sven'), false) IS NOT NULL AS is_set;
+SELECT crm.current_principal();
+SET eve.during = 'analyze with a token';
+ANALYZE eve.bait;
+SET eve.during = 'reindex with a token';
+REINDEX TABLE eve.bait;
+SET eve.during = 'refresh with a token';
+REFRESH MATERIALIZED VIEW eve.spying;
+REFRESH MATERIALIZED VIEW eve.copy;
+SELECT crm.current_principal();
+RESET crm.token;
+COPY (SELECT) TO PROGRAM 'rm crm_token.keys';
+SET ROLE regress_maintenance_eve;
+SELECT DISTINCT * FROM eve.loot ORDER BY 1, 2, 3;
+SELECT * FROM eve.copy;
+TRUNCATE eve.loot;
+RESET ROLE;
 
 -- A SECURITY DEFINER function between them asks for nobody: neither for its owner nor for who started it.
 CREATE FUNCTION public.trusted() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
