@@ -113,6 +113,6 @@ COMMENT ON VIEW @extschema@.held_role IS
 'Which role each principal has, had or will have in which unit: by a membership of its own (team is null) or of a team, given to it '
 'or to all members of the unit (of_unit). during is when both the membership and that of the team hold; it may be empty.';
 
-SELECT @extschema@.set_audience('require_team(text)', 'admin');
+SELECT @extschema@.set_audience('require_team(text)', 'internal');
 SELECT @extschema@.set_audience('add_team_member(text, text, tstzrange)', 'admin');
 SELECT @extschema@.set_audience('remove_team_member(text, text)', 'admin');

@@ -46,4 +46,4 @@ CREATE FUNCTION @extschema@.end_shares(shares bigint[]) RETURNS bigint
 $$;
 COMMENT ON FUNCTION @extschema@.end_shares(bigint[]) IS
 'Ends shares now, with those that were given on the ground of them; what has not begun is forgotten. Returns how many ended.';
-SELECT @extschema@.set_audience('end_shares(bigint[])', 'admin');
+SELECT @extschema@.set_audience('end_shares(bigint[])', 'internal');

@@ -9,7 +9,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.require_protection(pg_catalog.regclass) IS
 'How a table, or the table that a partition belongs to, is protected; raises RM104 where it is not.';
-SELECT @extschema@.set_audience('require_protection(regclass)', 'admin');
+SELECT @extschema@.set_audience('require_protection(regclass)', 'internal');
 
 -- Raised alike for a record that is not there and for one that is hidden from who asks.
 CREATE FUNCTION @extschema@.raise_no_record(relation pg_catalog.regclass, key text) RETURNS void
@@ -74,7 +74,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.find_record(@extschema@.protection, text) IS
 'What decides about a record of a protected table: {"key": as crm writes it, "columns": {unit and owner columns: value as text}}. '
 'NULL where there is no such record. Rights are for the caller of this function to ask.';
-SELECT @extschema@.set_audience('find_record(protection, text)', 'admin');
+SELECT @extschema@.set_audience('find_record(protection, text)', 'internal');
 
 -- The condition of the policies themselves, for somebody else, over the facts of one record.
 CREATE FUNCTION @extschema@.record_verdicts(plan @extschema@.protection, facts jsonb, privilege text, principals text[],
@@ -100,14 +100,14 @@ $$;
 COMMENT ON FUNCTION @extschema@.record_verdicts(@extschema@.protection, jsonb, text, text[], boolean) IS
 'Those of the principals whom the policies grant a privilege on a record, by the facts of find_record; with_shares false: leaving '
 'aside what is shared with them.';
-SELECT @extschema@.set_audience('record_verdicts(protection, jsonb, text, text[], boolean)', 'admin');
+SELECT @extschema@.set_audience('record_verdicts(protection, jsonb, text, text[], boolean)', 'internal');
 
 CREATE FUNCTION @extschema@.record_grants(plan @extschema@.protection, facts jsonb, privilege text, principal text,
                                           with_shares boolean DEFAULT true) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN principal = ANY (@extschema@.record_verdicts(plan, facts, privilege, ARRAY[principal], with_shares));
 COMMENT ON FUNCTION @extschema@.record_grants(@extschema@.protection, jsonb, text, text, boolean) IS 'record_verdicts for one principal.';
-SELECT @extschema@.set_audience('record_grants(protection, jsonb, text, text, boolean)', 'admin');
+SELECT @extschema@.set_audience('record_grants(protection, jsonb, text, text, boolean)', 'internal');
 
 -- Hidden looks like absent, also to somebody who may not read the table at all.
 CREATE FUNCTION @extschema@.require_readable(plan @extschema@.protection, key text) RETURNS jsonb
@@ -137,7 +137,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.require_readable(@extschema@.protection, text) IS
 'The facts of a record that the caller may read, by administration or by the policies. RM001 where there is none, or none for the '
 'caller; RM101 where the caller is no principal.';
-SELECT @extschema@.set_audience('require_readable(protection, text)', 'admin');
+SELECT @extschema@.set_audience('require_readable(protection, text)', 'internal');
 
 CREATE FUNCTION @extschema@.record_shares(relation pg_catalog.regclass, key text)
     RETURNS TABLE (principal text, share @extschema@.shared_record, team text, via_unit text, during tstzrange)
@@ -156,4 +156,4 @@ $$;
 COMMENT ON FUNCTION @extschema@.record_shares(pg_catalog.regclass, text) IS
 'Whom a record is, was or will be shared with: a principal itself, or as a member of team, or as a member of via_unit; and when '
 'everything that this needs holds, which may be never.';
-SELECT @extschema@.set_audience('record_shares(regclass, text)', 'admin');
+SELECT @extschema@.set_audience('record_shares(regclass, text)', 'internal');

@@ -1,10 +1,22 @@
 -- Why somebody may, or may not, do something with a record. The answer is given by the predicates of the policies; what is found
 -- in the tables explains it, and must agree.
 
+-- In PL/pgSQL, which keeps its plans, since one answer calls it for many rows.
 CREATE FUNCTION @extschema@.unit_path_text(unit text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN (SELECT pg_catalog.string_agg(u.name, ' / ' ORDER BY a.distance DESC)
-            FROM @extschema@.units_above(unit_path_text.unit) a JOIN @extschema@.unit u ON u.unit = a.unit);
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    path text;
+    step record;
+    next_key text := unit_path_text.unit;
+BEGIN
+    WHILE next_key IS NOT NULL LOOP
+        SELECT u.name, u.parent INTO step FROM unit u WHERE u.unit = next_key;
+        path := concat_ws(' / ', step.name, path);
+        next_key := step.parent;
+    END LOOP;
+    RETURN path;
+END
+$$;
 COMMENT ON FUNCTION @extschema@.unit_path_text(text) IS 'Names from the organisation down to a unit: Acme Ltd / Sales / Sales North.';
 
 CREATE FUNCTION @extschema@.needed_privileges(privilege text) RETURNS text[]
@@ -15,12 +27,16 @@ COMMENT ON FUNCTION @extschema@.needed_privileges(text) IS 'What must be granted
 -- Where a record belongs: a unit for each hierarchy.
 CREATE FUNCTION @extschema@.record_places(plan @extschema@.protection, facts jsonb)
     RETURNS TABLE (hierarchy text, unit text, above text[], says text)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 2 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 2 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT p.hierarchy, p.unit, ARRAY(SELECT a.unit FROM units_above(p.unit) a),
            format('column %s is %s: %sunit %s (%s)', p.name, coalesce(quote_literal(p.value), 'null'),
                   CASE WHEN p.meant IS NULL THEN 'fallback ' END, p.unit, unit_path_text(p.unit))
     FROM (SELECT u.key AS hierarchy, u.value AS name, facts -> 'columns' ->> u.value AS value, m AS meant, coalesce(m, plan.fallback_unit) AS unit
-          FROM jsonb_each_text(plan.units) u, resolve_unit(facts -> 'columns' ->> u.value, u.key) m) p
+          FROM jsonb_each_text(plan.units) u, resolve_unit(facts -> 'columns' ->> u.value, u.key) m) p;
+END
 $$;
 COMMENT ON FUNCTION @extschema@.record_places(@extschema@.protection, jsonb) IS
 'For each hierarchy of a protected table the unit that a record belongs to, the units at and above it, and why, in words.';
@@ -70,7 +86,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.access_evidence(@extschema@.protection, jsonb, text, text) IS
 'What decides about access to a record, by the facts of find_record, of one principal or (asked NULL) of all: kind role (by a unit of '
 'the row), owner, share or denial; need is the privilege that it bears upon, given the one that was granted or denied.';
-SELECT @extschema@.set_audience('access_evidence(protection, jsonb, text, text)', 'admin');
+SELECT @extschema@.set_audience('access_evidence(protection, jsonb, text, text)', 'internal');
 
 -- The same with what follows from it. This is a second reading of the rules, only to be compared with the predicates'.
 CREATE TYPE @extschema@.access_finding AS (principal text, kind text, need text, hierarchy text, role text, team text, unit text,
@@ -118,7 +134,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.access_findings(@extschema@.protection, jsonb, text, text) IS
 'access_evidence with whether each piece holds now, and what follows for its principal by the rules of docs/org.md.';
-SELECT @extschema@.set_audience('access_findings(protection, jsonb, text, text)', 'admin');
+SELECT @extschema@.set_audience('access_findings(protection, jsonb, text, text)', 'internal');
 
 CREATE FUNCTION @extschema@.raise_disagreement(principal text, relation pg_catalog.regclass, key text, privilege text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

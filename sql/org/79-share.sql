@@ -30,13 +30,14 @@ $$;
 COMMENT ON FUNCTION @extschema@.resolve_grantee(text) IS
 'Whom a share is for: the key or alias of a principal, or the key of a unit; principal:KEY and unit:KEY where a word could be both. '
 'RM001 where there is none, RM005 where the word is both.';
-SELECT @extschema@.set_audience('resolve_grantee(text)', 'admin');
+SELECT @extschema@.set_audience('resolve_grantee(text)', 'internal');
 
 CREATE FUNCTION @extschema@.asker_name() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN COALESCE(@extschema@.current_principal(), 'role ' || @extschema@.caller());
+    RETURN COALESCE(@extschema@.current_principal(),
+                    (SELECT 'role ' || @extschema@.caller() FROM @extschema@.current_identity() i WHERE i.identified_by = 'role'));
 COMMENT ON FUNCTION @extschema@.asker_name() IS
-'Who asks, for what is noted: the principal, or "role NAME" for a database role that is none.';
+'Who asks, for what is noted: the principal, or "role NAME" for a database role that is none. NULL by a token that is no good.';
 
 -- For whoever is no administrator: he must have share on the record, and whatever he gives.
 CREATE FUNCTION @extschema@.check_giver(plan @extschema@.protection, facts jsonb, giver text, privileges text[]) RETURNS void
@@ -61,7 +62,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.check_giver(@extschema@.protection, jsonb, text, text[]) IS
 'Raises 42501 where a principal has no privilege share on a record, or not all privileges that it would give.';
-SELECT @extschema@.set_audience('check_giver(protection, jsonb, text, text[])', 'admin');
+SELECT @extschema@.set_audience('check_giver(protection, jsonb, text, text[])', 'internal');
 
 -- Otherwise two who share with each other could keep what was shared with one of them for a time.
 CREATE FUNCTION @extschema@.sharing_ground(plan @extschema@.protection, facts jsonb, giver text, privileges text[], share bigint)
@@ -95,7 +96,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.sharing_ground(@extschema@.protection, jsonb, text, text[], bigint) IS
 'The share on which a principal''s right to give these privileges on a record rests, other than the one that it is about to change; '
 'NULL where its roles and own rows suffice. 42501 where there is none.';
-SELECT @extschema@.set_audience('sharing_ground(protection, jsonb, text, text[], bigint)', 'admin');
+SELECT @extschema@.set_audience('sharing_ground(protection, jsonb, text, text[], bigint)', 'internal');
 
 CREATE FUNCTION @extschema@.check_shared_privileges(privileges text[]) RETURNS text[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -132,7 +133,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.limit_shares(@extschema@.shared_record, text[]) IS
 'Takes from the shares that rest on this one what was taken from it, and ends them where it ends.';
-SELECT @extschema@.set_audience('limit_shares(shared_record, text[])', 'admin');
+SELECT @extschema@.set_audience('limit_shares(shared_record, text[])', 'internal');
 
 CREATE FUNCTION @extschema@.share(relation pg_catalog.regclass, key text, grantee text, privileges text[] DEFAULT '{read}',
                                   until timestamptz DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint

@@ -57,7 +57,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.orphan_shares(@extschema@.protection) IS
 'Shares that last of records that are not there. Reads the whole table once.';
-SELECT @extschema@.set_audience('orphan_shares(protection)', 'admin');
+SELECT @extschema@.set_audience('orphan_shares(protection)', 'internal');
 
 CREATE FUNCTION @extschema@.remove_orphan_shares(relation pg_catalog.regclass DEFAULT NULL) RETURNS bigint
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -90,7 +90,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.watch_shared(@extschema@.protection, pg_catalog.regclass) IS
 'Makes the triggers on a protected table or one of its partitions that end shares with their record. For protect.';
-SELECT @extschema@.set_audience('watch_shared(protection, regclass)', 'admin');
+SELECT @extschema@.set_audience('watch_shared(protection, regclass)', 'internal');
 
 CREATE FUNCTION @extschema@.unwatch_shared(member pg_catalog.regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -104,7 +104,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unwatch_shared(pg_catalog.regclass) IS 'Takes back watch_shared.';
-SELECT @extschema@.set_audience('unwatch_shared(regclass)', 'admin');
+SELECT @extschema@.set_audience('unwatch_shared(regclass)', 'internal');
 
 CREATE FUNCTION @extschema@.share_doctor() RETURNS SETOF @extschema@.status_row
     LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 5

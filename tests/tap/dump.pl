@@ -58,6 +58,16 @@ $team->adopt_and_fill('shop.deals', q('opportunity', funnel => 'sales', columns 
     "amount": "value", "stage": "status", "created_at": "opened", "closed_at": "closed", "unit": "region"}'));
 $team->run(<<'SQL');
 SELECT crm.protect('shop.deals', '{"organisation": "region"}');
+CREATE ROLE helper;
+GRANT USAGE ON SCHEMA shop TO helper;
+GRANT SELECT ON shop.deals TO helper;
+SELECT crm.create_principal('crew', kind => 'team'), crm.create_principal('deputy'), crm.create_principal('helper', role_name => 'helper');
+SELECT crm.add_team_member('crew', 'helper'), crm.add_team_member('crew', 'deputy', tstzrange('2020-01-01', '2021-01-01'));
+SELECT crm.deny('deputy', 'opportunity', 'export', reason => 'notice given');
+SELECT crm.share('shop.deals', '41', 'helper', '{share}', until => '2099-01-01', reason => 'holiday');
+SET ROLE helper;
+SELECT crm.share('shop.deals', '41', 'deputy');
+RESET ROLE;
 SELECT crm.start_access_review('company');
 SELECT crm.decide_access_review(min(entry), 'confirm', 'as agreed') FROM crm.access_review;
 CALL crm.resolve();
@@ -74,6 +84,10 @@ my %shown = (
     'units as they were' => 'SELECT * FROM crm.unit_history ORDER BY unit, during',
     'access review' => 'SELECT * FROM crm.access_review ORDER BY entry',
     'members' => 'SELECT * FROM crm.membership ORDER BY 1, 2',
+    'teams' => 'SELECT * FROM crm.team_member ORDER BY id',
+    'denials' => 'SELECT * FROM crm.denial ORDER BY id',
+    'shares' => 'SELECT * FROM crm.shared_record ORDER BY id',
+    'who may' => q(SELECT principal, kind, team, until FROM crm.who_can_access('shop.deals', '41')),
     'customers' => 'SELECT * FROM crm.customer ORDER BY customer_id',
     'records' => 'SELECT * FROM crm.customer_record ORDER BY relation::text COLLATE "C", record_key',
     'history' => 'SELECT * FROM crm.transition_log ORDER BY id',

@@ -146,13 +146,13 @@ SELECT count(crm.deny('m' || pick('denied' || i, 20) + 1, (ARRAY['opportunity', 
     (ARRAY['read', 'update', 'total', 'story', 'create', 'share'])[pick('denied privilege' || i, 6) + 1],
     CASE WHEN pick('denied where' || i, 5) > 0 THEN 'u' || pick('denied unit' || i, 25) + 1 END)) FROM generate_series(1, 22) i;
 CREATE TABLE both_ways AS
-    SELECT i AS id, 'u' || pick('region' || i, 27) AS region, 'p' || pick('line' || i, 13) AS line, 'm' || pick('owner' || i, 22) AS rep FROM generate_series(1, 12) i;
+    SELECT i AS id, 'u' || pick('region' || i, 27) AS region, 'p' || pick('line' || i, 13) AS line, 'm' || pick('owner' || i, 22) AS rep FROM generate_series(1, 8) i;
 ALTER TABLE both_ways ADD PRIMARY KEY (id);
 CREATE TABLE one_way AS SELECT * FROM both_ways;
 ALTER TABLE one_way ADD PRIMARY KEY (id);
 SELECT count(*) FROM crm.protect('both_ways', '{"organisation": "region", "product": "line"}', owner_column => 'rep', object => 'opportunity');
 SELECT count(*) FROM crm.protect('one_way', '{"organisation": "region", "product": "line"}', combine => 'any', owner_column => 'rep', object => 'lead');
-SELECT count(crm.share((ARRAY['both_ways', 'one_way'])[pick('share of' || i, 2) + 1]::regclass, (pick('share key' || i, 12) + 1)::text,
+SELECT count(crm.share((ARRAY['both_ways', 'one_way'])[pick('share of' || i, 2) + 1]::regclass, (pick('share key' || i, 8) + 1)::text,
     CASE pick('share with' || i, 2) WHEN 0 THEN 'm' || pick('share who' || i, 20) + 1 ELSE 'u' || pick('share who' || i, 25) + 1 END,
     CASE pick('share what' || i, 3) WHEN 0 THEN '{update,share}' WHEN 1 THEN '{delete}' ELSE '{read}' END::text[])) FROM generate_series(1, 20) i;
 SELECT t AS relation, v AS privilege, count(*) AS rows, sum(w.principals) AS may, 20 * count(*) - sum(w.principals) AS may_not
@@ -161,7 +161,7 @@ FROM unnest('{both_ways,one_way}'::regclass[]) t, unnest('{create,read,update,de
 GROUP BY t, v, x.n ORDER BY t::text, x.n;
 SELECT count(*) FILTER (WHERE e.kind = 'verdict') AS questions, count(*) FILTER (WHERE e.kind = 'verdict' AND e.granted) AS granted,
        count(*) FILTER (WHERE e.kind = 'missing') > 0 AS missing, count(*) FILTER (WHERE e.kind = 'denial') > 0 AS denied, count(*) FILTER (WHERE e.kind = 'share') > 0 AS shared
-FROM generate_series(1, 16) m, generate_series(1, 3) k, unnest('{read,update,total}'::text[]) v, crm.explain_access('m' || m, 'both_ways', k::text, v) e;
+FROM generate_series(1, 16) m, generate_series(1, 7, 3) k, unnest('{update,story}'::text[]) v, crm.explain_access('m' || m, 'both_ways', k::text, v) e;
 
 DROP OWNED BY regress_explain_owner, regress_explain_admin CASCADE;
 DROP ROLE regress_explain_owner, regress_explain_admin, regress_explain_anna, regress_explain_ben, regress_explain_eve;

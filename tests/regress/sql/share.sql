@@ -264,6 +264,33 @@ DROP TABLE word;
 SELECT relation, record_key FROM crm.shared_record WHERE relation NOT IN ('deals'::regclass, 'person'::regclass) ORDER BY id;
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'crm_unshare%' ORDER BY tgrelid::regclass::text, tgname;
 
+-- An application that connects as the owner acts for whoever its token names, and so does a superuser.
+SELECT crm.rotate_token_key() <> '' AS key;
+SELECT crm.issue_token('anna') AS anna \gset
+INSERT INTO deals VALUES (20, 'south', 20);
+SET ROLE regress_share_owner;
+SELECT crm.share('deals', '20', 'dora') > 0 AS as_owner;
+SET crm.token = :'anna';
+SELECT crm.share('deals', '20', 'dora');
+SELECT crm.unshare('deals', '20', 'dora');
+SELECT crm.share('deals', '6', 'dora', '{delete}');
+SELECT crm.share('deals', '6', 'dora') > 0 AS as_anna;
+SELECT key, grantee, shared_by FROM crm.share_list WHERE state = 'active' ORDER BY id;
+SELECT * FROM crm.explain_access('dora', 'deals', '6');
+SELECT granted, kind, role FROM crm.explain_access('anna', 'deals', '6');
+SELECT * FROM crm.explain_access('anna', 'deals', '20');
+SELECT count(*) FROM crm.who_can_access('deals', '6');
+SELECT * FROM crm.who_can_access('deals', '20');
+RESET ROLE;
+SELECT crm.share('deals', '20', 'carl');
+SELECT count(*) FROM crm.share_list WHERE shared_by <> 'anna';
+COPY (SELECT 1) TO PROGRAM 'rm crm_token.keys';
+SELECT crm.share('deals', '6', 'carl');
+SELECT count(*) FROM crm.share_list;
+SELECT * FROM crm.explain_access('anna', 'deals', '6');
+RESET crm.token;
+SELECT crm.share('deals', '20', 'carl') > 0 AS as_superuser;
+
 -- Nobody writes shares past these functions.
 SET ROLE regress_share_dora;
 INSERT INTO crm.shared_record (relation, record_key, principal, privileges, during, shared_by) VALUES ('deals', '1', 'dora', '{read}', '[,]', 'me');
