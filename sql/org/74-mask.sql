@@ -288,6 +288,7 @@ CREATE FUNCTION @extschema@.mask_again(relation pg_catalog.regclass, lock_timeou
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     kept masking;
+    view_name text;
 BEGIN
     PERFORM require_owner(relation);
     SELECT * INTO kept FROM masking m WHERE m.relation = mask_again.relation;
@@ -300,8 +301,15 @@ BEGIN
     PERFORM narrow_grants(relation, m) FROM members(relation) m;
     PERFORM widen_grants(g) FROM masked_grant g
     WHERE g.relation = mask_again.relation AND g."column" IS NULL AND is_still_granted(g);
-    PERFORM make_masked_view(relation, coalesce((SELECT table_name(c.oid) FROM pg_class c WHERE c.oid = kept.view),
-                                                (SELECT format('%s.%I', c.relnamespace::regnamespace, left(c.relname, 56) || '_masked') FROM pg_class c WHERE c.oid = relation)));
+    view_name := (SELECT table_name(c.oid) FROM pg_class c WHERE c.oid = kept.view);
+    IF view_name IS NULL THEN
+        view_name := (SELECT format('%s.%I', c.relnamespace::regnamespace, left(c.relname, 56) || '_masked') FROM pg_class c WHERE c.oid = relation);
+        IF to_regclass(view_name) IS NOT NULL THEN -- it may be anybody's
+            RAISE EXCEPTION 'relation % exists already', view_name USING ERRCODE = 'duplicate_table',
+                HINT = format('Type SELECT @extschema@.unmask(%L); and mask again with another view_name.', relation);
+        END IF;
+    END IF;
+    PERFORM make_masked_view(relation, view_name);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.mask_again(pg_catalog.regclass, interval) IS

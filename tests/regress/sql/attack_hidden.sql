@@ -123,6 +123,16 @@ SELECT count(*) FROM deals_masked WHERE eve.tell(note);
 SELECT count(*) FROM eve.v WHERE eve.tell(note);
 DROP VIEW eve.v;
 \c - postgres
+-- a view that is made anew replaces nobody's
+DROP VIEW deals_masked;
+CREATE VIEW deals_masked AS SELECT 1 AS id;
+SET ROLE regress_attack_boss;
+SELECT outcome('SELECT crm.mask_again(''deals'')');
+RESET ROLE;
+DROP VIEW deals_masked;
+SET ROLE regress_attack_boss;
+SELECT outcome('SELECT crm.mask_again(''deals'')');
+RESET ROLE;
 \pset tuples_only off
 
 SET client_min_messages = warning;
