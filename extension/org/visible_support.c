@@ -101,33 +101,49 @@ find_question(const Planner *planner, List *args)
 
 /* Index conditions */
 
+/* Whether an index serves an operator on its leading column, by its family or (^@) by the operator's own support
+ * function. Under a policy the operator must be leakproof, too. */
+static bool
+serves(IndexOptInfo *index, Oid op, List *args)
+{
+    Oid function = get_opcode(op);
+
+    if (index->nkeycolumns == 0 || !get_func_leakproof(function) ||
+        !(op_in_opfamily(op, index->opfamily[0]) || OidIsValid(get_func_support(function))))
+        return false;
+    return match_index_to_operand(linitial(args), 0, index) ||
+           (list_length(args) == 2 && match_index_to_operand(lsecond(args), 0, index));
+}
+
+static bool
+some_index_serves(RelOptInfo *rel, Expr *clause)
+{
+    ListCell *cell;
+
+    foreach (cell, rel->indexlist) {
+        IndexOptInfo *index = lfirst_node(IndexOptInfo, cell);
+
+        if (IsA(clause, OpExpr) && serves(index, ((OpExpr *) clause)->opno, ((OpExpr *) clause)->args))
+            return true;
+        if (IsA(clause, ScalarArrayOpExpr) &&
+            serves(index, ((ScalarArrayOpExpr *) clause)->opno, ((ScalarArrayOpExpr *) clause)->args))
+            return true;
+    }
+    return false;
+}
+
 /* Rows that the best other condition that an index serves would leave. */
 static double
-rows_left_by_others(PlannerInfo *root, IndexOptInfo *index, Node *predicate)
+rows_left_by_others(PlannerInfo *root, RelOptInfo *rel)
 {
-    RelOptInfo *rel = index->rel;
     double rows = rel->tuples;
-    ListCell *clause_cell;
+    ListCell *cell;
 
-    foreach (clause_cell, rel->baserestrictinfo) {
-        RestrictInfo *clause = lfirst_node(RestrictInfo, clause_cell);
-        ListCell *index_cell;
+    foreach (cell, rel->baserestrictinfo) {
+        RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
 
-        if (clause->clause == (Expr *) predicate || !is_opclause(clause->clause))
-            continue;
-        foreach (index_cell, rel->indexlist) {
-            IndexOptInfo *other = lfirst_node(IndexOptInfo, index_cell);
-            Node *left = get_leftop(clause->clause);
-            Oid op = ((OpExpr *) clause->clause)->opno;
-
-            /* The leading column with an operator of its family; a policy's user must be leakproof, too. */
-            if (other->nkeycolumns > 0 && left != NULL && match_index_to_operand(left, 0, other) &&
-                op_in_opfamily(op, other->opfamily[0]) && get_func_leakproof(get_opcode(op))) {
-                rows =
-                    Min(rows, rel->tuples * clause_selectivity(root, (Node *) clause, 0, JOIN_INNER, NULL));
-                break;
-            }
-        }
+        if (some_index_serves(rel, clause->clause))
+            rows = Min(rows, rel->tuples * clause_selectivity(root, (Node *) clause, 0, JOIN_INNER, NULL));
     }
     return rows;
 }
@@ -136,7 +152,7 @@ static bool
 is_worth_listing(SupportRequestIndexCondition *request, double values)
 {
     return values == 0 ||
-           rows_left_by_others(request->root, request->index, request->node) >= ROWS_PER_VALUE_MIN * values;
+           rows_left_by_others(request->root, request->index->rel) >= ROWS_PER_VALUE_MIN * values;
 }
 
 /* `column = ANY (crm.listing(arguments))` as the index writes it, or NULL where the index has no such operator. */
