@@ -32,17 +32,40 @@ SELECT @extschema@.watch_org('@extschema@.shared_record', 'share_change');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.shared_record', '');
 SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('@extschema@.shared_record', 'id')::pg_catalog.regclass, '');
 
+-- Sharing a record and ending its shares take turns, or one could be given on the ground of another that ends meanwhile.
+CREATE FUNCTION @extschema@.lock_record_shares(relation pg_catalog.regclass, key text) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', 'crm share', relation::oid, key), 0));
+    END;
+COMMENT ON FUNCTION @extschema@.lock_record_shares(pg_catalog.regclass, text) IS
+'Waits until no other transaction gives or ends shares of a record, and keeps others waiting until this one ends.';
+SELECT @extschema@.set_audience('lock_record_shares(regclass, text)', 'internal');
+
+CREATE FUNCTION @extschema@.end_shares_now(shares bigint[]) RETURNS bigint
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    WITH planned AS (DELETE FROM shared_record s WHERE s.id = ANY (shares) AND lower(s.during) >= now() RETURNING s.id),
+         lasting AS (UPDATE shared_record s SET during = s.during * tstzrange(NULL, now())
+                     WHERE s.id = ANY (shares) AND lower(s.during) < now() AND NOT s.during <@ tstzrange(NULL, now()) RETURNING s.id)
+    SELECT (SELECT count(*) FROM planned) + (SELECT count(*) FROM lasting)
+$$;
+COMMENT ON FUNCTION @extschema@.end_shares_now(bigint[]) IS 'Ends these shares and no others; what has not begun is forgotten. For end_shares.';
+SELECT @extschema@.set_audience('end_shares_now(bigint[])', 'internal');
+
 -- Ends shares and all that rest on them.
 CREATE FUNCTION @extschema@.end_shares(shares bigint[]) RETURNS bigint
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    WITH RECURSIVE chain AS (
-        SELECT s.id, s.during FROM shared_record s WHERE s.id = ANY (shares)
-        UNION
-        SELECT s.id, s.during FROM chain c JOIN shared_record s ON s.ground = c.id),
-    planned AS (DELETE FROM shared_record s USING chain c WHERE s.id = c.id AND lower(s.during) >= now() RETURNING s.id),
-    lasting AS (UPDATE shared_record s SET during = s.during * tstzrange(NULL, now()) FROM chain c
-                WHERE s.id = c.id AND lower(s.during) < now() AND NOT s.during <@ tstzrange(NULL, now()) RETURNING s.id)
-    SELECT (SELECT count(*) FROM planned) + (SELECT count(*) FROM lasting)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM lock_record_shares(r.relation, r.record_key)
+    FROM (SELECT DISTINCT s.relation, s.record_key FROM shared_record s WHERE s.id = ANY (shares)
+          ORDER BY s.relation, s.record_key) r;
+    RETURN (
+        WITH RECURSIVE chain AS (
+            SELECT s.id FROM shared_record s WHERE s.id = ANY (shares)
+            UNION
+            SELECT s.id FROM chain c JOIN shared_record s ON s.ground = c.id)
+        SELECT end_shares_now(ARRAY(SELECT c.id FROM chain c)));
+END
 $$;
 COMMENT ON FUNCTION @extschema@.end_shares(bigint[]) IS
 'Ends shares now, with those that were given on the ground of them; what has not begun is forgotten. Returns how many ended.';

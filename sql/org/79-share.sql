@@ -164,12 +164,13 @@ BEGIN
         RAISE EXCEPTION 'principal "%" cannot share with itself', target.principal USING ERRCODE = 'insufficient_privilege',
             HINT = 'Name another principal, or a unit.';
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws(' ', plan.relation::oid, facts ->> 'key'), 0));
+    PERFORM lock_record_shares(plan.relation, facts ->> 'key');
     SELECT * INTO before FROM shared_record s
     WHERE s.relation = plan.relation AND s.record_key = facts ->> 'key' AND s.shared_by = asker_name()
       AND s.principal IS NOT DISTINCT FROM target.principal AND s.unit IS NOT DISTINCT FROM target.unit AND s.during @> now();
     IF NOT administers THEN
         ground := sharing_ground(plan, facts, current_principal(), given, before.id);
+        PERFORM FROM shared_record s WHERE s.id = ground.id FOR SHARE; -- REPEATABLE READ fails where it ended meanwhile
         IF upper(ground.during) < last THEN
             RAISE EXCEPTION 'a share cannot last longer than the one that it rests on' USING ERRCODE = 'RM005',
                 DETAIL = format('That one ends at %s.', upper(ground.during)), HINT = 'Give an earlier end, or none.';
