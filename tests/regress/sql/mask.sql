@@ -49,7 +49,7 @@ SELECT crm.mask('people', '{"phone": "(SELECT max(phone) FROM people)"}');
 SELECT crm.mask('people', '{"phone": "current_user::text"}');
 SELECT crm.mask('people', '{"birth_date": "17"}');
 SELECT crm.mask('people', '{"id": null, "unit": null, "owner": null, "phone": null, "birth_date": null, "wage": null, "note": null}');
-SELECT crm.mask('people', '{"phone": null}', view_name => 'nowhere.people');
+SELECT crm.mask('people', '{"phone": null}', view_name => 'publi.people');
 SELECT crm.mask('people', '{"phone": null}', view_name => 'people_north');
 SELECT crm.mask('people', '{"phone": null}', view_name => 'crm.people');
 SET ROLE regress_mask_desk;

@@ -274,7 +274,7 @@ SELECT t, (crm.record_key_of(t::regclass)).* FROM unnest('{key_small,key_char,ke
 SELECT count(*) FROM unnest('{key_small,key_char,key_two,key_none,key_date,key_code,key_expression}'::regclass[]) t,
     crm.protect(t, '{"organisation": "region"}', object => 'lead');
 \pset format unaligned
-SELECT tablename, substring(qual FROM 'crm\.shared\(.*?''read''::text\)') AS arm FROM pg_policies
+SELECT tablename, substring(qual FROM 'shared\(.*?''read''::text\)') AS arm FROM pg_policies
 WHERE tablename LIKE 'key%' AND policyname = 'crm_select' ORDER BY 1;
 \pset format aligned
 INSERT INTO crm.shared_record (relation, record_key, principal, privileges, during, shared_by)
