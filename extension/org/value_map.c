@@ -168,6 +168,17 @@ is_ascii(const char *word, int length)
     return true;
 }
 
+/* ASCII without a capital: it is its own lower case, and need not be folded. */
+static inline bool
+is_lower_ascii(const char *value, int length)
+{
+    bool other = false;
+
+    for (int i = 0; i < length; i++)
+        other |= IS_HIGHBIT_SET(value[i]) || (unsigned char) (value[i] - 'A') < 26;
+    return !other;
+}
+
 static inline bool
 is_letter(char lower)
 {
@@ -407,7 +418,9 @@ crm_value_map_text(CrmValueMap *map, const char *value, int length)
         make_words(map);
     if (length > CRM_VALUE_MAX)
         return CRM_NO_VALUE;
-    if (is_ascii(value, length) && fold_ascii(lower, value, length))
+    if (is_lower_ascii(value, length))
+        entry = words_lookup(map->regular, (Word){value, length});
+    else if (is_ascii(value, length) && fold_ascii(lower, value, length))
         entry = words_lookup(map->regular, (Word){lower, length});
     else
         entry = words_lookup(map->exact, (Word){value, length});
