@@ -1,4 +1,4 @@
-# Protection and the commands around it: every statement that docs/org.md gives for loading, foreign keys and replication
+# Protection and the commands around it: every statement that docs/security.md gives for loading, foreign keys and replication
 # is run as it stands there; a table is dumped, restored and left as it was.
 use strict;
 use warnings;
@@ -89,9 +89,9 @@ $node->safe_psql('source', "CREATE TABLE deals (id integer PRIMARY KEY, unit tex
 $node->safe_psql('source', "SELECT pg_create_logical_replication_slot('deals', 'pgoutput')");
 my $folder = PostgreSQL::Test::Utils::tempdir_short(); # an absolute path
 append_to_file("$folder/deals.csv", "10,north,,1\n11,south,,2\n");
-my ($section) = slurp_file("$ENV{CRM_STAGE}/docs/org.md") =~ /^### Loading, dumping.*?\n(.*?)^#/ms;
+my ($section) = slurp_file("$ENV{CRM_STAGE}/docs/security.md") =~ /^## Loading, dumping.*?\n(.*?)(?:^#|\z)/ms;
 my @blocks = $section =~ /^    -- (\w+): ([^\n]*)\n((?:    (?!-- )[^\n]*\n)+)/mg;
-cmp_ok(scalar @blocks, '>=', 21, 'docs/org.md gives statements');
+cmp_ok(scalar @blocks, '>=', 21, 'docs/security.md gives statements');
 while (my ($role, $says, $sql) = splice @blocks, 0, 3) {
     my ($refusal) = $says =~ /refused[^"]*"(.*)"$/;
     $sql =~ s{/tmp/deals\.csv}{$folder/deals.csv}g;

@@ -1,4 +1,4 @@
-# The recipes of docs/org.md, run as they stand there: psql, PgBouncer in transaction mode, SQLAlchemy, a BI account.
+# The recipes of docs/identity.md, run as they stand there: psql, PgBouncer in transaction mode, SQLAlchemy, a BI account.
 use strict;
 use warnings;
 use lib '.';
@@ -8,11 +8,11 @@ use TeamDatabase;
 use Test::More;
 
 # The indented blocks below a recipe's heading.
-my $docs = slurp_file("$ENV{CRM_STAGE}/docs/org.md");
+my $docs = slurp_file("$ENV{CRM_STAGE}/docs/identity.md");
 
 sub blocks_of {
     my ($title) = @_;
-    my ($section) = $docs =~ /^#### \Q$title\E\n(.*?)(?=^#+ )/ms or BAIL_OUT("docs/org.md has no recipe $title");
+    my ($section) = $docs =~ /^### \Q$title\E\n(.*?)(?=^#+ |\z)/ms or BAIL_OUT("docs/identity.md has no recipe $title");
     my @blocks = map { s/^    //mgr } $section =~ /((?:^    .*\n|^\n(?=    ))+)/mg;
     return map { s/\A\n+//r } @blocks;
 }
