@@ -141,10 +141,11 @@ BEGIN
             CONTINUE WHEN oracle.chance(CASE object WHEN '*' THEN 0.75 ELSE 0.2 END);
             FOREACH privilege IN ARRAY ARRAY['read', 'create', 'update', 'delete', 'assign', 'share', 'export', 'merge', 'total', 'story'] LOOP
                 often := CASE privilege WHEN 'read' THEN 0.9 WHEN 'update' THEN 0.75 WHEN 'create' THEN 0.7 WHEN 'delete' THEN 0.7
-                                        WHEN 'assign' THEN 0.7 ELSE 0.4 END;
+                                        WHEN 'assign' THEN 0.9 ELSE 0.4 END;
                 IF oracle.chance(often) THEN
                     INSERT INTO crm.role_privilege (role, object, privilege, depth)
-                    VALUES (role, object, privilege, CASE WHEN oracle.chance(0.15) THEN 'own' WHEN oracle.chance(0.4) THEN 'unit'
+                    VALUES (role, object, privilege, CASE WHEN oracle.chance(0.15) THEN 'own'
+                                                          WHEN oracle.chance(CASE privilege WHEN 'assign' THEN 0.7 ELSE 0.4 END) THEN 'unit'
                                                           WHEN oracle.chance(0.9) THEN 'below' ELSE 'organisation' END);
                 END IF;
             END LOOP;
@@ -186,7 +187,7 @@ BEGIN
     INSERT INTO crm.denial (principal, object, privilege, unit, denied_by)
     VALUES (oracle.pick(ARRAY(SELECT p.principal FROM crm.principal p ORDER BY p.principal COLLATE "C")),
             oracle.pick(ARRAY(SELECT s.object FROM oracle.subject s ORDER BY s.relation) || '*'::text),
-            oracle.pick(ARRAY['read', 'read', 'update', 'create', 'delete', 'assign', 'total', 'story', 'export']),
+            oracle.pick(ARRAY['read', 'read', 'update', 'create', 'delete', 'assign', 'assign', 'total', 'story', 'export']),
             CASE WHEN oracle.chance(0.9) THEN oracle.pick(units) END, 'oracle')
     ON CONFLICT DO NOTHING;
 END

@@ -206,8 +206,8 @@ CREATE FUNCTION oracle.make_statement() RETURNS oracle.statement LANGUAGE plpgsq
 DECLARE
     s oracle.statement;
 BEGIN
-    s.command := oracle.pick(ARRAY['select', 'select', 'select', 'select', 'lock', 'update', 'update', 'move', 'move', 'delete', 'delete',
-                                   'insert', 'insert', 'nothing', 'upsert', 'upsert', 'merge', 'merge']);
+    s.command := oracle.pick(ARRAY['select', 'select', 'select', 'select', 'lock', 'update', 'update', 'move', 'move', 'move', 'delete',
+                                   'delete', 'insert', 'insert', 'nothing', 'upsert', 'upsert', 'merge', 'merge']);
     s.root := oracle.pick(ARRAY(SELECT o.relation FROM oracle.subject o ORDER BY o.relation) || '{team.t3}'::text[]);
     s.target := s.root;
     IF (SELECT sum(c.reltuples) FROM pg_partition_tree(s.root) p JOIN pg_class c ON c.oid = p.relid OR c.oid = s.root::regclass WHERE p.isleaf) > 500
