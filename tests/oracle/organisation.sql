@@ -127,7 +127,7 @@ BEGIN
 END
 $$;
 
--- Some roles have privileges without read, some on every object.
+-- Some roles have privileges without read (hand always: Flo mostly has nothing else), some on every object.
 CREATE FUNCTION oracle.make_roles(objects text[]) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     role text;
@@ -142,7 +142,7 @@ BEGIN
             FOREACH privilege IN ARRAY ARRAY['read', 'create', 'update', 'delete', 'assign', 'share', 'export', 'merge', 'total', 'story'] LOOP
                 often := CASE privilege WHEN 'read' THEN 0.9 WHEN 'update' THEN 0.75 WHEN 'create' THEN 0.7 WHEN 'delete' THEN 0.7
                                         WHEN 'assign' THEN 0.9 ELSE 0.4 END;
-                IF oracle.chance(often) THEN
+                IF oracle.chance(CASE WHEN role = 'hand' AND privilege = 'read' THEN 0 ELSE often END) THEN
                     INSERT INTO crm.role_privilege (role, object, privilege, depth)
                     VALUES (role, object, privilege, CASE WHEN oracle.chance(0.15) THEN 'own'
                                                           WHEN oracle.chance(CASE privilege WHEN 'assign' THEN 0.7 ELSE 0.4 END) THEN 'unit'
@@ -160,7 +160,8 @@ DECLARE
 BEGIN
     INSERT INTO crm.membership (principal, unit, role, during)
     VALUES (member, CASE WHEN oracle.chance(0.1) THEN units[1] ELSE oracle.pick(units[2:]) END,
-            CASE WHEN oracle.chance(0.85) THEN oracle.pick(ARRAY['rep', 'lead', 'clerk', 'guest', 'hand']) END,
+            CASE WHEN member = 'Flo' THEN 'hand'
+                 WHEN oracle.chance(0.85) THEN oracle.pick(ARRAY['rep', 'lead', 'clerk', 'guest', 'hand']) END,
             oracle.period(0.8));
 END
 $$;
