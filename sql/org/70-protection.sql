@@ -11,12 +11,14 @@ CREATE TABLE @extschema@.protection (
     key_mapped boolean NOT NULL,
     protected_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     protected_by name NOT NULL,
+    name text NOT NULL,
     CHECK (NOT key_mapped OR key_columns IS NULL)
 );
 COMMENT ON TABLE @extschema@.protection IS
 'Protected tables: units maps hierarchies to columns, combine says whether all or any of them must be visible, rows without a '
 'known unit belong to fallback_unit. By key_columns, or where key_mapped by map_id(row), single rows can be shared; a table '
-'without either has no shares. Renamed columns are followed.';
+'without either has no shares. Renamed columns are followed. name is what the table was called, with its schema, when it was '
+'protected: a table that takes it over is protected too.';
 
 CREATE TABLE @extschema@.protection_member (
     member pg_catalog.regclass PRIMARY KEY,
@@ -160,6 +162,7 @@ BEGIN
     plan.fallback_unit := (require_unit(coalesce(plan_protection.fallback_unit, root_unit()))).unit;
     plan.protected_at := now();
     plan.protected_by := caller()::name;
+    plan.name := table_name(relation);
     RETURN plan;
 END
 $$;

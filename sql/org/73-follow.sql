@@ -18,6 +18,7 @@ BEGIN
     FOR detached IN SELECT c.oid FROM protection_member k JOIN pg_class c ON c.oid = k.member
                     WHERE k.relation = plan.relation AND k.member <> plan.relation AND NOT c.relispartition ORDER BY c.oid LOOP
         own.relation := detached;
+        own.name := table_name(detached);
         SELECT k.key_columns, k.key_mapped INTO own.key_columns, own.key_mapped FROM record_key_of(detached) k;
         INSERT INTO protection SELECT own.*;
         UPDATE protection_member k SET relation = detached WHERE k.member IN (SELECT m FROM members(detached) m);
@@ -91,9 +92,11 @@ CREATE FUNCTION @extschema@.follow_protected() RETURNS event_trigger
 DECLARE
     altered record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM protection) THEN
+    IF NOT EXISTS (SELECT FROM protection UNION ALL SELECT FROM protection_left) THEN
         RETURN;
     END IF;
+    PERFORM protect_successor(c.objid) FROM pg_event_trigger_ddl_commands() c
+    WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table');
     PERFORM refuse_unprotectable(c.objid) FROM pg_event_trigger_ddl_commands() c
     WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table');
     FOR altered IN
@@ -114,9 +117,11 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.follow_protected() IS
 'Event trigger: a new partition of a protected table is protected too, a detached one becomes a protected table of its own, a '
-'renamed column is followed; children by plain inheritance and foreign partitions are refused.';
+'renamed column is followed; a table that takes over the name of a protected one is protected as that was; children by plain '
+'inheritance and foreign partitions are refused.';
 CREATE EVENT TRIGGER crm_follow_protected ON ddl_command_end
-    WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE')
+    WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE',
+                 'ALTER FOREIGN TABLE')
     EXECUTE FUNCTION @extschema@.follow_protected();
 COMMENT ON EVENT TRIGGER crm_follow_protected IS 'Protection follows partitions and renamed columns.';
 
@@ -124,6 +129,8 @@ CREATE FUNCTION @extschema@.forget_protected() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
+    PERFORM leave_protection(p) FROM protection p JOIN pg_event_trigger_dropped_objects() d ON d.objid = p.relation
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0;
     DELETE FROM masking m USING pg_event_trigger_dropped_objects() d
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND m.relation = d.objid;
     DELETE FROM protection p USING pg_event_trigger_dropped_objects() d
@@ -169,6 +176,7 @@ CREATE FUNCTION @extschema@.org_detach(relation pg_catalog.regclass) RETURNS voi
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation) THEN -- it was dropped
+        PERFORM leave_protection(p) FROM protection p WHERE p.relation = org_detach.relation;
         DELETE FROM masking m WHERE m.relation = org_detach.relation;
         DELETE FROM protection p WHERE p.relation = org_detach.relation;
     ELSIF EXISTS (SELECT FROM protection p WHERE p.relation = org_detach.relation) THEN
