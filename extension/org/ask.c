@@ -60,9 +60,8 @@ text_or_null(FunctionCallInfo fcinfo, int arg)
     return arg < 0 || PG_ARGISNULL(arg) ? NULL : PG_GETARG_TEXT_PP(arg);
 }
 
-/* Who asks in this statement; -1 for somebody outside the rules. */
-static int
-find_caller(const CrmOrganisation *organisation)
+const CrmIdentity *
+crm_ask_caller(const CrmOrganisation *organisation)
 {
     static uint64 changes = 0;
     static TimestampTz statement;
@@ -79,17 +78,21 @@ find_caller(const CrmOrganisation *organisation)
         crm_identity_current(organisation, &identity);
         changes = crm_identity_changes;
     }
-    if (identity.principal < 0 && !identity.outside)
-        crm_identity_missing(organisation);
-    return identity.outside ? -1 : identity.principal;
+    return &identity;
 }
 
+/* -1 for somebody outside the rules. */
 static int
 find_principal(FunctionCallInfo fcinfo, const CrmShape *shape, const CrmOrganisation *organisation)
 {
-    if (shape->principal < 0)
-        return find_caller(organisation);
-    return crm_identity_named(organisation, text_to_cstring(PG_GETARG_TEXT_PP(shape->principal)));
+    const CrmIdentity *identity;
+
+    if (shape->principal >= 0)
+        return crm_identity_named(organisation, text_to_cstring(PG_GETARG_TEXT_PP(shape->principal)));
+    identity = crm_ask_caller(organisation);
+    if (identity->principal < 0 && !identity->outside)
+        crm_identity_missing(organisation);
+    return identity->outside ? -1 : identity->principal;
 }
 
 static void

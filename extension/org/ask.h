@@ -6,6 +6,7 @@
 
 #include "base/compat.h"
 
+#include "org/identity.h"
 #include "org/question.h"
 #include "org/shares.h"
 
@@ -37,6 +38,8 @@ typedef struct CrmAsked {
     CrmPrivilege privilege;
 } CrmAsked;
 
+/* Who asks in this statement, found out once. Good until the next call. */
+extern const CrmIdentity *crm_ask_caller(const CrmOrganisation *organisation);
 /* NULL where an argument without which there is no answer is null; RM101 where nobody asks. */
 extern const CrmAsked *crm_ask(FunctionCallInfo fcinfo, const CrmShape *shape);
 

@@ -13,10 +13,8 @@
 #include "base/caller.h"
 #include "base/schema.h"
 #include "org/access.h"
-#include "org/identity.h"
+#include "org/ask.h"
 #include "org/plans.h"
-#include "org/question.h"
-#include "org/shares.h"
 
 #include "access/stratnum.h"
 #include "catalog/pg_am.h"
@@ -42,23 +40,11 @@ PGDLLEXPORT Datum crm_shared_support(PG_FUNCTION_ARGS);
 /* Fewer rows for each listed value are found faster by whatever else there is. */
 #define ROWS_PER_VALUE_MIN 30.0
 
-/* Who plans; false where nobody that rules hold for. */
+/* Somebody that rules hold for, who plans. */
 typedef struct Planner {
     CrmOrganisation *organisation;
     int principal;
 } Planner;
-
-static bool
-find_planner(Planner *planner, bool *outside)
-{
-    CrmIdentity identity;
-
-    planner->organisation = crm_organisation();
-    crm_identity_current(planner->organisation, &identity);
-    planner->principal = identity.principal;
-    *outside = identity.outside;
-    return !identity.outside && identity.principal >= 0;
-}
 
 /* NULL where it is no constant, or null. */
 static Const *
@@ -211,125 +197,128 @@ arguments_of(SupportRequestIndexCondition *request)
     return list_copy_tail(((FuncExpr *) request->node)->args, 1);
 }
 
-/* visible */
+/* What each predicate says of itself: the share of rows that pass, false where that is not known; and the index
+ * condition, NIL where there is none. */
+typedef struct Predicate {
+    bool (*estimate)(const Planner *planner, SupportRequestSelectivity *request);
+    List *(*list)(const Planner *planner, SupportRequestIndexCondition *request);
+} Predicate;
 
 static bool
-estimate_units(SupportRequestSelectivity *request)
+estimate(const Predicate *predicate, SupportRequestSelectivity *request)
 {
-    Planner planner;
-    CrmQuestion *question;
-    bool outside;
+    Planner planner = {.organisation = crm_organisation()};
+    const CrmIdentity *identity;
 
     if (request->is_join)
         return false;
-    if (!find_planner(&planner, &outside)) {
-        request->selectivity = 1.0;
-        return outside;
+    identity = crm_ask_caller(planner.organisation);
+    planner.principal = identity->principal;
+    if (!identity->outside && identity->principal >= 0)
+        return predicate->estimate(&planner, request);
+    request->selectivity = 1.0;
+    return identity->outside;
+}
+
+static List *
+list_rows(const Predicate *predicate, SupportRequestIndexCondition *request)
+{
+    Planner planner = {.organisation = crm_organisation()};
+    const CrmIdentity *identity = crm_ask_caller(planner.organisation);
+
+    planner.principal = identity->principal;
+    if (identity->outside || identity->principal < 0 || !may_list(request))
+        return NIL;
+    return predicate->list(&planner, request);
+}
+
+static Datum
+support(FunctionCallInfo fcinfo, const Predicate *predicate)
+{
+    Node *request = (Node *) PG_GETARG_POINTER(0);
+
+    if (IsA(request, SupportRequestSelectivity) && estimate(predicate, (SupportRequestSelectivity *) request))
+        PG_RETURN_POINTER(request);
+    if (IsA(request, SupportRequestIndexCondition) && predicate->list != NULL)
+        PG_RETURN_POINTER(list_rows(predicate, (SupportRequestIndexCondition *) request));
+    PG_RETURN_POINTER(NULL);
+}
+
+#define SUPPORT(name, predicate)                                                                             \
+    PG_FUNCTION_INFO_V1(name);                                                                               \
+    Datum name(PG_FUNCTION_ARGS)                                                                             \
+    {                                                                                                        \
+        return support(fcinfo, &(predicate));                                                                \
     }
-    question = find_question(&planner, request->args);
-    if (question == NULL || planner.organisation->unit_count == 0)
+
+/* visible */
+
+static bool
+estimate_units(const Planner *planner, SupportRequestSelectivity *request)
+{
+    CrmQuestion *question = find_question(planner, request->args);
+
+    if (question == NULL || planner->organisation->unit_count == 0)
         return false;
-    crm_plans_note(planner.organisation, request->funcid, text_to_cstring(constant_text(request->args, 1)),
+    crm_plans_note(planner->organisation, request->funcid, text_to_cstring(constant_text(request->args, 1)),
                    question->privilege, question->fallback,
-                   crm_plans_listable(planner.organisation, question->access, question->fallback));
-    request->selectivity = (Selectivity) question->access->count / planner.organisation->unit_count;
+                   crm_plans_listable(planner->organisation, question->access, question->fallback));
+    request->selectivity = (Selectivity) question->access->count / planner->organisation->unit_count;
     return true;
 }
 
 static List *
-list_units(SupportRequestIndexCondition *request)
+list_units(const Planner *planner, SupportRequestIndexCondition *request)
 {
-    Planner planner;
-    CrmQuestion *question;
-    bool outside;
+    CrmQuestion *question = find_question(planner, ((FuncExpr *) request->node)->args);
 
-    if (!may_list(request) || !find_planner(&planner, &outside))
-        return NIL;
-    question = find_question(&planner, ((FuncExpr *) request->node)->args);
-    if (question == NULL || !crm_plans_listable(planner.organisation, question->access, question->fallback) ||
+    if (question == NULL ||
+        !crm_plans_listable(planner->organisation, question->access, question->fallback) ||
         !is_worth_listing(request, question->access->count))
         return NIL;
     return make_condition(request, "visible", arguments_of(request));
 }
 
-PG_FUNCTION_INFO_V1(crm_visible_support);
-Datum
-crm_visible_support(PG_FUNCTION_ARGS)
-{
-    Node *request = (Node *) PG_GETARG_POINTER(0);
-
-    if (IsA(request, SupportRequestSelectivity) && estimate_units((SupportRequestSelectivity *) request))
-        PG_RETURN_POINTER(request);
-    if (IsA(request, SupportRequestIndexCondition))
-        PG_RETURN_POINTER(list_units((SupportRequestIndexCondition *) request));
-    PG_RETURN_POINTER(NULL);
-}
+static const Predicate visible_predicate = {estimate_units, list_units};
+SUPPORT(crm_visible_support, visible_predicate)
 
 /* undenied: nearly always true */
 
 static bool
-estimate_undenied(SupportRequestSelectivity *request)
+estimate_undenied(const Planner *planner, SupportRequestSelectivity *request)
 {
-    if (request->is_join)
-        return false;
     request->selectivity = 1.0;
     return true;
 }
 
-PG_FUNCTION_INFO_V1(crm_undenied_support);
-Datum
-crm_undenied_support(PG_FUNCTION_ARGS)
-{
-    Node *request = (Node *) PG_GETARG_POINTER(0);
-
-    if (IsA(request, SupportRequestSelectivity) && estimate_undenied((SupportRequestSelectivity *) request))
-        PG_RETURN_POINTER(request);
-    PG_RETURN_POINTER(NULL);
-}
+static const Predicate undenied_predicate = {estimate_undenied, NULL};
+SUPPORT(crm_undenied_support, undenied_predicate)
 
 /* owned: as if principals owned evenly */
 
-static bool
-estimate_owned(SupportRequestSelectivity *request)
+static double
+owners(const Planner *planner)
 {
-    Planner planner;
-    bool outside;
+    return 1.0 + list_length(planner->organisation->teams[planner->principal]);
+}
 
-    if (request->is_join)
-        return false;
-    if (!find_planner(&planner, &outside)) {
-        request->selectivity = 1.0;
-        return outside;
-    }
-    request->selectivity = Min(1.0, (1.0 + list_length(planner.organisation->teams[planner.principal])) /
-                                        Max(planner.organisation->principal_count, 1));
+static bool
+estimate_owned(const Planner *planner, SupportRequestSelectivity *request)
+{
+    request->selectivity = Min(1.0, owners(planner) / Max(planner->organisation->principal_count, 1));
     return true;
 }
 
 static List *
-list_owned(SupportRequestIndexCondition *request)
+list_owned(const Planner *planner, SupportRequestIndexCondition *request)
 {
-    Planner planner;
-    bool outside;
-
-    if (!may_list(request) || !find_planner(&planner, &outside) ||
-        !is_worth_listing(request, 1.0 + list_length(planner.organisation->teams[planner.principal])))
+    if (!is_worth_listing(request, owners(planner)))
         return NIL;
     return make_condition(request, "owned", arguments_of(request));
 }
 
-PG_FUNCTION_INFO_V1(crm_owned_support);
-Datum
-crm_owned_support(PG_FUNCTION_ARGS)
-{
-    Node *request = (Node *) PG_GETARG_POINTER(0);
-
-    if (IsA(request, SupportRequestSelectivity) && estimate_owned((SupportRequestSelectivity *) request))
-        PG_RETURN_POINTER(request);
-    if (IsA(request, SupportRequestIndexCondition))
-        PG_RETURN_POINTER(list_owned((SupportRequestIndexCondition *) request));
-    PG_RETURN_POINTER(NULL);
-}
+static const Predicate owned_predicate = {estimate_owned, list_owned};
+SUPPORT(crm_owned_support, owned_predicate)
 
 /* shared: few */
 
@@ -357,20 +346,11 @@ count_shares(const Planner *planner, List *args)
 }
 
 static bool
-estimate_shared(SupportRequestSelectivity *request)
+estimate_shared(const Planner *planner, SupportRequestSelectivity *request)
 {
-    Planner planner;
-    bool outside;
-    double count;
     RelOptInfo *rel = request->varRelid == 0 ? NULL : find_base_rel(request->root, request->varRelid);
+    double count = count_shares(planner, request->args);
 
-    if (request->is_join)
-        return false;
-    if (!find_planner(&planner, &outside)) {
-        request->selectivity = 1.0;
-        return outside;
-    }
-    count = count_shares(&planner, request->args);
     if (count < 0)
         return false;
     request->selectivity = rel != NULL && rel->tuples > 0 ? Min(1.0, count / rel->tuples)
@@ -380,29 +360,14 @@ estimate_shared(SupportRequestSelectivity *request)
 }
 
 static List *
-list_shared(SupportRequestIndexCondition *request)
+list_shared(const Planner *planner, SupportRequestIndexCondition *request)
 {
-    Planner planner;
-    bool outside;
-    double count;
+    double count = count_shares(planner, ((FuncExpr *) request->node)->args);
 
-    if (!may_list(request) || !find_planner(&planner, &outside))
-        return NIL;
-    count = count_shares(&planner, ((FuncExpr *) request->node)->args);
     if (count < 0 || count > CRM_LISTED_UNITS_MAX)
         return NIL;
     return make_condition(request, "shared", arguments_of(request));
 }
 
-PG_FUNCTION_INFO_V1(crm_shared_support);
-Datum
-crm_shared_support(PG_FUNCTION_ARGS)
-{
-    Node *request = (Node *) PG_GETARG_POINTER(0);
-
-    if (IsA(request, SupportRequestSelectivity) && estimate_shared((SupportRequestSelectivity *) request))
-        PG_RETURN_POINTER(request);
-    if (IsA(request, SupportRequestIndexCondition))
-        PG_RETURN_POINTER(list_shared((SupportRequestIndexCondition *) request));
-    PG_RETURN_POINTER(NULL);
-}
+static const Predicate shared_predicate = {estimate_shared, list_shared};
+SUPPORT(crm_shared_support, shared_predicate)
