@@ -75,14 +75,14 @@ all_constant(List *args)
 
 /* The question of visible and undenied; NULL where its arguments are not known when planning. */
 static CrmQuestion *
-find_question(const Planner *planner, List *args)
+find_question(Planner planner, List *args)
 {
     CrmQuestionText texts = {constant_text(args, 1), constant_text(args, 2), constant_text(args, 3),
                              constant_text(args, 4)};
 
     if (texts.object == NULL || texts.privilege == NULL || !all_constant(args))
         return NULL;
-    return crm_question(planner->organisation, planner->principal, &texts);
+    return crm_question(planner.organisation, planner.principal, &texts);
 }
 
 /* Index conditions */
@@ -200,8 +200,8 @@ arguments_of(SupportRequestIndexCondition *request)
 /* What each predicate says of itself: the share of rows that pass, false where that is not known; and the index
  * condition, NIL where there is none. */
 typedef struct Predicate {
-    bool (*estimate)(const Planner *planner, SupportRequestSelectivity *request);
-    List *(*list)(const Planner *planner, SupportRequestIndexCondition *request);
+    bool (*estimate)(Planner planner, SupportRequestSelectivity *request);
+    List *(*list)(Planner planner, SupportRequestIndexCondition *request);
 } Predicate;
 
 static bool
@@ -215,7 +215,7 @@ estimate(const Predicate *predicate, SupportRequestSelectivity *request)
     identity = crm_ask_caller(planner.organisation);
     planner.principal = identity->principal;
     if (!identity->outside && identity->principal >= 0)
-        return predicate->estimate(&planner, request);
+        return predicate->estimate(planner, request);
     request->selectivity = 1.0;
     return identity->outside;
 }
@@ -229,7 +229,7 @@ list_rows(const Predicate *predicate, SupportRequestIndexCondition *request)
     planner.principal = identity->principal;
     if (identity->outside || identity->principal < 0 || !may_list(request))
         return NIL;
-    return predicate->list(&planner, request);
+    return predicate->list(planner, request);
 }
 
 static Datum
@@ -254,26 +254,25 @@ support(FunctionCallInfo fcinfo, const Predicate *predicate)
 /* visible */
 
 static bool
-estimate_units(const Planner *planner, SupportRequestSelectivity *request)
+estimate_units(Planner planner, SupportRequestSelectivity *request)
 {
     CrmQuestion *question = find_question(planner, request->args);
 
-    if (question == NULL || planner->organisation->unit_count == 0)
+    if (question == NULL || planner.organisation->unit_count == 0)
         return false;
-    crm_plans_note(planner->organisation, request->funcid, text_to_cstring(constant_text(request->args, 1)),
+    crm_plans_note(planner.organisation, request->funcid, text_to_cstring(constant_text(request->args, 1)),
                    question->privilege, question->fallback,
-                   crm_plans_listable(planner->organisation, question->access, question->fallback));
-    request->selectivity = (Selectivity) question->access->count / planner->organisation->unit_count;
+                   crm_plans_listable(planner.organisation, question->access, question->fallback));
+    request->selectivity = (Selectivity) question->access->count / planner.organisation->unit_count;
     return true;
 }
 
 static List *
-list_units(const Planner *planner, SupportRequestIndexCondition *request)
+list_units(Planner planner, SupportRequestIndexCondition *request)
 {
     CrmQuestion *question = find_question(planner, ((FuncExpr *) request->node)->args);
 
-    if (question == NULL ||
-        !crm_plans_listable(planner->organisation, question->access, question->fallback) ||
+    if (question == NULL || !crm_plans_listable(planner.organisation, question->access, question->fallback) ||
         !is_worth_listing(request, question->access->count))
         return NIL;
     return make_condition(request, "visible", arguments_of(request));
@@ -285,7 +284,7 @@ SUPPORT(crm_visible_support, visible_predicate)
 /* undenied: nearly always true */
 
 static bool
-estimate_undenied(const Planner *planner, SupportRequestSelectivity *request)
+estimate_undenied(Planner planner, SupportRequestSelectivity *request)
 {
     request->selectivity = 1.0;
     return true;
@@ -297,20 +296,20 @@ SUPPORT(crm_undenied_support, undenied_predicate)
 /* owned: as if principals owned evenly */
 
 static double
-owners(const Planner *planner)
+owners(Planner planner)
 {
-    return 1.0 + list_length(planner->organisation->teams[planner->principal]);
+    return 1.0 + list_length(planner.organisation->teams[planner.principal]);
 }
 
 static bool
-estimate_owned(const Planner *planner, SupportRequestSelectivity *request)
+estimate_owned(Planner planner, SupportRequestSelectivity *request)
 {
-    request->selectivity = Min(1.0, owners(planner) / Max(planner->organisation->principal_count, 1));
+    request->selectivity = Min(1.0, owners(planner) / Max(planner.organisation->principal_count, 1));
     return true;
 }
 
 static List *
-list_owned(const Planner *planner, SupportRequestIndexCondition *request)
+list_owned(Planner planner, SupportRequestIndexCondition *request)
 {
     if (!is_worth_listing(request, owners(planner)))
         return NIL;
@@ -330,7 +329,7 @@ count_share(const char *key, void *arg)
 
 /* -1 where it is not known. */
 static double
-count_shares(const Planner *planner, List *args)
+count_shares(Planner planner, List *args)
 {
     Const *relation = constant(args, 1);
     text *privilege = constant_text(args, 2);
@@ -339,14 +338,14 @@ count_shares(const Planner *planner, List *args)
 
     if (relation == NULL || privilege == NULL)
         return -1;
-    crm_shares_each(crm_shares(planner->organisation, planner->principal, &changes),
+    crm_shares_each(crm_shares(planner.organisation, planner.principal, &changes),
                     DatumGetObjectId(relation->constvalue), crm_privilege_parse(text_to_cstring(privilege)),
                     count_share, &count);
     return count;
 }
 
 static bool
-estimate_shared(const Planner *planner, SupportRequestSelectivity *request)
+estimate_shared(Planner planner, SupportRequestSelectivity *request)
 {
     RelOptInfo *rel = request->varRelid == 0 ? NULL : find_base_rel(request->root, request->varRelid);
     double count = count_shares(planner, request->args);
@@ -360,7 +359,7 @@ estimate_shared(const Planner *planner, SupportRequestSelectivity *request)
 }
 
 static List *
-list_shared(const Planner *planner, SupportRequestIndexCondition *request)
+list_shared(Planner planner, SupportRequestIndexCondition *request)
 {
     double count = count_shares(planner, ((FuncExpr *) request->node)->args);
 
