@@ -12,13 +12,14 @@ CREATE TABLE @extschema@.protection (
     protected_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     protected_by name NOT NULL,
     name text NOT NULL,
+    later_names text[],
     CHECK (NOT key_mapped OR key_columns IS NULL)
 );
 COMMENT ON TABLE @extschema@.protection IS
 'Protected tables: units maps hierarchies to columns, combine says whether all or any of them must be visible, rows without a '
 'known unit belong to fallback_unit. By key_columns, or where key_mapped by map_id(row), single rows can be shared; a table '
 'without either has no shares. Renamed columns are followed. name is what the table was called, with its schema, when it was '
-'protected: a table that takes it over is protected too.';
+'protected, later_names what it was called since: a table that takes one of them over is protected too.';
 
 CREATE TABLE @extschema@.protection_member (
     member pg_catalog.regclass PRIMARY KEY,
@@ -241,11 +242,28 @@ COMMENT ON FUNCTION @extschema@.strangers(pg_catalog.regclass) IS
 'tokens are none, unless they own it.';
 SELECT @extschema@.set_audience('strangers(regclass)', 'admin');
 
+CREATE FUNCTION @extschema@.check_no_open_policies(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    open_policies text;
+BEGIN
+    SELECT string_agg(format('%I on %s', p.polname, p.polrelid::regclass), ', ' ORDER BY p.polname) INTO open_policies
+    FROM pg_policy p WHERE p.polrelid IN (SELECT m FROM members(relation) m) AND p.polpermissive;
+    IF open_policies IS NOT NULL THEN
+        RAISE EXCEPTION '% cannot be protected: it has permissive policies', relation
+            USING ERRCODE = 'RM103', DETAIL = format('They would let rows through: %s.', open_policies),
+                  HINT = 'Drop them, or make them restrictive.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_no_open_policies(pg_catalog.regclass) IS
+'Raises RM103 where a table or one of its partitions has permissive policies of its own.';
+SELECT @extschema@.set_audience('check_no_open_policies(regclass)', 'admin');
+
 CREATE FUNCTION @extschema@.check_nobody_locked_out(relation pg_catalog.regclass) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     stranger record;
-    open_policies text;
 BEGIN
     SELECT s.role, s.how INTO stranger FROM strangers(relation) s WHERE s.how <> 'may read it' ORDER BY s.how DESC, s.role LIMIT 1;
     IF FOUND THEN
@@ -254,13 +272,7 @@ BEGIN
                   HINT = format('Type SELECT @extschema@.create_principal(%L, role_name => %L); and give it a membership.',
                                 trim(stranger.role::text, '"'), trim(stranger.role::text, '"'));
     END IF;
-    SELECT string_agg(format('%I on %s', p.polname, p.polrelid::regclass), ', ' ORDER BY p.polname) INTO open_policies
-    FROM pg_policy p WHERE p.polrelid IN (SELECT m FROM members(relation) m) AND p.polpermissive;
-    IF open_policies IS NOT NULL THEN
-        RAISE EXCEPTION '% cannot be protected: it has permissive policies', relation
-            USING ERRCODE = 'RM103', DETAIL = format('They would let rows through: %s.', open_policies),
-                  HINT = 'Drop them, or make them restrictive.';
-    END IF;
+    PERFORM check_no_open_policies(relation);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.check_nobody_locked_out(pg_catalog.regclass) IS

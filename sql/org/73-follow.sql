@@ -19,6 +19,7 @@ BEGIN
                     WHERE k.relation = plan.relation AND k.member <> plan.relation AND NOT c.relispartition ORDER BY c.oid LOOP
         own.relation := detached;
         own.name := table_name(detached);
+        own.later_names := NULL;
         SELECT k.key_columns, k.key_mapped INTO own.key_columns, own.key_mapped FROM record_key_of(detached) k;
         INSERT INTO protection SELECT own.*;
         UPDATE protection_member k SET relation = detached WHERE k.member IN (SELECT m FROM members(detached) m);
@@ -91,12 +92,18 @@ CREATE FUNCTION @extschema@.follow_protected() RETURNS event_trigger
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     altered record;
+    named regclass[];
 BEGIN
     IF NOT EXISTS (SELECT FROM protection UNION ALL SELECT FROM protection_left) THEN
         RETURN;
     END IF;
-    PERFORM protect_successor(c.objid) FROM pg_event_trigger_ddl_commands() c
-    WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table');
+    named := ARRAY(SELECT c.objid FROM pg_event_trigger_ddl_commands() c
+                   WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'materialized view')
+                   UNION
+                   SELECT r.oid FROM pg_event_trigger_ddl_commands() c JOIN pg_class r ON r.relnamespace = c.objid
+                   WHERE c.classid = 'pg_namespace'::regclass AND r.relkind IN ('r', 'p', 'f', 'm'));
+    PERFORM follow_names(named);
+    PERFORM protect_successor(n) FROM unnest(named) n;
     PERFORM refuse_unprotectable(c.objid) FROM pg_event_trigger_ddl_commands() c
     WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table');
     FOR altered IN
@@ -121,7 +128,7 @@ COMMENT ON FUNCTION @extschema@.follow_protected() IS
 'inheritance and foreign partitions are refused.';
 CREATE EVENT TRIGGER crm_follow_protected ON ddl_command_end
     WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE',
-                 'ALTER FOREIGN TABLE')
+                 'ALTER FOREIGN TABLE', 'IMPORT FOREIGN SCHEMA', 'CREATE MATERIALIZED VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SCHEMA')
     EXECUTE FUNCTION @extschema@.follow_protected();
 COMMENT ON EVENT TRIGGER crm_follow_protected IS 'Protection follows partitions and renamed columns.';
 
@@ -146,7 +153,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.forget_protected() IS 'Event trigger: a protected table or partition that was dropped is forgotten.';
-CREATE EVENT TRIGGER crm_forget_protected ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP VIEW', 'ALTER TABLE', 'DROP SCHEMA', 'DROP OWNED')
+CREATE EVENT TRIGGER crm_forget_protected ON sql_drop
+    WHEN TAG IN ('DROP TABLE', 'DROP VIEW', 'ALTER TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP TYPE', 'DROP EXTENSION')
     EXECUTE FUNCTION @extschema@.forget_protected();
 COMMENT ON EVENT TRIGGER crm_forget_protected IS 'Protected tables that were dropped are forgotten.';
 

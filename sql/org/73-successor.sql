@@ -19,9 +19,10 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.protection_left', '');
 CREATE FUNCTION @extschema@.leave_protection(plan @extschema@.protection) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     INSERT INTO protection_left AS l (name, units, combine, owner_column, object, fallback_unit, masked, protected_by)
-    SELECT plan.name, plan.units, plan.combine, plan.owner_column, plan.object, plan.fallback_unit,
+    SELECT called, plan.units, plan.combine, plan.owner_column, plan.object, plan.fallback_unit,
            EXISTS (SELECT FROM masking m WHERE m.relation = plan.relation), plan.protected_by
-    WHERE NOT EXISTS (SELECT FROM protection p WHERE p.name = plan.name AND p.relation <> plan.relation)
+    FROM unnest(plan.name || plan.later_names) called
+    WHERE NOT EXISTS (SELECT FROM protection p WHERE called = ANY (p.name || p.later_names) AND p.relation <> plan.relation)
     ON CONFLICT (name) DO UPDATE
     SET units = excluded.units, combine = excluded.combine, owner_column = excluded.owner_column, object = excluded.object,
         fallback_unit = excluded.fallback_unit, masked = excluded.masked, protected_by = excluded.protected_by, left_at = now()
@@ -29,6 +30,17 @@ $$;
 COMMENT ON FUNCTION @extschema@.leave_protection(@extschema@.protection) IS
 'For the event trigger: notes how a table that is dropped was protected, for whichever takes its name.';
 SELECT @extschema@.set_audience('leave_protection(protection)', 'internal');
+
+-- A table that was renamed for good is replaced under its new name.
+CREATE FUNCTION @extschema@.follow_names(altered pg_catalog.regclass[]) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    UPDATE protection p SET later_names = CASE WHEN n.now <> p.name THEN p.later_names || n.now END
+    FROM unnest(altered) a, table_name(a) n (now)
+    WHERE p.relation = a AND (n.now <> ALL (p.name || p.later_names) OR n.now = p.name AND p.later_names IS NOT NULL)
+$$;
+COMMENT ON FUNCTION @extschema@.follow_names(pg_catalog.regclass[]) IS
+'For the event trigger: notes new names of protected tables; renamed back, a table has only the name that it was protected by.';
+SELECT @extschema@.set_audience('follow_names(regclass[])', 'internal');
 
 CREATE FUNCTION @extschema@.forget_protection(name text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -54,9 +66,10 @@ CREATE FUNCTION @extschema@.protection_of_name(relation pg_catalog.regclass) RET
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT l FROM protection_left l WHERE l.name = table_name(protection_of_name.relation)
     UNION ALL
-    SELECT (p.name, p.units, p.combine, p.owner_column, p.object, p.fallback_unit,
+    SELECT (table_name(protection_of_name.relation), p.units, p.combine, p.owner_column, p.object, p.fallback_unit,
             EXISTS (SELECT FROM masking m WHERE m.relation = p.relation), p.protected_by, p.protected_at)::protection_left
-    FROM protection p WHERE p.name = table_name(protection_of_name.relation) AND p.relation <> protection_of_name.relation
+    FROM protection p
+    WHERE table_name(protection_of_name.relation) = ANY (p.name || p.later_names) AND p.relation <> protection_of_name.relation
     LIMIT 1
 $$;
 COMMENT ON FUNCTION @extschema@.protection_of_name(pg_catalog.regclass) IS
@@ -77,6 +90,7 @@ BEGIN
             RAISE EXCEPTION 'the table before it had masked columns';
         END IF;
         PERFORM check_protectable(relation);
+        PERFORM check_no_open_policies(relation);
         plan := plan_protection(relation, before.units, before.combine, before.owner_column, before.object, before.fallback_unit);
     EXCEPTION WHEN OTHERS THEN
         RAISE EXCEPTION '% takes the name of a protected table, and cannot be protected as that was', relation
@@ -86,7 +100,8 @@ BEGIN
     END;
     plan.protected_by := before.protected_by;
     -- The one before, where it lives on, goes by its own name from now on.
-    UPDATE protection p SET name = table_name(p.relation) WHERE p.name = before.name;
+    UPDATE protection p SET name = coalesce(table_name(p.relation), p.name), later_names = NULL
+    WHERE before.name = ANY (p.name || p.later_names);
     DELETE FROM protection_left l WHERE l.name = before.name;
     INSERT INTO protection SELECT plan.*;
     PERFORM protect_members(plan);

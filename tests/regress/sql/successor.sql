@@ -105,5 +105,63 @@ DROP TABLE deals;
 CREATE TABLE deals (id integer);
 RESET ROLE;
 SELECT count(*) FROM state;
+
+-- a table renamed for good is replaced under its new name
+SET ROLE regress_successor_owner;
+DROP TABLE deals;
+CREATE TABLE deals (id integer PRIMARY KEY, region text);
+SELECT room FROM crm.protect('deals', '{"organisation": "region"}');
+ALTER TABLE deals RENAME TO aside;
+ALTER TABLE aside RENAME TO deals;
+RESET ROLE;
+SELECT relation, name, later_names FROM crm.protection;
+SET ROLE regress_successor_owner;
+ALTER TABLE deals RENAME TO contracts;
+CREATE TABLE contracts_new AS SELECT 6 AS id, 'south' AS region;
+GRANT SELECT ON contracts_new TO regress_successor_nora;
+ALTER TABLE contracts RENAME TO contracts_old;
+ALTER TABLE contracts_new RENAME TO contracts;
+SET ROLE regress_successor_nora;
+SELECT seen('contracts');
+SET ROLE regress_successor_owner;
+DROP TABLE contracts_old;
+ALTER TABLE contracts RENAME TO agreements;
+DROP TABLE agreements;
+RESET ROLE;
+SELECT name FROM crm.protection_left ORDER BY name COLLATE "C";
+
+-- no policy of its own lets rows of the new table through
+SET ROLE regress_successor_owner;
+CREATE TABLE contracts_new (id integer, region text);
+CREATE POLICY everyone ON contracts_new USING (true);
+ALTER TABLE contracts_new RENAME TO contracts;
+CREATE MATERIALIZED VIEW contracts AS SELECT 7 AS id, 'south' AS region;
+
+-- swapped by the names of schemas
+RESET ROLE;
+CREATE SCHEMA live AUTHORIZATION regress_successor_owner;
+CREATE SCHEMA load AUTHORIZATION regress_successor_owner;
+GRANT USAGE ON SCHEMA live, load TO regress_successor_nora;
+GRANT CREATE ON DATABASE scratch TO regress_successor_owner;
+SET ROLE regress_successor_owner;
+CREATE TABLE live.visits (id integer, region text);
+SELECT room FROM crm.protect('live.visits', '{"organisation": "region"}');
+CREATE TABLE load.visits AS SELECT 8 AS id, 'south' AS region;
+GRANT SELECT ON load.visits TO regress_successor_nora;
+ALTER SCHEMA live RENAME TO live_old;
+ALTER SCHEMA load RENAME TO live;
+SET ROLE regress_successor_nora;
+SELECT seen('live.visits');
+
+-- dropped with its type
+SET ROLE regress_successor_owner;
+CREATE TYPE visit AS (id integer, region text);
+CREATE TABLE typed OF visit;
+SELECT room FROM crm.protect('typed', '{"organisation": "region"}');
+DROP TYPE visit CASCADE;
+CREATE TABLE typed (id integer, region text);
+RESET ROLE;
+SELECT relation, name, later_names FROM crm.protection ORDER BY name COLLATE "C";
+SELECT name FROM crm.protection_left ORDER BY name COLLATE "C";
 DROP OWNED BY regress_successor_owner, regress_successor_nora;
 DROP ROLE regress_successor_owner, regress_successor_nora;
