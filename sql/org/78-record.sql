@@ -25,7 +25,7 @@ CREATE FUNCTION @extschema@.column_condition(relation pg_catalog.regclass, colum
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT CASE
         WHEN key_type(relation, column_name) IN ('integer', 'bigint')
-        THEN CASE WHEN value ~ '^(0|-?[1-9][0-9]{0,17})$' THEN format('t.%I = %s', column_name, value) ELSE 'false' END
+        THEN CASE WHEN value ~ '^(0|-?[1-9][0-9]{0,18})$' THEN format('t.%I = %s', column_name, value) ELSE 'false' END
         WHEN key_type(relation, column_name) = 'uuid'
         THEN CASE WHEN value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN format('t.%I = %L', column_name, value) ELSE 'false' END
         WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype)

@@ -291,6 +291,20 @@ SELECT * FROM crm.explain_access('anna', 'deals', '6');
 RESET crm.token;
 SELECT crm.share('deals', '20', 'carl') > 0 AS as_superuser;
 
+-- Any bigint is a key, and what is none is the key of no record.
+CREATE TABLE flake (id bigint PRIMARY KEY, region text);
+ALTER TABLE flake OWNER TO regress_share_owner;
+INSERT INTO flake SELECT id, 'south' FROM unnest('{9223372036854775807,-9223372036854775808,1234567890123456789}'::bigint[]) id;
+GRANT SELECT ON flake TO regress_share_dora;
+SET ROLE regress_share_owner;
+SELECT room FROM crm.protect('flake', '{"organisation": "region"}');
+SELECT count(crm.share('flake', id::text, 'dora')) FROM unnest('{9223372036854775807,-9223372036854775808}'::bigint[]) id;
+SELECT crm.share('flake', '9223372036854775808', 'dora');
+SELECT crm.share('flake', '12345678901234567890', 'dora');
+SET ROLE regress_share_dora;
+SELECT id FROM flake ORDER BY id;
+RESET ROLE;
+
 -- Nobody writes shares past these functions.
 SET ROLE regress_share_dora;
 INSERT INTO crm.shared_record (relation, record_key, principal, privileges, during, shared_by) VALUES ('deals', '1', 'dora', '{read}', '[,]', 'me');
