@@ -270,15 +270,18 @@ insert_spellings(CrmValueMap *map, const Source *source)
         insert_word(map->regular, lower, length, source, true);
 }
 
+/* An error halfway leaves the map without tables, not with half of one; so do those below. */
 static void
 make_words(CrmValueMap *map)
 {
     MemoryContext old = MemoryContextSwitchTo(map->context);
+    CrmValueMap made = *map;
 
-    map->regular = words_create(map->context, (uint32) map->count, NULL);
-    map->exact = words_create(map->context, 16, NULL);
+    made.regular = words_create(map->context, (uint32) map->count, NULL);
+    made.exact = words_create(map->context, 16, NULL);
     for (int i = 0; i < map->count; i++)
-        insert_spellings(map, &map->sources[i]);
+        insert_spellings(&made, &map->sources[i]);
+    *map = made;
     MemoryContextSwitchTo(old);
 }
 
@@ -329,14 +332,13 @@ typedef struct IntegerWord {
 static void
 make_dense(CrmValueMap *map, const IntegerWord *integers, int count, int64 first, int64 last)
 {
-    int16 *ranks;
+    uint64 places = (uint64) last - (uint64) first + 1;
+    int16 *ranks = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int16) * places, MCXT_ALLOC_HUGE);
 
+    map->dense = MemoryContextAllocExtended(map->context, sizeof(int) * places, MCXT_ALLOC_HUGE);
     map->first = first;
-    map->dense_count = (uint64) last - (uint64) first + 1;
-    map->dense = MemoryContextAllocExtended(map->context, sizeof(int) * map->dense_count, MCXT_ALLOC_HUGE);
-    ranks =
-        MemoryContextAllocExtended(CurrentMemoryContext, sizeof(int16) * map->dense_count, MCXT_ALLOC_HUGE);
-    for (uint64 i = 0; i < map->dense_count; i++) {
+    map->dense_count = places;
+    for (uint64 i = 0; i < places; i++) {
         map->dense[i] = CRM_NO_VALUE;
         ranks[i] = PG_INT16_MAX; /* no word has such a rank */
     }
@@ -352,13 +354,15 @@ make_dense(CrmValueMap *map, const IntegerWord *integers, int count, int64 first
 static void
 make_sparse(CrmValueMap *map, const IntegerWord *integers, int count)
 {
-    map->integers = integers_create(map->context, (uint32) count + 16, NULL);
+    integers_hash *made = integers_create(map->context, (uint32) count + 16, NULL);
+
     for (int i = 0; i < count; i++) {
         bool found;
-        IntegerEntry *entry = integers_insert(map->integers, integers[i].value, &found);
+        IntegerEntry *entry = integers_insert(made, integers[i].value, &found);
 
         settle(found, &entry->index, &entry->rank, integers[i].source->index, integers[i].source->rank);
     }
+    map->integers = made;
 }
 
 static void
@@ -390,7 +394,8 @@ static uuids_hash *
 uuids_of(CrmValueMap *map)
 {
     if (unlikely(map->uuids == NULL)) {
-        map->uuids = uuids_create(map->context, (uint32) map->count + 16, NULL);
+        uuids_hash *made = uuids_create(map->context, (uint32) map->count + 16, NULL);
+
         for (int i = 0; i < map->count; i++) {
             const Source *source = &map->sources[i];
             UuidEntry *entry;
@@ -399,9 +404,10 @@ uuids_of(CrmValueMap *map)
 
             if (!canonical_uuid(source->word, &value))
                 continue;
-            entry = uuids_insert(map->uuids, value, &found);
+            entry = uuids_insert(made, value, &found);
             settle(found, &entry->index, &entry->rank, source->index, source->rank);
         }
+        map->uuids = made;
     }
     return map->uuids;
 }
