@@ -22,6 +22,7 @@ BEGIN
     IF to_regnamespace('team') IS NOT NULL THEN
         DROP SCHEMA team CASCADE;
     END IF;
+    PERFORM crm.forget_protection(l.name) FROM crm.protection_left l;
     DELETE FROM oracle.subject;
     DELETE FROM oracle.pool;
     DELETE FROM crm.shared_record;

@@ -375,7 +375,9 @@ RESET crm.token_audience;
 SET ROLE regress_token_app;
 SET crm.token_audience = 'scratch2';
 SET crm.token_key_file = '/tmp/keys';
+\set VERBOSITY sqlstate
 SHOW crm.token_key_file;
+\set VERBOSITY terse
 RESET ROLE;
 SET crm.token_key_file = '/tmp/keys';
 
