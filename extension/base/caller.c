@@ -9,28 +9,24 @@
 
 PG_FUNCTION_INFO_V1(crm_caller);
 
-bool
-crm_caller_maintains(void)
-{
-    Oid user;
-    int context;
-
-    GetUserIdAndSecContext(&user, &context);
-    return (context & SECURITY_RESTRICTED_OPERATION) != 0;
-}
-
-Oid
-crm_caller_oid(void)
+CrmCaller
+crm_caller_now(void)
 {
     Oid user;
     int context;
 
     GetUserIdAndSecContext(&user, &context);
     if ((context & SECURITY_RESTRICTED_OPERATION) == 0)
-        return GetOuterUserId();
+        return (CrmCaller){GetOuterUserId(), false};
     /* The table's owner, unless a SECURITY DEFINER function changed the user too: which of both came first
      * cannot be told, and its owner's rights are not those of the function in the index that called it. */
-    return (context & SECURITY_LOCAL_USERID_CHANGE) == 0 ? user : InvalidOid;
+    return (CrmCaller){(context & SECURITY_LOCAL_USERID_CHANGE) == 0 ? user : InvalidOid, true};
+}
+
+Oid
+crm_caller_oid(void)
+{
+    return crm_caller_now().role;
 }
 
 Datum

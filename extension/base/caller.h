@@ -13,8 +13,13 @@
 
 #include "postgres.h"
 
+typedef struct CrmCaller {
+    Oid role;
+    bool maintains; /* a table: then nothing but the role says who asks */
+} CrmCaller;
+
+extern CrmCaller crm_caller_now(void);
+/* Its role alone. */
 extern Oid crm_caller_oid(void);
-/* Whether that is maintenance: then nothing but the role says who asks. */
-extern bool crm_caller_maintains(void);
 
 #endif

@@ -8,10 +8,8 @@
  * called inside a transaction that holds all its locks.
  */
 #include "base/compat.h"
-#include "base/caller.h"
 #include "org/ask.h"
 #include "org/change.h"
-#include "org/identity.h"
 
 #include "access/xact.h"
 #include "nodes/primnodes.h"
@@ -41,14 +39,6 @@ make_asked(FunctionCallInfo fcinfo, const CrmShape *shape)
 }
 
 static bool
-same_circumstances(const CrmAsked *asked)
-{
-    return asked->changes == crm_identity_changes && asked->role == crm_caller_oid() &&
-           asked->maintains == crm_caller_maintains() &&
-           asked->statement == GetCurrentStatementStartTimestamp();
-}
-
-static bool
 is_missing(FunctionCallInfo fcinfo, int arg)
 {
     return arg >= 0 && PG_ARGISNULL(arg);
@@ -60,27 +50,6 @@ text_or_null(FunctionCallInfo fcinfo, int arg)
     return arg < 0 || PG_ARGISNULL(arg) ? NULL : PG_GETARG_TEXT_PP(arg);
 }
 
-const CrmIdentity *
-crm_ask_caller(const CrmOrganisation *organisation)
-{
-    static uint64 changes = 0;
-    static TimestampTz statement;
-    static Oid role;
-    static bool maintains;
-    static CrmIdentity identity;
-
-    if (changes != crm_identity_changes || statement != GetCurrentStatementStartTimestamp() ||
-        role != crm_caller_oid() || maintains != crm_caller_maintains()) {
-        changes = 0;
-        statement = GetCurrentStatementStartTimestamp();
-        role = crm_caller_oid();
-        maintains = crm_caller_maintains();
-        crm_identity_current(organisation, &identity);
-        changes = crm_identity_changes;
-    }
-    return &identity;
-}
-
 /* -1 for somebody outside the rules. */
 static int
 find_principal(FunctionCallInfo fcinfo, const CrmShape *shape, const CrmOrganisation *organisation)
@@ -89,7 +58,7 @@ find_principal(FunctionCallInfo fcinfo, const CrmShape *shape, const CrmOrganisa
 
     if (shape->principal >= 0)
         return crm_identity_named(organisation, text_to_cstring(PG_GETARG_TEXT_PP(shape->principal)));
-    identity = crm_ask_caller(organisation);
+    identity = crm_identity_current(organisation);
     if (identity->principal < 0 && !identity->outside)
         crm_identity_missing(organisation);
     return identity->outside ? -1 : identity->principal;
@@ -118,25 +87,24 @@ ask_again(FunctionCallInfo fcinfo, const CrmShape *shape)
 {
     CrmAsked *asked = fcinfo->flinfo->fn_extra;
     CrmOrganisation *organisation;
-    uint64 changes;
+    CrmMoment now;
 
     if (is_missing(fcinfo, shape->principal) || is_missing(fcinfo, shape->object) ||
         is_missing(fcinfo, shape->privilege) || is_missing(fcinfo, shape->relation))
         return NULL;
     if (asked == NULL)
         asked = fcinfo->flinfo->fn_extra = make_asked(fcinfo, shape);
-    if (asked->statement != GetCurrentStatementStartTimestamp())
+    if (asked->moment.statement != GetCurrentStatementStartTimestamp())
         crm_change_accept();
-    asked->changes = 0; /* not answered until the end */
+    asked->moment.changes = 0; /* not answered until the end */
     organisation = crm_organisation();
-    /* Taken now: looking up names below may take in messages. Zero where even this copy is out of date already. */
-    changes = organisation->changes == crm_org_changes ? crm_identity_changes : 0;
+    /* Taken now: looking up names below may take in messages. */
+    now = crm_moment_now();
+    if (organisation->changes != crm_org_changes) /* even this copy is out of date already */
+        now.changes = 0;
     find_answer(fcinfo, shape, asked, organisation);
     asked->organisation = organisation;
-    asked->role = crm_caller_oid();
-    asked->maintains = crm_caller_maintains();
-    asked->statement = GetCurrentStatementStartTimestamp();
-    asked->changes = changes;
+    asked->moment = now;
     return asked;
 }
 
@@ -145,7 +113,7 @@ crm_ask(FunctionCallInfo fcinfo, const CrmShape *shape)
 {
     const CrmAsked *asked = fcinfo->flinfo->fn_extra;
 
-    if (likely(asked != NULL && asked->constant && same_circumstances(asked) &&
+    if (likely(asked != NULL && asked->constant && crm_moment_holds(&asked->moment) &&
                (asked->shares == NULL || asked->share_changes == crm_share_changes)))
         return asked;
     return ask_again(fcinfo, shape);

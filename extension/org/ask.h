@@ -24,12 +24,9 @@ typedef struct CrmShape {
 
 /* Kept in fn_extra; the pointers are good for this call only. */
 typedef struct CrmAsked {
-    uint64 changes;       /* crm_identity_changes when it was worked out; 0: not yet */
-    uint64 share_changes; /* crm_share_changes */
-    TimestampTz statement;
-    Oid role;
-    bool maintains; /* crm_caller_maintains */
-    bool constant;  /* no argument can differ between rows */
+    CrmMoment moment;     /* when it was worked out */
+    uint64 share_changes; /* crm_share_changes then */
+    bool constant;        /* no argument can differ between rows */
     const CrmOrganisation *organisation;
     CrmQuestion *question;
     /* where the shape has a relation */
@@ -38,8 +35,6 @@ typedef struct CrmAsked {
     CrmPrivilege privilege;
 } CrmAsked;
 
-/* Who asks in this statement, found out once. Good until the next call. */
-extern const CrmIdentity *crm_ask_caller(const CrmOrganisation *organisation);
 /* NULL where an argument without which there is no answer is null; RM101 where nobody asks. */
 extern const CrmAsked *crm_ask(FunctionCallInfo fcinfo, const CrmShape *shape);
 

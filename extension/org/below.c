@@ -38,11 +38,8 @@ visible_below(FunctionCallInfo fcinfo, const CrmShape *shape, int arg)
         PG_RETURN_NULL();
     if (asked->question->everything)
         PG_RETURN_BOOL(true);
-    if (!PG_ARGISNULL(arg)) {
-        text *value = PG_GETARG_TEXT_PP(arg);
-
-        unit = crm_value_map_text(asked->question->units, VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value));
-    }
+    if (!PG_ARGISNULL(arg))
+        unit = crm_value_map_value(asked->question->units, PG_GETARG_TEXT_PP(arg));
     PG_RETURN_BOOL(all_below_pass(asked, unit >= 0 ? unit : asked->question->fallback));
 }
 

@@ -2,7 +2,6 @@
  * identity.c: see identity.h.
  */
 #include "base/compat.h"
-#include "base/caller.h"
 #include "base/error.h"
 #include "base/nearest.h"
 #include "base/schema.h"
@@ -27,6 +26,22 @@ PGDLLEXPORT Datum crm_current_identity(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum crm_resolve_principal(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum crm_resolve_unit(PG_FUNCTION_ARGS);
 
+CrmMoment
+crm_moment_now(void)
+{
+    return (CrmMoment){crm_identity_changes, GetCurrentStatementStartTimestamp(), crm_caller_now()};
+}
+
+bool
+crm_moment_holds(const CrmMoment *moment)
+{
+    CrmCaller caller = crm_caller_now();
+
+    return moment->changes == crm_identity_changes &&
+           moment->statement == GetCurrentStatementStartTimestamp() && moment->caller.role == caller.role &&
+           moment->caller.maintains == caller.maintains;
+}
+
 /* Number of the principal bound to a database role, or -1. */
 static int
 bound_principal(const CrmOrganisation *organisation, Oid role)
@@ -43,7 +58,7 @@ bound_principal(const CrmOrganisation *organisation, Oid role)
 static bool
 asks_by_token(void)
 {
-    return crm_token_is_set() && !crm_caller_maintains();
+    return crm_token_is_set() && !crm_caller_now().maintains;
 }
 
 /* A claim in the database's encoding; NULL where it has characters that the encoding lacks. */
@@ -88,18 +103,31 @@ token_principal(const CrmOrganisation *organisation, const char **problem)
     return principal;
 }
 
-void
-crm_identity_current(const CrmOrganisation *organisation, CrmIdentity *identity)
+static CrmIdentity
+find_identity(const CrmOrganisation *organisation)
 {
     Oid role = crm_caller_oid();
 
-    if (asks_by_token()) {
-        identity->principal = token_principal(organisation, NULL);
-        identity->outside = false;
-        return;
+    if (asks_by_token())
+        return (CrmIdentity){token_principal(organisation, NULL), false};
+    return (CrmIdentity){bound_principal(organisation, role),
+                         OidIsValid(role) && has_bypassrls_privilege(role)};
+}
+
+const CrmIdentity *
+crm_identity_current(const CrmOrganisation *organisation)
+{
+    static CrmMoment moment;
+    static CrmIdentity identity;
+
+    if (!crm_moment_holds(&moment)) {
+        CrmMoment now = crm_moment_now(); /* what is heard of meanwhile counts as not known */
+
+        moment.changes = 0;
+        identity = find_identity(organisation);
+        moment = now;
     }
-    identity->principal = bound_principal(organisation, role);
-    identity->outside = OidIsValid(role) && has_bypassrls_privilege(role);
+    return &identity;
 }
 
 CRM_NORETURN static void
@@ -173,12 +201,11 @@ Datum
 crm_current_principal(PG_FUNCTION_ARGS)
 {
     CrmOrganisation *organisation = organisation_for(fcinfo);
-    CrmIdentity identity;
+    int principal = crm_identity_current(organisation)->principal;
 
-    crm_identity_current(organisation, &identity);
-    if (identity.principal < 0)
+    if (principal < 0)
         PG_RETURN_NULL();
-    PG_RETURN_TEXT_P(cstring_to_text(organisation->principals[identity.principal].key));
+    PG_RETURN_TEXT_P(cstring_to_text(organisation->principals[principal].key));
 }
 
 /* current_identity(OUT identified_by, OUT until, OUT problem) */
@@ -213,8 +240,7 @@ crm_resolve_principal(PG_FUNCTION_ARGS)
 {
     text *value = PG_GETARG_TEXT_PP(0);
     CrmOrganisation *organisation = organisation_for(fcinfo);
-    int principal = crm_value_map_text(organisation->principal_values, VARDATA_ANY(value),
-                                       (int) VARSIZE_ANY_EXHDR(value));
+    int principal = crm_value_map_value(organisation->principal_values, value);
 
     if (principal < 0)
         PG_RETURN_NULL();
@@ -235,7 +261,7 @@ crm_resolve_unit(PG_FUNCTION_ARGS)
     map =
         crm_organisation_units(organisation, PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
     value = PG_GETARG_TEXT_PP(0);
-    unit = crm_value_map_text(map, VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value));
+    unit = crm_value_map_value(map, value);
     if (unit < 0)
         PG_RETURN_NULL();
     PG_RETURN_TEXT_P(cstring_to_text(organisation->units[unit].key));

@@ -92,8 +92,7 @@ find_fallback(CrmOrganisation *organisation, const text *fallback)
     unit = crm_organisation_unit(organisation, fallback);
     if (unit >= 0) /* as policies write it; what follows makes a table of all words */
         return unit;
-    return crm_value_map_text(crm_organisation_units(organisation, NULL), VARDATA_ANY(fallback),
-                              (int) VARSIZE_ANY_EXHDR(fallback));
+    return crm_value_map_value(crm_organisation_units(organisation, NULL), fallback);
 }
 
 /* What may raise an error comes first, in the caller's memory: nothing is left with the organisation then. */

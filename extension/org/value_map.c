@@ -288,8 +288,8 @@ make_words(CrmValueMap *map)
 /* Integers and uuids */
 
 /* As an integer is written out: no sign but -, no leading zeros. */
-static bool
-canonical_integer(const char *value, int64 *result)
+bool
+crm_canonical_integer(const char *value, int64 *result)
 {
     const char *digits = value + (*value == '-');
     uint64 magnitude = 0;
@@ -308,8 +308,8 @@ canonical_integer(const char *value, int64 *result)
 }
 
 /* Either case: the hexadecimal digits of a uuid are the same number in both. */
-static bool
-canonical_uuid(const char *value, pg_uuid_t *result)
+bool
+crm_canonical_uuid(const char *value, pg_uuid_t *result)
 {
     if (strlen(value) != 36)
         return false;
@@ -377,7 +377,7 @@ make_integers(CrmValueMap *map)
         IntegerWord *integer = &integers[count];
 
         integer->source = &map->sources[i];
-        if (!canonical_integer(map->sources[i].word, &integer->value))
+        if (!crm_canonical_integer(map->sources[i].word, &integer->value))
             continue;
         first = Min(first, integer->value);
         last = Max(last, integer->value);
@@ -402,7 +402,7 @@ uuids_of(CrmValueMap *map)
             pg_uuid_t value;
             bool found;
 
-            if (!canonical_uuid(source->word, &value))
+            if (!crm_canonical_uuid(source->word, &value))
                 continue;
             entry = uuids_insert(made, value, &found);
             settle(found, &entry->index, &entry->rank, source->index, source->rank);
@@ -431,6 +431,12 @@ crm_value_map_text(CrmValueMap *map, const char *value, int length)
     else
         entry = words_lookup(map->exact, (Word){value, length});
     return entry != NULL ? entry->index : CRM_NO_VALUE;
+}
+
+int
+crm_value_map_value(CrmValueMap *map, const text *value)
+{
+    return crm_value_map_text(map, VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value));
 }
 
 int

@@ -27,8 +27,13 @@ extern void crm_value_map_add(CrmValueMap *map, const char *word, int index, int
 extern void crm_value_map_include(CrmValueMap *map, const CrmValueMap *other, int penalty);
 /* The number of what the value means, or CRM_NO_VALUE. Text need not end in NUL. */
 extern int crm_value_map_text(CrmValueMap *map, const char *value, int length);
+extern int crm_value_map_value(CrmValueMap *map, const text *value);
 extern int crm_value_map_integer(CrmValueMap *map, int64 value);
 extern int crm_value_map_uuid(CrmValueMap *map, const pg_uuid_t *value);
+
+/* Whether a word is the canonical form of an integer, or (in either case) of a uuid. */
+extern bool crm_canonical_integer(const char *word, int64 *result);
+extern bool crm_canonical_uuid(const char *word, pg_uuid_t *result);
 
 /* Calls visit with each value of a type (TEXTOID, INT4OID, INT8OID, UUIDOID) whose meaning is wanted. */
 typedef bool (*CrmValueWanted)(int index, const void *arg);

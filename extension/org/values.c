@@ -132,7 +132,7 @@ crm_owned_values(PG_FUNCTION_ARGS)
 static bool
 parse_key(const char *key, Oid type, Datum *value)
 {
-    char *end;
+    pg_uuid_t *uuid;
     int64 integer;
 
     switch (type) {
@@ -140,21 +140,18 @@ parse_key(const char *key, Oid type, Datum *value)
         *value = CStringGetTextDatum(key);
         return true;
     case UUIDOID:
-        if (strlen(key) != 36 || key[strspn(key, "0123456789abcdef-")] != '\0')
+        uuid = palloc(sizeof(pg_uuid_t));
+        *value = UUIDPGetDatum(uuid);
+        return crm_canonical_uuid(key, uuid);
+    case INT4OID:
+        if (!crm_canonical_integer(key, &integer) || integer < PG_INT32_MIN || integer > PG_INT32_MAX)
             return false;
-        for (int i = 0; i < 36; i++) {
-            if ((key[i] == '-') != (i == 8 || i == 13 || i == 18 || i == 23))
-                return false;
-        }
-        *value = DirectFunctionCall1(uuid_in, CStringGetDatum(key));
+        *value = Int32GetDatum((int32) integer);
         return true;
     default:
-        errno = 0;
-        integer = strtoi64(key, &end, 10);
-        if (errno != 0 || end == key || *end != '\0' ||
-            (type == INT4OID && (integer < PG_INT32_MIN || integer > PG_INT32_MAX)))
+        if (!crm_canonical_integer(key, &integer))
             return false;
-        *value = type == INT4OID ? Int32GetDatum((int32) integer) : Int64GetDatum(integer);
+        *value = Int64GetDatum(integer);
         return true;
     }
 }

@@ -37,12 +37,6 @@ static const CrmShape principal_unit_shape = {0, 2, 3, 4, 5, -1};
 static const CrmShape principal_owner_shape = {0, 2, 3, -1, -1, -1};
 static const CrmShape principal_record_shape = {0, -1, 3, -1, -1, 2};
 
-static int
-text_number(CrmValueMap *map, text *value)
-{
-    return crm_value_map_text(map, VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value));
-}
-
 static inline bool
 visible_passes(const CrmAsked *asked, int unit)
 {
@@ -84,7 +78,7 @@ owned_passes(const CrmAsked *asked, int owner)
 
 /* The same for the four types of a column. */
 #define PREDICATES(name, shape, always, map, passes)                                                         \
-    PREDICATE(name##_text, shape, always, 0, PG_GETARG_TEXT_PP, map, text_number, passes)                    \
+    PREDICATE(name##_text, shape, always, 0, PG_GETARG_TEXT_PP, map, crm_value_map_value, passes)            \
     PREDICATE(name##_int4, shape, always, 0, PG_GETARG_INT32, map, crm_value_map_integer, passes)            \
     PREDICATE(name##_int8, shape, always, 0, PG_GETARG_INT64, map, crm_value_map_integer, passes)            \
     PREDICATE(name##_uuid, shape, always, 0, PG_GETARG_UUID_P, map, crm_value_map_uuid, passes)
@@ -95,12 +89,12 @@ owned_passes(const CrmAsked *asked, int owner)
 PREDICATES(crm_visible, unit_shape, everything, UNITS, visible_passes)
 PREDICATES(crm_undenied, unit_shape, undenied, UNITS, undenied_passes)
 PREDICATES(crm_owned, owner_shape, outside, OWNERS, owned_passes)
-PREDICATE(crm_principal_visible, principal_unit_shape, everything, 1, PG_GETARG_TEXT_PP, UNITS, text_number,
-          visible_passes)
-PREDICATE(crm_principal_undenied, principal_unit_shape, undenied, 1, PG_GETARG_TEXT_PP, UNITS, text_number,
-          undenied_passes)
-PREDICATE(crm_principal_owned, principal_owner_shape, outside, 1, PG_GETARG_TEXT_PP, OWNERS, text_number,
-          owned_passes)
+PREDICATE(crm_principal_visible, principal_unit_shape, everything, 1, PG_GETARG_TEXT_PP, UNITS,
+          crm_value_map_value, visible_passes)
+PREDICATE(crm_principal_undenied, principal_unit_shape, undenied, 1, PG_GETARG_TEXT_PP, UNITS,
+          crm_value_map_value, undenied_passes)
+PREDICATE(crm_principal_owned, principal_owner_shape, outside, 1, PG_GETARG_TEXT_PP, OWNERS,
+          crm_value_map_value, owned_passes)
 
 /* Shares. Their keys are text: a number is written out, and only where anything is shared at all. */
 

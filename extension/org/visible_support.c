@@ -212,7 +212,7 @@ estimate(const Predicate *predicate, SupportRequestSelectivity *request)
 
     if (request->is_join)
         return false;
-    identity = crm_ask_caller(planner.organisation);
+    identity = crm_identity_current(planner.organisation);
     planner.principal = identity->principal;
     if (!identity->outside && identity->principal >= 0)
         return predicate->estimate(planner, request);
@@ -224,7 +224,7 @@ static List *
 list_rows(const Predicate *predicate, SupportRequestIndexCondition *request)
 {
     Planner planner = {.organisation = crm_organisation()};
-    const CrmIdentity *identity = crm_ask_caller(planner.organisation);
+    const CrmIdentity *identity = crm_identity_current(planner.organisation);
 
     planner.principal = identity->principal;
     if (identity->outside || identity->principal < 0 || !may_list(request))
