@@ -103,6 +103,19 @@ COMMENT ON FUNCTION @extschema@.protect_members(@extschema@.protection) IS
 'Notes the state of the table and its partitions that are not protected yet, protects them and returns them.';
 SELECT @extschema@.set_audience('protect_members(protection)', 'admin');
 
+-- All checks are done and all locks held.
+CREATE FUNCTION @extschema@.begin_protection(plan @extschema@.protection) RETURNS SETOF pg_catalog.regclass
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    INSERT INTO protection SELECT plan.*;
+    RETURN QUERY SELECT protect_members(plan);
+    PERFORM watch_assign(plan);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.begin_protection(@extschema@.protection) IS
+'Notes a protection and makes its policies and triggers; returns the table and its partitions.';
+SELECT @extschema@.set_audience('begin_protection(protection)', 'admin');
+
 CREATE FUNCTION @extschema@.protect(relation pg_catalog.regclass, units jsonb, combine text DEFAULT 'all',
                                     owner_column text DEFAULT NULL, object text DEFAULT NULL,
                                     fallback_unit text DEFAULT NULL, lock_timeout interval DEFAULT '2 s')
@@ -118,9 +131,7 @@ BEGIN
     plan := plan_protection(relation, units, combine, owner_column, object, fallback_unit);
     PERFORM check_nobody_locked_out(relation);
     PERFORM lock_members(relation, 'ACCESS EXCLUSIVE', lock_timeout);
-    INSERT INTO protection SELECT plan.*;
-    made := ARRAY(SELECT m FROM protect_members(plan) m);
-    PERFORM watch_assign(plan);
+    made := ARRAY(SELECT begin_protection(plan));
     RETURN QUERY
     SELECT 'org'::text, m::text, 'ACCESS EXCLUSIVE'::text, 'rows are seen by ' || pg_get_expr(p.polqual, p.polrelid)
     FROM unnest(made) m JOIN pg_policy p ON p.polrelid = m AND p.polname = 'crm_select';

@@ -135,21 +135,14 @@ COMMENT ON EVENT TRIGGER crm_follow_protected IS 'Protection follows partitions 
 CREATE FUNCTION @extschema@.forget_protected() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    gone CONSTANT oid[] := ARRAY(SELECT d.objid FROM pg_event_trigger_dropped_objects() d
+                                 WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0);
 BEGIN
-    PERFORM leave_protection(p) FROM protection p JOIN pg_event_trigger_dropped_objects() d ON d.objid = p.relation
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0;
-    DELETE FROM masking m USING pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND m.relation = d.objid;
-    DELETE FROM protection p USING pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND p.relation = d.objid;
-    DELETE FROM shared_record s USING pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND s.relation = d.objid;
-    DELETE FROM protection_member m USING pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND m.member = d.objid;
-    DELETE FROM masked_grant g USING pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND g.member = d.objid;
-    UPDATE masking m SET view = NULL FROM pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND m.view = d.objid;
+    PERFORM leave_protection(p) FROM protection p WHERE p.relation = ANY (gone);
+    DELETE FROM protection_member m WHERE m.member = ANY (gone);
+    DELETE FROM masked_grant g WHERE g.member = ANY (gone);
+    UPDATE masking m SET view = NULL WHERE m.view = ANY (gone);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.forget_protected() IS 'Event trigger: a protected table or partition that was dropped is forgotten.';
@@ -185,8 +178,6 @@ CREATE FUNCTION @extschema@.org_detach(relation pg_catalog.regclass) RETURNS voi
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation) THEN -- it was dropped
         PERFORM leave_protection(p) FROM protection p WHERE p.relation = org_detach.relation;
-        DELETE FROM masking m WHERE m.relation = org_detach.relation;
-        DELETE FROM protection p WHERE p.relation = org_detach.relation;
     ELSIF EXISTS (SELECT FROM protection p WHERE p.relation = org_detach.relation) THEN
         PERFORM unprotect(relation);
     END IF;

@@ -25,10 +25,12 @@ CREATE FUNCTION @extschema@.leave_protection(plan @extschema@.protection) RETURN
     WHERE NOT EXISTS (SELECT FROM protection p WHERE called = ANY (p.name || p.later_names) AND p.relation <> plan.relation)
     ON CONFLICT (name) DO UPDATE
     SET units = excluded.units, combine = excluded.combine, owner_column = excluded.owner_column, object = excluded.object,
-        fallback_unit = excluded.fallback_unit, masked = excluded.masked, protected_by = excluded.protected_by, left_at = now()
+        fallback_unit = excluded.fallback_unit, masked = excluded.masked, protected_by = excluded.protected_by, left_at = now();
+    DELETE FROM masking m WHERE m.relation = plan.relation;
+    DELETE FROM protection p WHERE p.relation = plan.relation;
 $$;
 COMMENT ON FUNCTION @extschema@.leave_protection(@extschema@.protection) IS
-'For the event trigger: notes how a table that is dropped was protected, for whichever takes its name.';
+'For a protected table that is dropped: notes how it was protected, for whichever takes its name, and forgets the table.';
 SELECT @extschema@.set_audience('leave_protection(protection)', 'internal');
 
 -- A table that was renamed for good is replaced under its new name.
@@ -103,9 +105,7 @@ BEGIN
     UPDATE protection p SET name = coalesce(table_name(p.relation), p.name), later_names = NULL
     WHERE before.name = ANY (p.name || p.later_names);
     DELETE FROM protection_left l WHERE l.name = before.name;
-    INSERT INTO protection SELECT plan.*;
-    PERFORM protect_members(plan);
-    PERFORM watch_assign(plan);
+    PERFORM begin_protection(plan);
     RAISE NOTICE '% is protected, as the table was whose name it took', relation;
 END
 $$;
