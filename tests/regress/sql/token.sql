@@ -480,13 +480,13 @@ CALL write_keys(E'HS256 one dGhlIGZpcnN0IHNlY3JldCBvZiAzMiBieXRlcyAuLi4\nHS256 t
 SELECT try(:'anna');
 CALL write_keys('# nothing but a comment');
 SELECT try(:'anna');
-COPY (SELECT 1) TO PROGRAM 'rm crm_token.keys && mkdir crm_token.keys';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; rm crm_token.keys && mkdir crm_token.keys';
 SELECT try(:'anna');
 SELECT crm.rotate_token_key();
-COPY (SELECT 1) TO PROGRAM 'rmdir crm_token.keys && ln -s elsewhere crm_token.keys';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; rmdir crm_token.keys && ln -s elsewhere crm_token.keys';
 SELECT try(:'anna');
 SELECT crm.rotate_token_key();
-COPY (SELECT 1) TO PROGRAM 'rm crm_token.keys';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; rm crm_token.keys';
 SELECT try(:'anna');
 RESET crm.token;
 
@@ -566,7 +566,7 @@ BEGIN
 END
 $$;
 
-COPY (SELECT 1) TO PROGRAM 'rm crm_token.keys';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; rm crm_token.keys';
 \set QUIET on
 \c postgres
 DROP DATABASE scratch WITH (FORCE);
