@@ -1,0 +1,14 @@
+/*
+ * errors.h: pairs that were linked wrongly or not at all, with what the linker says of them.
+ */
+#ifndef CRM_BENCH_ERRORS_H
+#define CRM_BENCH_ERRORS_H
+
+#include "customer/linker.h"
+
+#include "table.h"
+
+/* After linker_run. At most count pairs of each sort, chosen by hash. */
+extern void errors_print(Linker *linker, const Table *table, int count);
+
+#endif
