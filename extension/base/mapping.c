@@ -19,12 +19,14 @@
 #include "base/error.h"
 #include "base/foreign.h"
 #include "base/nearest.h"
+#include "base/schema.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -35,6 +37,8 @@
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
@@ -192,6 +196,10 @@ raw_coerced(const Mapping *m, Node *raw, Oid type)
         return raw_cast(raw, BOOLOID);
     if (strcmp(m->kind, "json") == 0)
         return raw_cast(raw, JSONBOID);
+    if (base == DATEOID) /* a cast would ask how the session writes dates */
+        return (Node *) makeFuncCall(
+            list_make2(makeString(get_namespace_name(crm_schema_oid())), makeString(pstrdup("iso_date"))),
+            list_make1(raw), COERCE_EXPLICIT_CALL, -1);
     if (type_is_enum(base)) /* its text is only stable: whoever reads it casts */
         return raw;
     return raw_cast(raw, TEXTOID);
@@ -331,4 +339,22 @@ crm_depend_on_table(PG_FUNCTION_ARGS)
                                        relation_oid);
     recordDependencyOn(&function, &table, DEPENDENCY_AUTO);
     PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(crm_iso_date);
+
+Datum
+crm_iso_date(PG_FUNCTION_ARGS)
+{
+    DateADT date = PG_GETARG_DATEADT(0);
+    char text[MAXDATELEN + 1];
+    struct pg_tm tm = {0};
+
+    if (DATE_NOT_FINITE(date)) {
+        EncodeSpecialDate(date, text);
+    } else {
+        j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+        EncodeDateOnly(&tm, USE_ISO_DATES, text);
+    }
+    PG_RETURN_TEXT_P(cstring_to_text(text));
 }

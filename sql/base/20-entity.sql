@@ -36,8 +36,8 @@ INSERT INTO @extschema@.entity (entity, description) VALUES
 DO $$
 DECLARE
     person CONSTANT text := 'kind:text, email:text, phone:text, given_name:text, family_name:text, full_name:text, '
-        'company:text, website:text, address:text, postcode:text, city:text, country:text, birth_date:date, tax_id:text, '
-        'external_ids:json, parent:reference, segment:text, consent:json';
+        'company:text, website:text, address:text, postcode:text, city:text, region:text, country:text, birth_date:text, tax_id:text, '
+        'gender:text, job_title:text, external_ids:json, parent:reference, segment:text, consent:json';
     common CONSTANT text := 'id:key, unit:text, owner:text, created_at:time';
 BEGIN
     INSERT INTO @extschema@.entity_attribute (entity, attribute, kind, description)

@@ -5,6 +5,12 @@ CREATE FUNCTION @extschema@.record_key(VARIADIC parts text[]) RETURNS text
 COMMENT ON FUNCTION @extschema@.record_key(text[]) IS
 'The record key of a composite key: a JSON array of the text forms of its columns. NULL where one is NULL.';
 
+CREATE FUNCTION @extschema@.iso_date(day date) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_iso_date' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.iso_date(date) IS
+'A date as text in ISO form, whatever the setting DateStyle: iso_date(''1971-12-24'') is 1971-12-24. A column of type date that is '
+'mapped to an attribute of kind text goes through it.';
+
 CREATE FUNCTION @extschema@.mapping_expression(relation pg_catalog.regclass, attribute text, kind text, mapping text,
                                                zone text, OUT expression text, OUT type pg_catalog.regtype)
     AS 'MODULE_PATHNAME', 'crm_mapping_expression' LANGUAGE C STABLE STRICT PARALLEL SAFE;

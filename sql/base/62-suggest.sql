@@ -18,7 +18,8 @@ DECLARE
         'full_name: full_name contact_name name customer_name client_name; given_name: first_name given_name forename;'
         'family_name: last_name surname family_name; company: company company_name organisation organization account_name account;'
         'website: website web url domain homepage; address: address street address_1; postcode: postcode zip postal_code plz;'
-        'city: city town; country: country country_code office_location; birth_date: birth_date dob date_of_birth birthday;'
+        'city: city town; region: state province county; country: country country_code office_location;'
+        'birth_date: birth_date dob date_of_birth birthday; gender: gender sex; job_title: job_title position role_title;'
         'tax_id: tax_id vat vat_id vat_number nif cif; segment: segment sector industry; created_at: created_at created signed_up '
         'registered_at created_on; unit: region office unit territory branch country; owner: owner rep sales_agent agent '
         'owner_email rep_email account_manager; kind: kind type party_type;';

@@ -24,16 +24,17 @@ COMMENT ON FUNCTION @extschema@.tax_key(text) IS
 
 -- What is read of a row: the column of record, the attribute that it comes from, and its type.
 CREATE FUNCTION @extschema@.record_column() RETURNS TABLE ("position" integer, name text, attribute text, type text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 23 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     VALUES (1, 'record_key', 'id', 'text'), (2, 'kind', 'kind', 'text'), (3, 'unit', 'unit', 'text'),
                  (4, 'owner', 'owner', 'text'), (5, 'created_at', 'created_at', 'timestamptz'),
                  (6, 'given_name', 'given_name', 'text'), (7, 'family_name', 'family_name', 'text'),
                  (8, 'full_name', 'full_name', 'text'), (9, 'company', 'company', 'text'), (10, 'email', 'email', 'text'),
                  (11, 'phone', 'phone', 'text'), (12, 'website', 'website', 'text'), (13, 'address', 'address', 'text'),
-                 (14, 'postcode', 'postcode', 'text'), (15, 'city', 'city', 'text'), (16, 'country', 'country', 'text'),
-                 (17, 'birth_date', 'birth_date', 'date'), (18, 'tax_id', 'tax_id', 'text'),
-                 (19, 'segment', 'segment', 'text'), (20, 'parent_key', 'parent', 'text')
+                 (14, 'postcode', 'postcode', 'text'), (15, 'city', 'city', 'text'), (16, 'region', 'region', 'text'),
+                 (17, 'country', 'country', 'text'), (18, 'birth_date', 'birth_date', 'text'), (19, 'tax_id', 'tax_id', 'text'),
+                 (20, 'gender', 'gender', 'text'), (21, 'job_title', 'job_title', 'text'), (22, 'segment', 'segment', 'text'),
+                 (23, 'parent_key', 'parent', 'text')
 $$;
 COMMENT ON FUNCTION @extschema@.record_column() IS 'The columns of record that are read from a team''s row, in order.';
 
@@ -93,7 +94,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extsche
 AS $$
 DECLARE
     columns CONSTANT text[] := '{kind,unit,owner,created_at,given_name,family_name,full_name,company,email,phone,website,'
-        'address,postcode,city,country,birth_date,tax_id,segment,parent_relation,parent_key,email_key,phone_key,tax_key}';
+        'address,postcode,city,region,country,birth_date,tax_id,gender,job_title,segment,parent_relation,parent_key,email_key,'
+        'phone_key,tax_key}';
     adopted adoption;
     parent regclass;
     changed bigint;
@@ -107,14 +109,15 @@ BEGIN
     EXECUTE format($sql$
         WITH source AS MATERIALIZED (SELECT * FROM rows_as_owner($2, $5) AS s (%1$s)),
         gone AS (
-            DELETE FROM record d WHERE d.relation = $2 AND ($1 IS NULL OR d.record_key = ANY ($1))
-              AND NOT EXISTS (SELECT FROM source s WHERE s.record_key = d.record_key) RETURNING 1),
+            DELETE FROM record_copy d WHERE d.relation = $2 AND ($1 IS NULL OR d.record_key = ANY ($1))
+              AND NOT EXISTS (SELECT FROM source s WHERE s.record_key = d.record_key) RETURNING d.record_no),
+        unlinked AS (DELETE FROM record_link l USING gone g WHERE l.record_no = g.record_no),
         kept AS (
-            INSERT INTO record AS r (relation, record_key, entity, %2$s)
+            INSERT INTO record_copy AS r (relation, record_key, entity, %2$s)
             SELECT $2, s.record_key, $3, record_kind(s.kind, s.given_name, s.family_name, s.full_name, s.company), s.unit,
                    s.owner, s.created_at, s.given_name, s.family_name, s.full_name, s.company,
                    coalesce(try_email(s.email)::text, s.email), coalesce(try_phone(s.phone, s.country)::text, s.phone),
-                   s.website, s.address, s.postcode, s.city, s.country, s.birth_date, s.tax_id, s.segment,
+                   s.website, s.address, s.postcode, s.city, s.region, s.country, s.birth_date, s.tax_id, s.gender, s.job_title, s.segment,
                    CASE WHEN octet_length(s.parent_key) <= 2000 THEN $4 END,
                    CASE WHEN octet_length(s.parent_key) <= 2000 THEN s.parent_key END,
                    email_match_key(try_email(s.email)), phone_match_key(try_phone(s.phone, s.country)), tax_key(s.tax_id)
@@ -178,8 +181,9 @@ DECLARE
 BEGIN
     LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE;
     PERFORM detach_triggers(relation, 'customer');
-    WITH gone AS (DELETE FROM record r WHERE r.relation = unregister_records.relation RETURNING r.customer_id)
-    SELECT array_agg(DISTINCT g.customer_id) INTO left_alone FROM gone g WHERE g.customer_id IS NOT NULL;
+    WITH gone AS (DELETE FROM record_copy r WHERE r.relation = unregister_records.relation RETURNING r.record_no),
+    unlinked AS (DELETE FROM record_link l USING gone g WHERE l.record_no = g.record_no RETURNING l.customer_id)
+    SELECT array_agg(DISTINCT u.customer_id) INTO left_alone FROM unlinked u;
     DELETE FROM record_dirty d WHERE d.relation = unregister_records.relation;
     DELETE FROM verdict v WHERE unregister_records.relation = ANY (ARRAY[v.relation_a, v.relation_b]);
     PERFORM retire_customers(left_alone);
@@ -197,7 +201,7 @@ DECLARE
 BEGIN
     -- nobody else writes records of a table that is being filled: its dirty list waits
     count := read_records(relation, NULL);
-    ANALYZE record; -- the next step is resolve, and autovacuum comes too late for it
+    ANALYZE record_copy; -- the next step is resolve, and autovacuum comes too late for it
     RETURN count;
 END
 $$;

@@ -158,10 +158,10 @@ BEGIN
         SELECT u.record_no, u.held, coalesce(f.customer_id, u.id) AS customer_id
         FROM unnest(numbers, labels, assigned, held) AS u (record_no, label, id, held) LEFT JOIN fresh f USING (label)),
     written AS (
-        UPDATE record r SET customer_id = t.customer_id FROM target t
-        WHERE r.record_no = t.record_no AND t.held <> t.customer_id RETURNING t.held)
-    SELECT count(*) FILTER (WHERE w.held = 0), count(*) FILTER (WHERE w.held <> 0), (SELECT count(*) FROM fresh)
-    INTO linked, moved, created FROM written w;
+        INSERT INTO record_link (record_no, customer_id) SELECT t.record_no, t.customer_id FROM target t WHERE t.held <> t.customer_id
+        ON CONFLICT (record_no) DO UPDATE SET customer_id = excluded.customer_id RETURNING record_no)
+    SELECT count(*) FILTER (WHERE t.held = 0), count(*) FILTER (WHERE t.held <> 0), (SELECT count(*) FROM fresh)
+    INTO linked, moved, created FROM written w JOIN target t USING (record_no);
 
     WITH lost AS (SELECT u.held, min(u.heir) AS heir FROM unnest(held, heirs) AS u (held, heir) WHERE u.held <> 0 GROUP BY 1),
     gone AS (
@@ -172,7 +172,7 @@ BEGIN
         RETURNING 1)
     SELECT count(*) INTO retired FROM gone;
     IF linked + moved > 1000 THEN
-        ANALYZE record;
+        ANALYZE record_link;
     END IF;
 END
 $$;
