@@ -1,0 +1,198 @@
+/*
+ * normal_key.c: values that are compared as strings of characters: postcodes, numbers, addresses of mail and web.
+ */
+#include "customer/email_syntax.h"
+#include "customer/normal_words.h"
+#include "customer/phone_syntax.h"
+
+#include <string.h>
+
+static bool
+is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool
+is_letter(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool
+one_character(const char *text, int length)
+{
+    for (int i = 1; i < length; i++)
+        if (text[i] != text[0])
+            return false;
+    return true;
+}
+
+/* Letters and digits in upper case. Other letters than English ones count as far as they fold to those. */
+static int
+letters_and_digits(const char *text, size_t length, char *out, int room)
+{
+    char folded[NORMAL_MAX_FOLDED];
+    int folded_length = normal_fold(text, length, folded);
+    int count = 0;
+
+    for (int i = 0; i < folded_length && count < room; i++)
+        if (folded[i] != ' ')
+            out[count++] = (char) (folded[i] >= 'a' && folded[i] <= 'z' ? folded[i] - 'a' + 'A' : folded[i]);
+    while (count > 0 && count == room && ((unsigned char) out[count - 1] & 0xC0) == 0x80)
+        count--; /* no half of a character at the end */
+    return count;
+}
+
+/* How many of a postcode's characters say the district and the region, by its shape. */
+static void
+postcode_areas(const char *code, int length, int hyphen, int *outward, int *area)
+{
+    int digits = 0;
+    int letters = 0;
+
+    while (letters < length && is_letter(code[letters]))
+        letters++;
+    for (int i = 0; i < length; i++)
+        digits += is_digit(code[i]);
+    if (letters >= 1 && letters <= 2 && length >= 5 && length <= 7 && is_digit(code[length - 3]) &&
+        is_letter(code[length - 2]) && is_letter(code[length - 1])) { /* SW1A 1AA */
+        *outward = length - 3;
+        *area = letters;
+    } else if (length == 6 && digits == 4 && is_letter(code[4]) && is_letter(code[5])) { /* 1234 AB */
+        *outward = 4;
+        *area = 2;
+    } else if (length == 6 && digits == 3 && letters == 1) { /* K1A 0B1 */
+        *outward = 3;
+        *area = 1;
+    } else if (length == 7 && hyphen == 4) { /* 1234-567 */
+        *outward = 4;
+        *area = 2;
+    } else if (length == 8 && digits == 8) { /* 12345-678 */
+        *outward = 5;
+        *area = 2;
+    } else {
+        *outward = length <= 4 ? length - length / 3 : length == digits ? 3 : (length + 1) / 2;
+        *area = length <= 2 ? 1 : 2;
+    }
+}
+
+int
+normal_postcode(const char *text, size_t length, char *out, int room, int *outward, int *area)
+{
+    const char *mark;
+    int count;
+
+    *outward = *area = 0;
+    if (length > NORMAL_MAX_TEXT)
+        length = NORMAL_MAX_TEXT;
+    while (length > 0 && (*text == ' ' || *text == '\t')) {
+        text++;
+        length--;
+    }
+    mark = memchr(text, '-', length);
+    /* D-10115: the country in front */
+    if (mark != NULL && mark - text >= 1 && mark - text <= 3 && !is_digit(text[0]) && !is_digit(mark[-1]) &&
+        mark + 1 < text + length && is_digit(mark[1])) {
+        length -= (size_t) (mark + 1 - text);
+        text = mark + 1;
+        mark = memchr(text, '-', length);
+    }
+    if (length > 2 && memcmp(text + length - 2, ".0", 2) == 0) /* it was taken for a number */
+        length -= 2;
+    count = letters_and_digits(text, length, out, room);
+    /* 60302-1234 is a block of houses in 60302 */
+    if (count == 9 && mark != NULL && mark - text == 5)
+        count = 5;
+    if (count > 0)
+        postcode_areas(out, count, mark == NULL ? -1 : (int) (mark - text), outward, area);
+    return count;
+}
+
+int
+normal_id(const char *text, size_t length, char *out, int room)
+{
+    int count = letters_and_digits(text, length, out, room);
+
+    return one_character(out, count) ? 0 : count;
+}
+
+int
+normal_phone(const char *text, size_t length, const char *country, size_t country_length, char *out, int room)
+{
+    char phone[PHONE_MAX_LENGTH];
+    size_t phone_length;
+    const PhonePlan *plan = country == NULL ? NULL : phone_plan_country(country, country_length);
+    int count = 0;
+
+    if (length > NORMAL_MAX_TEXT)
+        length = NORMAL_MAX_TEXT;
+    if (phone_syntax_parse(text, length, plan, phone, &phone_length) == PHONE_OK) {
+        text = phone;
+        length = phone_syntax_main(phone, phone_length);
+    }
+    for (size_t i = 0; i < length && count < room; i++)
+        if (is_digit(text[i]))
+            out[count++] = text[i];
+        else if (count >= PHONE_MIN_DIGITS &&
+                 (text[i] == 'x' || text[i] == 'X' || text[i] == 'e' || text[i] == '#'))
+            break; /* an extension */
+    return one_character(out, count) ? 0 : count;
+}
+
+int
+normal_email(const char *text, size_t length, char *out, int room, int *at)
+{
+    char address[EMAIL_MAX_LENGTH];
+    char key[EMAIL_MAX_LENGTH];
+    size_t address_length;
+    int count;
+
+    *at = 0;
+    if (length > 7 && memcmp(text, "mailto:", 7) == 0) {
+        text += 7;
+        length -= 7;
+    }
+    if (email_syntax_parse(text, length, true, address, &address_length) != EMAIL_OK)
+        return 0;
+    count = (int) email_syntax_match_key(address, address_length, key);
+    if (count > room)
+        return 0;
+    memcpy(out, key, (size_t) count);
+    *at = (int) email_syntax_at(key, (size_t) count);
+    return count;
+}
+
+int
+normal_website(const char *text, size_t length, char *out, int room)
+{
+    const char *end;
+    const char *mark;
+    bool dot = false;
+    int count = 0;
+
+    if (length > NORMAL_MAX_TEXT)
+        length = NORMAL_MAX_TEXT;
+    end = text + length;
+    while (text < end && (unsigned char) *text <= ' ')
+        text++;
+    for (mark = text; mark + 2 < end; mark++)
+        if (memcmp(mark, "://", 3) == 0) {
+            text = mark + 3;
+            break;
+        }
+    for (mark = text; mark < end && *mark != '/' && *mark != '?' && *mark != '#'; mark++)
+        if (*mark == '@') /* a user before it */
+            text = mark + 1;
+    if (end - text > 4 && (text[0] | 32) == 'w' && (text[1] | 32) == 'w' && (text[2] | 32) == 'w' &&
+        text[3] == '.')
+        text += 4;
+    for (; text < end && count < room && (unsigned char) *text > ' ' && strchr("/?#:,;", *text) == NULL;
+         text++) {
+        dot |= *text == '.' && count > 0;
+        out[count++] = (char) (*text >= 'A' && *text <= 'Z' ? *text + 32 : *text);
+    }
+    while (count > 0 && out[count - 1] == '.')
+        count--;
+    return dot && memchr(out, '.', (size_t) count) != NULL ? count : 0;
+}
