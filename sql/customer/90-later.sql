@@ -40,11 +40,6 @@ RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$ BEGIN PERFORM @extschema@.not_yet('resolve_key'); END $$;
 COMMENT ON FUNCTION @extschema@.resolve_key(regclass, text) IS 'Not built yet: the key that a merged record''s key leads to.';
 
-CREATE FUNCTION @extschema@.set_survivorship(attribute text, rule text)
-RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('set_survivorship'); END $$;
-COMMENT ON FUNCTION @extschema@.set_survivorship(text, text) IS 'Not built yet: how a golden value is chosen; today always the most recent one.';
-
 CREATE FUNCTION @extschema@.identify(anonymous_id text, customer_id bigint)
 RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$ BEGIN PERFORM @extschema@.not_yet('identify'); END $$;
