@@ -1,0 +1,53 @@
+-- What a test asks of the tables: every row as text, the memos, whether every reference leads somewhere.
+CREATE SCHEMA checks;
+
+CREATE FUNCTION checks.roots() RETURNS SETOF regclass LANGUAGE sql STABLE AS $$
+    SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('hostile', 'Other.Schéma "2"') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
+$$;
+
+-- One line for each row of each table, with the partition that it is in, in order of its text.
+CREATE FUNCTION checks.rows() RETURNS TABLE (line text) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    each regclass;
+BEGIN
+    FOR each IN SELECT checks.roots() LOOP
+        RETURN QUERY EXECUTE format('SELECT translate(t.tableoid::regclass || '' '' || t.*::text, E''\n'', '' '') FROM %s %s t ORDER BY 1',
+                                    CASE (SELECT relkind FROM pg_class WHERE oid = each) WHEN 'r' THEN 'ONLY' ELSE '' END, each);
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION checks.memos() RETURNS TABLE (line text) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    each regclass;
+BEGIN
+    FOR each IN SELECT checks.roots() LOOP
+        RETURN QUERY EXECUTE format('SELECT %L || '' '' || t.memo FROM %s %s t ORDER BY 1', each,
+                                    CASE (SELECT relkind FROM pg_class WHERE oid = each) WHEN 'r' THEN 'ONLY' ELSE '' END, each);
+    END LOOP;
+END
+$$;
+
+-- References that lead nowhere, in what no constraint promised before (NOT VALID), too.
+CREATE FUNCTION checks.dangling() RETURNS TABLE (line text) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    each record;
+BEGIN
+    FOR each IN SELECT c.conrelid::regclass AS child, c.conname, c.confrelid::regclass AS parent, c.convalidated,
+                       string_agg(format('t.%I = p.%I', a.attname, f.attname), ' AND ') AS same,
+                       string_agg(format('t.%I IS NOT NULL', a.attname), ' AND ') AS filled
+                FROM pg_constraint c, unnest(c.conkey, c.confkey) AS k (here, there)
+                JOIN pg_attribute a ON true JOIN pg_attribute f ON true
+                WHERE c.contype = 'f' AND c.conparentid = 0 AND c.conrelid IN (SELECT checks.roots())
+                  AND a.attrelid = c.conrelid AND a.attnum = k.here AND f.attrelid = c.confrelid AND f.attnum = k.there
+                GROUP BY c.oid
+    LOOP
+        RETURN QUERY EXECUTE format(
+            'SELECT format(''%%s by %%s: %%s'', t.tableoid::regclass, %L, t.*) FROM %s %s t WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) %s',
+            each.conname, CASE (SELECT relkind FROM pg_class WHERE oid = each.child) WHEN 'r' THEN 'ONLY' ELSE '' END,
+            each.child, each.filled, each.parent, each.same, CASE WHEN NOT each.convalidated THEN 'AND t.memo <> ''an orphan''' ELSE '' END);
+    END LOOP;
+END
+$$;
