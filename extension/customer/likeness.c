@@ -1,55 +1,113 @@
 /*
- * likeness.c: similarity of texts for SQL. See likeness.h; the logic is in similarity.c.
+ * likeness.c: similarity of texts for SQL. See likeness.h; the logic is in similarity.c and similarity_words.c.
  */
 #include "base/compat.h"
 #include "customer/likeness.h"
+#include "customer/normal_words.h"
 #include "customer/similarity.h"
+#include "customer/similarity_words.h"
 
+#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+
+#define MAX_PHONETIC_WORDS 16
 
 PG_FUNCTION_INFO_V1(crm_jaro_winkler);
 PG_FUNCTION_INFO_V1(crm_damerau_levenshtein);
 PG_FUNCTION_INFO_V1(crm_token_similarity);
+PG_FUNCTION_INFO_V1(crm_monge_elkan);
+PG_FUNCTION_INFO_V1(crm_trigram_similarity);
+PG_FUNCTION_INFO_V1(crm_phonetic);
 
-StaticAssertDecl(sizeof(SimilarityChar) == sizeof(pg_wchar), "a character is a wide character of the server");
+StaticAssertDecl(LIKENESS_MAX_LENGTH == SIMILARITY_MAX_LENGTH, "as long a text as similarity.c compares");
 
-/* The characters of a text; in a database that is not UTF-8 they are whatever the encoding has for them. */
-static SimilarityChar *
-characters(text *value, int *count)
+typedef struct Utf8 {
+    const unsigned char *data;
+    int length;
+} Utf8;
+
+typedef double (*WordMeasure)(const char *a, int n, const char *b, int m);
+
+static bool
+is_ascii(const unsigned char *data, int length)
+{
+    unsigned char all = 0;
+
+    for (int i = 0; i < length; i++)
+        all |= data[i];
+    return all < 0x80;
+}
+
+/* By the server's own conversion, never raising: what cannot be converted is a question mark. */
+static Utf8
+convert(const unsigned char *data, int length)
+{
+    int encoding = GetDatabaseEncoding();
+    Oid conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+    unsigned char *source;
+    unsigned char *out;
+    int used = 0;
+
+    if (!OidIsValid(conversion)) /* MULE_INTERNAL has some without */
+        return (Utf8){data, length};
+    source = (unsigned char *) pnstrdup((const char *) data, length);
+    /* the server leaves two bytes of the source out where there is no room beside */
+    out = palloc(((Size) length + 2) * MAX_CONVERSION_GROWTH + 1);
+    for (int done = 0; done < length;) {
+        done +=
+            pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8, source + done, length - done,
+                                          out + used, (length - done + 2) * MAX_CONVERSION_GROWTH + 1, true);
+        used += (int) strlen((char *) out + used);
+        if (done < length) {
+            done += Min(pg_mblen((char *) source + done), length - done);
+            out[used++] = '?';
+        }
+    }
+    return (Utf8){out, used};
+}
+
+static Utf8
+utf8_of(text *value)
+{
+    Utf8 result = {(const unsigned char *) VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value)};
+    int encoding = GetDatabaseEncoding();
+
+    if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+        return result;
+    result.length = pg_mbcharcliplen((const char *) result.data, result.length, LIKENESS_MAX_LENGTH);
+    return is_ascii(result.data, result.length) ? result : convert(result.data, result.length);
+}
+
+Datum
+crm_jaro_winkler(PG_FUNCTION_ARGS)
+{
+    Utf8 a = utf8_of(PG_GETARG_TEXT_PP(0));
+    Utf8 b = utf8_of(PG_GETARG_TEXT_PP(1));
+
+    PG_RETURN_FLOAT8(similarity_bytes_jaro_winkler(a.data, a.length, b.data, b.length));
+}
+
+static void
+refuse_long(text *value)
 {
     int length = (int) VARSIZE_ANY_EXHDR(value);
-    SimilarityChar *result;
 
     if (length > LIKENESS_MAX_LENGTH &&
         pg_mbstrlen_with_len(VARDATA_ANY(value), length) > LIKENESS_MAX_LENGTH)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("texts of more than %d characters are not compared", LIKENESS_MAX_LENGTH),
                         errhint("Compare their beginnings: left(value, %d).", LIKENESS_MAX_LENGTH)));
-    result = palloc(sizeof(SimilarityChar) * (Size) (length + 1));
-    *count = pg_mb2wchar_with_len(VARDATA_ANY(value), result, length);
-    return result;
-}
-
-Datum
-crm_jaro_winkler(PG_FUNCTION_ARGS)
-{
-    int n;
-    int m;
-    SimilarityChar *a = characters(PG_GETARG_TEXT_PP(0), &n);
-    SimilarityChar *b = characters(PG_GETARG_TEXT_PP(1), &m);
-
-    PG_RETURN_FLOAT8(similarity_jaro_winkler(a, n, b, m, palloc((Size) (n + m + 1) * sizeof(bool))));
 }
 
 Datum
 crm_damerau_levenshtein(PG_FUNCTION_ARGS)
 {
-    int n;
-    int m;
+    text *a_text;
+    text *b_text;
+    Utf8 a;
+    Utf8 b;
     int limit = -1;
-    SimilarityChar *a;
-    SimilarityChar *b;
 
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
@@ -60,28 +118,65 @@ crm_damerau_levenshtein(PG_FUNCTION_ARGS)
                     (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_distance must not be negative"),
                      errhint("Leave it out to count all edits.")));
     }
-    a = characters(PG_GETARG_TEXT_PP(0), &n);
-    b = characters(PG_GETARG_TEXT_PP(1), &m);
-    limit = Min(limit, 2 * LIKENESS_MAX_LENGTH);
-    PG_RETURN_INT32(similarity_edits(a, n, b, m, limit, palloc(sizeof(int) * 3 * (Size) (m + 1))));
+    a_text = PG_GETARG_TEXT_PP(0);
+    b_text = PG_GETARG_TEXT_PP(1);
+    refuse_long(a_text);
+    refuse_long(b_text);
+    a = utf8_of(a_text);
+    b = utf8_of(b_text);
+    PG_RETURN_INT32(similarity_bytes_edits(a.data, a.length, b.data, b.length, limit));
+}
+
+static double
+measure_words(FunctionCallInfo fcinfo, WordMeasure measure)
+{
+    Utf8 a = utf8_of(PG_GETARG_TEXT_PP(0));
+    Utf8 b = utf8_of(PG_GETARG_TEXT_PP(1));
+    char a_folded[NORMAL_MAX_FOLDED];
+    char b_folded[NORMAL_MAX_FOLDED];
+    int n = normal_fold((const char *) a.data, (size_t) a.length, a_folded);
+    int m = normal_fold((const char *) b.data, (size_t) b.length, b_folded);
+
+    return measure(a_folded, n, b_folded, m);
 }
 
 Datum
 crm_token_similarity(PG_FUNCTION_ARGS)
 {
-    int n;
-    int m;
-    SimilarityChar *a = characters(PG_GETARG_TEXT_PP(0), &n);
-    SimilarityChar *b = characters(PG_GETARG_TEXT_PP(1), &m);
-    SimilarityToken a_tokens[SIMILARITY_MAX_TOKENS];
-    SimilarityToken b_tokens[SIMILARITY_MAX_TOKENS];
-    int a_count;
-    int b_count;
+    PG_RETURN_FLOAT8(measure_words(fcinfo, similarity_word_sets));
+}
 
-    n = similarity_fold(a, n);
-    m = similarity_fold(b, m);
-    a_count = similarity_tokens(a, n, a_tokens);
-    b_count = similarity_tokens(b, m, b_tokens);
-    PG_RETURN_FLOAT8(similarity_token_sets(a, a_tokens, a_count, b, b_tokens, b_count,
-                                           palloc((Size) (n + m + 1) * sizeof(bool))));
+Datum
+crm_monge_elkan(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_FLOAT8(measure_words(fcinfo, similarity_monge_elkan));
+}
+
+Datum
+crm_trigram_similarity(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_FLOAT8(measure_words(fcinfo, similarity_trigrams));
+}
+
+Datum
+crm_phonetic(PG_FUNCTION_ARGS)
+{
+    Utf8 value = utf8_of(PG_GETARG_TEXT_PP(0));
+    char folded[NORMAL_MAX_FOLDED];
+    char codes[MAX_PHONETIC_WORDS * (NORMAL_MAX_CODE + 1)];
+    NormalPiece word[MAX_PHONETIC_WORDS];
+    int count = normal_split(folded, normal_fold((const char *) value.data, (size_t) value.length, folded),
+                             word, MAX_PHONETIC_WORDS);
+    int used = 0;
+
+    for (int i = 0; i < count; i++) {
+        int length = normal_phonetic(word[i].text, (size_t) word[i].length, codes + used);
+
+        used += length;
+        if (length > 0)
+            codes[used++] = ' ';
+    }
+    if (used == 0)
+        PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text_with_len(codes, used - 1));
 }

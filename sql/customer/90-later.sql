@@ -60,8 +60,3 @@ CREATE FUNCTION @extschema@.restrict_customer(customer_id bigint, reason text, l
 RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$ BEGIN PERFORM @extschema@.not_yet('restrict_customer'); END $$;
 COMMENT ON FUNCTION @extschema@.restrict_customer(bigint, text, boolean) IS 'Not built yet: do not match, do not contact.';
-
-CREATE FUNCTION @extschema@.phonetic(word text)
-RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('phonetic'); END $$;
-COMMENT ON FUNCTION @extschema@.phonetic(text) IS 'Not built yet: a code that is equal for words that sound alike.';
