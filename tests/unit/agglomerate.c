@@ -167,7 +167,7 @@ by_records(const void *a, const void *b)
 static void
 slow_model(double threshold, uint32_t *label)
 {
-    RecordPair same[MOST];
+    RecordPair same[MOST] = {{0, 0}};
     uint8_t kind[MOST];
 
     memcpy(kind, now.kind, sizeof(kind));
@@ -432,7 +432,7 @@ test_nothing_to_do(void **state)
 {
     (void) state;
     blank_case(0, -10);
-    expect_clusters(0, NULL);
+    expect_clusters(0, (uint32_t[]){0});
     blank_case(3, -10);
     expect_clusters(0, (uint32_t[]){0, 1, 2});
 }
