@@ -106,8 +106,18 @@ BEGIN
     END IF;
     SELECT a.reference INTO parent FROM adoption_attribute a
     WHERE a.relation = read_records.relation AND a.attribute = 'parent';
+    PERFORM note_consent_customers(relation, keys);
     EXECUTE format($sql$
-        WITH source AS MATERIALIZED (SELECT * FROM rows_as_owner($2, $5) AS s (%1$s)),
+        WITH source AS MATERIALIZED (
+            SELECT %5$s FROM rows_as_owner($2, $5) AS s (%1$s)
+            LEFT JOIN LATERAL (SELECT hit_tombstone($6, $2, s.record_key, s.email, s.phone, s.country, s.tax_id) AS erasure_id) h
+            ON cardinality($6) > 0),
+        readable AS (
+            DELETE FROM suppressed_record x WHERE x.relation = $2 AND ($1 IS NULL OR x.record_key = ANY ($1))
+              AND NOT EXISTS (SELECT FROM source s WHERE s.record_key = x.record_key AND s.erasure_id IS NOT NULL)),
+        suppressed AS (
+            INSERT INTO suppressed_record (relation, record_key, erasure_id)
+            SELECT $2, s.record_key, s.erasure_id FROM source s WHERE s.erasure_id IS NOT NULL ON CONFLICT DO NOTHING),
         gone AS (
             DELETE FROM record_copy d WHERE d.relation = $2 AND ($1 IS NULL OR d.record_key = ANY ($1))
               AND NOT EXISTS (SELECT FROM source s WHERE s.record_key = d.record_key) RETURNING d.record_no),
@@ -127,10 +137,12 @@ BEGIN
         SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM kept)
         $sql$, (SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.position) FROM record_column() c),
         array_to_string(columns, ', '), 'excluded.' || array_to_string(columns, ', excluded.'),
-        'r.' || array_to_string(columns, ', r.'))
+        'r.' || array_to_string(columns, ', r.'), copied_columns())
     INTO changed USING keys, relation, adopted.entity, parent,
         format('%s WHERE %s ORDER BY 1', record_source(relation),
-               CASE WHEN keys IS NULL THEN 'true' ELSE key_condition(relation, 'id', format('%L::text[]', keys)) END);
+               CASE WHEN keys IS NULL THEN 'true' ELSE key_condition(relation, 'id', format('%L::text[]', keys)) END),
+        tombstone_keys();
+    PERFORM read_consents(relation, keys);
     RETURN changed;
 END
 $$;
@@ -181,6 +193,7 @@ DECLARE
 BEGIN
     LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE;
     PERFORM detach_triggers(relation, 'customer');
+    PERFORM note_consent_customers(relation, NULL);
     WITH gone AS (DELETE FROM record_copy r WHERE r.relation = unregister_records.relation RETURNING r.record_no),
     unlinked AS (DELETE FROM record_link l USING gone g WHERE l.record_no = g.record_no RETURNING l.customer_id)
     SELECT array_agg(DISTINCT u.customer_id) INTO left_alone FROM unlinked u;

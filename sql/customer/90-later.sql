@@ -56,7 +56,3 @@ AS $$ BEGIN PERFORM @extschema@.not_yet('erase_customer'); END $$;
 COMMENT ON FUNCTION @extschema@.erase_customer(bigint, jsonb) IS
     'Not built yet: deletes, blanks or keeps with a reason what each relation holds about a customer.';
 
-CREATE FUNCTION @extschema@.restrict_customer(customer_id bigint, reason text, lifted boolean DEFAULT false)
-RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('restrict_customer'); END $$;
-COMMENT ON FUNCTION @extschema@.restrict_customer(bigint, text, boolean) IS 'Not built yet: do not match, do not contact.';
