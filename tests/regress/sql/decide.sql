@@ -59,8 +59,4 @@ SELECT * FROM crm.merge_log;
 SELECT crm.merge('client', '1', '{2}');
 SELECT crm.unmerge(1);
 SELECT crm.resolve_key('client', '1');
-SELECT crm.set_survivorship('email', 'latest');
 SELECT crm.identify('cookie', 1);
-SELECT crm.export_customer(1);
-SELECT crm.erase_customer(1, '{}');
-SELECT crm.restrict_customer(1, 'asked');
