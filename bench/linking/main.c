@@ -2,11 +2,13 @@
  * main.c: links a file whose truth is known, and says how well and how fast.
  *   link FILE.csv --map FIELD=COLUMN[+COLUMN] ... --truth COLUMN[:PART] [OPTION ...]
  */
+#include "customer/link_model.h"
 #include "customer/linker.h"
 
 #include <err.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static const char usage[] =
     "  --recall                         share of true pairs that have a key in common\n"
     "  --errors N                       true pairs that were not found and pairs that are not true, "
     "explained\n"
+    "  --model                          the model's parameters\n"
     "  --brief NAME                     one line of a table instead of all figures\n";
 
 typedef struct Options {
@@ -41,6 +44,7 @@ typedef struct Options {
     uint64_t seed;
     bool recall;
     int errors;
+    bool model;
     const char *brief;
 } Options;
 
@@ -106,15 +110,18 @@ parse_options(int argc, char **argv, Options *options)
         {"threads", 1, NULL, 'j'}, {"memory", 1, NULL, 'M'},  {"low-duplicates", 1, NULL, 'l'},
         {"sample", 1, NULL, 's'},  {"shuffle", 1, NULL, 'S'}, {"recall", 0, NULL, 'r'},
         {"errors", 1, NULL, 'e'},  {"brief", 1, NULL, 'b'},   {"no-spill", 0, NULL, 'n'},
-        {NULL, 0, NULL, 0},
+        {"model", 0, NULL, 'p'},   {NULL, 0, NULL, 0},
     };
     int letter;
 
     *options = (Options){.linker = {.memory = (size_t) 1024 << 20, .threads = 1, .spill = &spill}};
-    while ((letter = getopt_long(argc, argv, "m:t:k:j:M:l:s:S:re:b:n", names, NULL)) != -1)
+    while ((letter = getopt_long(argc, argv, "m:t:k:j:M:l:s:S:re:b:np", names, NULL)) != -1)
         switch (letter) {
         case 'm':
             add_map(options, optarg);
+            break;
+        case 'p':
+            options->model = true;
             break;
         case 't':
             options->truth = optarg;
@@ -197,6 +204,8 @@ check(LinkStatus status, const Linker *linker)
         errx(1, "needs %zu MB", linker == NULL ? 0 : linker_needed(linker) >> 20);
     case LINK_CANCELLED:
         errx(1, "cancelled");
+    case LINK_MODEL:
+        errx(1, "the model is of another version");
     case LINK_SPILL:
         errx(1, "the temporary files cannot be written");
     }
@@ -245,6 +254,7 @@ print_details(const Options *options, const Table *table, const Linker *linker, 
     printf("pairs inside clusters %" PRIu64 "  sum of posteriors %.0f (%.2f of them)\n",
            report->cluster_pairs, report->posterior_sum,
            report->cluster_pairs == 0 ? 0 : report->posterior_sum / (double) report->cluster_pairs);
+    printf("sum with usual m %.0f\n", report->usual_sum);
     printf("candidates %" PRIu64 "  kept %" PRIu64 "\n", report->candidates, report->kept);
     for (int i = 0; i <= LINK_ATTRIBUTES; i++)
         if (report->candidates_by[i] > 0)
@@ -256,6 +266,19 @@ print_details(const Options *options, const Table *table, const Linker *linker, 
     for (int i = 0; i < LINK_DONE; i++)
         printf("%-10s %8.3f s\n", phase[i], report->seconds[i]);
     printf("held %zu MB  spilled %" PRIu64 " MB\n", report->memory >> 20, report->spilled >> 20);
+}
+
+static bool
+print_parameter(void *context, const LinkParameter *row)
+{
+    (void) context;
+    printf("  %-10s %-34s m %.5f  u %.3e  %6.2f bits", link_attribute_name(row->attribute),
+           link_level_name(row->attribute, row->level), row->m, row->u, log2(row->m / row->u));
+    if (row->given >= 0)
+        printf("  given %s: %s", link_attribute_name((LinkAttribute) row->given),
+               link_level_name((LinkAttribute) row->given, row->given_level));
+    printf("\n");
+    return true;
 }
 
 int
@@ -300,6 +323,8 @@ main(int argc, char **argv)
         printf("%.2f s, %.2f s of processors, %.0f pairs a second of them, %zu MB more than before\n", start,
                cpu, cpu > 0 ? (double) report->candidates / cpu : 0, (resident() - before) >> 20);
     }
+    if (options.model)
+        link_model_each_parameter(linker_model(linker), print_parameter, NULL);
     if (options.errors > 0)
         errors_print(linker, &table, options.errors);
     linker_free(linker);

@@ -69,7 +69,8 @@ typedef enum LinkStatus {
     LINK_OK,
     LINK_NO_MEMORY, /* options.memory does not suffice even with spilling; linker_needed says what would */
     LINK_CANCELLED, /* options.interrupted said so */
-    LINK_SPILL      /* the spill callbacks failed: a full disk */
+    LINK_SPILL,     /* the spill callbacks failed: a full disk */
+    LINK_MODEL      /* the model given is of another version */
 } LinkStatus;
 
 typedef enum LinkPhase {
@@ -138,6 +139,7 @@ typedef struct LinkReport {
     uint64_t kept;             /* pairs that could still link after comparing */
     uint64_t cluster_pairs;    /* pairs inside clusters */
     double posterior_sum;      /* pairs that the model believes in */
+    double usual_sum;          /* the same with m as usual: where the two are far apart, m is held as usual */
     double threshold;          /* bits */
     double seconds[LINK_DONE]; /* by phase */
     size_t memory;             /* most that was held */

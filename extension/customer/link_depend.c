@@ -1,0 +1,341 @@
+/*
+ * link_depend.c: how often strangers are at each level (u): of all strangers, and of those that agree on another attribute.
+ *
+ * Who has the same postcode was mostly born in the same town: to count both as if they had nothing to do with each other is what
+ * makes strangers look like one person. So an attribute is judged in the light of a rarer one that explains it.
+ */
+#include "customer/link_inside.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STRANGERS 300000
+#define AGREEING 30000
+#define SMOOTHING 50.0 /* pairs of all strangers, added to those that agree */
+#define SURE 0.2       /* pairs believed in more than this are no strangers */
+#define EXPLAINS 1.5   /* times more usual than among all strangers */
+#define PARENTS 3
+
+static bool
+strangers(const uint32_t *label, uint32_t a, uint32_t b)
+{
+    return a != b && (label == NULL || label[a] != label[b]);
+}
+
+/* u of an exact match, from frequencies: sampling meets too few. */
+static double
+exact_share(const LinkValues *values)
+{
+    double sum = 0;
+    double all = 0;
+
+    for (uint32_t v = 1; v < values->count; v++) {
+        sum += (double) values->holders[v] * exp2(-(double) values->bits[v]);
+        all += (double) values->holders[v];
+    }
+    return all > 0 ? sum / all : 0;
+}
+
+static bool
+exact_by_value(int attribute)
+{
+    LinkType type = link_type((LinkAttribute) attribute);
+
+    return type != LINK_TYPE_NAME && type != LINK_TYPE_TEXT && type != LINK_TYPE_ADDRESS;
+}
+
+void
+link_sample_strangers(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label)
+{
+    double count[LINK_ATTRIBUTES][LINK_MAX_LEVELS] = {{0}};
+    double spread[LINK_ATTRIBUTES] = {0};
+    uint64_t draws = (uint64_t) linker->records * linker->records;
+
+    if (linker->records < 2)
+        draws = 0;
+    draws = draws > STRANGERS ? STRANGERS : draws;
+    for (uint64_t t = 0; t < draws; t++) {
+        uint32_t a = (uint32_t) (link_mix(t, 11) % linker->records);
+        uint32_t b = (uint32_t) (link_mix(t, 12) % linker->records);
+        LinkCompared compared;
+
+        if (!strangers(label, a, b))
+            continue;
+        link_compare(linker, scratch, a, b, &compared);
+        for (int c = 0; c < linker->columns; c++) {
+            int k = linker->column_attribute[c];
+
+            count[k][compared.level[k]]++;
+            if (compared.level[k] == 2)
+                spread[k] += (double) compared.bits[k];
+        }
+    }
+    for (int c = 0; c < linker->columns; c++) {
+        int k = linker->column_attribute[c];
+        int levels = link_type_levels(link_type((LinkAttribute) k));
+        double *u = model->context[k].u;
+        double all = 0;
+        double exact = exact_share(&linker->values[k]);
+
+        for (int level = 1; level <= levels; level++)
+            all += count[k][level] + 0.5;
+        for (int level = 1; level <= levels; level++)
+            u[level] = (count[k][level] + 0.5) / all;
+        if (exact_by_value(k)) {
+            double rest = 1 - u[LINK_EXACT];
+
+            exact = exact > 0.99 ? 0.99 : exact;
+            for (int level = 2; level <= levels; level++)
+                u[level] *= (1 - exact) / rest;
+            u[LINK_EXACT] = exact > 1e-12 ? exact : 1e-12;
+        }
+        model->spread[k] = count[k][2] > 0 ? spread[k] / count[k][2] : 8;
+    }
+}
+
+/* Records by what they agree on: those of group g are record[first[g]] up to record[first[g + 1]]. */
+typedef struct Groups {
+    uint32_t count;
+    uint32_t *group; /* of each value */
+    uint32_t *first;
+    uint32_t *record;
+    double *pairs; /* of the groups up to this one */
+} Groups;
+
+static void
+group_values(Linker *linker, int attribute, int level, Groups *groups)
+{
+    const LinkValues *values = &linker->values[attribute];
+    LinkIndex index = {0};
+    uint64_t *hash;
+
+    groups->group = link_allocate(linker, (size_t) values->count + 1, sizeof(uint32_t));
+    groups->count = values->count;
+    if (level == LINK_EXACT) {
+        for (uint32_t v = 0; v < values->count; v++)
+            groups->group[v] = v;
+        return;
+    }
+    for (index.slots = 64; index.slots < 2 * values->count;)
+        index.slots *= 2;
+    index.slot = link_allocate(linker, index.slots, sizeof(uint32_t));
+    hash = link_allocate(linker, (size_t) values->count + 1, sizeof(uint64_t));
+    groups->count = 1;
+    for (uint32_t v = 1; v < values->count; v++) {
+        const LinkValue *value = &values->value[v];
+        int length = level == LINK_POSTCODE_OUTWARD ? value->mark : value->area;
+        uint64_t h = link_hash(level, value->data, (size_t) length);
+        uint32_t at = (uint32_t) h & (index.slots - 1);
+
+        while (index.slot[at] != 0 && hash[index.slot[at]] != h)
+            at = (at + 1) & (index.slots - 1);
+        if (index.slot[at] == 0) {
+            hash[groups->count] = h;
+            index.slot[at] = groups->count++;
+        }
+        groups->group[v] = index.slot[at];
+    }
+    link_release(linker, index.slot);
+    link_release(linker, hash);
+}
+
+static void
+make_groups(Linker *linker, int attribute, int level, Groups *groups)
+{
+    int column = linker->attribute_column[attribute];
+    uint32_t *fill;
+
+    group_values(linker, attribute, level, groups);
+    groups->first = link_allocate(linker, (size_t) groups->count + 2, sizeof(uint32_t));
+    groups->record = link_allocate(linker, (size_t) linker->records + 1, sizeof(uint32_t));
+    groups->pairs = link_allocate(linker, (size_t) groups->count + 1, sizeof(double));
+    fill = link_allocate(linker, (size_t) groups->count + 1, sizeof(uint32_t));
+    for (uint32_t i = 0; i < linker->records; i++)
+        groups->first[groups->group[link_cell(linker, i, column)] + 1]++;
+    for (uint32_t g = 0; g < groups->count; g++) {
+        double size = groups->first[g + 1];
+
+        groups->pairs[g] = (g == 0 ? 0 : groups->pairs[g - 1]) + (g == 0 ? 0 : size * (size - 1) / 2);
+        groups->first[g + 1] += groups->first[g];
+    }
+    for (uint32_t i = 0; i < linker->records; i++) {
+        uint32_t g = groups->group[link_cell(linker, i, column)];
+
+        groups->record[groups->first[g] + fill[g]++] = i;
+    }
+    link_release(linker, fill);
+}
+
+static void
+free_groups(Linker *linker, Groups *groups)
+{
+    link_release(linker, groups->group);
+    link_release(linker, groups->first);
+    link_release(linker, groups->record);
+    link_release(linker, groups->pairs);
+}
+
+static void
+draw(const Groups *groups, uint64_t seed, uint64_t t, uint32_t *a, uint32_t *b)
+{
+    double all = groups->pairs[groups->count - 1];
+    double at = (double) (link_mix(t, seed) >> 11) * 0x1p-53 * all;
+    uint32_t low = 0;
+    uint32_t high = groups->count - 1;
+    uint32_t size;
+    uint32_t x;
+    uint32_t y;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (groups->pairs[middle] > at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    size = groups->first[low + 1] - groups->first[low];
+    x = (uint32_t) (link_mix(t, seed + 1) % size);
+    y = (uint32_t) (link_mix(t, seed + 2) % (size - 1));
+    y += y >= x;
+    *a = groups->record[groups->first[low] + x];
+    *b = groups->record[groups->first[low] + y];
+}
+
+/* Levels of strangers that agree on one thing. */
+typedef struct Stratum {
+    int attribute;
+    int level;
+    double pairs; /* strangers that were drawn, no more than there are */
+    double count[LINK_ATTRIBUTES][LINK_MAX_LEVELS];
+} Stratum;
+
+static void
+sample_stratum(Linker *linker, const LinkModel *model, LinkScratch *scratch, const uint32_t *label,
+               Stratum *stratum)
+{
+    Groups groups;
+    uint64_t seed = (uint64_t) (100 + stratum->attribute * 64 + stratum->level * 4);
+    double all;
+    uint64_t draws;
+
+    make_groups(linker, stratum->attribute, stratum->level, &groups);
+    all = groups.pairs[groups.count - 1];
+    draws = all > AGREEING ? AGREEING : (uint64_t) all;
+    for (uint64_t t = 0; t < draws; t++) {
+        uint32_t a;
+        uint32_t b;
+        LinkCompared compared;
+        double believed;
+
+        draw(&groups, seed, t, &a, &b);
+        if (!strangers(label, a, b))
+            continue;
+        link_compare(linker, scratch, a, b, &compared);
+        if (compared.level[stratum->attribute] != stratum->level)
+            continue;
+        believed = 1 / (1 + exp2(-link_weight(linker, model, &compared)));
+        if (believed > SURE)
+            continue;
+        for (int c = 0; c < linker->columns; c++) {
+            int k = linker->column_attribute[c];
+
+            stratum->count[k][compared.level[k]] += 1 - believed;
+        }
+    }
+    free_groups(linker, &groups);
+}
+
+static double
+conditional(const Stratum *stratum, const LinkContext *all, int attribute, int level)
+{
+    double pairs = 0;
+
+    for (int l = 1; l < LINK_MAX_LEVELS; l++)
+        pairs += stratum->count[attribute][l];
+    return (stratum->count[attribute][level] + SMOOTHING * all->u[level]) / (pairs + SMOOTHING);
+}
+
+static bool
+may_depend(const Linker *linker, const LinkModel *model, int child, int parent)
+{
+    double u = model->context[child].u[LINK_EXACT];
+    LinkType type = link_type((LinkAttribute) child);
+
+    return child != parent && type != LINK_TYPE_NAME && type != LINK_TYPE_DATE &&
+           child != LINK_ATTRIBUTE_TAX_ID && u * linker->records >= 3 &&
+           (model->context[parent].u[LINK_EXACT] < u ||
+            (child == LINK_ATTRIBUTE_EMAIL && parent == LINK_ATTRIBUTE_NAME));
+}
+
+static void
+add_contexts(LinkModel *model, int child, const Stratum *stratum, int strata, int parent)
+{
+    for (int s = 0; s < strata; s++) {
+        const LinkContext *all = &model->context[child];
+        int c;
+
+        if (stratum[s].attribute != parent ||
+            conditional(&stratum[s], all, child, LINK_EXACT) <= EXPLAINS * all->u[LINK_EXACT])
+            continue;
+        c = link_model_context(model, child, parent, stratum[s].level);
+        if (c < 0)
+            return;
+        memcpy(model->context[c].m, all->m, sizeof(all->m));
+        for (int level = 1; level < LINK_MAX_LEVELS; level++)
+            model->context[c].u[level] = conditional(&stratum[s], all, child, level);
+    }
+}
+
+static void
+choose_parents(const Linker *linker, LinkModel *model, int child, const Stratum *stratum, int strata)
+{
+    bool taken[LINK_ATTRIBUTES] = {false};
+
+    for (int turn = 0; turn < PARENTS; turn++) {
+        double most = EXPLAINS;
+        int best = -1;
+
+        for (int s = 0; s < strata; s++) {
+            double ratio;
+
+            if (stratum[s].level != LINK_EXACT || taken[stratum[s].attribute] ||
+                !may_depend(linker, model, child, stratum[s].attribute))
+                continue;
+            ratio = conditional(&stratum[s], &model->context[child], child, LINK_EXACT) /
+                    model->context[child].u[LINK_EXACT];
+            if (ratio > most) {
+                most = ratio;
+                best = stratum[s].attribute;
+            }
+        }
+        if (best < 0)
+            return;
+        taken[best] = true;
+        add_contexts(model, child, stratum, strata, best);
+    }
+}
+
+void
+link_find_parents(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label)
+{
+    Stratum *stratum = link_allocate(linker, (size_t) linker->columns + 2, sizeof(Stratum));
+    int strata = 0;
+
+    for (int c = 0; c < linker->columns; c++) {
+        int k = linker->column_attribute[c];
+
+        stratum[strata++] = (Stratum){.attribute = k, .level = LINK_EXACT};
+        if (k == LINK_ATTRIBUTE_POSTCODE) {
+            stratum[strata++] = (Stratum){.attribute = k, .level = LINK_POSTCODE_OUTWARD};
+            stratum[strata++] = (Stratum){.attribute = k, .level = LINK_POSTCODE_AREA};
+        }
+    }
+    for (int s = 0; s < strata; s++)
+        sample_stratum(linker, model, scratch, label, &stratum[s]);
+    link_model_forget_contexts(model);
+    for (int c = 0; c < linker->columns; c++)
+        choose_parents(linker, model, linker->column_attribute[c], stratum, strata);
+    link_release(linker, stratum);
+}

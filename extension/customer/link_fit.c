@@ -1,0 +1,182 @@
+/*
+ * link_fit.c: the model, from the records alone.
+ *
+ * Expectation and maximisation over all pairs of records: those that share no block, or are hopeless, count as strangers. u is
+ * measured, so m and the prior are all that is free, and m is held near what is usual by a number of invented pairs that
+ * grows with the data. Where the sum of beliefs runs away from what the usual m gives, m stays as usual.
+ */
+#include "customer/link_inside.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PRIOR_PAIRS 1000.0
+#define RUNAWAY 1.5
+#define SURE_THRESHOLD 2.0
+#define STEPS_TABLE 64 /* a bit in so many parts */
+#define TABLE_BITS 32
+
+static double logistic[2 * TABLE_BITS * STEPS_TABLE + 1];
+
+static double
+belief_of(double weight)
+{
+    if (weight < -TABLE_BITS)
+        return 0;
+    if (weight >= TABLE_BITS)
+        return 1;
+    return logistic[(int) ((weight + TABLE_BITS) * STEPS_TABLE + 0.5)];
+}
+
+double
+link_believe(const Linker *linker, const LinkModel *model, double *belief)
+{
+    double sum = 0;
+
+    for (uint32_t p = 0; p < linker->patterns; p++) {
+        uint8_t level[LINK_ATTRIBUTES];
+
+        link_unpack(linker->pattern[p], level);
+        linker->pattern_weight[p] = link_pattern_weight(model, level);
+        if (belief != NULL)
+            belief[p] = 0;
+    }
+    for (size_t i = 0; i < linker->pairs; i++) {
+        const LinkPair *pair = &linker->pair[i];
+        double q = belief_of(linker->pattern_weight[pair->pattern] + (double) pair->rare);
+
+        sum += q;
+        if (belief != NULL)
+            belief[pair->pattern] += q;
+    }
+    return sum;
+}
+
+static void
+set_prior(Linker *linker, LinkModel *model, double sum)
+{
+    double all = (double) linker->records * ((double) linker->records - 1) / 2;
+    double lambda = (sum + 1) / (all + 2);
+
+    model->numbers.prior = log2(lambda / (1 - lambda));
+}
+
+static void
+usual_m(LinkModel *model)
+{
+    for (int c = 0; c < model->contexts; c++) {
+        LinkType type = link_type((LinkAttribute) model->context[c].attribute);
+
+        for (int level = 1; level <= link_type_levels(type); level++)
+            model->context[c].m[level] = link_type_prior(type)[level - 1];
+    }
+}
+
+/* m of each context: what was believed in it, and invented pairs. */
+static void
+maximise(const Linker *linker, LinkModel *model, const double *belief, double worth)
+{
+    double count[LINK_MAX_CONTEXTS][LINK_MAX_LEVELS];
+
+    memset(count, 0, sizeof(count));
+    for (uint32_t p = 0; p < linker->patterns; p++) {
+        uint8_t level[LINK_ATTRIBUTES];
+
+        if (belief[p] <= 0)
+            continue;
+        link_unpack(linker->pattern[p], level);
+        for (int c = 0; c < linker->columns; c++) {
+            int k = linker->column_attribute[c];
+
+            if (level[k] != 0)
+                count[link_context_of(model, k, level)][level[k]] += belief[p];
+        }
+    }
+    for (int c = 0; c < model->contexts; c++) {
+        LinkType type = link_type((LinkAttribute) model->context[c].attribute);
+        double all = worth;
+
+        for (int level = 1; level <= link_type_levels(type); level++)
+            all += count[c][level];
+        for (int level = 1; level <= link_type_levels(type); level++)
+            model->context[c].m[level] = (count[c][level] + worth * link_type_prior(type)[level - 1]) / all;
+    }
+}
+
+static double
+iterate(Linker *linker, LinkModel *model, double *belief, int steps, double worth, bool free_m)
+{
+    double sum = 0;
+
+    for (int step = 0; step < steps; step++) {
+        sum = link_believe(linker, model, belief);
+        set_prior(linker, model, sum);
+        if (free_m)
+            maximise(linker, model, belief, worth);
+        link_poll(linker, LINK_FITTING, (uint64_t) step, (uint64_t) steps);
+    }
+    return sum;
+}
+
+/* What the values say, anew: it depends on what explains them, and on frequencies. */
+static void
+weigh_rare(Linker *linker, const LinkModel *model, LinkScratch *scratch)
+{
+    for (size_t i = 0; i < linker->pairs; i++) {
+        LinkCompared compared;
+
+        link_compare(linker, scratch, linker->pair[i].a, linker->pair[i].b, &compared);
+        linker->pair[i].rare = (float) link_rare_sum(linker, model, &compared);
+    }
+}
+
+/* Dependence and m, from a model whose u of all strangers is known. */
+static void
+fit_m(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label)
+{
+    double *belief = link_allocate(linker, (size_t) linker->patterns + 1, sizeof(double));
+    double usual;
+    double sum;
+    double worth;
+
+    for (int turn = 0; turn < 2; turn++) {
+        link_find_parents(linker, model, scratch, label);
+        weigh_rare(linker, model, scratch);
+        usual_m(model);
+        usual = iterate(linker, model, belief, 8, 0, false);
+        worth = usual > PRIOR_PAIRS ? usual : PRIOR_PAIRS;
+        sum = iterate(linker, model, belief, 12, worth, true);
+        linker->report.usual_sum = usual;
+        model->numbers.fixed = sum > RUNAWAY * usual;
+        if (model->numbers.fixed) {
+            usual_m(model);
+            iterate(linker, model, belief, 8, 0, false);
+        }
+    }
+    link_release(linker, belief);
+}
+
+void
+link_fit(Linker *linker)
+{
+    LinkModel *model = linker->fitted;
+    LinkScratch *scratch = link_scratch(linker, false);
+    uint32_t *label = link_allocate(linker, (size_t) linker->records + 1, sizeof(uint32_t));
+
+    for (int i = 0; i <= 2 * TABLE_BITS * STEPS_TABLE; i++)
+        logistic[i] = 1 / (1 + exp2(-((double) i / STEPS_TABLE - TABLE_BITS)));
+    usual_m(model);
+    model->numbers.prior = -log2(linker->records < 2 ? 2 : linker->records);
+    link_sample_strangers(linker, model, scratch, NULL);
+    link_make_blocks(linker);
+    link_make_pairs(linker);
+    link_free_blocks(linker);
+    fit_m(linker, model, scratch, NULL);
+    link_cluster(linker, SURE_THRESHOLD, label);
+    link_count_frequencies(linker, label);
+    link_sample_strangers(linker, model, scratch, label);
+    fit_m(linker, model, scratch, label);
+    link_release(linker, label);
+    link_scratch_free(linker, scratch);
+}

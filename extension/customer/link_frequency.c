@@ -1,0 +1,180 @@
+/*
+ * link_frequency.c: how often values and words are.
+ *
+ * An entity's own records make its values look usual, which spoils just those values that identify it. So a value's
+ * frequency is how many records of other entities its holders see, on average.
+ */
+#include "customer/link_inside.h"
+
+#include <math.h>
+#include <string.h>
+
+#define UNSEEN 0.2 /* records of others that have a value which nobody else was seen to have */
+
+static float
+bits_of(double others, double records)
+{
+    double frequency = (others + UNSEEN) / (records < 1 ? 1 : records);
+
+    return frequency >= 1 ? 0.01F : (float) -log2(frequency);
+}
+
+static void
+count_holders(Linker *linker)
+{
+    for (int c = 0; c < linker->columns; c++) {
+        int k = linker->column_attribute[c];
+        LinkValues *values = &linker->values[k];
+
+        if (values->count == 0)
+            values->count = 1;
+        values->holders = link_allocate(linker, values->count + 1, sizeof(uint32_t));
+        values->bits = link_allocate(linker, values->count + 1, sizeof(float));
+        for (uint32_t i = 0; i < linker->records; i++)
+            values->holders[link_cell(linker, i, c)]++;
+        values->holders[0] = 0;
+    }
+}
+
+/* Calls for each word of each value; an address's number is one. */
+static void
+each_word(const Linker *linker, int attribute, uint32_t number, void (*call)(void *context, uint32_t word),
+          void *context)
+{
+    const LinkValue *value = &linker->values[attribute].value[number];
+    const LinkWordUse *use;
+
+    if (number == 0)
+        return;
+    use = link_uses(attribute, value);
+    if (attribute == LINK_ATTRIBUTE_ADDRESS && ((const LinkAddress *) value->data)->number != 0)
+        call(context, ((const LinkAddress *) value->data)->number);
+    for (int i = 0; i < value->length; i++)
+        call(context, use[i].word);
+}
+
+typedef struct Count {
+    uint32_t *holders;
+    uint32_t more;
+} Count;
+
+static void
+add_word(void *context, uint32_t word)
+{
+    Count *count = context;
+
+    count->holders[word] += count->more;
+}
+
+static const int worded[] = {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_COMPANY, LINK_ATTRIBUTE_ADDRESS};
+
+static void
+count_words(Linker *linker)
+{
+    for (int w = 0; w < 3; w++) {
+        LinkWords *words = &linker->words[link_word_space(worded[w])];
+        Count count;
+
+        words->holders = link_allocate(linker, words->count + 1, sizeof(uint32_t));
+        words->bits = link_allocate(linker, words->count + 1, sizeof(float));
+        count.holders = words->holders;
+        for (uint32_t v = 1; v < linker->values[worded[w]].count; v++) {
+            count.more = linker->values[worded[w]].holders[v];
+            each_word(linker, worded[w], v, add_word, &count);
+        }
+    }
+}
+
+/* How often two records of one cluster share each word or value. */
+static void
+count_within(Linker *linker, const uint32_t *label, uint32_t *const *value_pairs, uint32_t *const *word_pairs)
+{
+    uint32_t *next = link_allocate(linker, linker->records + 1, sizeof(uint32_t));
+    uint32_t *last = link_allocate(linker, linker->records + 1, sizeof(uint32_t));
+
+    for (uint32_t i = linker->records; i-- > 0;) {
+        next[i] = last[label[i]];
+        last[label[i]] = i + 1;
+    }
+    for (uint32_t i = 0; i < linker->records; i++) {
+        int seen = 0;
+
+        for (uint32_t j = next[i]; j != 0 && seen < 100; j = next[j - 1], seen++)
+            for (int c = 0; c < linker->columns; c++) {
+                int k = linker->column_attribute[c];
+                uint32_t a = link_cell(linker, i, c);
+                uint32_t b = link_cell(linker, j - 1, c);
+
+                if (a != 0 && a == b)
+                    value_pairs[k][a] += 2;
+                if (k == LINK_ATTRIBUTE_NAME && a != 0 && b != 0) {
+                    const LinkValue *left = &linker->values[k].value[a];
+                    const LinkValue *right = &linker->values[k].value[b];
+
+                    for (int x = 0; x < left->length; x++)
+                        for (int y = 0; y < right->length; y++)
+                            if (link_uses(k, left)[x].word == link_uses(k, right)[y].word)
+                                word_pairs[0][link_uses(k, left)[x].word] += 2;
+                }
+            }
+    }
+    link_release(linker, next);
+    link_release(linker, last);
+}
+
+static void
+set_bits(float *bits, const uint32_t *holders, const uint32_t *within, uint32_t count, double records)
+{
+    for (uint32_t v = 1; v < count; v++) {
+        double others = holders[v] < 1 ? 0 : holders[v] - 1;
+
+        if (within != NULL && holders[v] > 0)
+            others -= (double) within[v] / holders[v];
+        bits[v] = bits_of(others > 0 ? others : 0, records);
+    }
+}
+
+/* Records that have a value of the attribute. */
+static double
+having(const Linker *linker, int attribute)
+{
+    const LinkValues *values = &linker->values[attribute];
+    double sum = 0;
+
+    for (uint32_t v = 1; v < values->count; v++)
+        sum += values->holders[v];
+    return sum;
+}
+
+void
+link_count_frequencies(Linker *linker, const uint32_t *label)
+{
+    uint32_t *value_pairs[LINK_ATTRIBUTES] = {NULL};
+    LinkWords *names = &linker->words[LINK_SPACE_NAME_WORD];
+    uint32_t *word_pairs[1] = {NULL};
+
+    if (label == NULL) {
+        count_holders(linker);
+        count_words(linker);
+    } else {
+        for (int k = 0; k < LINK_ATTRIBUTES; k++)
+            value_pairs[k] = link_allocate(linker, linker->values[k].count + 1, sizeof(uint32_t));
+        word_pairs[0] = link_allocate(linker, names->count + 1, sizeof(uint32_t));
+        count_within(linker, label, value_pairs, word_pairs);
+    }
+    for (int c = 0; c < linker->columns; c++) {
+        LinkValues *values = &linker->values[linker->column_attribute[c]];
+
+        set_bits(values->bits, values->holders, value_pairs[linker->column_attribute[c]], values->count,
+                 having(linker, linker->column_attribute[c]));
+    }
+    set_bits(names->bits, names->holders, word_pairs[0], names->count, having(linker, LINK_ATTRIBUTE_NAME));
+    for (int w = 1; w < 3 && label == NULL; w++) {
+        LinkWords *words = &linker->words[link_word_space(worded[w])];
+
+        set_bits(words->bits, words->holders, NULL, words->count, having(linker, worded[w]));
+    }
+    for (int k = 0; k < LINK_ATTRIBUTES; k++)
+        link_release(linker, value_pairs[k]);
+    link_release(linker, word_pairs[0]);
+}

@@ -1,0 +1,402 @@
+/*
+ * link_inside.h: what the files of the linker share. Nobody else includes it.
+ *
+ * A record is a row of value numbers, one for each attribute in use (0: no value). A value is parsed once, however many
+ * records have it, and so is a word of names, companies and addresses. All memory is taken by link_allocate, which does
+ * not return where there is none: it goes back to the call of the linker that is under way. Worker threads must not call
+ * it, so all they need is made before they start.
+ */
+#ifndef CRM_CUSTOMER_LINK_INSIDE_H
+#define CRM_CUSTOMER_LINK_INSIDE_H
+
+#include <setjmp.h>
+#include <stdatomic.h>
+
+#include "customer/link_model.h"
+#include "customer/linker.h"
+#include "customer/agglomerate.h"
+
+/* How an attribute is compared. */
+typedef enum LinkType {
+    LINK_TYPE_NAME,
+    LINK_TYPE_TEXT,
+    LINK_TYPE_EMAIL,
+    LINK_TYPE_PHONE,
+    LINK_TYPE_ID,
+    LINK_TYPE_DATE,
+    LINK_TYPE_POSTCODE,
+    LINK_TYPE_CATEGORY,
+    LINK_TYPE_ADDRESS,
+    LINK_TYPES
+} LinkType;
+
+extern LinkType link_type(LinkAttribute attribute);
+extern int link_type_levels(LinkType type);
+extern const double *link_type_prior(LinkType type); /* m of level 1, 2 ... before anything is known */
+
+/* Levels that others ask for by name. */
+enum { LINK_EXACT = 1 };
+enum { LINK_POSTCODE_OUTWARD = 3, LINK_POSTCODE_AREA = 4 };
+
+#define LINK_MAX_NAME_WORDS 10
+#define LINK_MAX_TEXT_WORDS 20
+#define LINK_NICKNAMES 6
+#define LINK_MAX_ATOMS 512 /* of a record */
+
+typedef struct LinkWord {
+    const char *text;
+    uint64_t hash;
+    uint64_t letters; /* a bit for each letter that it has, see link_letters */
+    uint32_t atoms;   /* its first, in the table of atoms of values */
+    uint16_t length;  /* bytes */
+    uint8_t chars;    /* characters */
+    uint8_t atom_count;
+    uint8_t nickname_count;
+    bool initial;
+    uint16_t nickname[LINK_NICKNAMES];
+} LinkWord;
+
+/* A word of a name or text: its number, with its role in a name. */
+typedef struct LinkWordUse {
+    uint32_t word : 30;
+    uint32_t role : 2;
+} LinkWordUse;
+
+typedef struct LinkAddress {
+    uint32_t number; /* a word, "#" and the house number; 0: none */
+    uint32_t direction;
+} LinkAddress;
+
+typedef struct LinkValue {
+    uint64_t hash;
+    const void
+        *data; /* bytes, or for names, texts and addresses LinkWordUse, for addresses behind a LinkAddress */
+    uint32_t atoms;
+    uint16_t length; /* of bytes, or of words */
+    uint8_t atom_count;
+    uint8_t mark; /* of a postcode: outward; of an e-mail: where the '@' is */
+    uint8_t area; /* of a postcode */
+} LinkValue;
+
+/* Where hashes are found: open addressing, 0 is free, numbers begin with 1. */
+typedef struct LinkIndex {
+    uint32_t *slot;
+    uint32_t slots; /* a power of two */
+    uint32_t used;
+} LinkIndex;
+
+typedef struct LinkValues {
+    LinkValue *value; /* [0] is none */
+    uint32_t count;   /* with [0] */
+    uint32_t room;
+    LinkIndex index;
+    uint32_t *holders; /* records that have it */
+    float *bits;       /* -log2 of its frequency */
+    uint32_t *first;   /* records of value v: record[first[v]] up to record[first[v + 1]] */
+    uint32_t *record;
+} LinkValues;
+
+typedef struct LinkWords {
+    LinkWord *word; /* [0] is none */
+    uint32_t count;
+    uint32_t room;
+    LinkIndex index;
+    uint32_t *holders; /* values that have it, for texts and addresses; records, for names */
+    float *bits;
+} LinkWords;
+
+typedef struct LinkMemory {
+    struct LinkMemory *next;
+    struct LinkMemory *previous;
+    size_t size;
+} LinkMemory;
+
+typedef struct LinkChunks { /* bytes that stay where they are */
+    char **chunk;
+    uint32_t count;
+    size_t used; /* of the last */
+    size_t size;
+} LinkChunks;
+
+/* m and u of one attribute, of all pairs or of those whose given attribute is at given_level. */
+typedef struct LinkContext {
+    int attribute;
+    int given; /* -1: all pairs */
+    int given_level;
+    int next; /* context of the same attribute, or -1 */
+    double m[LINK_MAX_LEVELS];
+    double u[LINK_MAX_LEVELS];
+} LinkContext;
+
+#define LINK_MAX_CONTEXTS 256
+
+typedef struct LinkSlot { /* of the frequencies of a model */
+    int64_t hash;
+    int32_t space; /* -1: free */
+    float frequency;
+} LinkSlot;
+
+struct LinkModel {
+    LinkNumbers numbers;
+    int contexts;
+    LinkContext context[LINK_MAX_CONTEXTS]; /* the first LINK_ATTRIBUTES: of all pairs */
+    double spread[LINK_ATTRIBUTES];         /* mean -log2 of the larger frequency of two similar values */
+    LinkSlot *slot;
+    uint64_t slots;
+    uint64_t used;
+    double (*look_up)(void *context, int space, int64_t hash);
+    void *look_up_context;
+};
+
+/* A pair that may still link. rare: bits that its values say beyond their levels. */
+typedef struct LinkPair {
+    uint32_t a;
+    uint32_t b;
+    uint32_t pattern;
+    float rare;
+} LinkPair;
+
+/*
+ * What two values or words were found to be, kept until another pair needs the place. A key is never 0.
+ */
+typedef struct LinkAnswer {
+    uint64_t key;
+    uint32_t level;
+    float bits;
+} LinkAnswer;
+
+#define LINK_ANSWERS (1U << 15) /* a power of two */
+
+/* What a thread writes to. */
+typedef struct LinkScratch {
+    LinkAnswer *words;  /* [LINK_ANSWERS] */
+    LinkAnswer *values; /* [LINK_ANSWERS] */
+    uint32_t *stamp;    /* [records] */
+} LinkScratch;
+
+/* Levels of a pair, and what its values say themselves: -log2 of how often strangers agree on them, or 0. */
+typedef struct LinkCompared {
+    uint8_t level[LINK_ATTRIBUTES];
+    float bits[LINK_ATTRIBUTES];
+} LinkCompared;
+
+/* A record as it came: for each field that it has a LinkRawField and its bytes, ended by LINK_FIELDS. */
+typedef struct LinkArrival {
+    uint64_t content; /* a hash of all of it */
+    uint64_t name;
+    const char *raw;
+    uint32_t number;
+    uint8_t kind;
+} LinkArrival;
+
+typedef struct LinkRawField {
+    uint16_t field;
+    uint16_t length;
+} LinkRawField;
+
+struct Linker {
+    LinkerOptions options;
+    LinkMemory *memory;
+    size_t held;
+    jmp_buf *back; /* where link_fail goes to */
+    LinkReport report;
+    size_t needed;
+    atomic_bool stop;
+
+    /* As they came. */
+    LinkArrival *arrival;
+    uint32_t added;
+    uint32_t added_room;
+    LinkChunks raw;
+    RecordPair *same;
+    size_t same_count;
+    size_t same_room;
+    RecordPair *different;
+    size_t different_count;
+    size_t different_room;
+    bool settled;
+
+    /* In the order of their content. */
+    uint32_t records;
+    uint32_t *number; /* as they came */
+    uint32_t *place;  /* of the record with that number */
+    uint8_t *kind;
+    int columns;
+    int column_attribute[LINK_ATTRIBUTES];
+    int attribute_column[LINK_ATTRIBUTES]; /* -1: nobody has it */
+    uint32_t *row;                         /* [records * columns] */
+    LinkValues values[LINK_ATTRIBUTES];
+    LinkWords words[LINK_SPACES]; /* of LINK_SPACE_..._WORD */
+    LinkChunks kept;              /* what words and values point to */
+
+    LinkIndex atom_index;
+    uint64_t *atom_hash; /* [0] is none */
+    uint32_t atoms;
+    uint32_t atoms_room;
+    uint32_t *value_atom; /* atoms of words and values */
+    uint32_t value_atoms;
+    uint32_t value_atoms_room;
+
+    /* Records that share an atom, or two, of those that few have. */
+    uint32_t cap;
+    uint32_t blocks;
+    uint32_t *block_first; /* [blocks + 1] into block_record */
+    uint32_t *block_record;
+    uint8_t *block_attribute;
+    size_t *record_first; /* [records + 1] into record_block */
+    uint32_t *record_block;
+
+    LinkPair *pair;
+    size_t pairs;
+    uint64_t *pattern; /* the levels, four bits for each attribute */
+    double *pattern_weight;
+    uint32_t patterns;
+
+    uint32_t *cluster; /* of each record in the order of content: the first of its cluster */
+    uint32_t *answer;  /* the same by number, as they came */
+    LinkModel *fitted;
+    const LinkModel *model;
+};
+
+/* link_memory.c: zeroed, counted; these do not return where there is no memory. */
+extern void *link_allocate(Linker *linker, size_t count, size_t size);
+extern void *link_grow(Linker *linker, void *old, size_t count, size_t size);
+extern void link_release(Linker *linker, void *old);
+extern void link_release_all(Linker *linker);
+extern void *link_keep(Linker *linker, LinkChunks *chunks, const void *data,
+                       size_t size); /* a copy, aligned to 4 */
+extern void link_keep_free(Linker *linker, LinkChunks *chunks);
+extern void link_fail(Linker *linker, LinkStatus status) __attribute__((noreturn));
+/* Calls body; a link_fail in it ends here. */
+extern LinkStatus link_guard(Linker *linker, void (*body)(Linker *linker, void *argument), void *argument);
+/* For the calling thread, now and then: asks whether to go on, and tells how far it is. */
+extern void link_poll(Linker *linker, LinkPhase phase, uint64_t done, uint64_t total);
+extern double link_clock(void);
+
+/* link_store.c: numbers of words, values and atoms. */
+extern uint32_t link_word(Linker *linker, int space, const char *text, size_t length);
+/* data of value is size bytes, which are copied where it is new; its hash, length and marks are filled in by the caller. */
+extern uint32_t link_value(Linker *linker, int attribute, const LinkValue *value, size_t size);
+extern void link_settle(Linker *linker); /* parses all records, once */
+extern int link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint8_t *group);
+extern int link_decode(const char *text, size_t length, unsigned int *out, int room);
+static inline uint32_t
+link_cell(const Linker *linker, uint32_t record, int column)
+{
+    return linker->row[(size_t) record * (size_t) linker->columns + (size_t) column];
+}
+
+static inline int
+link_word_space(int attribute)
+{
+    return attribute == LINK_ATTRIBUTE_NAME      ? LINK_SPACE_NAME_WORD
+           : attribute == LINK_ATTRIBUTE_COMPANY ? LINK_SPACE_COMPANY_WORD
+                                                 : LINK_SPACE_ADDRESS_WORD;
+}
+
+/* The words of a name, company or address. */
+static inline const LinkWordUse *
+link_uses(int attribute, const LinkValue *value)
+{
+    const char *data = value->data;
+
+    return (const LinkWordUse *) (const void *) (data + (attribute == LINK_ATTRIBUTE_ADDRESS
+                                                             ? sizeof(LinkAddress)
+                                                             : 0));
+}
+
+/* link_parse.c */
+extern uint32_t link_parse(Linker *linker, int attribute, const LinkText *field);
+extern int link_word_atoms(int space, const LinkWord *word, uint64_t *hash, int room);
+extern int link_value_atoms(int attribute, const LinkValue *value, uint64_t *hash, int room);
+
+static inline uint64_t
+link_pack(const uint8_t *level)
+{
+    uint64_t pattern = 0;
+
+    for (int k = 0; k < LINK_ATTRIBUTES; k++)
+        pattern |= (uint64_t) level[k] << (4 * k);
+    return pattern;
+}
+
+static inline void
+link_unpack(uint64_t pattern, uint8_t *level)
+{
+    for (int k = 0; k < LINK_ATTRIBUTES; k++)
+        level[k] = pattern >> (4 * k) & 15;
+}
+
+/* link_compare.c */
+extern LinkScratch *link_scratch(Linker *linker, bool stamps);
+extern void link_scratch_free(Linker *linker, LinkScratch *scratch);
+extern void link_compare(const Linker *linker, LinkScratch *scratch, uint32_t a, uint32_t b,
+                         LinkCompared *out);
+
+extern int link_compare_values(const Linker *linker, LinkScratch *scratch, int attribute, uint32_t a,
+                               uint32_t b, float *bits);
+
+/* link_weigh.c */
+/* The context that the attribute's level is judged in, for a pair with these levels. */
+extern int link_context_of(const LinkModel *model, int attribute, const uint8_t *level);
+/* Bits that the values say beyond their level. */
+extern double link_rare(const LinkModel *model, int attribute, int context, int level, float bits);
+extern double link_rare_sum(const Linker *linker, const LinkModel *model, const LinkCompared *compared);
+/* Without what the values say; with the prior. */
+extern double link_pattern_weight(const LinkModel *model, const uint8_t *level);
+extern double link_weight(const Linker *linker, const LinkModel *model, const LinkCompared *compared);
+
+/* link_compare_name.c, link_compare_text.c: the level; *bits as in LinkCompared. */
+extern int link_compare_names(const Linker *linker, LinkScratch *scratch, const LinkValue *a,
+                              const LinkValue *b, float *bits);
+extern int link_compare_texts(const Linker *linker, LinkScratch *scratch, const LinkValue *a,
+                              const LinkValue *b, float *bits);
+extern int link_compare_addresses(const Linker *linker, LinkScratch *scratch, const LinkValue *a,
+                                  const LinkValue *b, float *bits);
+
+/* link_alike.c: words. */
+typedef enum LinkAlike {
+    LINK_ALIKE_NOT,
+    LINK_ALIKE_INITIAL,
+    LINK_ALIKE_FUZZY,
+    LINK_ALIKE_NICKNAME
+} LinkAlike;
+extern LinkAlike link_words_alike(const Linker *linker, LinkScratch *scratch, int space, uint32_t a,
+                                  uint32_t b);
+/* Edits between two texts of bytes: limit + 1 where there are more. */
+extern int link_edits(const char *a, size_t a_length, const char *b, size_t b_length, int limit);
+extern double link_jaro_winkler(const char *a, size_t a_length, const char *b, size_t b_length);
+
+/* link_block.c */
+extern void link_make_blocks(Linker *linker);
+extern void link_free_blocks(Linker *linker);
+
+/* link_pairs.c: the pairs of the blocks that may link. */
+extern void link_make_pairs(Linker *linker);
+
+/* link_frequency.c: how often values and words are, without what an entity's own records add. label may be NULL. */
+extern void link_count_frequencies(Linker *linker, const uint32_t *label);
+extern void link_read_frequencies(Linker *linker); /* from the model given */
+
+/* link_fit.c */
+extern void link_fit(Linker *linker);
+/* Posteriors of all pairs under the model: the sums by pattern, where belief is not NULL, and of all. */
+extern double link_believe(const Linker *linker, const LinkModel *model, double *belief);
+
+/* link_depend.c: u of strangers, of all and of those that agree on something. label may be NULL. */
+extern void link_sample_strangers(Linker *linker, LinkModel *model, LinkScratch *scratch,
+                                  const uint32_t *label);
+extern void link_find_parents(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label);
+
+/* link_cluster.c: the clusters of the pairs, cut at threshold (NAN: where the joins say). */
+extern void link_cluster(Linker *linker, double threshold, uint32_t *label);
+
+/* link_model.c */
+extern int link_model_context(LinkModel *model, int attribute, int given, int given_level); /* -1: no room */
+extern void link_model_forget_contexts(LinkModel *model);
+extern double link_model_frequency(const LinkModel *model, int space, uint64_t hash); /* negative: none */
+
+extern uint64_t link_mix(uint64_t a, uint64_t b);
+extern uint64_t link_hash(int space, const void *data, size_t size);
+
+#endif
