@@ -1,4 +1,4 @@
-// links: extension/customer/agglomerate.c extension/customer/agglomerate_component.c extension/customer/threshold.c
+// links: extension/customer/agglomerate.c extension/customer/agglomerate_component.c extension/customer/agglomerate_edge.c extension/customer/agglomerate_missing.c extension/customer/threshold.c
 /* Clusters from weighted pairs, against a slow model that looks at all pairs of clusters before each join. */
 #include <setjmp.h>
 #include <stdarg.h>
