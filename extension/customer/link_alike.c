@@ -8,7 +8,6 @@
 
 #include "customer/similarity.h"
 
-#define MAX_CHARS 64
 #define NAME_JARO 0.92
 #define TEXT_JARO 0.94
 
@@ -21,25 +20,15 @@ smaller(int a, int b)
 int
 link_edits(const char *a, size_t a_length, const char *b, size_t b_length, int limit)
 {
-    SimilarityChar left[MAX_CHARS];
-    SimilarityChar right[MAX_CHARS];
-    int rows[3 * (MAX_CHARS + 1)];
-    int n = link_decode(a, a_length, left, MAX_CHARS);
-    int m = link_decode(b, b_length, right, MAX_CHARS);
-
-    return similarity_edits(left, n, right, m, limit, rows);
+    return similarity_bytes_edits((const unsigned char *) a, (int) a_length, (const unsigned char *) b,
+                                  (int) b_length, limit);
 }
 
 double
 link_jaro_winkler(const char *a, size_t a_length, const char *b, size_t b_length)
 {
-    SimilarityChar left[MAX_CHARS];
-    SimilarityChar right[MAX_CHARS];
-    bool used[2 * MAX_CHARS];
-    int n = link_decode(a, a_length, left, MAX_CHARS);
-    int m = link_decode(b, b_length, right, MAX_CHARS);
-
-    return similarity_jaro_winkler(left, n, right, m, used);
+    return similarity_bytes_jaro_winkler((const unsigned char *) a, (int) a_length, (const unsigned char *) b,
+                                         (int) b_length);
 }
 
 /* No more than so many letters of one can be in the other; the rest bounds Jaro's similarity. */
