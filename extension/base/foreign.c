@@ -109,30 +109,13 @@ crm_foreign_find(Node *expression)
     return found;
 }
 
-PG_FUNCTION_INFO_V1(crm_read_as_owner);
-
-/*
- * crm.read_as_owner(relation, query) → the rows of a query, read with the rights of the table's owner. rows_as_owner is the
- * same for a caller who names the columns; their types are the query's own.
- */
-Datum
-crm_read_as_owner(PG_FUNCTION_ARGS)
+void
+crm_rows_return(ReturnSetInfo *result)
 {
-    Relation relation = table_open(PG_GETARG_OID(0), AccessShareLock);
-    const char *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-    CrmRights rights;
-    TupleDesc desc;
+    TupleDesc desc = SPI_tuptable->tupdesc;
     Datum *values;
     bool *nulls;
 
-    InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-    SPI_connect();
-    rights = crm_rights_enter(relation->rd_rel->relowner);
-    if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
-        elog(ERROR, "read_as_owner takes a query");
-    crm_rights_leave(rights);
-    desc = SPI_tuptable->tupdesc;
     if (desc->natts != result->setDesc->natts)
         elog(ERROR, "the query has %d columns, %d are expected", desc->natts, result->setDesc->natts);
     for (int i = 0; i < desc->natts; i++)
@@ -146,6 +129,29 @@ crm_read_as_owner(PG_FUNCTION_ARGS)
         heap_deform_tuple(SPI_tuptable->vals[i], desc, values, nulls);
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
+}
+
+PG_FUNCTION_INFO_V1(crm_read_as_owner);
+
+/*
+ * crm.read_as_owner(relation, query) → the rows of a query, read with the rights of the table's owner. rows_as_owner is the
+ * same for a caller who names the columns; their types are the query's own.
+ */
+Datum
+crm_read_as_owner(PG_FUNCTION_ARGS)
+{
+    Relation relation = table_open(PG_GETARG_OID(0), AccessShareLock);
+    const char *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    CrmRights rights;
+
+    InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+    SPI_connect();
+    rights = crm_rights_enter(relation->rd_rel->relowner);
+    if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+        elog(ERROR, "read_as_owner takes a query");
+    crm_rights_leave(rights);
+    crm_rows_return(result);
     SPI_finish();
     table_close(relation, NoLock);
     return (Datum) 0;

@@ -18,6 +18,7 @@
 #define CRM_BASE_FOREIGN_H
 
 #include "postgres.h"
+#include "nodes/execnodes.h"
 #include "nodes/nodes.h"
 
 typedef struct CrmRights {
@@ -38,6 +39,9 @@ typedef enum CrmForeign {
  */
 extern CrmRights crm_rights_enter(Oid role);
 extern void crm_rights_leave(CrmRights rights);
+
+/* Rows that SPI has just read become the result of a function that materializes it; an error where their types are not its. */
+extern void crm_rows_return(ReturnSetInfo *result);
 
 /* The first thing in an expression that is not trusted. */
 extern CrmForeign crm_foreign_find(Node *expression);

@@ -15,31 +15,6 @@ COMMENT ON FUNCTION @extschema@.match_queue_rows() IS 'Not built yet: the rows o
 CREATE VIEW @extschema@.match_queue AS SELECT * FROM @extschema@.match_queue_rows();
 COMMENT ON VIEW @extschema@.match_queue IS 'Not built yet: pairs of records that a person should look at.';
 
-CREATE FUNCTION @extschema@.merge(relation regclass, keep text, lose text[], reason text DEFAULT NULL,
-                                  dry_run boolean DEFAULT false)
-RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('merge'); END $$;
-COMMENT ON FUNCTION @extschema@.merge(regclass, text, text[], text, boolean) IS 'Not built yet: makes rows of a table one; returns a merge id.';
-
-CREATE FUNCTION @extschema@.unmerge(merge_id bigint, dry_run boolean DEFAULT false)
-RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('unmerge'); END $$;
-COMMENT ON FUNCTION @extschema@.unmerge(bigint, boolean) IS 'Not built yet: gives back every row of a merge as it was.';
-
-CREATE FUNCTION @extschema@.merge_log_rows()
-RETURNS TABLE (merge_id bigint, relation regclass, keep text, lose text[], reason text, merged_by text,
-               merged_at timestamptz, unmerged_at timestamptz)
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('merge_log'); END $$;
-COMMENT ON FUNCTION @extschema@.merge_log_rows() IS 'Not built yet: the rows of merge_log.';
-CREATE VIEW @extschema@.merge_log AS SELECT * FROM @extschema@.merge_log_rows();
-COMMENT ON VIEW @extschema@.merge_log IS 'Not built yet: merges and their undoing.';
-
-CREATE FUNCTION @extschema@.resolve_key(relation regclass, key text)
-RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('resolve_key'); END $$;
-COMMENT ON FUNCTION @extschema@.resolve_key(regclass, text) IS 'Not built yet: the key that a merged record''s key leads to.';
-
 CREATE FUNCTION @extschema@.identify(anonymous_id text, customer_id bigint)
 RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$ BEGIN PERFORM @extschema@.not_yet('identify'); END $$;

@@ -1,0 +1,188 @@
+-- unmerge: what a merge did to each row is taken back where nobody touched it since, and told where somebody did.
+
+CREATE FUNCTION @extschema@.require_choice(argument text, choice text, choices text[]) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF choice IS NULL OR choice <> ALL (choices) THEN
+        PERFORM raise_unknown(format('choice for %s', argument), coalesce(choice, ''), choices);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_choice(text, text, text[]) IS 'Raises RM001 where an argument is none of the words that it may be.';
+
+CREATE FUNCTION @extschema@.require_merge(merge_id bigint) RETURNS @extschema@.row_merge
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    found_row row_merge;
+BEGIN
+    SELECT * INTO found_row FROM row_merge m WHERE m.merge_id = require_merge.merge_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no merge %', coalesce(merge_id::text, 'NULL')
+            USING ERRCODE = 'RM204', HINT = 'SELECT * FROM @extschema@.merge_log lists them.';
+    ELSIF found_row.unmerged_at IS NOT NULL THEN
+        RAISE EXCEPTION 'merge % was taken back already', merge_id
+            USING ERRCODE = 'RM204', DETAIL = format('By %s, at %s.', found_row.unmerged_by, found_row.unmerged_at),
+                  HINT = 'SELECT * FROM @extschema@.merge_log lists merges.';
+    END IF;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_merge(bigint) IS 'The merge, locked; raises RM204 where there is none or it was taken back.';
+SELECT @extschema@.set_audience('require_merge(bigint)', 'internal');
+
+-- A later merge that still stands may have moved or removed the rows again. It is told now as if this one had never been: what
+-- it found before is what the row held before this merge, and what it no longer changes it will not take back.
+CREATE FUNCTION @extschema@.rebase_merge(merge_id bigint, later_id bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    WITH meeting AS MATERIALIZED (
+        SELECT c.relation, c.row_key, l.row_key AS later_key, l.action, l.after_key,
+               (SELECT jsonb_object_agg(e.key, l.after -> e.key) FROM jsonb_each(c.expected) e
+                WHERE l.before -> e.key = e.value AND l.after ? e.key AND l.action = 'update') AS moved,
+               (SELECT jsonb_object_agg(e.key, c.before -> e.key) FROM jsonb_each(c.expected) e
+                WHERE l.before -> e.key = e.value) AS original
+        FROM merge_change c
+        JOIN merge_change l ON l.merge_id = later_id AND l.relation = c.relation AND l.row_key = c.after_key
+        WHERE c.merge_id = rebase_merge.merge_id AND c.action = 'update' AND c.held_by IS NULL),
+    followed AS (
+        UPDATE merge_change c
+        SET expected = c.expected || coalesce(m.moved, '{}'), held_by = CASE m.action WHEN 'delete' THEN later_id END,
+            after_key = coalesce(m.after_key, c.after_key)
+        FROM meeting m WHERE c.merge_id = rebase_merge.merge_id AND c.relation = m.relation AND c.row_key = m.row_key)
+    UPDATE merge_change l
+    SET before = l.before || m.original, after = CASE m.action WHEN 'delete' THEN l.after ELSE l.after - ARRAY(SELECT jsonb_object_keys(m.original)) END,
+        row_key = row_key(row_key_columns(l.relation), l.before || m.original),
+        after_key = CASE WHEN l.action <> 'delete'
+                    THEN row_key(row_key_columns(l.relation), l.before || m.original || (l.after - ARRAY(SELECT jsonb_object_keys(m.original)))) END
+    FROM meeting m
+    WHERE l.merge_id = later_id AND l.relation = m.relation AND l.row_key = m.later_key AND m.original IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.rebase_merge(bigint, bigint) IS
+'Follows the rows of a merge that is taken back through a later one, and tells that one as if the earlier had never been.';
+SELECT @extschema@.set_audience('rebase_merge(bigint, bigint)', 'internal');
+
+CREATE FUNCTION @extschema@.follow_later(merge_id bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    later bigint;
+BEGIN
+    UPDATE merge_change c SET expected = c.after, held_by = NULL, restore = NULL
+    WHERE c.merge_id = follow_later.merge_id AND c.action <> 'delete';
+    FOR later IN SELECT DISTINCT m.merge_id FROM row_merge m JOIN merge_change l USING (merge_id)
+                 WHERE m.merge_id > follow_later.merge_id AND m.unmerged_at IS NULL
+                   AND l.relation IN (SELECT c.relation FROM merge_change c WHERE c.merge_id = follow_later.merge_id)
+                 ORDER BY 1 LOOP
+        PERFORM rebase_merge(merge_id, later);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_later(bigint) IS 'What the rows of a merge hold today, where only later merges touched them.';
+SELECT @extschema@.set_audience('follow_later(bigint)', 'internal');
+
+CREATE FUNCTION @extschema@.writable_columns(relation pg_catalog.regclass) RETURNS text[]
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN ARRAY(SELECT a.attname::text FROM pg_attribute a
+                 WHERE a.attrelid = writable_columns.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum);
+COMMENT ON FUNCTION @extschema@.writable_columns(pg_catalog.regclass) IS 'The columns of a table that are not generated.';
+
+CREATE FUNCTION @extschema@.note_finding(merge_id bigint, relation pg_catalog.regclass, row_key text, finding text, wanted jsonb, found jsonb)
+    RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    BEGIN ATOMIC
+        INSERT INTO merge_finding VALUES (merge_id, relation, row_key, finding, wanted, found);
+    END;
+COMMENT ON FUNCTION @extschema@.note_finding(bigint, pg_catalog.regclass, text, text, jsonb, jsonb) IS 'Notes a row that does not go back as it was.';
+SELECT @extschema@.set_audience('note_finding(bigint, regclass, text, text, jsonb, jsonb)', 'internal');
+
+-- Locks what changed rows there still are and compares column by column.
+CREATE FUNCTION @extschema@.compare_rows(merge_id bigint, relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    key CONSTANT name[] := row_key_columns(relation);
+    identity CONSTANT text[] := ARRAY(SELECT a.attname::text FROM pg_attribute a
+                                      WHERE a.attrelid = relation AND a.attidentity = 'a' AND NOT a.attisdropped);
+    columns CONSTANT text[] := ARRAY(SELECT c FROM unnest(writable_columns(relation)) c WHERE c <> ALL (identity));
+    matched CONSTANT record := matched_rows(relation, key);
+    wanted jsonb := (SELECT jsonb_agg(jsonb_build_object('n', c.row_key, 'k', CASE WHEN key IS NULL THEN c.before || c.expected
+                                                                                   ELSE pick(c.before || c.expected, key) END))
+                     FROM merge_change c
+                     WHERE c.merge_id = compare_rows.merge_id AND c.relation = compare_rows.relation AND c.action = 'update' AND c.held_by IS NULL);
+    locked bigint;
+BEGIN
+    IF wanted IS NULL THEN
+        RETURN;
+    END IF;
+    WITH present AS MATERIALIZED (
+        SELECT q.k, q.r
+        FROM merge_rows(NULL, format('SELECT x.v ->> ''n'', @extschema@.row_as_text(t) FROM %s AS x (v) JOIN %s t ON %s%s FOR UPDATE OF t',
+                                     format(matched.source, 1), row_source(relation), format(matched.condition, 1),
+                                     ' ORDER BY ' || key_list(key)), wanted) AS q (k text, r jsonb)),
+    compared AS (
+        SELECT p.k, p.r, (SELECT jsonb_object_agg(e.key, c.before -> e.key) FROM jsonb_each(c.expected) e
+                          WHERE e.key = ANY (columns) AND p.r -> e.key = e.value) AS restore,
+               (SELECT jsonb_object_agg(e.key, c.before -> e.key) FROM jsonb_each(c.expected) e
+                WHERE e.key = ANY (columns) AND p.r -> e.key <> e.value AND p.r -> e.key <> c.before -> e.key) AS edited
+        FROM present p
+        JOIN merge_change c ON c.merge_id = compare_rows.merge_id AND c.relation = compare_rows.relation AND c.row_key = p.k),
+    told AS (
+        INSERT INTO merge_finding
+        SELECT compare_rows.merge_id, compare_rows.relation, c.k, 'edited since', c.edited,
+               (SELECT jsonb_object_agg(e.key, c.r -> e.key) FROM jsonb_each(c.edited) e)
+        FROM compared c WHERE c.edited IS NOT NULL)
+    UPDATE merge_change c SET restore = coalesce(s.restore, '{}') FROM compared s
+    WHERE c.merge_id = compare_rows.merge_id AND c.relation = compare_rows.relation AND c.row_key = s.k;
+    GET DIAGNOSTICS locked = ROW_COUNT;
+    IF locked < jsonb_array_length(wanted) THEN
+        IF may_be_hidden(relation) THEN
+            PERFORM refuse_hidden(relation, locked, (SELECT count(*) FROM present_rows(relation, wanted)));
+        END IF;
+        INSERT INTO merge_finding (merge_id, relation, row_key, finding, wanted)
+        SELECT c.merge_id, c.relation, c.row_key, 'gone since', c.before FROM merge_change c
+        WHERE c.merge_id = compare_rows.merge_id AND c.relation = compare_rows.relation AND c.action = 'update'
+          AND c.held_by IS NULL AND c.restore IS NULL;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.compare_rows(bigint, pg_catalog.regclass) IS
+'Locks the rows that a merge changed, in key order, and plans what goes back: columns that hold what the merge, or a later one, gave them.';
+SELECT @extschema@.set_audience('compare_rows(bigint, regclass)', 'internal');
+
+-- Rows that come back may refer to rows that a later merge removed: then to those that were kept, and that merge takes it back.
+CREATE FUNCTION @extschema@.redirect_returning(merge_id bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    later record;
+    r reference;
+BEGIN
+    UPDATE merge_change c SET restore = c.before WHERE c.merge_id = redirect_returning.merge_id AND c.action = 'delete';
+    FOR later IN SELECT DISTINCT m.merge_id, l.relation FROM row_merge m JOIN merge_change l USING (merge_id)
+                 WHERE m.merge_id > redirect_returning.merge_id AND m.unmerged_at IS NULL AND l.action = 'delete' ORDER BY 1, 2 LOOP
+        FOR r IN SELECT * FROM row_references(later.relation) f
+                 WHERE f.relation IN (SELECT c.relation FROM merge_change c
+                                      WHERE c.merge_id = redirect_returning.merge_id AND c.action = 'delete') LOOP
+            WITH pair AS MATERIALIZED (
+                SELECT (SELECT jsonb_object_agg(u.own::text, d.before -> u.other::text)
+                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS gone,
+                       (SELECT jsonb_object_agg(u.own::text, (k.before || k.after) -> u.other::text)
+                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS stays
+                FROM merge_change d
+                JOIN merge_change k ON k.merge_id = d.merge_id AND k.relation = d.relation AND k.row_key = d.keep_key
+                WHERE d.merge_id = later.merge_id AND d.relation = later.relation AND d.action = 'delete'),
+            redirected AS (
+                UPDATE merge_change c SET restore = c.restore || p.stays FROM pair p
+                WHERE c.merge_id = redirect_returning.merge_id AND c.relation = (r).relation AND c.action = 'delete'
+                  AND pick(c.restore, (r).columns) = p.gone AND NOT jsonb_path_exists(p.gone, '$.* ? (@ == null)')
+                RETURNING c.relation, c.row_key, c.before, c.restore, p.gone, p.stays)
+            INSERT INTO merge_change AS c (merge_id, relation, row_key, action, before, after, after_key, round)
+            SELECT later.merge_id, d.relation, row_key(row_key_columns(d.relation), d.restore || d.gone), 'update', d.restore || d.gone, d.stays,
+                   row_key(row_key_columns(d.relation), d.restore), 0
+            FROM redirected d
+            ON CONFLICT ON CONSTRAINT merge_change_pkey DO UPDATE SET after = c.after || excluded.after, after_key = excluded.after_key;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.redirect_returning(bigint) IS
+'What returning rows hold, where a row that they refer to was merged away since.';
+SELECT @extschema@.set_audience('redirect_returning(bigint)', 'internal');

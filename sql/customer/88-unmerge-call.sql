@@ -1,0 +1,237 @@
+-- unmerge: the statement, what triggers made of it, and what a user calls.
+
+CREATE FUNCTION @extschema@.insert_statement(relation pg_catalog.regclass, columns text[]) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM jsonb_array_elements($%%1$s) AS x (v)',
+                  replace(replace(row_source(relation), 'ONLY ', ''), '%', '%%'),
+                  replace((SELECT string_agg(quote_ident(c), ', ' ORDER BY n) FROM unnest(columns) WITH ORDINALITY AS u (c, n)), '%', '%%'),
+                  replace((SELECT string_agg(typed('x.v', relation, c::name), ', ' ORDER BY n) FROM unnest(columns) WITH ORDINALITY AS u (c, n)),
+                          '%', '%%'));
+COMMENT ON FUNCTION @extschema@.insert_statement(pg_catalog.regclass, text[]) IS 'SQL that inserts rows of text forms, $%1$s, into these columns.';
+
+CREATE FUNCTION @extschema@.returning_rows(merge_id bigint) RETURNS SETOF @extschema@.row_change
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT format('i%s', row_number() OVER (ORDER BY g.relation)), g.relation, 'insert',
+           insert_statement(g.relation, ARRAY(SELECT w FROM unnest(writable_columns(g.relation)) w WHERE g.example ? w)), g.rows
+    FROM (SELECT c.relation, jsonb_agg(c.restore) AS rows, (array_agg(c.restore))[1] AS example FROM merge_change c
+          WHERE c.merge_id = returning_rows.merge_id AND c.action = 'delete' GROUP BY c.relation) g
+$$;
+COMMENT ON FUNCTION @extschema@.returning_rows(bigint) IS 'The parts of an unmerge that put removed rows back.';
+SELECT @extschema@.set_audience('returning_rows(bigint)', 'internal');
+
+CREATE FUNCTION @extschema@.restored_rows(merge_id bigint) RETURNS SETOF @extschema@.row_change
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    WITH change AS MATERIALIZED (
+        SELECT c.relation, c.before || c.expected AS present, c.restore, ARRAY(SELECT jsonb_object_keys(c.restore)) AS columns
+        FROM merge_change c WHERE c.merge_id = restored_rows.merge_id AND c.action = 'update' AND c.restore <> '{}'),
+    touched AS (
+        SELECT s.relation, row_key_columns(s.relation) AS key, count(*) = 1 AS uniform,
+               (SELECT array_agg(DISTINCT e::name) FROM change c, unnest(c.columns) e WHERE c.relation = s.relation) AS columns
+        FROM (SELECT DISTINCT c.relation, c.columns FROM change c) s GROUP BY s.relation)
+    SELECT format('u%s', row_number() OVER (ORDER BY t.relation)), t.relation, 'update',
+           update_statement(t.relation, t.key, t.columns, t.uniform),
+           (SELECT jsonb_agg(jsonb_build_object('k', CASE WHEN t.key IS NULL THEN c.present ELSE pick(c.present, t.key) END, 's', c.restore))
+            FROM change c WHERE c.relation = t.relation)
+    FROM touched t
+$$;
+COMMENT ON FUNCTION @extschema@.restored_rows(bigint) IS 'The parts of an unmerge that change rows back.';
+SELECT @extschema@.set_audience('restored_rows(bigint)', 'internal');
+
+-- What the rows were to hold, and hold.
+CREATE FUNCTION @extschema@.observe_unmerge(merge_id bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    touched regclass;
+    key name[];
+    columns text[];
+BEGIN
+    FOR touched IN SELECT DISTINCT c.relation FROM merge_change c
+                   WHERE c.merge_id = observe_unmerge.merge_id AND c.restore IS NOT NULL AND c.restore <> '{}' ORDER BY 1 LOOP
+        key := row_key_columns(touched);
+        columns := writable_columns(touched);
+        WITH wanted AS MATERIALIZED (
+            SELECT c.row_key, CASE c.action WHEN 'delete' THEN c.restore ELSE c.before || c.expected || c.restore END AS "row",
+                   CASE c.action WHEN 'delete' THEN c.restore ELSE c.restore END AS told
+            FROM merge_change c WHERE c.merge_id = observe_unmerge.merge_id AND c.relation = touched AND c.restore <> '{}'),
+        present AS MATERIALIZED (
+            SELECT p.* FROM present_rows(touched, (SELECT jsonb_agg(jsonb_build_object(
+                'n', w.row_key, 'k', CASE WHEN key IS NULL THEN w."row" ELSE pick(w."row", key) END)) FROM wanted w)) p),
+        compared AS (
+            SELECT w.row_key, p.present IS NULL AS gone, d.wanted, d.found
+            FROM wanted w LEFT JOIN present p USING (row_key)
+            CROSS JOIN LATERAL (SELECT jsonb_object_agg(e.key, e.value) AS wanted, jsonb_object_agg(e.key, p.present -> e.key) AS found
+                                FROM jsonb_each(w.told) e WHERE e.key = ANY (columns) AND p.present -> e.key IS DISTINCT FROM e.value) d)
+        INSERT INTO merge_finding
+        SELECT observe_unmerge.merge_id, touched, c.row_key, 'changed by a trigger', c.wanted, CASE WHEN NOT c.gone THEN c.found END
+        FROM compared c WHERE c.wanted IS NOT NULL;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.observe_unmerge(bigint) IS 'Notes which rows do not hold what they were given back.';
+SELECT @extschema@.set_audience('observe_unmerge(bigint)', 'internal');
+
+-- DISABLE TRIGGER and not the replica mode: foreign keys and crm's own triggers go on.
+CREATE FUNCTION @extschema@.silence_triggers(merge_id bigint) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    each record;
+    trigger record;
+    silenced jsonb := '[]';
+BEGIN
+    FOR each IN SELECT DISTINCT m AS member, c.relation, k.relowner FROM merge_change c, members(c.relation) m, pg_class k
+                WHERE c.merge_id = silence_triggers.merge_id AND k.oid = c.relation ORDER BY 1 LOOP
+        IF NOT (SELECT o.owns FROM merge_rows(NULL, format('SELECT pg_has_role(%s::oid, ''USAGE'')', each.relowner)) AS o (owns boolean)) THEN
+            RAISE EXCEPTION 'must be owner of table % to skip its triggers', each.relation
+                USING ERRCODE = 'insufficient_privilege', HINT = 'Leave triggers => ''fire'', and see unmerge_report().';
+        END IF;
+        FOR trigger IN SELECT t.tgname, t.tgenabled FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+                    WHERE t.tgrelid = each.member AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+                      AND p.pronamespace <> '@extschema@'::regnamespace LOOP
+            EXECUTE format('ALTER TABLE ONLY %s DISABLE TRIGGER %I', each.member, trigger.tgname);
+            silenced := silenced || jsonb_build_object('table', each.member::oid::bigint, 'trigger', trigger.tgname, 'state', trigger.tgenabled);
+        END LOOP;
+    END LOOP;
+    RETURN silenced;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.silence_triggers(bigint) IS
+'Disables the team''s triggers on the tables of a merge until the transaction''s next step; only for their owner. Takes SHARE ROW EXCLUSIVE.';
+SELECT @extschema@.set_audience('silence_triggers(bigint)', 'internal');
+
+CREATE FUNCTION @extschema@.restore_triggers(silenced jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    each record;
+BEGIN
+    FOR each IN SELECT (s ->> 'table')::bigint::oid::regclass AS member, s ->> 'trigger' AS name, s ->> 'state' AS state
+                FROM jsonb_array_elements(silenced) s LOOP
+        EXECUTE format('ALTER TABLE ONLY %s ENABLE %sTRIGGER %I', each.member,
+                       CASE each.state WHEN 'R' THEN 'REPLICA ' WHEN 'A' THEN 'ALWAYS ' ELSE '' END, each.name);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.restore_triggers(jsonb) IS 'Puts triggers back as silence_triggers found them.';
+SELECT @extschema@.set_audience('restore_triggers(jsonb)', 'internal');
+
+-- Everything up to the change: locks, compares, and refuses.
+CREATE FUNCTION @extschema@.plan_unmerge(merge_id bigint, added text, edited text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    done CONSTANT row_merge := require_merge(merge_id);
+    lost record;
+BEGIN
+    DELETE FROM merge_finding f WHERE f.merge_id = plan_unmerge.merge_id;
+    PERFORM refuse_unmergeable(c.relation) FROM (SELECT DISTINCT m.relation FROM merge_change m
+                                                 WHERE m.merge_id = plan_unmerge.merge_id AND m.action <> 'stay') c;
+    IF added = 'back' THEN
+        INSERT INTO merge_change (merge_id, relation, row_key, action, before, after, after_key, round)
+        SELECT r.merge_id, r.relation, r.row_key, 'update', p.present || r.meant, r.given, r.row_key, 0
+        FROM (SELECT d.relation, present_rows(d.relation, jsonb_agg(jsonb_build_object(
+                  'n', d.row_key, 'k', parse_key(d.relation, row_key_columns(d.relation), d.row_key)))) AS found
+              FROM merge_redirected d WHERE d.merge_id = plan_unmerge.merge_id GROUP BY d.relation) f
+        CROSS JOIN LATERAL (SELECT (f.found).*) p
+        JOIN merge_redirected r ON r.merge_id = plan_unmerge.merge_id AND r.relation = f.relation AND r.row_key = p.row_key
+        ON CONFLICT DO NOTHING;
+    END IF;
+    PERFORM follow_later(merge_id);
+    PERFORM compare_rows(merge_id, c.relation) FROM (SELECT DISTINCT m.relation FROM merge_change m
+                                                     WHERE m.merge_id = plan_unmerge.merge_id AND m.action = 'update' ORDER BY 1) c;
+    PERFORM redirect_returning(merge_id);
+    INSERT INTO merge_finding (merge_id, relation, row_key, finding, wanted)
+    SELECT c.merge_id, c.relation, c.row_key, format('removed by merge %s, returns with it', c.held_by), c.before
+    FROM merge_change c WHERE c.merge_id = plan_unmerge.merge_id AND c.held_by IS NOT NULL;
+    SELECT f.relation, f.row_key, f.finding INTO lost FROM merge_finding f
+    WHERE f.merge_id = plan_unmerge.merge_id AND f.finding IN ('edited since', 'gone since') LIMIT 1;
+    IF edited = 'refuse' AND FOUND THEN
+        RAISE EXCEPTION 'row % of % was %', lost.row_key, lost.relation, lost.finding
+            USING ERRCODE = 'RM205', HINT = 'unmerge with edited => ''keep'' leaves such columns as they are, and reports them.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.plan_unmerge(bigint, text, text) IS 'All of an unmerge but the change itself.';
+SELECT @extschema@.set_audience('plan_unmerge(bigint, text, text)', 'internal');
+
+CREATE FUNCTION @extschema@.unmerge_run(merge_id bigint, dry_run boolean, triggers text, added text, edited text) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    silenced jsonb := '[]';
+    changed row_change[];
+    returned row_change[];
+    planned record;
+BEGIN
+    PERFORM require_choice('triggers', triggers, ARRAY['fire', 'skip']), require_choice('added', added, ARRAY['keep', 'back']),
+            require_choice('edited', edited, ARRAY['keep', 'refuse']);
+    IF dry_run THEN
+        FOR planned IN SELECT p.in_relation AS relation, p.action, count(*) AS rows
+                       FROM unmerge_preview_run(unmerge_run.merge_id, added, edited) p GROUP BY 1, 2 ORDER BY 1, 2 LOOP
+            RAISE NOTICE '%: % rows: %', planned.relation, planned.rows, planned.action;
+        END LOOP;
+        RETURN NULL;
+    END IF;
+    PERFORM plan_unmerge(merge_id, added, edited);
+    changed := ARRAY(SELECT r FROM restored_rows(merge_id) r);
+    returned := ARRAY(SELECT r FROM returning_rows(merge_id) r);
+    -- from here on nothing leads from the losers to the keeper any more
+    UPDATE row_merge m SET unmerged_at = now(), unmerged_by = coalesce(current_principal(), caller()::text)
+    WHERE m.merge_id = unmerge_run.merge_id;
+    IF triggers = 'skip' THEN
+        PERFORM check_constraints(merge_id);
+        silenced := silence_triggers(merge_id);
+    END IF;
+    PERFORM run_changes(changed, returned);
+    PERFORM check_constraints(merge_id);
+    PERFORM restore_triggers(silenced);
+    PERFORM observe_unmerge(merge_id);
+    PERFORM follow_merge(merge_id, 'unmerged');
+    RETURN (SELECT coalesce(sum(jsonb_array_length((c).rows)), 0) FROM unnest(changed || returned) c);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.unmerge_run(bigint, boolean, text, text, text) IS 'What unmerge does.';
+SELECT @extschema@.set_audience('unmerge_run(bigint, boolean, text, text, text)', 'internal');
+
+CREATE FUNCTION @extschema@.unmerge_preview_run(merge_id bigint, added text, edited text)
+    RETURNS TABLE (in_relation pg_catalog.regclass, row_key text, action text, wanted jsonb, found jsonb)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    changes merge_change[];
+    findings merge_finding[];
+BEGIN
+    BEGIN
+        PERFORM plan_unmerge($1, added, edited);
+        changes := ARRAY(SELECT c FROM merge_change c WHERE c.merge_id = $1 AND c.restore IS NOT NULL AND c.restore <> '{}'
+                         ORDER BY c.relation, c.action, c.row_key);
+        findings := ARRAY(SELECT f FROM merge_finding f WHERE f.merge_id = $1 ORDER BY f.relation, f.row_key);
+        RAISE EXCEPTION USING ERRCODE = 'MP001', MESSAGE = 'only a preview';
+    EXCEPTION WHEN SQLSTATE 'MP001' THEN
+        RETURN QUERY
+        SELECT c.relation, c.row_key, CASE c.action WHEN 'delete' THEN 'insert' ELSE 'update' END, c.restore,
+               CASE c.action WHEN 'update' THEN (SELECT jsonb_object_agg(e.key, c.expected -> e.key) FROM jsonb_each(c.restore) e) END
+        FROM unnest(changes) c
+        UNION ALL
+        SELECT f.relation, f.row_key, f.finding, f.wanted, f.found FROM unnest(findings) f;
+    END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.unmerge_preview_run(bigint, text, text) IS 'What unmerge_preview does.';
+SELECT @extschema@.set_audience('unmerge_preview_run(bigint, text, text)', 'internal');
+
+CREATE FUNCTION @extschema@.unmerge(merge_id bigint, dry_run boolean DEFAULT false, triggers text DEFAULT 'fire', added text DEFAULT 'keep',
+                                    edited text DEFAULT 'keep') RETURNS bigint
+    AS 'MODULE_PATHNAME', 'crm_merge_gate' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION @extschema@.unmerge(bigint, boolean, text, text, text) IS
+'Takes a merge back, whatever was merged since: removed rows return, and of changed rows each column that still holds what the merge gave it. '
+'Columns edited since stay, or edited => ''refuse'' stops there. Rows that came to the kept row since stay with it; added => ''back'' sends '
+'those home that were meant for a loser (redirect). The team''s triggers fire; triggers => ''skip'', for the owner of the tables, keeps them '
+'quiet. Returns how many rows were changed; unmerge_report(merge_id) says which did not become what they were, and why. With dry_run nothing '
+'changes: NULL, and a notice for each table. Everything is done with the caller''s rights. Errors: RM204 (no such merge, or taken back), RM203, '
+'RM205 (edited since), 42501, 23505 (somebody uses a key that would return). Example: SELECT unmerge(42);';
+
+CREATE FUNCTION @extschema@.unmerge_preview(merge_id bigint, added text DEFAULT 'keep', edited text DEFAULT 'keep')
+    RETURNS TABLE (in_relation pg_catalog.regclass, row_key text, action text, wanted jsonb, found jsonb)
+    AS 'MODULE_PATHNAME', 'crm_merge_gate' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100;
+COMMENT ON FUNCTION @extschema@.unmerge_preview(bigint, text, text) IS
+'Every row that unmerge would change: insert or update, what it would hold and holds; and what would be reported. Errors as unmerge. '
+'Example: SELECT * FROM unmerge_preview(42);';
