@@ -40,25 +40,80 @@ count_atoms(Linker *linker)
     return count;
 }
 
-/* The keys of a record that are made of two large atoms; at most room. */
-static int
-pair_keys(const Linker *linker, const uint32_t *count, const uint32_t *atom, const uint8_t *group, int atoms,
-          uint64_t *key, int room)
+static void
+note_large(Linker *linker, uint64_t hash, double count)
 {
-    uint32_t usual = (uint32_t) (USUAL * linker->records);
+    LinkFrequency row = {LINK_SPACE_BLOCK, (int64_t) hash, count / linker->records};
+
+    if (!link_model_add_frequency(linker->fitted, &row))
+        link_fail(linker, LINK_NO_MEMORY);
+}
+
+/* By how many records have them; where a model is given, by what it knows of them. */
+static void
+size_atoms(Linker *linker, const uint32_t *count)
+{
+    linker->atom_size = link_allocate(linker, (size_t) linker->atoms + 1, 1);
+    for (uint32_t a = 1; a < linker->atoms; a++) {
+        double share = count[a] > linker->cap ? (double) count[a] / linker->records : -1;
+
+        if (linker->fitted == NULL)
+            share = link_model_frequency(linker->model, LINK_SPACE_BLOCK, linker->atom_hash[a]);
+        else if (share >= 0)
+            note_large(linker, linker->atom_hash[a], count[a]);
+        linker->atom_size[a] = share < 0 ? LINK_SMALL : share > USUAL ? LINK_USUAL : LINK_LARGE;
+    }
+}
+
+void
+link_size_atoms(Linker *linker)
+{
+    uint32_t *none = link_allocate(linker, (size_t) linker->atoms + 1, sizeof(uint32_t));
+
+    size_atoms(linker, none);
+    link_release(linker, none);
+}
+
+/* The keys of a record that are made of two large atoms of different groups; at most room. */
+static int
+pair_keys(const Linker *linker, const uint32_t *atom, const uint8_t *group, int atoms, uint64_t *key,
+          int room)
+{
     int keys = 0;
 
     for (int i = 0; i < atoms; i++) {
-        if (count[atom[i]] <= linker->cap || count[atom[i]] > usual)
+        if (linker->atom_size[atom[i]] != LINK_LARGE)
             continue;
         for (int k = i + 1; k < atoms && keys < room; k++)
-            if (count[atom[k]] > linker->cap && count[atom[k]] <= usual && group[i] != group[k]) {
+            if (linker->atom_size[atom[k]] == LINK_LARGE && group[i] != group[k]) {
                 uint64_t a = linker->atom_hash[atom[i]];
                 uint64_t b = linker->atom_hash[atom[k]];
 
                 key[keys++] = a < b ? link_mix(a, b) : link_mix(b, a);
             }
     }
+    return keys;
+}
+
+int
+link_record_keys(const Linker *linker, uint32_t record, uint64_t *key, int room)
+{
+    uint32_t atom[LINK_MAX_ATOMS];
+    uint8_t group[LINK_MAX_ATOMS];
+    int atoms = link_record_atoms(linker, record, atom, group);
+    int keys = 0;
+    int small;
+
+    for (int k = 0; k < atoms && keys < room; k++)
+        if (linker->atom_size[atom[k]] == LINK_SMALL)
+            key[keys++] = linker->atom_hash[atom[k]];
+    small = keys;
+    keys += pair_keys(linker, atom, group, atoms, key + keys, room - keys);
+    for (int k = small; k < keys;)
+        if (linker->fitted == NULL && link_model_frequency(linker->model, LINK_SPACE_BLOCK, key[k]) >= 0)
+            key[k] = key[--keys];
+        else
+            k++;
     return keys;
 }
 
@@ -74,7 +129,7 @@ compare_keys(const void *left, const void *right)
 }
 
 static void
-collect_pair_keys(Linker *linker, const uint32_t *count, Keys *keys)
+collect_pair_keys(Linker *linker, Keys *keys)
 {
     uint32_t atom[LINK_MAX_ATOMS];
     uint8_t group[LINK_MAX_ATOMS];
@@ -82,7 +137,7 @@ collect_pair_keys(Linker *linker, const uint32_t *count, Keys *keys)
 
     for (uint32_t i = 0; i < linker->records; i++) {
         int atoms = link_record_atoms(linker, i, atom, group);
-        int found = pair_keys(linker, count, atom, group, atoms, key, 400);
+        int found = pair_keys(linker, atom, group, atoms, key, 400);
 
         if (keys->count + (size_t) found > keys->room) {
             keys->room = keys->room * 2 + (size_t) found + 1024;
@@ -105,7 +160,11 @@ drop_keys(Linker *linker, Keys *keys)
     for (size_t i = 0, end; i < keys->count; i = end) {
         for (end = i; end < keys->count && keys->key[end].key == keys->key[i].key;)
             end++;
-        if (end - i < 2 || end - i > linker->cap)
+        if (end - i < 2)
+            continue;
+        if (end - i > linker->cap && linker->fitted != NULL)
+            note_large(linker, keys->key[i].key, (double) (end - i));
+        if (end - i > linker->cap)
             continue;
         memmove(&keys->key[kept], &keys->key[i], (end - i) * sizeof(KeyOf));
         kept += end - i;
@@ -123,7 +182,7 @@ number_blocks(Linker *linker, uint32_t *count, size_t *members)
 
     *members = 0;
     for (uint32_t a = 1; a < linker->atoms; a++) {
-        bool good = count[a] >= 2 && count[a] <= linker->cap;
+        bool good = count[a] >= 2 && linker->atom_size[a] == LINK_SMALL;
 
         *members += good ? count[a] : 0;
         count[a] = good ? ++blocks : 0;
@@ -199,8 +258,11 @@ link_make_blocks(Linker *linker)
     uint32_t atom_blocks;
     size_t members;
 
-    linker->cap = CAP;
-    collect_pair_keys(linker, count, &keys);
+    linker->cap = linker->fitted == NULL ? UINT32_MAX : CAP;
+    if (linker->fitted != NULL)
+        linker->fitted->numbers.cap = linker->cap;
+    size_atoms(linker, count);
+    collect_pair_keys(linker, &keys);
     linker->blocks = drop_keys(linker, &keys);
     atom_blocks = number_blocks(linker, count, &members);
     linker->blocks += atom_blocks;
@@ -215,10 +277,12 @@ link_make_blocks(Linker *linker)
 void
 link_free_blocks(Linker *linker)
 {
+    link_release(linker, linker->atom_size);
     link_release(linker, linker->block_first);
     link_release(linker, linker->block_record);
     link_release(linker, linker->record_first);
     link_release(linker, linker->record_block);
+    linker->atom_size = NULL;
     linker->block_first = linker->block_record = linker->record_block = NULL;
     linker->record_first = NULL;
 }

@@ -11,12 +11,86 @@
 
 #define UNSEEN 0.2 /* records of others that have a value which nobody else was seen to have */
 
-static float
-bits_of(double others, double records)
-{
-    double frequency = (others + UNSEEN) / (records < 1 ? 1 : records);
+#define WORDED 3
 
-    return frequency >= 1 ? 0.01F : (float) -log2(frequency);
+static const int worded[WORDED] = {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_COMPANY, LINK_ATTRIBUTE_ADDRESS};
+
+static float
+bits_of_share(double frequency)
+{
+    return frequency >= 0.99 ? 0.01F : (float) -log2(frequency);
+}
+
+static double
+share(double others, double records)
+{
+    return (others + UNSEEN) / (records < 1 ? 1 : records);
+}
+
+static void count_holders(Linker *linker);
+static void count_words(Linker *linker);
+
+/* Every value and word that has bits: its space, hashes and how many. */
+static void
+each_space(Linker *linker, void (*call)(Linker *linker, int space, float *bits, uint32_t count))
+{
+    for (int c = 0; c < linker->columns; c++) {
+        int k = linker->column_attribute[c];
+
+        call(linker, k, linker->values[k].bits, linker->values[k].count);
+    }
+    for (int w = 0; w < WORDED; w++) {
+        LinkWords *words = &linker->words[link_word_space(worded[w])];
+
+        call(linker, link_word_space(worded[w]), words->bits, words->count);
+    }
+}
+
+static uint64_t
+hash_of(const Linker *linker, int space, uint32_t number)
+{
+    return space < LINK_ATTRIBUTES ? linker->values[space].value[number].hash
+                                   : linker->words[space].word[number].hash;
+}
+
+static void
+read_space(Linker *linker, int space, float *bits, uint32_t count)
+{
+    double unseen = linker->model->unseen[space] > 0 ? linker->model->unseen[space]
+                                                     : UNSEEN / (double) (linker->model->numbers.records + 1);
+
+    for (uint32_t v = 1; v < count; v++) {
+        double frequency = link_model_frequency(linker->model, space, hash_of(linker, space, v));
+
+        bits[v] = bits_of_share(frequency < 0 ? unseen : frequency);
+    }
+}
+
+void
+link_read_frequencies(Linker *linker)
+{
+    count_holders(linker);
+    count_words(linker);
+    each_space(linker, read_space);
+}
+
+static void
+write_space(Linker *linker, int space, float *bits, uint32_t count)
+{
+    float most = bits_of_share(linker->fitted->unseen[space]) - 0.001F;
+
+    for (uint32_t v = 1; v < count; v++) {
+        LinkFrequency row = {space, (int64_t) hash_of(linker, space, v), exp2(-(double) bits[v])};
+
+        if (bits[v] < most && !link_model_add_frequency(linker->fitted, &row))
+            link_fail(linker, LINK_NO_MEMORY);
+    }
+}
+
+void
+link_write_frequencies(Linker *linker)
+{
+    each_space(linker, write_space);
 }
 
 static void
@@ -66,12 +140,10 @@ add_word(void *context, uint32_t word)
     count->holders[word] += count->more;
 }
 
-static const int worded[] = {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_COMPANY, LINK_ATTRIBUTE_ADDRESS};
-
 static void
 count_words(Linker *linker)
 {
-    for (int w = 0; w < 3; w++) {
+    for (int w = 0; w < WORDED; w++) {
         LinkWords *words = &linker->words[link_word_space(worded[w])];
         Count count;
 
@@ -130,7 +202,7 @@ set_bits(float *bits, const uint32_t *holders, const uint32_t *within, uint32_t 
 
         if (within != NULL && holders[v] > 0)
             others -= (double) within[v] / holders[v];
-        bits[v] = bits_of(others > 0 ? others : 0, records);
+        bits[v] = bits_of_share(share(others > 0 ? others : 0, records));
     }
 }
 
@@ -165,11 +237,15 @@ link_count_frequencies(Linker *linker, const uint32_t *label)
     for (int c = 0; c < linker->columns; c++) {
         LinkValues *values = &linker->values[linker->column_attribute[c]];
 
+        linker->fitted->unseen[linker->column_attribute[c]] =
+            share(0, having(linker, linker->column_attribute[c]));
         set_bits(values->bits, values->holders, value_pairs[linker->column_attribute[c]], values->count,
                  having(linker, linker->column_attribute[c]));
     }
+    for (int w = 0; w < WORDED; w++)
+        linker->fitted->unseen[link_word_space(worded[w])] = share(0, having(linker, worded[w]));
     set_bits(names->bits, names->holders, word_pairs[0], names->count, having(linker, LINK_ATTRIBUTE_NAME));
-    for (int w = 1; w < 3 && label == NULL; w++) {
+    for (int w = 1; w < WORDED && label == NULL; w++) {
         LinkWords *words = &linker->words[link_word_space(worded[w])];
 
         set_bits(words->bits, words->holders, NULL, words->count, having(linker, worded[w]));

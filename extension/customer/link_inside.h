@@ -141,6 +141,7 @@ struct LinkModel {
     int contexts;
     LinkContext context[LINK_MAX_CONTEXTS]; /* the first LINK_ATTRIBUTES: of all pairs */
     double spread[LINK_ATTRIBUTES];         /* mean -log2 of the larger frequency of two similar values */
+    double unseen[LINK_SPACES];
     LinkSlot *slot;
     uint64_t slots;
     uint64_t used;
@@ -194,6 +195,9 @@ typedef struct LinkRawField {
     uint16_t length;
 } LinkRawField;
 
+/* Of a block: everybody of it meets; records meet where they share two; nobody meets by it. */
+typedef enum LinkSize { LINK_SMALL, LINK_LARGE, LINK_USUAL } LinkSize;
+
 struct Linker {
     LinkerOptions options;
     LinkMemory *memory;
@@ -237,8 +241,11 @@ struct Linker {
     uint32_t value_atoms;
     uint32_t value_atoms_room;
 
+    LinkScratch *scratch; /* of the calling thread, for what is asked after a run */
+
     /* Records that share an atom, or two, of those that few have. */
     uint32_t cap;
+    uint8_t *atom_size; /* LinkSize */
     uint32_t blocks;
     uint32_t *block_first; /* [blocks + 1] into block_record */
     uint32_t *block_record;
@@ -367,16 +374,23 @@ extern LinkAlike link_words_alike(const Linker *linker, LinkScratch *scratch, in
 extern int link_edits(const char *a, size_t a_length, const char *b, size_t b_length, int limit);
 extern double link_jaro_winkler(const char *a, size_t a_length, const char *b, size_t b_length);
 
+/* linker.c: values, words and their frequencies, which is all that comparing needs; once. */
+extern void link_prepare(Linker *linker);
+
 /* link_block.c */
+extern void link_size_atoms(Linker *linker); /* of a model that was given */
 extern void link_make_blocks(Linker *linker);
 extern void link_free_blocks(Linker *linker);
+/* The keys of a record's blocks: small ones, and pairs of large ones. At most room; returns how many. */
+extern int link_record_keys(const Linker *linker, uint32_t record, uint64_t *key, int room);
 
 /* link_pairs.c: the pairs of the blocks that may link. */
 extern void link_make_pairs(Linker *linker);
 
 /* link_frequency.c: how often values and words are, without what an entity's own records add. label may be NULL. */
 extern void link_count_frequencies(Linker *linker, const uint32_t *label);
-extern void link_read_frequencies(Linker *linker); /* from the model given */
+extern void link_read_frequencies(Linker *linker);  /* from the model given */
+extern void link_write_frequencies(Linker *linker); /* to the model that was fitted */
 
 /* link_fit.c */
 extern void link_fit(Linker *linker);

@@ -118,9 +118,12 @@ link_model_add_frequency(LinkModel *model, const LinkFrequency *frequency)
 {
     LinkSlot *slot;
 
-    if (frequency->space == LINK_SPACE_SPREAD) {
-        if (frequency->hash >= 0 && frequency->hash < LINK_ATTRIBUTES)
-            model->spread[frequency->hash] = frequency->frequency;
+    if (frequency->space == LINK_SPACE_SPREAD || frequency->space == LINK_SPACE_UNSEEN) {
+        double *of = frequency->space == LINK_SPACE_SPREAD ? model->spread : model->unseen;
+        int most = frequency->space == LINK_SPACE_SPREAD ? LINK_ATTRIBUTES : LINK_SPACES;
+
+        if (frequency->hash >= 0 && frequency->hash < most)
+            of[frequency->hash] = frequency->frequency;
         return true;
     }
     if (!make_room(model))
@@ -182,10 +185,13 @@ bool
 link_model_each_frequency(const LinkModel *model, bool (*each)(void *context, const LinkFrequency *frequency),
                           void *context)
 {
-    for (int k = 0; k < LINK_ATTRIBUTES; k++) {
-        LinkFrequency row = {LINK_SPACE_SPREAD, k, model->spread[k]};
+    for (int k = 0; k < LINK_SPACES; k++) {
+        LinkFrequency spread = {LINK_SPACE_SPREAD, k, k < LINK_ATTRIBUTES ? model->spread[k] : 0};
+        LinkFrequency unseen = {LINK_SPACE_UNSEEN, k, model->unseen[k]};
 
-        if (row.frequency > 0 && !each(context, &row))
+        if (spread.frequency > 0 && !each(context, &spread))
+            return false;
+        if (unseen.frequency > 0 && !each(context, &unseen))
             return false;
     }
     for (uint64_t i = 0; i < model->slots; i++) {

@@ -46,12 +46,13 @@ enum {
     LINK_SPACE_NAME_WORD = LINK_ATTRIBUTES,
     LINK_SPACE_COMPANY_WORD,
     LINK_SPACE_ADDRESS_WORD,
+    LINK_SPACE_UNSEEN, /* of what has no frequency of its own: hash is its space */
     LINK_SPACE_SPREAD, /* of an attribute's similar values: hash is the attribute */
     LINK_SPACE_BLOCK,  /* a block that is large: its records do not meet by it */
     LINK_SPACES
 };
 
-/* A share of the model's records. What has none is as rare as can be; a block that has none is not large. */
+/* A share of the records that have any value. A block that has none is not large. */
 typedef struct LinkFrequency {
     int space;
     int64_t hash;

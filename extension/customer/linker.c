@@ -148,22 +148,52 @@ answer(Linker *linker)
 }
 
 static void
-run(Linker *linker, void *argument)
+finish_report(Linker *linker)
 {
     LinkReport *report = &linker->report;
+    double inside = (double) report->cluster_pairs;
 
-    (void) argument;
-    link_settle(linker);
-    link_count_frequencies(linker, NULL);
-    linker->cluster = link_allocate(linker, (size_t) linker->records + 1, sizeof(uint32_t));
-    link_fit(linker);
-    link_cluster(linker, NAN, linker->cluster);
-    answer(linker);
     report->records = linker->records;
     report->posterior_sum = link_believe(linker, linker->model, NULL);
     report->fixed = linker->model->numbers.fixed;
-    report->sure = report->posterior_sum <= 2 * (double) report->cluster_pairs + 1 &&
-                   (double) report->cluster_pairs <= 2 * report->posterior_sum + 1;
+    report->sure = report->posterior_sum <= 2 * inside + 1 && inside <= 2 * report->posterior_sum + 1;
+}
+
+/* Values, words and their frequencies: all that comparing needs. */
+void
+link_prepare(Linker *linker)
+{
+    if (linker->scratch != NULL)
+        return;
+    link_settle(linker);
+    if (linker->fitted == NULL)
+        link_read_frequencies(linker);
+    else
+        link_count_frequencies(linker, NULL);
+    linker->scratch = link_scratch(linker, false);
+}
+
+static void
+run(Linker *linker, void *argument)
+{
+    (void) argument;
+    link_prepare(linker);
+    linker->cluster = link_allocate(linker, (size_t) linker->records + 1, sizeof(uint32_t));
+    if (linker->fitted != NULL) {
+        link_fit(linker);
+        link_cluster(linker, NAN, linker->cluster);
+        linker->fitted->numbers.records = linker->records;
+        linker->fitted->numbers.threshold = linker->report.threshold;
+        link_write_frequencies(linker);
+    } else {
+        link_make_blocks(linker);
+        link_make_pairs(linker);
+        link_free_blocks(linker);
+        linker->report.threshold = linker->model->numbers.threshold;
+        link_cluster(linker, linker->report.threshold, linker->cluster);
+    }
+    answer(linker);
+    finish_report(linker);
 }
 
 LinkStatus
@@ -194,20 +224,4 @@ const LinkReport *
 linker_report(const Linker *linker)
 {
     return &linker->report;
-}
-
-int
-linker_explain(Linker *linker, uint32_t a, uint32_t b, LinkEvidence *evidence, double *prior, double *weight)
-{
-    return 0;
-}
-int
-linker_doubts(Linker *linker, LinkDoubt *doubts, int room)
-{
-    return 0;
-}
-int
-link_keys(const LinkModel *model, const LinkInput *record, int32_t *keys, int room)
-{
-    return 0;
 }

@@ -1,0 +1,145 @@
+/*
+ * link_doubt.c: which pairs somebody should look at first.
+ *
+ * A verdict is worth as many pairs of records as it puts into one cluster or takes out of it, times how uncertain it is. Of
+ * two clusters only the most uncertain pair is asked about, and no pair that was decided.
+ */
+#include "customer/link_inside.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NEAR 8.0 /* bits from the threshold; what is further is no longer uncertain */
+
+typedef struct Asked {
+    LinkDoubt *doubts;
+    int room;
+    int count;
+} Asked;
+
+typedef struct KeySet {
+    uint64_t *key; /* 0 is free */
+    size_t slots;
+} KeySet;
+
+/* Where the pair stands in the set, or 0 at the place that it would have. */
+static uint64_t *
+place_of(const KeySet *set, uint32_t a, uint32_t b, uint64_t *key)
+{
+    size_t at;
+
+    *key = (a < b ? (uint64_t) a << 32 | b : (uint64_t) b << 32 | a) + 1;
+    at = link_mix(*key, 3) & (set->slots - 1);
+    while (set->key[at] != 0 && set->key[at] != *key)
+        at = (at + 1) & (set->slots - 1);
+    return &set->key[at];
+}
+
+/* False where it was there already. */
+static bool
+put_key(KeySet *set, uint32_t a, uint32_t b)
+{
+    uint64_t key;
+    uint64_t *place = place_of(set, a, b, &key);
+    bool new = *place == 0;
+
+    *place = key;
+    return new;
+}
+
+static void
+make_set(Linker *linker, KeySet *set, size_t most)
+{
+    for (set->slots = 64; set->slots < 2 * most;)
+        set->slots *= 2;
+    set->key = link_allocate(linker, set->slots, sizeof(uint64_t));
+}
+
+static double
+uncertainty(double bits)
+{
+    double p = 1 / (1 + exp2(-bits));
+
+    return p <= 0 || p >= 1 ? 0 : -(p * log2(p) + (1 - p) * log2(1 - p));
+}
+
+static int
+compare_doubts(const void *left, const void *right)
+{
+    const LinkDoubt *a = left;
+    const LinkDoubt *b = right;
+
+    if (a->worth > b->worth || a->worth < b->worth)
+        return a->worth > b->worth ? -1 : 1;
+    if (a->a != b->a)
+        return a->a < b->a ? -1 : 1;
+    return a->b < b->b ? -1 : a->b > b->b;
+}
+
+/* All pairs near the threshold that nobody decided, in the numbers of the order of content. */
+static LinkDoubt *
+near_pairs(Linker *linker, const uint32_t *size, size_t *count)
+{
+    KeySet decided;
+    LinkDoubt *doubt;
+    double threshold = linker->report.threshold;
+
+    make_set(linker, &decided, linker->same_count + linker->different_count);
+    for (size_t i = 0; i < linker->same_count; i++)
+        put_key(&decided, linker->same[i].a, linker->same[i].b);
+    for (size_t i = 0; i < linker->different_count; i++)
+        put_key(&decided, linker->different[i].a, linker->different[i].b);
+    *count = 0;
+    link_believe(linker, linker->model, NULL);
+    doubt = link_allocate(linker, linker->pairs + 1, sizeof(LinkDoubt));
+    for (size_t i = 0; i < linker->pairs; i++) {
+        const LinkPair *pair = &linker->pair[i];
+        double bits = linker->pattern_weight[pair->pattern] + (double) pair->rare - threshold;
+        uint32_t a = linker->cluster[pair->a];
+        uint32_t b = linker->cluster[pair->b];
+        double pairs = a == b ? size[a] - 1.0 : (double) size[a] * size[b];
+        uint64_t key;
+
+        if (bits < -NEAR || bits > NEAR || *place_of(&decided, pair->a, pair->b, &key) != 0)
+            continue;
+        doubt[(*count)++] = (LinkDoubt){pair->a, pair->b, bits, pairs * uncertainty(bits)};
+    }
+    link_release(linker, decided.key);
+    return doubt;
+}
+
+static void
+find_doubts(Linker *linker, void *argument)
+{
+    Asked *asked = argument;
+    uint32_t *size;
+    LinkDoubt *doubt;
+    size_t count;
+    KeySet met;
+
+    if (linker->cluster == NULL)
+        return;
+    size = link_allocate(linker, (size_t) linker->records + 1, sizeof(uint32_t));
+    for (uint32_t i = 0; i < linker->records; i++)
+        size[linker->cluster[i]]++;
+    doubt = near_pairs(linker, size, &count);
+    if (count > 1)
+        qsort(doubt, count, sizeof(LinkDoubt), compare_doubts);
+    make_set(linker, &met, (size_t) asked->room);
+    for (size_t i = 0; i < count && asked->count < asked->room; i++)
+        if (put_key(&met, linker->cluster[doubt[i].a], linker->cluster[doubt[i].b]))
+            asked->doubts[asked->count++] = (LinkDoubt){
+                linker->number[doubt[i].a], linker->number[doubt[i].b], doubt[i].weight, doubt[i].worth};
+    link_release(linker, met.key);
+    link_release(linker, doubt);
+    link_release(linker, size);
+}
+
+int
+linker_doubts(Linker *linker, LinkDoubt *doubts, int room)
+{
+    Asked asked = {doubts, room, 0};
+
+    return link_guard(linker, find_doubts, &asked) == LINK_OK ? asked.count : 0;
+}
