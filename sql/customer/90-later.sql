@@ -24,10 +24,3 @@ CREATE FUNCTION @extschema@.export_customer(customer_id bigint)
 RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$ BEGIN PERFORM @extschema@.not_yet('export_customer'); END $$;
 COMMENT ON FUNCTION @extschema@.export_customer(bigint) IS 'Not built yet: everything held about a customer, for the customer.';
-
-CREATE FUNCTION @extschema@.erase_customer(customer_id bigint, mode jsonb)
-RETURNS jsonb LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('erase_customer'); END $$;
-COMMENT ON FUNCTION @extschema@.erase_customer(bigint, jsonb) IS
-    'Not built yet: deletes, blanks or keeps with a reason what each relation holds about a customer.';
-

@@ -1,0 +1,37 @@
+/*
+ * erase.c: see erase.h.
+ */
+#include "base/compat.h"
+#include "customer/erase.h"
+
+#include "access/table.h"
+#include "base/foreign.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+
+PG_FUNCTION_INFO_V1(crm_change_as_owner);
+
+Datum
+crm_change_as_owner(PG_FUNCTION_ARGS)
+{
+    Relation relation = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+    const char *statement = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    CrmRights rights;
+    uint64 changed;
+    int code;
+
+    SPI_connect();
+    rights = crm_rights_enter(relation->rd_rel->relowner);
+    (void) set_config_option("search_path", GetConfigOptionResetString("search_path"), PGC_USERSET,
+                             PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    code = SPI_execute(statement, false, 0);
+    crm_rights_leave(rights);
+    if (code != SPI_OK_UPDATE && code != SPI_OK_DELETE)
+        elog(ERROR, "change_as_owner takes an UPDATE or a DELETE");
+    changed = SPI_processed;
+    SPI_finish();
+    table_close(relation, NoLock);
+    PG_RETURN_INT64((int64) changed);
+}

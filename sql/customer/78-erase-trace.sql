@@ -1,0 +1,162 @@
+-- What crm itself holds of a person, room by room: rows about records, and words in free texts.
+
+-- Where the person's own words may stand in texts that people or errors wrote.
+CREATE TABLE @extschema@.free_text (
+    relation text NOT NULL,
+    "column" text NOT NULL,
+    room text NOT NULL,
+    purpose text NOT NULL,
+    PRIMARY KEY (relation, "column")
+);
+COMMENT ON TABLE @extschema@.free_text IS
+'Columns of crm''s own tables that hold what people typed or what an error quoted: an erasure puts [erased] for the person''s values '
+'there. Each room names its own. Shipped.';
+INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES
+    ('filling', 'error', 'base', 'why a table could not be read'),
+    ('denial', 'reason', 'org', 'why somebody was denied something'),
+    ('shared_record', 'reason', 'org', 'why a record was shared'),
+    ('review', 'reason', 'org', 'why a review was finished'),
+    ('review_entry', 'why', 'org', 'where a right comes from'),
+    ('review_entry', 'comment', 'org', 'what a reviewer said'),
+    ('review_entry', 'finding', 'org', 'what a review found'),
+    ('verdict', 'reason', 'customer', 'why two records were decided on'),
+    ('restriction', 'reason', 'customer', 'why a customer was restricted'),
+    ('restriction', 'lifted_reason', 'customer', 'why a restriction was lifted'),
+    ('released_record', 'reason', 'customer', 'why a record was released'),
+    ('consent_entry', 'reason', 'customer', 'why consent was given or withdrawn'),
+    ('consent_entry', 'evidence', 'customer', 'how it is known'),
+    ('contact_basis', 'reason', 'customer', 'what contacting rests on');
+
+-- Words of the person as they may stand in a text. Short and common words would take too much along.
+CREATE FUNCTION @extschema@.person_words("values" text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT coalesce(array_agg(w ORDER BY length(w) DESC, w), '{}')
+    FROM (SELECT DISTINCT lower(btrim(v)) AS w FROM unnest("values") v WHERE length(btrim(v)) >= 5) d
+$$;
+COMMENT ON FUNCTION @extschema@.person_words(text[]) IS 'Values in lower case, longest first, each once; none below five characters.';
+
+CREATE FUNCTION @extschema@.redact(document text, words text[]) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    word text;
+BEGIN
+    FOREACH word IN ARRAY words LOOP
+        IF strpos(lower(document), word) > 0 THEN
+            document := regexp_replace(document, regexp_replace(word, '([^[:alnum:][:space:]])', '\\\1', 'g'), '[erased]', 'gi');
+        END IF;
+    END LOOP;
+    RETURN document;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.redact(text, text[]) IS 'A text with [erased] for each of the words (lower case, see person_words), whatever their case.';
+
+CREATE FUNCTION @extschema@.redact_texts(words text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    place free_text;
+    changed bigint;
+    total bigint := 0;
+BEGIN
+    FOR place IN SELECT * FROM free_text f ORDER BY f.relation, f."column" LOOP
+        EXECUTE format('UPDATE @extschema@.%1$I t SET %2$I = redact(t.%2$I::text, $1) '
+                       'WHERE EXISTS (SELECT FROM unnest($1) w WHERE strpos(lower(t.%2$I::text), w) > 0)', place.relation, place."column") USING words;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        total := total + changed;
+    END LOOP;
+    RETURN total;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.redact_texts(text[]) IS 'Redacts all free texts of crm; returns how many.';
+SELECT @extschema@.set_audience('redact_texts(text[])', 'internal');
+
+-- Values by which the person can be recognised: of records, and of rows as the team wrote them.
+CREATE FUNCTION @extschema@.person_values(customer_id bigint) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    found_values text[];
+    part pg_catalog.record;
+    raw text[];
+BEGIN
+    SELECT array_agg(DISTINCT v) INTO found_values
+    FROM record r, unnest(ARRAY[r.email, r.phone, r.email_key, r.phone_key, r.tax_id, r.tax_key, r.full_name, r.address, r.website,
+        CASE WHEN r.kind = 'organisation' OR r.given_name IS NULL THEN r.company END,
+        r.given_name || ' ' || r.family_name, r.family_name || ', ' || r.given_name, r.family_name || ' ' || r.given_name]) v
+    WHERE r.customer_id = person_values.customer_id AND v IS NOT NULL;
+    FOR part IN SELECT a.relation, array_agg(m.attribute ORDER BY m.attribute) AS attributes, own_condition(a.relation, person_values.customer_id) AS condition
+                FROM adoption a JOIN adoption_attribute m USING (relation)
+                WHERE m.attribute IN ('email', 'phone', 'tax_id', 'full_name', 'address', 'website', 'anonymous_id')
+                GROUP BY 1 LOOP
+        CONTINUE WHEN part.condition IS NULL;
+        SELECT array_agg(DISTINCT t.v) INTO raw
+        FROM rows_as_owner(part.relation, format('SELECT u FROM %s r, unnest(ARRAY[%s]) u WHERE (%s) AND u IS NOT NULL', part.relation,
+                           (SELECT string_agg(format('@extschema@.%I(r)::text', 'map_' || a), ', ') FROM unnest(part.attributes) a),
+                           part.condition)) AS t (v text);
+        found_values := found_values || raw;
+    END LOOP;
+    RETURN ARRAY(SELECT DISTINCT v FROM unnest(found_values) v WHERE btrim(v) <> '' ORDER BY v);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.person_values(bigint) IS
+'What a customer can be recognised by: e-mails, phones, tax ids, full names, addresses, visitors'' ids, as rows have them and as '
+'matching compares them.';
+SELECT @extschema@.set_audience('person_values(bigint)', 'internal');
+
+-- What this room holds by record. The merge stays known, what it moved does not.
+CREATE FUNCTION @extschema@.privacy_erased(relation regclass, keys text[], mode text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    numbers CONSTANT bigint[] := ARRAY(SELECT r.record_no FROM record r WHERE r.relation = privacy_erased.relation AND r.record_key = ANY (keys));
+    changed bigint;
+    total bigint := 0;
+BEGIN
+    WITH touched AS (SELECT t.entry FROM consent_touch t WHERE t.relation = $1 AND t.record_key = ANY (keys)
+                     UNION SELECT e.entry FROM consent_entry e WHERE e.relation = $1 AND e.record_key = ANY (keys))
+    DELETE FROM consent_entry e USING touched t WHERE e.entry = t.entry;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    total := total + changed;
+    DELETE FROM consent_problem p WHERE p.relation = $1 AND p.record_key = ANY (keys);
+    WITH touched AS (DELETE FROM restricted_record c WHERE c.relation = $1 AND c.record_key = ANY (keys) RETURNING c.restriction_id)
+    DELETE FROM restriction r USING touched t WHERE r.restriction_id = t.restriction_id;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    total := total + changed;
+    DELETE FROM verdict v WHERE v.relation_a = $1 AND v.key_a = ANY (keys) OR v.relation_b = $1 AND v.key_b = ANY (keys);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    total := total + changed;
+    DELETE FROM released_record x WHERE x.relation = $1 AND x.record_key = ANY (keys);
+    RETURN total + forget_numbers(numbers);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.privacy_erased(regclass, text[], text) IS
+'Deletes what the room customer holds about records: consents, restrictions, verdicts, identified visitors, golden values that people set, '
+'block keys; returns how many rows.';
+SELECT @extschema@.set_audience('privacy_erased(regclass, text[], text)', 'internal');
+
+CREATE FUNCTION @extschema@.forget_numbers(numbers bigint[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    place pg_catalog.record;
+    changed bigint;
+    total bigint := 0;
+BEGIN
+    FOR place IN SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+                 WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind = 'r'
+                   AND (c.relname, a.attname) IN (('identification', 'record_no'), ('golden_value', 'record_no'), ('link_key', 'record_no'),
+                                                  ('link_doubt', 'record_a'), ('link_doubt', 'record_b'))
+                 ORDER BY 1, 2 LOOP
+        EXECUTE format('DELETE FROM @extschema@.%I t WHERE t.%I = ANY ($1)', place.relname, place.attname) USING numbers;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        total := total + changed;
+    END LOOP;
+    RETURN total;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_numbers(bigint[]) IS 'Deletes what the room keeps by the numbers of records; returns how many rows.';
+SELECT @extschema@.set_audience('forget_numbers(bigint[])', 'internal');
+
+UPDATE @extschema@.follow_hook SET erased = 'privacy_erased' WHERE room = 'privacy';

@@ -1,0 +1,227 @@
+-- erase_customer: what is held of a person goes, from the team's rows and from everything that crm made of them, in one transaction.
+
+CREATE FUNCTION @extschema@.write_tombstones(customer_id bigint, erasure_id bigint, OUT made integer, OUT shared text[])
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    latest tombstone_key;
+    key hash_key;
+BEGIN
+    SELECT * INTO latest FROM tombstone_key k ORDER BY k.key_id DESC LIMIT 1;
+    IF NOT FOUND THEN
+        PERFORM set_erasure_key(NULL);
+        SELECT * INTO latest FROM tombstone_key k ORDER BY k.key_id DESC LIMIT 1;
+    END IF;
+    key := make_hash_key(latest.key_id, coalesce(latest.secret, read_key_file(latest.file)));
+    -- What others hold too (a family's phone, a switchboard) does not tell this person, and would keep them out.
+    WITH own AS MATERIALIZED (
+        SELECT DISTINCT v.kind, v.value
+        FROM record r, tombstone_values(r.relation, r.record_key, r.email, r.phone, r.country, r.tax_id) v
+        WHERE r.customer_id = write_tombstones.customer_id),
+    common AS MATERIALIZED (
+        SELECT o.kind, o.value FROM own o
+        WHERE EXISTS (SELECT FROM record r WHERE o.kind = 'email' AND r.email_key = o.value AND r.customer_id IS DISTINCT FROM $1
+                      UNION ALL
+                      SELECT FROM record r WHERE o.kind = 'phone' AND r.phone_key = o.value AND r.customer_id IS DISTINCT FROM $1
+                      UNION ALL
+                      SELECT FROM record r WHERE o.kind = 'tax_id' AND r.tax_key = o.value AND r.customer_id IS DISTINCT FROM $1)),
+    written AS (
+        INSERT INTO tombstone (hash, kind, key_id, erasure_id)
+        SELECT tombstone_hash(key, o.kind, o.value), o.kind, latest.key_id, $2 FROM own o
+        WHERE NOT EXISTS (SELECT FROM common c WHERE c.kind = o.kind AND c.value = o.value)
+        ON CONFLICT (hash) DO UPDATE SET erasure_id = excluded.erasure_id RETURNING 1)
+    SELECT (SELECT count(*) FROM written), (SELECT array_agg(c.kind ORDER BY c.kind) FROM common c) INTO made, shared;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.write_tombstones(bigint, bigint) IS
+'Keeps keyed hashes of what the records of a customer could come back by; shared: kinds of values that others hold too and get none.';
+SELECT @extschema@.set_audience('write_tombstones(bigint, bigint)', 'internal');
+
+CREATE FUNCTION @extschema@.part_keys(part @extschema@.erase_part) RETURNS text[]
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT CASE WHEN (part).adopted THEN
+        (SELECT array_agg(k.key ORDER BY k.key)
+         FROM rows_as_owner((part).relation, format('SELECT @extschema@.map_id(r)::text FROM %s r WHERE (%s) AND @extschema@.map_id(r) IS NOT NULL',
+                                                    (part).relation, (part).condition)) AS k (key text)) END
+$$;
+COMMENT ON FUNCTION @extschema@.part_keys(@extschema@.erase_part) IS 'The record keys of the rows of a part; NULL for a table that is not adopted.';
+SELECT @extschema@.set_audience('part_keys(erase_part)', 'internal');
+
+CREATE FUNCTION @extschema@.change_part(part @extschema@.erase_part, columns name[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    RETURN CASE part.mode
+        WHEN 'delete' THEN change_as_owner(part.relation, format('DELETE FROM %s r WHERE %s', part.relation, part.condition))
+        WHEN 'blank' THEN change_as_owner(part.relation, format('UPDATE %s r SET %s WHERE %s', part.relation,
+            (SELECT string_agg(format('%I = %s', c, CASE WHEN coalesce(part.options -> 'values', '{}') ? c
+                                                         THEN format('%L::%s', part.options -> 'values' ->> c, format_type(a.atttypid, a.atttypmod))
+                                                         ELSE blank_value(part.relation, c) END), ', ' ORDER BY c)
+             FROM unnest(columns) c JOIN pg_attribute a ON a.attrelid = part.relation AND a.attname = c), part.condition))
+        ELSE 0 END;
+EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception OR insufficient_privilege THEN
+    RAISE EXCEPTION 'cannot erase rows of %: %', part.relation, sqlerrm USING ERRCODE = 'RM208',
+        DETAIL = 'A rule or trigger of the table is against it; nothing was changed.',
+        HINT = CASE part.mode WHEN 'blank' THEN format('Give values that it takes: {"%s": {"mode": "blank", "values": {...}}}.', part.relation)
+                              ELSE 'Blank the rows instead, or keep them with a reason.' END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.change_part(@extschema@.erase_part, name[]) IS 'Deletes or blanks the rows of a part; returns how many.';
+SELECT @extschema@.set_audience('change_part(erase_part, name[])', 'internal');
+
+-- The planner keeps common values. ANALYZE forgets them, but not those of a table that has become empty.
+CREATE FUNCTION @extschema@.forget_statistics(relations regclass[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    member regclass;
+BEGIN
+    FOR member IN SELECT DISTINCT m FROM unnest(relations) r, members(r) m ORDER BY m LOOP
+        DELETE FROM pg_statistic s WHERE s.starelid = member;
+        EXECUTE format('ANALYZE %s', member);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_statistics(regclass[]) IS 'Has the planner''s statistics of tables made anew, from what they hold now.';
+SELECT @extschema@.set_audience('forget_statistics(regclass[])', 'internal');
+
+CREATE FUNCTION @extschema@.follow_erasure(part @extschema@.erase_part, keys text[]) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    hook follow_hook;
+    count bigint;
+    counts jsonb := '{}';
+BEGIN
+    FOR hook IN SELECT * FROM follow_hook h WHERE h.erased IS NOT NULL ORDER BY h."position" LOOP
+        EXECUTE format('SELECT @extschema@.%I($1, $2, $3)', hook.erased) INTO count USING part.relation, keys, part.mode;
+        IF count > 0 THEN
+            counts := counts || jsonb_build_object(hook.room, count);
+        END IF;
+    END LOOP;
+    RETURN counts;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_erasure(@extschema@.erase_part, text[]) IS 'Tells the rooms that rows were erased; what each of them deleted or blanked.';
+SELECT @extschema@.set_audience('follow_erasure(erase_part, text[])', 'internal');
+
+CREATE FUNCTION @extschema@.perform_erasure(customer_id bigint, parts @extschema@.erase_part[], asked text, dry_run boolean) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    part erase_part;
+    written erasure;
+    columns name[];
+    keys text[];
+    changed bigint;
+    followed jsonb := '{}';
+    relations jsonb := '[]';
+    shared text[];
+    words text[];
+    looked_for CONSTANT text[] := person_values(customer_id);
+    records CONSTANT jsonb := (SELECT jsonb_object_agg(k.relation::oid, k.keys)
+                               FROM (SELECT r.relation, jsonb_agg(r.record_key) AS keys FROM record r WHERE r.customer_id = $1 GROUP BY 1) k);
+    each pg_catalog.record;
+BEGIN
+    words := person_words(looked_for);
+    INSERT INTO erasure (erased_at, erased_by, reason, modes, counts, tombstones, remains, proof)
+    VALUES (now(), caller()::text, redact(asked, words), '{}', '{}', 0, '[]', '') RETURNING * INTO written;
+    SELECT t.made, t.shared INTO written.tombstones, shared FROM write_tombstones(customer_id, written.erasure_id) t;
+    SET CONSTRAINTS ALL IMMEDIATE; -- nothing of the team's may run later, with whosever rights
+    FOREACH part IN ARRAY order_parts(parts) LOOP
+        columns := CASE part.mode WHEN 'blank' THEN blank_columns(part) END;
+        keys := part_keys(part);
+        changed := CASE part.mode WHEN 'keep' THEN part.rows ELSE change_part(part, columns) END;
+        IF keys IS NOT NULL AND part.mode <> 'keep' THEN
+            SELECT coalesce(jsonb_object_agg(coalesce(a.key, b.key), coalesce(a.value::bigint, 0) + coalesce(b.value::bigint, 0)), '{}') INTO followed
+            FROM jsonb_each(followed) a FULL JOIN jsonb_each(follow_erasure(part, keys)) b USING (key);
+        END IF;
+        written.modes := written.modes || jsonb_build_object(table_name(part.relation),
+                             jsonb_strip_nulls(jsonb_build_object('mode', part.mode, 'reason', redact(part.reason, words))));
+        written.counts := written.counts || jsonb_build_object(table_name(part.relation), changed);
+        relations := relations || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('relation', table_name(part.relation), 'mode', part.mode,
+            'rows', changed, 'via', part.via, 'blanked', to_jsonb(columns), 'left_as_they_are', left_columns(part, columns))));
+    END LOOP;
+    FOR each IN SELECT e.key::oid::regclass AS relation, ARRAY(SELECT jsonb_array_elements_text(e.value)) AS keys FROM jsonb_each(records) e LOOP
+        PERFORM privacy_erased(each.relation, each.keys, 'keep'); -- of rows that are kept nothing derived is
+        DELETE FROM record_dirty d WHERE d.relation = each.relation AND d.record_key = ANY (each.keys);
+        DELETE FROM record_link l USING record r WHERE r.record_no = l.record_no AND r.relation = each.relation AND r.record_key = ANY (each.keys);
+        PERFORM read_records(each.relation, each.keys);
+    END LOOP;
+    PERFORM retire_customers(ARRAY[customer_id]);
+    DELETE FROM shared_value s WHERE NOT EXISTS (SELECT FROM record_value v WHERE v.kind = s.kind AND v.value = s.value);
+    followed := followed || jsonb_build_object('texts', redact_texts(words));
+    PERFORM forget_statistics(ARRAY(SELECT p.relation FROM unnest(parts) p WHERE p.mode <> 'keep')
+                              || ARRAY(SELECT c.oid::regclass FROM pg_class c
+                                       WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind = 'r' AND c.relname IN
+                                             ('record_copy', 'record_dirty', 'shared_value', 'verdict', 'consent_entry', 'identification',
+                                              'golden_value', 'merge_change', 'row_merge', 'transition_log', 'shared_record')))
+    WHERE NOT dry_run;
+    SELECT coalesce(jsonb_agg(to_jsonb(s) || CASE WHEN written.modes -> s.relation ->> 'mode' = 'keep' THEN '{"kept": true}' ELSE '{}' END::jsonb), '[]')
+    INTO written.remains
+    FROM search_everything(words, ARRAY(SELECT p.relation FROM unnest(parts) p)) s WHERE NOT (dry_run AND s.relation LIKE 'pg\_statistic%');
+    written.counts := written.counts || jsonb_build_object('crm', followed);
+    UPDATE erasure e SET modes = written.modes, counts = written.counts, tombstones = written.tombstones, remains = written.remains,
+                         proof = erasure_proof(written)
+    WHERE e.erasure_id = written.erasure_id;
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'erasure_id', CASE WHEN NOT dry_run THEN written.erasure_id END, 'dry_run', dry_run, 'relations', relations, 'crm', followed,
+        'tombstones', written.tombstones, 'shared_with_others', to_jsonb(shared), 'remains', written.remains,
+        'then', CASE WHEN NOT dry_run THEN 'VACUUM ' || (SELECT string_agg(p.relation::text, ', ' ORDER BY p.relation::text)
+                                                        FROM unnest(parts) p WHERE p.mode <> 'keep') || ', @extschema@.record_copy;' END));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.perform_erasure(bigint, @extschema@.erase_part[], text, boolean) IS 'What erase_customer does, once everything is settled.';
+SELECT @extschema@.set_audience('perform_erasure(bigint, erase_part[], text, boolean)', 'internal');
+
+CREATE FUNCTION @extschema@.left_columns(part @extschema@.erase_part, columns name[]) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT jsonb_agg(c ORDER BY c) FROM searched_columns((part).relation) c
+    WHERE (part).mode = 'blank' AND c <> ALL (columns) AND c <> ALL (structural_columns((part).relation))
+$$;
+COMMENT ON FUNCTION @extschema@.left_columns(@extschema@.erase_part, name[]) IS
+'Columns of a blanked table that could hold words and stay as they are: whoever erases looks whether one of them is personal.';
+
+CREATE FUNCTION @extschema@.erase_customer(customer_id bigint, modes jsonb DEFAULT '{}', reason text DEFAULT NULL, dry_run boolean DEFAULT false)
+RETURNS jsonb LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
+AS $$
+DECLARE
+    subject CONSTANT bigint := (customer_family(customer_id))[1];
+    parts erase_part[];
+    result jsonb;
+BEGIN
+    IF subject IS NULL THEN
+        RAISE EXCEPTION 'customer % does not exist', customer_id USING ERRCODE = 'RM201',
+            HINT = 'Look it up in @extschema@.customer, or by @extschema@.customer_of(table, key).';
+    END IF;
+    LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE; -- no link changes meanwhile
+    parts := assign_modes(subject, ARRAY(SELECT p FROM erase_parts(subject) p ORDER BY table_name(p.relation)), modes);
+    IF NOT dry_run AND coalesce(btrim(reason), '') = '' THEN
+        RAISE EXCEPTION 'an erasure needs a reason' USING ERRCODE = 'RM005', HINT = 'For example reason => ''asked by letter of 1 March''.';
+    END IF;
+    PERFORM blank_columns(p) FROM unnest(parts) p WHERE p.mode = 'blank';
+    PERFORM refuse_blocked(parts);
+    BEGIN
+        result := perform_erasure(subject, parts, coalesce(reason, ''), dry_run);
+        IF dry_run THEN
+            RAISE EXCEPTION 'dry run' USING ERRCODE = 'RM209';
+        END IF;
+    EXCEPTION WHEN SQLSTATE 'RM209' THEN
+        NULL; -- everything was tried and is taken back
+    END;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.erase_customer(bigint, jsonb, text, boolean) IS
+'Erases a customer: the rows of all tables that are its own, or hang on those by foreign keys and references, and everything that crm made '
+'of them. modes says for each table: "delete", "blank" (mapped personal columns, and "columns": [...] or "values": {column: value} besides) '
+'or {"mode": "keep", "reason": ...}; where one is missing the error RM207 lists all with a ready call. Keyed hashes stay, so that the next '
+'sync does not bring the person back. reason is needed and kept. dry_run does everything and takes it back. Triggers of the tables fire, '
+'with their owners'' rights. Returns what was done to each table, what other columns a blanked row still has, what was found by searching '
+'afterwards (remains), and what to VACUUM. Backups, WAL archives, replicas elsewhere and logs are outside. Errors: RM005, RM201, RM207, '
+'RM208 (what is in the way, by name, before anything is changed). '
+'Example: SELECT erase_customer(42, ''{"public.contact": "delete"}'', ''asked by letter of 1 March'', dry_run => true);';
+SELECT @extschema@.set_audience('erase_customer(bigint, jsonb, text, boolean)', 'admin');
