@@ -190,7 +190,8 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.order_parts(@extschema@.erase_part[]) IS 'The parts in the order in which their rows can go.';
 
--- Modes as the caller wrote them, by table; every table needs one.
+-- Modes as the caller wrote them, by table, with its schema or without; every table with rows needs one, and the same modes can be used
+-- for somebody who has rows in fewer of them.
 CREATE FUNCTION @extschema@.assign_modes(customer_id bigint, parts @extschema@.erase_part[], modes jsonb) RETURNS @extschema@.erase_part[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
@@ -205,13 +206,13 @@ BEGIN
         RAISE EXCEPTION 'modes must be a JSON object, from table to mode' USING ERRCODE = 'RM005',
             HINT = 'For example ''{"public.contact": "delete", "public.invoice": {"mode": "keep", "reason": "tax law, ten years"}}''.';
     END IF;
-    FOR given IN SELECT e.key, e.value, to_regclass(e.key) AS relation FROM jsonb_each(modes) e LOOP
-        IF given.relation IS NULL THEN
-            PERFORM raise_unknown('table', given.key, ARRAY(SELECT table_name(p.relation) FROM unnest(parts) p));
+    FOR given IN SELECT k AS name FROM jsonb_object_keys(coalesce(modes, '{}')) k LOOP
+        IF NOT EXISTS (SELECT FROM pg_class c WHERE c.relkind IN ('r', 'p') AND given.name IN (table_name(c.oid), quote_ident(c.relname))) THEN
+            PERFORM raise_unknown('table', given.name, ARRAY(SELECT table_name(p.relation) FROM unnest(parts) p));
         END IF;
     END LOOP;
     FOREACH part IN ARRAY parts LOOP
-        SELECT e.value INTO option FROM jsonb_each(modes) e WHERE to_regclass(e.key) = part.relation LIMIT 1;
+        option := coalesce(modes -> table_name(part.relation), (SELECT modes -> quote_ident(c.relname) FROM pg_class c WHERE c.oid = part.relation));
         part.options := CASE jsonb_typeof(option) WHEN 'string' THEN jsonb_build_object('mode', option) WHEN 'object' THEN option ELSE '{}' END;
         part.mode := part.options ->> 'mode';
         part.reason := part.options ->> 'reason';

@@ -97,6 +97,8 @@ BEGIN
                            part.condition)) AS t (v text);
         found_values := found_values || raw;
     END LOOP;
+    SELECT found_values || array_agg(v) INTO found_values
+    FROM lost_records(customer_id) l, unnest(ARRAY[l.email, l.phone, l.tax_id, l.full_name]) v WHERE v IS NOT NULL;
     RETURN ARRAY(SELECT DISTINCT v FROM unnest(found_values) v WHERE btrim(v) <> '' ORDER BY v);
 END
 $$;
@@ -128,7 +130,7 @@ BEGIN
     GET DIAGNOSTICS changed = ROW_COUNT;
     total := total + changed;
     DELETE FROM released_record x WHERE x.relation = $1 AND x.record_key = ANY (keys);
-    RETURN total + forget_numbers(numbers);
+    RETURN total + forget_numbers(numbers) + forget_row_changes(relation, keys);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.privacy_erased(regclass, text[], text) IS

@@ -118,7 +118,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 1000000 SECURITY DEFINER SE
 AS $$
 DECLARE
     proven erasure;
-    value text;
+    looked_for text;
     keys CONSTANT hash_key[] := tombstone_keys();
 BEGIN
     SELECT * INTO proven FROM erasure e WHERE e.erasure_id = verify_erasure.erasure_id;
@@ -132,9 +132,9 @@ BEGIN
     finding := CASE WHEN erasure_proof(proven) = proven.proof THEN 'proof holds' ELSE 'proof broken' END;
     detail := format('erased on %s by %s', to_char(proven.erased_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), proven.erased_by);
     RETURN NEXT;
-    FOREACH value IN ARRAY "values" LOOP
-        SELECT 'tombstone', format('value %s is the %s of this erasure', array_position("values", value), min(v.kind)) INTO finding, detail
-        FROM unnest(keys) k, tombstone_values(NULL, NULL, value, value, NULL, value) v, tombstone t
+    FOREACH looked_for IN ARRAY "values" LOOP
+        SELECT 'tombstone', format('value %s is the %s of this erasure', array_position("values", looked_for), min(v.kind)) INTO finding, detail
+        FROM unnest(keys) k, tombstone_values(NULL, NULL, looked_for, looked_for, NULL, looked_for) v, tombstone t
         WHERE t.hash = tombstone_hash(k, v.kind, v.value) AND t.erasure_id = proven.erasure_id
         HAVING count(*) > 0;
         IF FOUND THEN

@@ -16,8 +16,10 @@ BEGIN
     -- What others hold too (a family's phone, a switchboard) does not tell this person, and would keep them out.
     WITH own AS MATERIALIZED (
         SELECT DISTINCT v.kind, v.value
-        FROM record r, tombstone_values(r.relation, r.record_key, r.email, r.phone, r.country, r.tax_id) v
-        WHERE r.customer_id = write_tombstones.customer_id),
+        FROM (SELECT r.relation, r.record_key, r.email, r.phone, r.country, r.tax_id FROM record r WHERE r.customer_id = $1
+              UNION ALL
+              SELECT l.relation, l.record_key, l.email, l.phone, l.country, l.tax_id FROM lost_records($1) l) r,
+             tombstone_values(r.relation, r.record_key, r.email, r.phone, r.country, r.tax_id) v),
     common AS MATERIALIZED (
         SELECT o.kind, o.value FROM own o
         WHERE EXISTS (SELECT FROM record r WHERE o.kind = 'email' AND r.email_key = o.value AND r.customer_id IS DISTINCT FROM $1
@@ -122,6 +124,8 @@ DECLARE
     looked_for CONSTANT text[] := person_values(customer_id);
     records CONSTANT jsonb := (SELECT jsonb_object_agg(k.relation::oid, k.keys)
                                FROM (SELECT r.relation, jsonb_agg(r.record_key) AS keys FROM record r WHERE r.customer_id = $1 GROUP BY 1) k);
+    merges CONSTANT bigint[] := ARRAY(SELECT m FROM merges_of(customer_id) m);
+    merged CONSTANT record_ref[] := ARRAY(SELECT (l.relation, l.record_key)::record_ref FROM lost_records(customer_id) l);
     each pg_catalog.record;
 BEGIN
     words := person_words(looked_for);
@@ -144,11 +148,15 @@ BEGIN
             'rows', changed, 'via', part.via, 'blanked', to_jsonb(columns), 'left_as_they_are', left_columns(part, columns))));
     END LOOP;
     FOR each IN SELECT e.key::oid::regclass AS relation, ARRAY(SELECT jsonb_array_elements_text(e.value)) AS keys FROM jsonb_each(records) e LOOP
-        PERFORM privacy_erased(each.relation, each.keys, 'keep'); -- of rows that are kept nothing derived is
+        PERFORM privacy_erased(each.relation, each.keys, 'keep'); -- also of rows that are kept
         DELETE FROM record_dirty d WHERE d.relation = each.relation AND d.record_key = ANY (each.keys);
         DELETE FROM record_link l USING record r WHERE r.record_no = l.record_no AND r.relation = each.relation AND r.record_key = ANY (each.keys);
         PERFORM read_records(each.relation, each.keys);
     END LOOP;
+    FOR each IN SELECT g.relation, array_agg(g.record_key) AS keys FROM unnest(merged) g GROUP BY 1 LOOP
+        PERFORM privacy_erased(each.relation, each.keys, 'delete'); -- what was said of rows that were merged into his
+    END LOOP;
+    followed := followed || jsonb_build_object('merges', forget_merges(merges, words));
     PERFORM retire_customers(ARRAY[customer_id]);
     DELETE FROM shared_value s WHERE NOT EXISTS (SELECT FROM record_value v WHERE v.kind = s.kind AND v.value = s.value);
     followed := followed || jsonb_build_object('texts', redact_texts(words));

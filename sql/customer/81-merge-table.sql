@@ -9,10 +9,12 @@ CREATE TABLE @extschema@.row_merge (
     merged_by text NOT NULL,
     merged_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     unmerged_by text,
-    unmerged_at timestamptz
+    unmerged_at timestamptz,
+    erased_at timestamptz
 );
 COMMENT ON TABLE @extschema@.row_merge IS
-'Every merge of rows: keep and lose are record keys of relation. One with unmerged_at was taken back. Read it by the view merge_log.';
+'Every merge of rows: keep and lose are record keys of relation. One with unmerged_at was taken back; one with erased_at was of a person who '
+'was erased since, and what it moved is forgotten. Read it by the view merge_log.';
 
 CREATE TABLE @extschema@.merge_change (
     merge_id bigint NOT NULL REFERENCES @extschema@.row_merge ON DELETE CASCADE,

@@ -19,6 +19,9 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no merge %', coalesce(merge_id::text, 'NULL')
             USING ERRCODE = 'RM204', HINT = 'SELECT * FROM @extschema@.merge_log lists them.';
+    ELSIF found_row.erased_at IS NOT NULL THEN
+        RAISE EXCEPTION 'merge % cannot be taken back: the customer was erased', merge_id
+            USING ERRCODE = 'RM204', DETAIL = format('At %s; what the rows held is not known any more.', found_row.erased_at);
     ELSIF found_row.unmerged_at IS NOT NULL THEN
         RAISE EXCEPTION 'merge % was taken back already', merge_id
             USING ERRCODE = 'RM204', DETAIL = format('By %s, at %s.', found_row.unmerged_by, found_row.unmerged_at),
