@@ -215,9 +215,9 @@ BEGIN
     BEGIN
         result := perform_erasure(subject, parts, coalesce(reason, ''), dry_run);
         IF dry_run THEN
-            RAISE EXCEPTION 'dry run' USING ERRCODE = 'RM209';
+            RAISE EXCEPTION 'dry run' USING ERRCODE = 'ZZ001';
         END IF;
-    EXCEPTION WHEN SQLSTATE 'RM209' THEN
+    EXCEPTION WHEN SQLSTATE 'ZZ001' THEN
         NULL; -- everything was tried and is taken back
     END;
     RETURN result;
