@@ -1,8 +1,8 @@
 /*
  * normal_address.c: street, number and direction of an address line.
  *
- * Two orders are told apart by how the line begins: "12 High Street" (the number first, what follows the street's
- * name may be a town) and "Hauptstr. 12" (the number last, what follows it is a town).
+ * Two orders are told apart by how the line begins: "12 High Street" and "Hauptstr. 12", where the first number behind a name
+ * ends the street. Where commas part the line, what follows the part that completes street and number is a town.
  */
 #include "customer/normal_words.h"
 
@@ -31,7 +31,8 @@ static const NormalEntry entries[] = {
      "katu tie ulitsa prospekt pereulok ул улица пр проспект пер переулок", NULL, TYPE},
     {"highway hwy hiway route rt interstate freeway fwy expressway expy", NULL, WAY | TYPE},
     {"apt apartment unit flat suite ste room rm appt app appartement wohnung whg piso puerta pta interno int apto andar sala lokal "
-     "lot lote escalier esc scala bat batiment bldg building block blk shop level lvl no nr num numero", NULL, UNIT},
+     "lot lote escalier esc scala bat batiment bldg building block blk shop level lvl hinterhaus hh vorderhaus vh top stiege tur "
+     "office", NULL, UNIT},
     {"floor fl flr stock og etage", NULL, UNIT | FLOOR},
     {"n north nth", "n", DIRECTION},
     {"s south sth", "s", DIRECTION},
@@ -41,13 +42,13 @@ static const NormalEntry entries[] = {
     {"nw northwest", "n", DIRECTION},
     {"se southeast", "s", DIRECTION},
     {"sw southwest", "s", DIRECTION},
-    {"the of de la le les du des del della dei den der het da do dos das am an auf im in zum zur", NULL, SMALL},
+    {"the of de la le les du des del della dei den der het da do dos das am an auf im in zum zur no nr num numero jr", NULL, SMALL},
     {"al ak az ar ca co ct de dc fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt nv nh nj nm ny nc nd oh ok or pa ri sc sd "
      "tn tx ut vt va wa wv wi wy nsw vic qld tas act", NULL, STATE},
     {"pobox postfach postbus apartado boite", "pobox", BOX},
     {"first", "1st", 0}, {"second", "2nd", 0}, {"third", "3rd", 0}, {"fourth", "4th", 0}, {"fifth", "5th", 0},
     {"sixth", "6th", 0}, {"seventh", "7th", 0}, {"eighth", "8th", 0}, {"ninth", "9th", 0}, {"tenth", "10th", 0},
-    {"mount", "mt", 0}, {"fort", "ft", 0}, {"saint sainte sankt sint", "saint", 0}, {"doctor doktor", "dr", 0},
+    {"mlk", "martin luther king", 0}, {"mount", "mt", 0}, {"fort", "ft", 0}, {"saint sainte sankt sint", "saint", 0}, {"doctor doktor", "dr", 0},
 };
 /* clang-format on */
 
@@ -115,7 +116,10 @@ is_number(const NormalPiece *piece)
 {
     int digits = normal_piece_digits(piece);
 
-    return digits > 0 && digits <= 6 && piece->length - digits <= 1;
+    return digits > 0 && digits <= 6 &&
+           (piece->length - digits <= 1 ||
+            (piece->length - digits == 3 &&
+             (memcmp(piece->text + digits, "bis", 3) == 0 || memcmp(piece->text + digits, "ter", 3) == 0)));
 }
 
 static bool
@@ -146,24 +150,32 @@ drop_units(Line *line)
     }
 }
 
-/* "IL 60302", "60302", "SW1A 1AA", "1234 AB Town" at the end of a line that has a number in front of it. */
+static bool
+is_british_postcode(const NormalPiece *outward, const NormalPiece *inward)
+{
+    return inward->length == 3 && normal_piece_digits(inward) == 1 && !is_digit(inward->text[1]) &&
+           !is_digit(inward->text[2]) && outward->length >= 2 && outward->length <= 4 &&
+           !is_digit(outward->text[0]) &&
+           (is_digit(outward->text[1]) || (outward->length > 2 && is_digit(outward->text[2])));
+}
+
+/* "IL 60302", "60302", "SW1A 1AA" at the end of a line that has a number in front of it. */
 static void
 drop_postcode(Line *line)
 {
     int last = line->count - 1;
-    const NormalPiece *piece = &line->piece[last];
-    int digits = last < 0 ? 0 : normal_piece_digits(piece);
+    bool numbered = false;
 
-    if (last < 2)
+    for (int i = 0; i < last; i++)
+        numbered |= is_number(&line->piece[i]);
+    if (last < 2 || !numbered)
         return;
-    if (digits >= 4 && digits == piece->length) {
+    if (line->piece[last].length >= 4 &&
+        normal_piece_digits(&line->piece[last]) == line->piece[last].length) {
         line->count--;
         if (line->count > 2 && (line->kind[line->count - 1] & STATE))
             line->count--;
-    } else if (piece->length == 3 && digits == 1 && !is_digit(piece->text[1]) && !is_digit(piece->text[2]) &&
-               line->piece[last - 1].length <= 4 && !is_digit(line->piece[last - 1].text[0]) &&
-               (is_digit(line->piece[last - 1].text[1]) ||
-                (line->piece[last - 1].length > 2 && is_digit(line->piece[last - 1].text[2]))))
+    } else if (is_british_postcode(&line->piece[last - 1], &line->piece[last]))
         line->count -= 2;
 }
 
@@ -176,37 +188,83 @@ keep_number(NormalAddress *out, const NormalPiece *piece)
     memcpy(out->number, piece->text, (size_t) out->number_length);
 }
 
-/* Finds the house number, takes it out, and cuts off the town behind one that stands last. */
+/*
+ * The place of a number behind the street's name, or -1: the first one, unless it belongs to the name, as in "Strasse des
+ * 17. Juni 135".
+ */
+static int
+number_behind(const Line *line)
+{
+    int found = -1;
+
+    for (int i = 1; i < line->count; i++) {
+        if (!is_number(&line->piece[i]) || (line->kind[i - 1] & WAY))
+            continue;
+        if (found < 0)
+            found = i;
+        else if (i > found + 1 && normal_piece_digits(&line->piece[i]) < 4 &&
+                 !is_letter(&line->piece[found + 1]))
+            return i;
+    }
+    return found;
+}
+
+/* "Rose Cottage 12 High Street": the name of a house before a number that a street follows. */
+static bool
+street_follows(const Line *line, int at)
+{
+    bool before = false;
+    bool after = false;
+
+    for (int i = 0; i < line->count; i++) {
+        before |= i < at && (line->kind[i] & TYPE) != 0;
+        after |= i > at + 1 && (line->kind[i] & TYPE) != 0;
+    }
+    /* "Hauptstrasse 12 Am Weg": the type may be in the name */
+    return after && !before && line->piece[0].length <= 12;
+}
+
+/* "Washington Blvd Oak Park": what follows the last type behind a name, but for a direction. */
+static void
+drop_town(Line *line)
+{
+    bool name = false;
+    int type = -1;
+
+    for (int i = 0; i < line->count; i++) {
+        if (name && (line->kind[i] & (TYPE | WAY)) == TYPE && line->piece[i].length > 1)
+            type = i;
+        name |= !(line->kind[i] & (TYPE | SMALL | DIRECTION));
+    }
+    if (type < 0)
+        return;
+    line->count = type + 1 < line->count && (line->kind[type + 1] & DIRECTION) ? type + 2 : type + 1;
+}
+
+/* Finds the house number and takes it out, with what does not belong to the street. */
 static void
 take_number(Line *line, NormalAddress *out)
 {
-    int at = -1;
+    int at = line->count > 0 && is_number(&line->piece[0]) ? 0 : number_behind(line);
 
-    if (line->count == 0)
-        return;
-    if (is_number(&line->piece[0]))
-        at = 0;
-    for (int i = 1; i < line->count && (at < 0 || at > 0); i++) {
-        int digits = normal_piece_digits(&line->piece[i]);
-
-        if (!is_number(&line->piece[i]) || (line->kind[i - 1] & WAY))
-            continue;
-        if (at > 0 && digits >= 4) { /* Hauptstr. 12 10115 Berlin */
-            line->count = i;
-            break;
-        }
-        at = i;
-    }
     if (at < 0)
         return;
     keep_number(out, &line->piece[at]);
-    take_out(line, at, 1);
-    if (at < line->count && at > 0 && is_letter(&line->piece[at])) /* 12 a */
-        take_out(line, at, 1);
-    else if (at == 0 && line->count > 1 && is_letter(&line->piece[0]) && !(line->kind[0] & DIRECTION))
+    if (at > 0 && !street_follows(line, at)) { /* Hauptstr. 12 a, 10115 Berlin */
+        line->count = at;
+        return;
+    }
+    take_out(line, 0, at + 1);
+    while (line->count > 1 && is_number(&line->piece[0])) /* 12-14, 12 1/2 */
         take_out(line, 0, 1);
-    if (at == 0 && line->count > 1 && is_number(&line->piece[0])) /* 12-14 */
-        take_out(line, 0, 1);
+    if (line->count > 1 &&
+        ((is_letter(&line->piece[0]) && !(line->kind[0] & (DIRECTION | TYPE))) ||
+         normal_piece_is(&line->piece[0], "bis") || normal_piece_is(&line->piece[0], "ter")))
+        take_out(line, 0, 1); /* 12 a High Street */
+    drop_town(line);
+    while (line->count > 1 && is_number(&line->piece[line->count - 1]) &&
+           !(line->kind[line->count - 2] & WAY))
+        line->count--; /* 12 High Street 4 */
 }
 
 static bool
@@ -290,18 +348,87 @@ take_box(Line *line)
     line->kind[0] = BOX;
 }
 
+/* "3/12 High Street" is unit 3: how many bytes to leave out. */
+static size_t
+unit_before_slash(const char *text, size_t length)
+{
+    size_t i = 0;
+
+    while (i < length && is_digit(text[i]))
+        i++;
+    return i > 0 && i + 1 < length && text[i] == '/' && is_digit(text[i + 1]) ? i + 1 : 0;
+}
+
+/* Where the part ends that begins at from: a comma, a line, a dash between blanks. */
+static size_t
+part_end(const char *text, size_t length, size_t from)
+{
+    for (size_t i = from; i < length; i++)
+        if (text[i] == ',' || text[i] == ';' || text[i] == '\n' ||
+            (text[i] == ' ' && i + 2 < length && text[i + 1] == '-' && text[i + 2] == ' '))
+            return i;
+    return length;
+}
+
+/* Whether a line has both a number and a word that is a street's. */
+static bool
+is_complete(const Line *line)
+{
+    bool number = false;
+    bool name = false;
+
+    for (int i = 0; i < line->count; i++) {
+        bool unit = i > 0 && (line->kind[i - 1] & (UNIT | WAY));
+
+        number |= is_number(&line->piece[i]) && !unit;
+        name |= line->piece[i].length > 1 && !is_number(&line->piece[i]) && !unit &&
+                !(line->kind[i] & (UNIT | SMALL));
+    }
+    return number && name;
+}
+
+/* The words of the parts up to the one that completes street and number; folded has room for all of them. */
+static void
+read_line(Line *line, const char *text, size_t length, char *folded)
+{
+    size_t from = unit_before_slash(text, length);
+    int used = 0;
+
+    line->count = 0;
+    while (from < length) {
+        size_t end = part_end(text, length, from);
+        int size = normal_fold(text + from, end - from, folded + used);
+
+        for (size_t i = from; i < end; i++)
+            if (text[i] == '#' && i > from) { /* #4 is a unit; the number alone would be a word */
+                size = normal_fold(text + from, i - from, folded + used);
+                break;
+            }
+        line->count +=
+            normal_split(folded + used, size, line->piece + line->count, NORMAL_MAX_PIECES - line->count);
+        used += size;
+        from = end + 1;
+        look_up(line);
+        if (is_complete(line) || used > NORMAL_MAX_FOLDED)
+            break;
+    }
+}
+
 void
 normal_address(const char *text, size_t length, NormalAddress *out)
 {
-    char folded[NORMAL_MAX_FOLDED];
+    char folded[2 * NORMAL_MAX_FOLDED];
     Line line;
 
     pthread_once(&table_once, fill_table);
     out->street.used = out->street.count = 0;
     out->number_length = 0;
     out->direction = 0;
-    line.count = normal_split(folded, normal_fold(text, length, folded), line.piece, NORMAL_MAX_PIECES);
-    look_up(&line);
+    while (length > 0 && *text == ' ') {
+        text++;
+        length--;
+    }
+    read_line(&line, text, length < NORMAL_MAX_TEXT ? length : NORMAL_MAX_TEXT, folded);
     take_box(&line);
     drop_units(&line);
     drop_postcode(&line);

@@ -1,5 +1,8 @@
 /*
  * normal_person.c: a person's name as a set of words.
+ *
+ * What is no name is told by a table of words and where they stand: "van" is a particle before another word and a name where
+ * it is all there is, "Major" is a title before two words and else a name, "Junior" a suffix but behind a name.
  */
 #include "customer/normal_words.h"
 
@@ -15,9 +18,10 @@
 
 /* clang-format off */
 static const NormalEntry entries[] = {
-    {"mr mrs ms miss mx messrs dr drs doctor prof professor dame madam rev revd reverend hon honorable honourable", NULL, TITLE},
+    {"mr mrs ms miss mx messrs dr drs doctor prof professor dame madam rev revd reverend hon honorable honourable rt "
+     "and und et", NULL, TITLE},
     {"sir lady lord rabbi imam pastor capt captain col colonel lt lieut lieutenant cpl sgt sergeant gen cmdr adm", NULL, RANK},
-    {"maj major king prince princess duke earl count baron baroness viscount judge father brother sister don dona", NULL, RANK},
+    {"maj major king prince princess duke earl count baron baroness viscount marquess marquis judge father brother sister don dona", NULL, RANK},
     {"herr frau frl fraulein ing dipl dkfm mag magister lic univprof privatdoz pd dring drmed", NULL, TITLE},
     {"dhr mevr mw mej mejuffrouw heer mevrouw meneer ir bc", NULL, TITLE},
     {"mme mlle monsieur madame mademoiselle maitre mgr", NULL, TITLE},
@@ -30,8 +34,8 @@ static const NormalEntry entries[] = {
      "cb vc mp qc kc frs frcp frcs ret", NULL, SUFFIX},
     {"med dent vet jur iur phil rer nat pol oec habil hc theol inform", NULL, DEGREE},
     {"van von vom vd vander vanden de der den des du di da do das dos del della dello dei degli delle dal dalla la las los les le "
-     "lo zu zum zur ten ter te het af av of the d l t", NULL, PARTICLE},
-    {"al el ul ben bin ibn bint binti abu abd san", NULL, INNER},
+     "lo zu zum zur ten ter te het af av of the d l t v y", NULL, PARTICLE},
+    {"al el ul ben bin ibn bint binti abu san", NULL, INNER},
 };
 /* clang-format on */
 
@@ -39,7 +43,7 @@ static NormalSlot slots[1024];
 static const NormalTable table = {entries, sizeof entries / sizeof entries[0], slots, 1024};
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 
-typedef enum Part { GIVEN, FAMILY, FULL } Part;
+typedef enum Part { GIVEN, FAMILY, FULL, RANKED } Part;
 
 static void
 fill_table(void)
@@ -65,29 +69,53 @@ is_initial(const NormalPiece *piece)
     return piece->length == (c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4);
 }
 
-/* Takes out what is no name; returns how many words are left. A part that is nothing else keeps all of it. */
+static bool
+is_ordinal(const NormalPiece *piece)
+{
+    return piece->text[0] >= '0' && piece->text[0] <= '9';
+}
+
+/* A single letter is a particle in a family name (v.d. Berg), else an initial; but y stands between Spanish ones. */
+static bool
+is_particle(const NormalPiece *piece, unsigned kind, int names, Part part)
+{
+    if (kind & INNER)
+        return names > 0 || part == FAMILY;
+    return (kind & PARTICLE) && (piece->length > 1 || part == FAMILY || (piece->text[0] == 'y' && names > 0));
+}
+
+static bool
+is_title(unsigned kind, int names, int behind, Part part, bool after_title, bool after_ordinal)
+{
+    return (kind & TITLE) || (kind & SUFFIX && names > 0) || (kind & DEGREE && after_title) ||
+           (kind & RANK && ((names == 0 && behind > 1 && part != FAMILY) || after_ordinal));
+}
+
+/*
+ * Takes out what is no name; returns how many words are left. Where nothing would be left particles and ranks are a name, and
+ * so is everything in a family name.
+ */
 static int
 keep_names(NormalPiece *piece, int count, Part part)
 {
     NormalPiece kept[NORMAL_MAX_PIECES];
     int names = 0;
     bool after_title = false;
+    bool after_ordinal = false; /* 1st baron */
 
     for (int i = 0; i < count; i++) {
         unsigned kind = kind_of(&piece[i]);
-        bool last = i == count - 1;
-        bool drop = (kind & TITLE) || (kind & SUFFIX && names > 0) ||
-                    (kind & RANK && names == 0 && count - i > 2 && part != FAMILY) ||
-                    (kind & PARTICLE && !last && (piece[i].length > 1 || part == FAMILY || names > 0)) ||
-                    (kind & INNER && !last && names > 0) || (kind & DEGREE && after_title) ||
-                    (piece[i].text[0] >= '0' && piece[i].text[0] <= '9');
+        int behind = count - i - 1;
+        bool title = is_title(kind, names, behind, part, after_title, after_ordinal);
 
-        after_title = drop && (kind & (TITLE | DEGREE));
-        if (!drop)
+        after_title = title;
+        after_ordinal = is_ordinal(&piece[i]);
+        if (!title && !after_ordinal && (behind == 0 || !is_particle(&piece[i], kind, names, part)))
             kept[names++] = piece[i];
     }
-    if (names == 0)
-        return count;
+    for (int i = 0, none = names == 0; none && i < count; i++)
+        if (part == FAMILY || (!is_ordinal(&piece[i]) && !(kind_of(&piece[i]) & TITLE)))
+            kept[names++] = piece[i];
     memcpy(piece, kept, (size_t) names * sizeof kept[0]);
     return names;
 }
@@ -95,11 +123,30 @@ keep_names(NormalPiece *piece, int count, Part part)
 static NormalRole
 role_of(Part part, int i, int count)
 {
-    if (part != FULL)
+    if (part == GIVEN || part == FAMILY)
         return part == GIVEN ? NORMAL_GIVEN : NORMAL_FAMILY;
-    if (count == 1)
+    if (count == 1 || part == RANKED)
         return NORMAL_WORD;
     return i == 0 ? NORMAL_GIVEN : i == count - 1 ? NORMAL_FAMILY : NORMAL_WORD;
+}
+
+/* In place: "mc donald" and, in a family name, "o neil" are one word, as they are with an apostrophe or without. */
+static int
+join_prefixes(char *folded, int length, Part part)
+{
+    int kept = 0;
+    int word = 0; /* where the last word that was kept begins */
+
+    for (int i = 0; i < length; i++) {
+        if (folded[i] != ' ')
+            folded[kept++] = folded[i];
+        else if (!(kept - word == 2 && memcmp(folded + word, "mc", 2) == 0) &&
+                 !(kept == 1 && folded[0] == 'o' && part == FAMILY)) {
+            folded[kept++] = ' ';
+            word = kept;
+        }
+    }
+    return kept;
 }
 
 static void
@@ -107,7 +154,8 @@ add_part(NormalWords *out, const char *text, size_t length, Part part)
 {
     char folded[NORMAL_MAX_FOLDED];
     NormalPiece piece[NORMAL_MAX_PIECES];
-    int count = normal_split(folded, normal_fold(text, length, folded), piece, NORMAL_MAX_PIECES);
+    int folded_length = normal_fold(text, length, folded);
+    int count = normal_split(folded, join_prefixes(folded, folded_length, part), piece, NORMAL_MAX_PIECES);
 
     count = keep_names(piece, count, part);
     for (int i = 0; i < count; i++) {
@@ -119,39 +167,75 @@ add_part(NormalWords *out, const char *text, size_t length, Part part)
     }
 }
 
-/* Whether a text says nothing but titles and suffixes: what stands behind the comma of "Ann Lee, PhD". */
-static bool
-is_suffix(const char *text, size_t length)
+typedef enum Behind { NAMES_BEHIND, TITLES_BEHIND, RANK_BEHIND } Behind;
+
+/* What stands behind the comma: "Lee, Ann", "Ann Lee, PhD", "William Thomson, 1st Baron Kelvin". */
+static Behind
+behind_comma(const char *text, size_t length)
 {
     char folded[NORMAL_MAX_FOLDED];
     NormalPiece piece[NORMAL_MAX_PIECES];
     int count = normal_split(folded, normal_fold(text, length, folded), piece, NORMAL_MAX_PIECES);
 
     for (int i = 0; i < count; i++)
-        if (!(kind_of(&piece[i]) & (TITLE | SUFFIX | RANK)))
-            return false;
-    return true;
+        if (!is_ordinal(&piece[i]) && !(kind_of(&piece[i]) & (TITLE | SUFFIX | RANK)))
+            return is_ordinal(&piece[0]) ? RANK_BEHIND : NAMES_BEHIND;
+    return TITLES_BEHIND;
+}
+
+/*
+ * "DE LA CRUZ Maria": how many bytes at the beginning are words in capitals, where small letters follow; 0 where that says
+ * nothing. Capitals of other alphabets say nothing here.
+ */
+static size_t
+family_in_capitals(const char *text, size_t length)
+{
+    size_t end = 0; /* of the last word in capitals */
+    size_t letters = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == ' ')
+            end = letters > 2 ? i : end;
+        else if (text[i] >= 'A' && text[i] <= 'Z')
+            letters++;
+        else if (text[i] >= 'a' && text[i] <= 'z')
+            return letters > 2 ? end : 0;
+        else if (text[i] != '-' && text[i] != '\'')
+            return 0;
+    }
+    return 0;
+}
+
+static void
+add_full(NormalWords *out, const char *full, size_t length)
+{
+    const char *comma = memchr(full, ',', length);
+    size_t before = comma == NULL ? family_in_capitals(full, length) : (size_t) (comma - full);
+    size_t after = comma == NULL ? before : before + 1;
+    Behind behind = comma == NULL ? NAMES_BEHIND : behind_comma(full + after, length - after);
+
+    if (before == 0 && comma == NULL)
+        add_part(out, full, length, FULL);
+    else if (behind == NAMES_BEHIND) {
+        add_part(out, full + after, length - after, GIVEN);
+        add_part(out, full, before, FAMILY);
+    } else {
+        add_part(out, full, before, FULL);
+        if (behind == RANK_BEHIND)
+            add_part(out, full + after, length - after, RANKED);
+    }
 }
 
 void
 normal_person(const char *given, size_t given_length, const char *family, size_t family_length,
               const char *full, size_t full_length, NormalWords *out)
 {
-    const char *comma = full == NULL ? NULL : memchr(full, ',', full_length);
-    size_t before = comma == NULL ? full_length : (size_t) (comma - full);
-
     pthread_once(&table_once, fill_table);
     out->used = out->count = 0;
     if (given != NULL)
         add_part(out, given, given_length, GIVEN);
     if (family != NULL)
         add_part(out, family, family_length, FAMILY);
-    if (full == NULL)
-        return;
-    if (comma == NULL || is_suffix(comma + 1, full_length - before - 1))
-        add_part(out, full, before, FULL);
-    else {
-        add_part(out, comma + 1, full_length - before - 1, GIVEN);
-        add_part(out, full, before, FAMILY);
-    }
+    if (full != NULL)
+        add_full(out, full, full_length < NORMAL_MAX_TEXT ? full_length : NORMAL_MAX_TEXT);
 }

@@ -6,23 +6,25 @@
 #include <pthread.h>
 #include <string.h>
 
-#define LEGAL 1u /* a legal form: dropped, but where nothing else is left */
-#define SMALL 2u /* and, the: dropped like it */
+#define LEGAL 1u /* a legal form: dropped behind the name; it is no first word */
+#define FRONT 8u /* it may be the first word all the same */
+#define LAST 4u  /* the same, but also a word or a name: dropped at the end only */
+#define SMALL 2u /* and, the: dropped before another word */
 
 /* clang-format off */
 static const NormalEntry entries[] = {
-    /* legal forms, by where they are usual; with blanks in them ("s p a") they were joined from single letters before */
-    {"inc incorporated corp corporation ltd limited llc llp lllp plc pllc pc lp co company cos", NULL, LEGAL},
-    {"cic cio pty proprietary nl ulc pte sdn bhd berhad kk gk yk", NULL, LEGAL},
-    {"gmbh mbh ag kg kgaa ohg gbr ug ev eg eingetragener haftungsbeschrankt ek ekfm gesmbh se", NULL, LEGAL},
-    {"bv nv vof cv bvba sprl cvba vzw asbl maatschap", NULL, LEGAL},
-    {"sa sarl sas sasu eurl snc scp sci selarl scop gie cie compagnie", NULL, LEGAL},
-    {"sl slu slne sau scoop coop cb sc sapi sab srl spa sapa sas snc ss", NULL, LEGAL},
-    {"lda ltda unipessoal eireli mei", NULL, LEGAL},
-    {"ab hb kb aps amba as asa ans da oy oyj ky ay ry ehf hf", NULL, LEGAL},
-    {"spzoo sro doo dd ad ood eood kft rt zrt nyrt bt kkt ou uab sia tov ooo oao zao pao ip ltdsti", NULL, LEGAL},
-    {"ооо оао зао пао ао ип тов", NULL, LEGAL},
-    {"and und et en och og y e i u the der die das het le la les el los", NULL, SMALL},
+    /* legal forms, by where they are usual; of single letters (s p a) they are joined before they are looked up */
+    {"inc incorporated corp corporation ltd limited llc llp lllp plc pllc lp cic cio pty proprietary pte sdn bhd berhad", NULL, LEGAL},
+    {"gmbh mbh kg kgaa ohg gbr ug eingetragener haftungsbeschrankt ekfm gesmbh", NULL, LEGAL},
+    {"bv nv vof bvba sprl cvba vzw asbl", NULL, LEGAL},
+    {"sas sasu eurl selarl cie", NULL, LEGAL},
+    {"slu slne sab srl sapa snc scoop ltda lda unipessoal eireli", NULL, LEGAL},
+    {"aps oy oyj ehf hf kft zrt nyrt spzoo sro eood ood uab sia ltdsti", NULL, LEGAL},
+    {"ооо оао зао пао тов sarl ooo oao zao pao tov", NULL, LEGAL | FRONT},
+    {"co company cos compagnie gie pc nl ulc kk gk yk ag ev eg ek se cv maatschap sa snc scp sci scop sl sau coop cb sc sapi spa ss mei",
+     NULL, LAST},
+    {"ab hb kb amba as asa ans da ky ay ry doo dd ad rt bt kkt ou ip spj sk spk ао ип", NULL, LAST},
+    {"and und et en och og y e the der die das het le la les el los of", NULL, SMALL},
     /* abbreviations */
     {"intl internat", "international", 0},
     {"natl", "national", 0},
@@ -37,21 +39,20 @@ static const NormalEntry entries[] = {
     {"sys systems", "system", 0},
     {"tech techs technologies technology", "tech", 0},
     {"bros", "brothers", 0},
-    {"ctr cntr centre cent", "center", 0},
+    {"ctr cntr centre", "center", 0},
     {"ctrs centers centres", "center", 0},
     {"govt gov", "government", 0},
     {"hosp", "hospital", 0},
     {"eng engr engrg", "engineering", 0},
     {"bldg bldgs", "building", 0},
     {"constr", "construction", 0},
-    {"comm", "community", 0},
     {"commn", "commission", 0},
     {"elem", "elementary", 0},
     {"sch schl", "school", 0},
     {"acad", "academy", 0},
     {"grp", "group", 0},
     {"hldg hldgs holdings", "holding", 0},
-    {"ind inds industry", "industries", 0},
+    {"inds industry", "industries", 0},
     {"invt invts investments", "investment", 0},
     {"labs laboratory laboratories", "lab", 0},
     {"mktg", "marketing", 0},
@@ -76,8 +77,6 @@ static const NormalEntry entries[] = {
     {"verw", "verwaltung", 0},
     {"gebr gebruder gebroeders", "brothers", 0},
     {"freres fratelli hermanos irmaos soehne", "brothers", 0},
-    {"ned nederlandse", "nederland", 0},
-    {"deutsche deutscher", "deutschland", 0},
 };
 /* clang-format on */
 
@@ -123,6 +122,25 @@ join_letters(char *folded, int length)
     return kept;
 }
 
+/* How many words stand before the legal forms at the end; the first word is none. "sp zoo" was "Sp. z o.o.". */
+static int
+legal_end(const NormalPiece *piece, int count)
+{
+    while (count > 1) {
+        unsigned place = 0;
+        const NormalEntry *entry =
+            normal_table_find(&table, piece[count - 1].text, piece[count - 1].length, &place);
+
+        if (entry != NULL && entry->kind != 0)
+            count--;
+        else if (normal_piece_is(&piece[count - 1], "zoo") && normal_piece_is(&piece[count - 2], "sp"))
+            count -= 2;
+        else
+            break;
+    }
+    return count;
+}
+
 void
 normal_company(const char *text, size_t length, NormalWords *out)
 {
@@ -133,18 +151,15 @@ normal_company(const char *text, size_t length, NormalWords *out)
 
     pthread_once(&table_once, fill_table);
     out->used = out->count = 0;
+    count = legal_end(piece, count);
     for (int i = 0; i < count; i++) {
         unsigned place = 0;
         const NormalEntry *entry = normal_table_find(&table, piece[i].text, piece[i].length, &place);
 
-        if (entry == NULL)
-            normal_add(out, piece[i].text, piece[i].length, NORMAL_WORD);
-        else if (entry->to != NULL)
+        if (entry != NULL && entry->to != NULL)
             normal_add_all(out, entry->to, NORMAL_WORD);
-        else if (entry->kind == LEGAL && i == 0) /* no name begins with its legal form */
+        else if (entry == NULL || i == count - 1 || (entry->kind & LAST) ||
+                 (i == 0 && (entry->kind & (LEGAL | FRONT)) == LEGAL))
             normal_add(out, piece[i].text, piece[i].length, NORMAL_WORD);
     }
-    /* a company that is called nothing but a legal form keeps it */
-    for (int i = 0; out->count == 0 && i < count; i++)
-        normal_add(out, piece[i].text, piece[i].length, NORMAL_WORD);
 }
