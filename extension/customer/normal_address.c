@@ -287,8 +287,10 @@ take_direction(Line *line, NormalAddress *out)
     if (line->kind[0] & DIRECTION) {
         out->direction = line->entry[0]->to[0];
         take_out(line, 0, 1);
-    } else if (line->kind[last] & DIRECTION) {
-        out->direction = line->entry[last]->to[0];
+        last--;
+    }
+    if (names > 1 + (out->direction != 0) && (line->kind[last] & DIRECTION)) {
+        out->direction = out->direction != 0 ? out->direction : line->entry[last]->to[0];
         line->count--;
     }
 }
@@ -314,6 +316,18 @@ add_street_word(NormalAddress *out, const Line *line, int i)
     normal_add(&out->street, piece->text, length, NORMAL_WORD);
 }
 
+/* "St Marys Road", "Upper St Giles Street", not "High St Norwich". */
+static bool
+is_saint(const Line *line, int i)
+{
+    if (!normal_piece_is(&line->piece[i], "st") || i + 1 >= line->count || !is_name(line, i + 1))
+        return false;
+    for (int k = i + 2; k < line->count; k++)
+        if (line->kind[k] & TYPE)
+            return true;
+    return i == 0 && line->count > 2;
+}
+
 static void
 add_street(NormalAddress *out, const Line *line)
 {
@@ -323,10 +337,8 @@ add_street(NormalAddress *out, const Line *line)
         if (is_name(line, i)) {
             add_street_word(out, line, i);
             name = true;
-        } else if (i == 0 && line->count > 2 && normal_piece_is(&line->piece[i], "st") &&
-                   is_name(line, i + 1)) {
-            normal_add(&out->street, "saint", 5, NORMAL_WORD); /* St. Marys Road */
-        }
+        } else if (is_saint(line, i))
+            normal_add(&out->street, "saint", 5, NORMAL_WORD);
     for (int i = 0; !name && i < line->count; i++)
         normal_add(&out->street, line->piece[i].text, line->piece[i].length, NORMAL_WORD);
 }
