@@ -98,25 +98,25 @@ is_title(unsigned kind, int names, int behind, Part part, bool after_title, bool
 static int
 keep_names(NormalPiece *piece, int count, Part part)
 {
-    NormalPiece kept[NORMAL_MAX_PIECES];
+    NormalPiece all[NORMAL_MAX_PIECES];
     int names = 0;
     bool after_title = false;
     bool after_ordinal = false; /* 1st baron */
 
+    memcpy(all, piece, (size_t) count * sizeof *piece);
     for (int i = 0; i < count; i++) {
-        unsigned kind = kind_of(&piece[i]);
+        unsigned kind = kind_of(&all[i]);
         int behind = count - i - 1;
         bool title = is_title(kind, names, behind, part, after_title, after_ordinal);
 
         after_title = title;
-        after_ordinal = is_ordinal(&piece[i]);
-        if (!title && !after_ordinal && (behind == 0 || !is_particle(&piece[i], kind, names, part)))
-            kept[names++] = piece[i];
+        after_ordinal = is_ordinal(&all[i]);
+        if (!title && !after_ordinal && (behind == 0 || !is_particle(&all[i], kind, names, part)))
+            piece[names++] = all[i];
     }
     for (int i = 0, none = names == 0; none && i < count; i++)
-        if (part == FAMILY || (!is_ordinal(&piece[i]) && !(kind_of(&piece[i]) & TITLE)))
-            kept[names++] = piece[i];
-    memcpy(piece, kept, (size_t) names * sizeof kept[0]);
+        if (part == FAMILY || (!is_ordinal(&all[i]) && !(kind_of(&all[i]) & TITLE)))
+            piece[names++] = all[i];
     return names;
 }
 
