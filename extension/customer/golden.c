@@ -58,6 +58,7 @@ typedef struct GoldenTable {
         *candidates; /* record after record of the first attribute, then of the second ... */
     int *order;      /* the same shape: the records in order */
     int *ordered;    /* how many of them for each attribute */
+    bool *golden;    /* whether the first of them is the golden one */
     bool readable;   /* at least one record is */
 } GoldenTable;
 
@@ -214,10 +215,9 @@ follow_leader(GoldenTable *table, int leader, int *chosen)
 
         if (PLAN_LEADER(state->plan[i]) != leader + 1 || table->ordered[leader] == 0)
             continue;
-        if (chosen[i] < 0) { /* only records that contradict the leader's have one: none is golden */
-            table->ordered[i] = 0;
+        table->golden[i] = chosen[i] >= 0;
+        if (chosen[i] < 0) /* only records that contradict the leader's have one */
             continue;
-        }
         while (order[at] != chosen[i])
             at++;
         memmove(&order[1], &order[0], sizeof(int) * (Size) at);
@@ -238,6 +238,7 @@ decide(const GoldenState *state)
                                    MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
     table->order = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(cells, sizeof(int)));
     table->ordered = palloc0(sizeof(int) * (Size) state->attributes);
+    table->golden = palloc0(sizeof(bool) * (Size) state->attributes);
     for (int n = 0; n < state->count; n++)
         read_record(table, n);
     for (int i = 0; i < state->attributes; i++) {
@@ -247,6 +248,7 @@ decide(const GoldenState *state)
         if (rule != RULE_MANUAL)
             table->ordered[i] = survivorship_order(rule, &table->candidates[i * state->count], state->count,
                                                    &table->order[i * state->count]);
+        table->golden[i] = table->ordered[i] > 0;
         CHECK_FOR_INTERRUPTS();
     }
     for (int i = 0; i < state->attributes; i++)
@@ -300,7 +302,7 @@ crm_golden_values(PG_FUNCTION_ARGS)
     for (int i = 0; i < state->attributes; i++) {
         int behind = state->attributes + i;
 
-        nulls[i] = table->ordered[i] == 0;
+        nulls[i] = !table->golden[i];
         nulls[behind] = nulls[i] || PLAN_RULE(state->plan[i]) != SURVIVORSHIP_SET;
         if (!nulls[i])
             values[i] = candidate_text(table, i, 0);
@@ -319,16 +321,19 @@ choice(const GoldenTable *table, int attribute, int rank, TupleDesc desc)
     const SurvivorshipCandidate *candidate =
         &table->candidates[attribute * table->state->count +
                            table->order[attribute * table->state->count + rank]];
-    Datum values[6];
-    bool nulls[6] = {false};
+    uint32 readable =
+        table->state->records[candidate - &table->candidates[attribute * table->state->count]].readable;
+    Datum values[7];
+    bool nulls[7] = {false};
 
     values[0] = Int32GetDatum(attribute + 1);
-    values[1] = Int32GetDatum(rank + 1);
+    values[1] = Int32GetDatum(rank + (table->golden[attribute] ? 1 : 2));
     values[2] = candidate_text(table, attribute, rank);
     values[3] = Int32GetDatum(candidate->place);
     values[4] = PointerGetDatum(cstring_to_text_with_len(candidate->key, candidate->key_length));
     values[5] = TimestampTzGetDatum(candidate->since);
     nulls[5] = candidate->since == SURVIVORSHIP_NO_TIME;
+    values[6] = BoolGetDatum((readable & (UINT32_C(1) << attribute)) != 0);
     return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 

@@ -44,6 +44,8 @@ CREATE TABLE @extschema@.record_copy (
     email_key text COLLATE "C",
     phone_key text COLLATE "C",
     tax_key text COLLATE "C",
+    changed timestamptz[],
+    decides jsonb,
     PRIMARY KEY (relation, record_key)
 );
 CREATE INDEX record_email ON @extschema@.record_copy (email_key) WHERE email_key IS NOT NULL;
@@ -58,6 +60,10 @@ COMMENT ON COLUMN @extschema@.record_copy.kind IS 'person, organisation, or NULL
 COMMENT ON COLUMN @extschema@.record_copy.email_key IS 'email_match_key() of the address; NULL where there is none or it is not valid.';
 COMMENT ON COLUMN @extschema@.record_copy.phone_key IS 'The number in E.164 form without extension; NULL where there is none or it is not valid.';
 COMMENT ON COLUMN @extschema@.record_copy.tax_key IS 'The tax id in upper-case letters and digits only.';
+COMMENT ON COLUMN @extschema@.record_copy.changed IS
+    'By position of golden_attribute: when the value was seen to change; NULL where it is as it was when the record was first read.';
+COMMENT ON COLUMN @extschema@.record_copy.decides IS
+    'What the table''s policies look at where unit and owner are not all of it: the columns as text, and by "" the key.';
 
 -- Links change far more often than records, and a million of them at once: they stand in a table as narrow as can be.
 CREATE TABLE @extschema@.record_link (

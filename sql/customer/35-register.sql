@@ -24,7 +24,7 @@ COMMENT ON FUNCTION @extschema@.tax_key(text) IS
 
 -- What is read of a row: the column of record, the attribute that it comes from, and its type.
 CREATE FUNCTION @extschema@.record_column() RETURNS TABLE ("position" integer, name text, attribute text, type text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 23 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 24 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     VALUES (1, 'record_key', 'id', 'text'), (2, 'kind', 'kind', 'text'), (3, 'unit', 'unit', 'text'),
                  (4, 'owner', 'owner', 'text'), (5, 'created_at', 'created_at', 'timestamptz'),
@@ -34,16 +34,73 @@ AS $$
                  (14, 'postcode', 'postcode', 'text'), (15, 'city', 'city', 'text'), (16, 'region', 'region', 'text'),
                  (17, 'country', 'country', 'text'), (18, 'birth_date', 'birth_date', 'text'), (19, 'tax_id', 'tax_id', 'text'),
                  (20, 'gender', 'gender', 'text'), (21, 'job_title', 'job_title', 'text'), (22, 'segment', 'segment', 'text'),
-                 (23, 'parent_key', 'parent', 'text')
+                 (23, 'parent_key', 'parent', 'text'), (24, 'decides', NULL, 'jsonb')
 $$;
 COMMENT ON FUNCTION @extschema@.record_column() IS 'The columns of record that are read from a team''s row, in order.';
+
+-- The bare column that an attribute is mapped to. Taken from the dependencies of its function: that follows renames.
+CREATE FUNCTION @extschema@.mapped_column(relation regclass, attribute text, OUT column_name name, OUT column_type regtype)
+LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT min(c.attname), min(c.atttypid)
+    FROM adoption_attribute a
+    JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass
+                    AND d.objid = to_regprocedure(mapping_function(a.relation, a.attribute))
+                    AND d.refobjid = a.relation AND d.refobjsubid > 0
+    JOIN pg_attribute c ON c.attrelid = d.refobjid AND c.attnum = d.refobjsubid
+    WHERE a.relation = $1 AND a.attribute = $2 AND a.expression ~ '^([[:alpha:]_][[:alnum:]_]*|"[^"]+")$'
+    HAVING count(*) = 1
+$$;
+COMMENT ON FUNCTION @extschema@.mapped_column(regclass, text) IS
+    'The column, and its type, that an attribute is mapped to; NULL where it is not mapped, or to an expression.';
+SELECT @extschema@.set_audience('mapped_column(regclass, text)', 'admin');
+
+-- The copy of a record has its unit and owner as mapped. Where policies look at anything else, that is copied with it.
+CREATE FUNCTION @extschema@.decided_by_copy(plan @extschema@.protection) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT coalesce(
+        ARRAY(SELECT u.value FROM jsonb_each_text(plan.units) u) = ARRAY[(SELECT m.column_name::text FROM mapped_column(plan.relation, 'unit') m)]
+        AND (plan.owner_column IS NULL OR plan.owner_column = (SELECT m.column_name FROM mapped_column(plan.relation, 'owner') m))
+        AND (plan.key_mapped OR plan.key_columns IS NULL
+             OR plan.key_columns = ARRAY[(SELECT m.column_name FROM mapped_column(plan.relation, 'id') m)]), false)
+$$;
+COMMENT ON FUNCTION @extschema@.decided_by_copy(@extschema@.protection) IS
+    'Whether the policies of a table look at nothing but the one unit, the owner and the key that its adoption maps.';
+SELECT @extschema@.set_audience('decided_by_copy(protection)', 'admin');
+
+CREATE FUNCTION @extschema@.deciding_facts(relation regclass) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT coalesce((SELECT CASE WHEN NOT decided_by_copy(p) THEN format('jsonb_build_object(%L, (%s)::text%s)', '', coalesce(policy_key(p, 'r'), 'NULL'),
+                            (SELECT string_agg(format(', %L, r.%1$I::text', c), '' ORDER BY c) FROM deciding_names(p) c)) END
+                     FROM protection p WHERE p.relation = $1), 'NULL::jsonb')
+$$;
+COMMENT ON FUNCTION @extschema@.deciding_facts(regclass) IS
+    'SQL over a row r: what the policies of its table look at, as in record_copy.decides; NULL::jsonb where the copy has it anyway.';
+SELECT @extschema@.set_audience('deciding_facts(regclass)', 'admin');
+
+CREATE FUNCTION @extschema@.protection_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    INSERT INTO record_dirty (relation)
+    SELECT a.relation FROM adoption a WHERE a.relation = NEW.relation AND a.entity IN ('customer', 'lead');
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.protection_changed() IS 'Trigger on protection: records of a table that is protected otherwise now are read again.';
+SELECT @extschema@.set_audience('protection_changed()', 'internal');
+CREATE TRIGGER crm_customer_changed AFTER INSERT OR UPDATE ON @extschema@.protection
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.protection_changed();
 
 -- How a column of record is read from a row of the team's table; NULL where nothing is mapped.
 CREATE FUNCTION @extschema@.record_source(relation regclass) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     SELECT format('SELECT DISTINCT ON (1) %s FROM %s r', string_agg(
-        CASE WHEN a.attribute IS NULL THEN format('NULL::%s AS %I', c.type, c.name)
+        CASE WHEN c.name = 'decides' THEN deciding_facts(record_source.relation) || ' AS decides'
+             WHEN a.attribute IS NULL THEN format('NULL::%s AS %I', c.type, c.name)
              WHEN c.type = 'text' THEN format('NULLIF(btrim(@extschema@.%I(r)::text), '''') AS %I', 'map_' || c.attribute, c.name)
              ELSE format('@extschema@.%I(r) AS %I', 'map_' || c.attribute, c.name) END, ', ' ORDER BY c.position), record_source.relation)
     FROM record_column() c
@@ -54,7 +111,7 @@ COMMENT ON FUNCTION @extschema@.record_source(regclass) IS
 SELECT @extschema@.set_audience('record_source(regclass)', 'admin');
 
 -- The same as map_ATTRIBUTE(r) = ANY (keys), which no index serves, and before it a condition on the bare column where the
--- attribute is one, so that an index on it does. The name is taken from the function's dependencies: it follows renames.
+-- attribute is one, so that an index on it does.
 CREATE FUNCTION @extschema@.key_condition(relation regclass, attribute text, keys text DEFAULT '$1') RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
@@ -63,15 +120,7 @@ DECLARE
     column_name name;
     column_type regtype;
 BEGIN
-    SELECT min(c.attname), min(c.atttypid) INTO column_name, column_type
-    FROM adoption_attribute a
-    JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass
-                    AND d.objid = to_regprocedure(mapping_function(a.relation, a.attribute))
-                    AND d.refobjid = a.relation AND d.refobjsubid > 0
-    JOIN pg_attribute c ON c.attrelid = d.refobjid AND c.attnum = d.refobjsubid
-    WHERE a.relation = key_condition.relation AND a.attribute = key_condition.attribute
-      AND a.expression ~ '^([[:alpha:]_][[:alnum:]_]*|"[^"]+")$'
-    HAVING count(*) = 1;
+    SELECT m.column_name, m.column_type INTO column_name, column_type FROM mapped_column(relation, attribute) m;
     RETURN CASE
         WHEN column_type = ANY (ARRAY['smallint', 'integer', 'bigint']::regtype[]) THEN
             format('r.%I = ANY (ARRAY(SELECT CASE WHEN k ~ ''^-?[0-9]{1,18}$'' THEN k::bigint END FROM unnest(%s) k)) AND %s',
@@ -95,7 +144,7 @@ AS $$
 DECLARE
     columns CONSTANT text[] := '{kind,unit,owner,created_at,given_name,family_name,full_name,company,email,phone,website,'
         'address,postcode,city,region,country,birth_date,tax_id,gender,job_title,segment,parent_relation,parent_key,email_key,'
-        'phone_key,tax_key}';
+        'phone_key,tax_key,decides}';
     adopted adoption;
     parent regclass;
     changed bigint;
@@ -130,7 +179,7 @@ BEGIN
                    s.website, s.address, s.postcode, s.city, s.region, s.country, s.birth_date, s.tax_id, s.gender, s.job_title, s.segment,
                    CASE WHEN octet_length(s.parent_key) <= 2000 THEN $4 END,
                    CASE WHEN octet_length(s.parent_key) <= 2000 THEN s.parent_key END,
-                   email_match_key(try_email(s.email)), phone_match_key(try_phone(s.phone, s.country)), tax_key(s.tax_id)
+                   email_match_key(try_email(s.email)), phone_match_key(try_phone(s.phone, s.country)), tax_key(s.tax_id), s.decides
             FROM source s WHERE octet_length(s.record_key) <= 2000 -- what an index can hold; nor is a longer one a key
             ON CONFLICT (relation, record_key) DO UPDATE SET (%2$s) = (%3$s)
             WHERE (%4$s) IS DISTINCT FROM (%3$s) RETURNING 1)
