@@ -14,12 +14,13 @@ DECLARE
     named CONSTANT boolean := NOT unbound AND current_principal() IS NOT NULL;
 BEGIN
     RETURN QUERY
-    SELECT t.relation, object_of(t.relation), t.department, t.hierarchy, t.fallback, t.by_owner, t.by_share,
+    SELECT t.relation, t.object, t.department, t.hierarchy, t.fallback, t.by_owner, t.by_share,
            CASE WHEN unbound THEN 'all' WHEN NOT t.may_select THEN 'none' WHEN t.open THEN 'all'
                 WHEN NOT named OR NOT t.by_model THEN 'none' WHEN t.by_copy THEN 'unit' ELSE 'policy' END,
            CASE WHEN unbound OR t.may_select AND t.open THEN 'all' WHEN NOT named THEN 'none' WHEN t.open THEN 'unit'
                 WHEN NOT t.by_model THEN 'none' WHEN t.by_copy THEN 'unit' ELSE 'policy' END
-    FROM (SELECT a.relation, a.department, CASE WHEN p.relation IS NOT NULL THEN (SELECT min(k) FROM jsonb_object_keys(p.units) k) END AS hierarchy,
+    FROM (SELECT a.relation, coalesce(p.object, a.entity) AS object, a.department,
+                 CASE WHEN p.relation IS NOT NULL THEN (SELECT min(k) FROM jsonb_object_keys(p.units) k) END AS hierarchy,
                  coalesce(p.fallback_unit, a.fallback_unit) AS fallback,
                  has_table_privilege(asker, a.relation, 'SELECT')
                      AND has_schema_privilege(asker, c.relnamespace, 'USAGE') AS may_select,

@@ -14,10 +14,12 @@ $$;
 COMMENT ON FUNCTION @extschema@.record_value_changed() IS 'Trigger on record_copy: notes which golden attributes of a record change now.';
 SELECT @extschema@.set_audience('record_value_changed()', 'internal');
 
+-- Inlined where it is called for many rows, so without concat_ws, which is only stable.
 CREATE FUNCTION @extschema@.golden_name(kind text, full_name text, given_name text, family_name text, company text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN kind OPERATOR(pg_catalog.=) 'organisation' THEN COALESCE(company, full_name)
-            ELSE COALESCE(full_name, NULLIF(pg_catalog.concat_ws(' ', given_name, family_name), ''), company) END;
+            ELSE COALESCE(full_name, COALESCE(given_name OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) family_name, given_name, family_name),
+                          company) END;
 COMMENT ON FUNCTION @extschema@.golden_name(text, text, text, text, text) IS
     'What a record is called: an organisation by its company, anybody else by the full name, the parts of it, or the company.';
 
@@ -64,30 +66,41 @@ CREATE AGGREGATE @extschema@.golden_choices(plan integer[], readable integer, in
 COMMENT ON AGGREGATE @extschema@.golden_choices(integer[], integer, integer, integer, text, timestamptz, timestamptz[], integer[], text[]) IS
     'All values that take part in golden_values, with the records that they come from, attribute by attribute in the order of its rule.';
 
+-- In PL/pgSQL, which keeps its plans: planning these queries takes longer than answering for one customer.
 CREATE FUNCTION @extschema@.golden_plan() RETURNS integer[]
-LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT array_agg(k.code + CASE WHEN s.shared THEN 16 ELSE 0 END + 256 * coalesce(l."position", 0) ORDER BY g."position")
-    FROM golden_attribute g
-    JOIN survivorship s USING (attribute)
-    JOIN survivorship_kind k USING (rule)
-    LEFT JOIN golden_attribute l ON l.attribute = g.leader
+BEGIN
+    RETURN (SELECT array_agg(k.code + CASE WHEN s.shared THEN 16 ELSE 0 END + 256 * coalesce(l."position", 0) ORDER BY g."position")
+            FROM golden_attribute g
+            JOIN survivorship s USING (attribute)
+            JOIN survivorship_kind k USING (rule)
+            LEFT JOIN golden_attribute l ON l.attribute = g.leader);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.golden_plan() IS
     'The rules as golden_values takes them, by position of golden_attribute: the code of the rule, 16 more where the attribute is '
     'shared, and 256 times the position of its leader.';
+SELECT @extschema@.set_audience('golden_plan()', 'admin');
 
-CREATE FUNCTION @extschema@.golden_relation() RETURNS TABLE (relation regclass, department text, place integer, trust integer[])
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 COST 1000 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+CREATE FUNCTION @extschema@.golden_relation() RETURNS TABLE (relation regclass, department text, place integer, trust integer[], plan integer[])
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 1000 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
+DECLARE
+    trusting CONSTANT boolean := EXISTS (SELECT FROM survivorship_source);
+    rules CONSTANT integer[] := golden_plan();
+BEGIN
+    RETURN QUERY
     SELECT a.relation, a.department, (row_number() OVER (ORDER BY table_name(a.relation) COLLATE "C"))::integer,
-           CASE WHEN EXISTS (SELECT FROM survivorship_source) THEN
-               ARRAY(SELECT coalesce(source_trust(g.attribute, a.relation), 2147483647) FROM golden_attribute g ORDER BY g."position") END
-    FROM adoption a WHERE a.entity IN ('customer', 'lead')
+           CASE WHEN trusting THEN
+               ARRAY(SELECT coalesce(source_trust(g.attribute, a.relation), 2147483647) FROM golden_attribute g ORDER BY g."position") END,
+           rules
+    FROM adoption a WHERE a.entity IN ('customer', 'lead');
+END
 $$;
 COMMENT ON FUNCTION @extschema@.golden_relation() IS
     'The tables of records: place orders them by name, trust is the place of each among the sources of an attribute, by position of '
-    'golden_attribute; NULL where no rule trusts anybody.';
+    'golden_attribute, NULL where no rule trusts anybody; plan is golden_plan().';
 
 -- Values that people set. Each hangs on a record, and goes where that goes when customers are joined and split.
 CREATE TABLE @extschema@.golden_value (
@@ -138,7 +151,7 @@ SELECT g.customer_id,
            (SELECT pg_catalog.jsonb_object_agg(a.attribute, g."values"[18 + a."position"]::pg_catalog.jsonb)
             FROM @extschema@.golden_attribute a WHERE g."values"[18 + a."position"] IS NOT NULL) END AS value_sets
 FROM (SELECT l.customer_id,
-             @extschema@.golden_values((SELECT @extschema@.golden_plan()), CASE WHEN r.readable THEN -1 ELSE 0 END,
+             @extschema@.golden_values(s.plan, CASE WHEN r.readable THEN -1 ELSE 0 END,
                                          CASE WHEN r.email IS NOT NULL AND r.email_key IS NULL THEN 32 ELSE 0 END
                                          + CASE WHEN r.phone IS NOT NULL AND r.phone_key IS NULL THEN 64 ELSE 0 END,
                                          s.place, r.record_key, r.created_at, r.changed, s.trust, @extschema@.golden_attributes(r.copy)) AS "values",
@@ -162,7 +175,7 @@ GRANT SELECT ON @extschema@.customer TO PUBLIC;
 CREATE VIEW @extschema@.customer_value WITH (security_barrier) AS
 SELECT c.customer_id, a.attribute, v.value, v.relation, v.record_key, v.department, v.rule, v.since, o.others
 FROM (SELECT l.customer_id,
-             @extschema@.golden_choices((SELECT @extschema@.golden_plan()), CASE WHEN r.readable THEN -1 ELSE 0 END,
+             @extschema@.golden_choices(s.plan, CASE WHEN r.readable THEN -1 ELSE 0 END,
                                          CASE WHEN r.email IS NOT NULL AND r.email_key IS NULL THEN 32 ELSE 0 END
                                          + CASE WHEN r.phone IS NOT NULL AND r.phone_key IS NULL THEN 64 ELSE 0 END,
                                          s.place, r.record_key, r.created_at, r.changed, s.trust, @extschema@.golden_attributes(r.copy)) AS choices
