@@ -65,45 +65,159 @@ COMMENT ON FUNCTION @extschema@.require_customer(bigint) IS
     'customer_family() of a customer whom the caller may read; raises RM201 where there is none.';
 SELECT @extschema@.set_audience('require_customer(bigint)', 'admin');
 
+-- Anonymous touches belong to whom the visitor was at their time; a touch that names a customer belongs to that one.
+CREATE FUNCTION @extschema@.visitor_condition(relation regclass, family bigint[]) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    visitors text[];
+    always boolean;
+    spans text;
+BEGIN
+    SELECT array_agg(DISTINCT s.anonymous_id), bool_and(s.since = '-infinity' AND s.until = 'infinity'),
+           string_agg(format('(%L, %L::timestamptz, %L::timestamptz)', s.anonymous_id, s.since, s.until), ', ')
+    INTO visitors, always, spans
+    FROM identified_span s
+    WHERE s.anonymous_id IN (SELECT i.anonymous_id FROM record_link l JOIN identification i USING (record_no) WHERE l.customer_id = ANY (family))
+      AND s.customer_id = ANY (family);
+    IF visitors IS NULL OR NOT has_attribute(relation, 'anonymous_id') THEN
+        RETURN NULL;
+    END IF;
+    RETURN key_condition(relation, 'anonymous_id', format('%L::text[]', visitors))
+        || CASE WHEN has_attribute(relation, 'customer') THEN ' AND @extschema@.map_customer(r) IS NULL' ELSE '' END
+        || CASE WHEN always THEN ''
+                ELSE format(' AND EXISTS (SELECT FROM (VALUES %1$s) AS v (visitor, since, until) WHERE v.visitor = @extschema@.map_anonymous_id(r) '
+                            'AND coalesce(%2$s, ''-infinity'') >= v.since AND coalesce(%2$s, ''-infinity'') < v.until)', spans,
+                            coalesce(mapped_instant(relation, (SELECT k.at FROM story_kind k WHERE k.entity = 'touch' AND k.kind = 'touch')),
+                                     'NULL::timestamptz')) END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.visitor_condition(regclass, bigint[]) IS
+    'SQL over a row r of an adopted table: whether it is of a visitor who was one of these customers then; NULL where none was identified.';
+SELECT @extschema@.set_audience('visitor_condition(regclass, bigint[])', 'admin');
+
 -- The rows of a table that belong to some customers, as an SQL condition over r; NULL where the table has no such rows.
 CREATE FUNCTION @extschema@.belongs_condition(relation regclass, family bigint[]) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT key_condition(a.relation, CASE WHEN a.entity IN ('customer', 'lead') THEN 'id' ELSE 'customer' END,
-               format('%L::text[]', ARRAY(SELECT k.record_key FROM record k WHERE k.customer_id = ANY (family)
-                   AND k.relation = CASE WHEN a.entity IN ('customer', 'lead') THEN a.relation ELSE c.reference END)))
-    FROM adoption a LEFT JOIN adoption_attribute c ON c.relation = a.relation AND c.attribute = 'customer'
-    WHERE a.relation = belongs_condition.relation AND (a.entity IN ('customer', 'lead') OR c.reference IS NOT NULL)
+DECLARE
+    adopted CONSTANT adoption := (SELECT a FROM adoption a WHERE a.relation = belongs_condition.relation);
+    own CONSTANT boolean := adopted.entity IN ('customer', 'lead');
+    holder CONSTANT regclass := CASE WHEN own THEN belongs_condition.relation
+        ELSE (SELECT c.reference FROM adoption_attribute c WHERE c.relation = belongs_condition.relation AND c.attribute = 'customer') END;
+    keys text[];
+    parts text[];
+BEGIN
+    IF holder IS NOT NULL THEN
+        keys := ARRAY(SELECT c.record_key FROM record_link l JOIN record_copy c USING (record_no)
+                      WHERE l.customer_id = ANY (family) AND c.relation = holder ORDER BY 1);
+        parts := ARRAY['(' || belongs_by_key(relation, CASE WHEN own THEN 'id' ELSE 'customer' END, keys) || ')'];
+    END IF;
+    parts := parts || ('(' || visitor_condition(relation, family) || ')');
+    parts := array_remove(parts, NULL);
+    RETURN CASE WHEN cardinality(parts) > 0 THEN '(' || array_to_string(parts, ' OR ') || ')' END;
+END
 $$;
 COMMENT ON FUNCTION @extschema@.belongs_condition(regclass, bigint[]) IS
-    'SQL over a row r of an adopted table: whether it belongs to one of these customers, as its record or by its reference.';
+    'SQL over a row r of an adopted table: whether it belongs to one of these customers, as its record, by its reference, or as a touch '
+    'of a visitor who was identified as one. NULL where no row of the table can.';
 SELECT @extschema@.set_audience('belongs_condition(regclass, bigint[])', 'admin');
 
-CREATE FUNCTION @extschema@.access_condition(grade text, privilege text, object text, hierarchy text,
-                                             fallback text, by_owner boolean) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+-- A composite key is a JSON array of its columns' texts. Written out column by column, an index on them serves it.
+CREATE FUNCTION @extschema@.composite_columns(relation regclass, attribute text) RETURNS name[]
+LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT CASE grade
-        WHEN 'all' THEN 'true'
-        WHEN 'none' THEN 'false'
-        ELSE format('(@extschema@.visible(s.unit, %L, %L, %L, %L)%s)', object, privilege, hierarchy, fallback,
-                    CASE WHEN by_owner THEN format(' OR @extschema@.owned(s.owner, %L, %L)', object, privilege) ELSE '' END) END
+    SELECT CASE WHEN bool_and(c.attname IS NOT NULL) AND count(*) > 1 THEN array_agg(c.attname ORDER BY m.n) END
+    FROM adoption_attribute a
+    CROSS JOIN LATERAL regexp_matches(pg_get_function_sqlbody(to_regprocedure(mapping_function(a.relation, a.attribute))),
+                                      '\(r\)\.("(?:[^"]|"")+"|[[:alpha:]_][[:alnum:]_$]*)', 'g') WITH ORDINALITY AS m (found, n)
+    LEFT JOIN pg_attribute c ON c.attrelid = a.relation AND quote_ident(c.attname) = m.found[1] AND c.attnum > 0
+    WHERE a.relation = $1 AND a.attribute = $2 AND a.expression LIKE '@extschema@.record_key(%'
 $$;
-COMMENT ON FUNCTION @extschema@.access_condition(text, text, text, text, text, boolean) IS
-    'SQL over a row s with what deciding_attributes() gives: whether record_access() lets the caller see it. To be asked outside of '
-    'read_as_owner: inside nobody asks, since there code of the table''s owner runs too.';
-SELECT @extschema@.set_audience('access_condition(text, text, text, text, text, boolean)', 'admin');
+COMMENT ON FUNCTION @extschema@.composite_columns(regclass, text) IS
+    'The columns of a composite key or reference, in its order, as they are called now; NULL where the attribute is none.';
+SELECT @extschema@.set_audience('composite_columns(regclass, text)', 'admin');
 
-CREATE FUNCTION @extschema@.deciding_attributes(relation regclass) RETURNS text
+-- Nothing is cast that could fail, and date and enum columns are left to the exact condition beside this one.
+CREATE FUNCTION @extschema@.key_part_condition(relation regclass, column_name name, value text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT string_agg(CASE WHEN has_attribute(relation, a) THEN format('@extschema@.%I(r)::text AS %I', 'map_' || a, a)
-                           ELSE format('NULL::text AS %I', a) END, ', ' ORDER BY a DESC)
-    FROM unnest(ARRAY['unit', 'owner']) a
+    SELECT CASE key_type(relation, column_name)
+        WHEN 'integer' THEN CASE WHEN value ~ '^-?[0-9]{1,9}$' THEN format('r.%I = %s', column_name, value) ELSE 'false' END
+        WHEN 'bigint' THEN CASE WHEN value ~ '^-?[0-9]{1,18}$' THEN format('r.%I = %s', column_name, value) ELSE 'true' END
+        WHEN 'uuid' THEN CASE WHEN value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN format('r.%I = %L', column_name, value) ELSE 'false' END
+        WHEN 'text' THEN CASE WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN format('r.%I = %L', column_name, value) ELSE 'true' END
+        ELSE 'true' END
+    FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name
 $$;
-COMMENT ON FUNCTION @extschema@.deciding_attributes(regclass) IS
-    'SQL over a row r of an adopted table: its unit and its owner as text, NULL where they are not mapped. For access_condition().';
-SELECT @extschema@.set_audience('deciding_attributes(regclass)', 'admin');
+COMMENT ON FUNCTION @extschema@.key_part_condition(regclass, name, text) IS
+    'SQL over a row r that is true where a column of a composite key has this text, and for an index; true where that cannot be said.';
+SELECT @extschema@.set_audience('key_part_condition(regclass, name, text)', 'admin');
+
+CREATE FUNCTION @extschema@.belongs_by_key(relation regclass, attribute text, keys text[]) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    columns CONSTANT name[] := composite_columns(relation, attribute);
+    by_parts text;
+BEGIN
+    IF cardinality(keys) = 0 THEN
+        RETURN 'false';
+    END IF;
+    IF columns IS NOT NULL AND cardinality(keys) <= 100 THEN
+        SELECT string_agg('(' || k.parts || ')', ' OR ') INTO by_parts
+        FROM (SELECT (SELECT string_agg(key_part_condition(relation, columns[p.n], p.part), ' AND ' ORDER BY p.n)
+                      FROM jsonb_array_elements_text(key::jsonb) WITH ORDINALITY AS p (part, n)) AS parts
+              FROM unnest(keys) AS key WHERE key LIKE '[%]') k;
+    END IF;
+    RETURN coalesce('(' || by_parts || ') AND ', '') || key_condition(relation, attribute, format('%L::text[]', keys));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.belongs_by_key(regclass, text, text[]) IS
+    'key_condition for keys that are known, and of composite ones by their columns, for up to 100 of them.';
+SELECT @extschema@.set_audience('belongs_by_key(regclass, text, text[])', 'admin');
+
+-- What may be told of a table's rows. Inside of rows_as_owner nobody asks, since there code of the table's owner runs too: what
+-- decides comes out with the rows as text[], and the condition of the policies is asked over that.
+CREATE FUNCTION @extschema@.access_terms(relation regclass, privilege text, OUT decides text, OUT source text, OUT condition text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    access pg_catalog.record;
+    plan protection;
+    names text[];
+    grade text;
+BEGIN
+    SELECT * INTO access FROM record_access() g WHERE g.relation = access_terms.relation;
+    grade := CASE privilege WHEN 'read' THEN access.reads ELSE access.tells END;
+    decides := 'NULL::text[]';
+    source := 'SELECT';
+    IF coalesce(grade, 'none') = 'none' THEN
+        condition := 'false';
+    ELSIF grade = 'all' THEN
+        condition := 'true';
+    ELSIF NOT EXISTS (SELECT FROM protection p WHERE p.relation = access_terms.relation) THEN
+        decides := CASE WHEN has_attribute(relation, 'unit') THEN 'ARRAY[@extschema@.map_unit(r)::text]' ELSE 'ARRAY[NULL::text]' END;
+        condition := format('@extschema@.visible(t.decides[1], %L, %L, NULL, %L)', access.object, privilege, access.fallback);
+    ELSE
+        SELECT p.* INTO plan FROM protection p WHERE p.relation = access_terms.relation;
+        names := ARRAY(SELECT n FROM deciding_names(plan) n ORDER BY 1);
+        SELECT format('ARRAY[(%s)::text, %s]::text[]', coalesce(policy_key(plan, 'r'), 'NULL'), string_agg(format('r.%I::text', n), ', ' ORDER BY i)),
+               format('SELECT %s', string_agg(format('t.decides[%s] AS %I', i + 1, n), ', ' ORDER BY i))
+        INTO decides, source FROM unnest(names) WITH ORDINALITY AS u (n, i);
+        condition := policy_condition(plan, privilege, 's');
+        IF policy_key(plan, 's') IS NOT NULL THEN -- the row itself stays inside
+            condition := replace(condition, '@extschema@.shared(' || policy_key(plan, 's'), '@extschema@.shared(t.decides[1]');
+        END IF;
+        condition := '(' || condition || ')';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.access_terms(regclass, text) IS
+    'Whether the caller may read (privilege read) or be told of (story) the rows of an adopted table: decides is SQL over a row r inside '
+    'of rows_as_owner, source is a query over its result t that gives the deciding columns their names, as s, and condition is to be asked '
+    'over both.';
+SELECT @extschema@.set_audience('access_terms(regclass, text)', 'admin');
 
 -- An attribute as timestamptz: days begin in the zone of the adoption.
 CREATE FUNCTION @extschema@.mapped_instant(relation regclass, attributes text[]) RETURNS text
@@ -133,139 +247,134 @@ $$;
 COMMENT ON FUNCTION @extschema@.mapped_subject(regclass, text[]) IS 'SQL over a row r: these attributes in a row, as text.';
 SELECT @extschema@.set_audience('mapped_subject(regclass, text[])', 'admin');
 
-CREATE FUNCTION @extschema@.story_query(family bigint[]) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-AS $$
-    SELECT string_agg(format('SELECT s.at, s.kind, s.department, s.relation, s.record_key, s.subject, s.stage, s.entity '
-                             'FROM rows_as_owner(%s::regclass, %L) AS s (at timestamptz, kind text, department text, '
-                             'relation regclass, record_key text, subject text, stage text, entity text, unit text, owner text) '
-                             'WHERE %s', g.relation::oid, format(
-        'SELECT %s AS at, %L AS kind, %L::text AS department, %L::regclass AS relation, @extschema@.map_id(r) AS record_key, '
-        '%s AS subject, %s AS stage, %L AS entity, %s FROM %s r WHERE %s AND %s IS NOT NULL',
-        q.at, s.kind, g.department, g.relation::oid, mapped_subject(g.relation, s.subject),
-        CASE WHEN has_attribute(g.relation, 'stage') THEN '@extschema@.map_stage(r)::text' ELSE 'NULL::text' END,
-        a.entity, deciding_attributes(g.relation), g.relation, belongs_condition(g.relation, family), q.at),
-        access_condition(g.tells, 'story', g.object, g.hierarchy, g.fallback, g.by_owner)),
-        ' UNION ALL ' ORDER BY g.relation::text, s.kind)
-    FROM record_access() g
-    JOIN adoption a ON a.relation = g.relation
-    JOIN story_kind s ON s.entity = a.entity
-    CROSS JOIN LATERAL (SELECT mapped_instant(g.relation, s.at) AS at) q
-    WHERE g.tells <> 'none' AND q.at IS NOT NULL AND belongs_condition(g.relation, family) IS NOT NULL
-$$;
-COMMENT ON FUNCTION @extschema@.story_query(bigint[]) IS
-    'A query for the story of these customers, as far as the caller may be told it; NULL where nothing is adopted.';
-SELECT @extschema@.set_audience('story_query(bigint[])', 'admin');
+-- Rooms to the right know what values mean: they register who says it.
+CREATE TABLE @extschema@.story_label (
+    attribute text PRIMARY KEY,
+    function_name text NOT NULL
+);
+COMMENT ON TABLE @extschema@.story_label IS
+    'Functions(relation regclass, value text) → text that say what a team''s value of an attribute is called; NULL where they do not '
+    'know. Shipped.';
 
-CREATE FUNCTION @extschema@.customer_story(family bigint[])
-RETURNS TABLE (at timestamptz, kind text, department text, relation regclass, record_key text, subject text, stage text,
+CREATE FUNCTION @extschema@.story_label_of(relation regclass, attribute text, value text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    named CONSTANT text := (SELECT l.function_name FROM story_label l WHERE l.attribute = $2);
+    label text;
+BEGIN
+    IF named IS NOT NULL AND value IS NOT NULL THEN
+        EXECUTE format('SELECT @extschema@.%I($1, $2)', named) INTO label USING relation, value;
+    END IF;
+    RETURN coalesce(label, value);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.story_label_of(regclass, text, text) IS 'What a team''s value is called in the story; the value where nobody says.';
+SELECT @extschema@.set_audience('story_label_of(regclass, text, text)', 'admin');
+
+CREATE TYPE @extschema@.story_event AS (at timestamptz, kind text, department text, relation regclass, record_key text, subject text,
+                                        stage text);
+COMMENT ON TYPE @extschema@.story_event IS
+    'A row of customer_timeline: when, what kind of event, the department and table that know of it, the key of its row, what it was '
+    'about, and the stage that the row has now.';
+
+-- Events are ordered by time, kind, table and key. Of one table and kind, those behind an event are these.
+CREATE FUNCTION @extschema@.behind_condition(at text, kind text, relation regclass, behind @extschema@.story_event, newest_first boolean)
+RETURNS text LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT CASE
+        WHEN behind IS NULL THEN ''
+        WHEN o.here = o.there THEN format(' AND (%1$s %2$s %3$L::timestamptz OR %1$s = %3$L::timestamptz AND @extschema@.map_id(r)::text COLLATE "C" %2$s %4$L)',
+                                          at, o.sign, behind.at, behind.record_key)
+        WHEN (o.here > o.there) = (o.sign = '>') THEN format(' AND %s %s= %L::timestamptz', at, o.sign, behind.at)
+        ELSE format(' AND %s %s %L::timestamptz', at, o.sign, behind.at) END
+    FROM (SELECT ARRAY[kind, table_name(relation)] COLLATE "C" AS here, ARRAY[behind.kind, table_name(behind.relation)] COLLATE "C" AS there,
+                 CASE WHEN newest_first THEN '<' ELSE '>' END AS sign) o
+$$;
+COMMENT ON FUNCTION @extschema@.behind_condition(text, text, regclass, @extschema@.story_event, boolean) IS
+    'SQL over a row r, AND in front: whether its event of this kind, at the time that at says, comes behind another; empty for NULL.';
+SELECT @extschema@.set_audience('behind_condition(text, text, regclass, story_event, boolean)', 'admin');
+
+-- One arm for each table and kind. An arm that is all open brings no more than max_rows out; of others nobody knows before
+-- who may see them.
+CREATE FUNCTION @extschema@.story_query(family bigint[], since timestamptz, until timestamptz, max_rows integer,
+                                        behind @extschema@.story_event, newest_first boolean) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    way CONSTANT text := CASE WHEN newest_first THEN 'DESC' ELSE 'ASC' END;
+    arms text;
+BEGIN
+    SELECT string_agg(format(
+        'SELECT t.at, %1$L::text COLLATE "C" AS kind, %2$L::text AS department, %3$s::regclass AS relation, %4$L::text COLLATE "C" AS name, '
+        't.record_key COLLATE "C" AS record_key, t.subject, t.stage, %5$L::text AS entity '
+        'FROM rows_as_owner(%3$s::regclass, %6$L) AS t (at timestamptz, record_key text, subject text, stage text, decides text[]) '
+        'CROSS JOIN LATERAL (%7$s) s WHERE %8$s',
+        q.kind, q.department, q.relation::oid, table_name(q.relation), q.entity,
+        format('SELECT %1$s AS at, @extschema@.map_id(r)::text AS record_key, %2$s AS subject, %3$s AS stage, %4$s AS decides '
+               'FROM %5$s r WHERE %6$s AND %1$s IS NOT NULL%7$s%8$s',
+               q.at, mapped_subject(q.relation, q.subject),
+               CASE WHEN has_attribute(q.relation, 'stage') THEN '@extschema@.map_stage(r)::text' ELSE 'NULL::text' END,
+               q.decides, q.relation, q.belongs,
+               coalesce(' AND ' || q.at || ' >= ' || quote_literal(since) || '::timestamptz', '')
+               || coalesce(' AND ' || q.at || ' < ' || quote_literal(until) || '::timestamptz', '')
+               || behind_condition(q.at, q.kind, q.relation, behind, newest_first),
+               CASE WHEN q.condition = 'true' AND max_rows IS NOT NULL THEN
+                   format(' ORDER BY %1$s %2$s, @extschema@.map_id(r)::text COLLATE "C" %2$s LIMIT %3$s', q.at, way, max_rows) ELSE '' END),
+        q.source, q.condition), ' UNION ALL ' ORDER BY table_name(q.relation), q.kind)
+    INTO arms
+    FROM (SELECT a.relation, a.department, a.entity, k.kind, k.subject, mapped_instant(a.relation, k.at) AS at, m.*
+          FROM adoption a
+          JOIN story_kind k ON k.entity = a.entity
+          JOIN record_access() g ON g.relation = a.relation AND g.tells <> 'none'
+          CROSS JOIN LATERAL (SELECT x.*, belongs_condition(a.relation, family) AS belongs FROM access_terms(a.relation, 'story') x OFFSET 0) m
+          WHERE m.belongs IS NOT NULL AND m.belongs <> '((false))') q
+    WHERE q.at IS NOT NULL;
+    RETURN arms || format(' ORDER BY at %1$s, kind %1$s, name %1$s, record_key %1$s%2$s', way, coalesce(' LIMIT ' || max_rows, ''));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.story_query(bigint[], timestamptz, timestamptz, integer, story_event, boolean) IS
+    'A query for the story of these customers from since until before until, behind an event, as far as the caller may be told it; '
+    'NULL where there is nothing to ask.';
+SELECT @extschema@.set_audience('story_query(bigint[], timestamptz, timestamptz, integer, story_event, boolean)', 'admin');
+
+CREATE FUNCTION @extschema@.customer_story(family bigint[], since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+                                           max_rows integer DEFAULT NULL, behind @extschema@.story_event DEFAULT NULL,
+                                           newest_first boolean DEFAULT false)
+RETURNS TABLE (at timestamptz, kind text, department text, relation regclass, name text, record_key text, subject text, stage text,
                entity text)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 50 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
-    query CONSTANT text := story_query(family);
+    query CONSTANT text := story_query(family, since, until, max_rows, behind, newest_first);
 BEGIN
     IF query IS NOT NULL THEN
-        RETURN QUERY EXECUTE query || ' ORDER BY at, kind, relation, record_key';
+        RETURN QUERY EXECUTE query;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.customer_story(bigint[]) IS 'The story of these customers, as far as the caller may be told it.';
-SELECT @extschema@.set_audience('customer_story(bigint[])', 'admin');
+COMMENT ON FUNCTION @extschema@.customer_story(bigint[], timestamptz, timestamptz, integer, story_event, boolean) IS
+    'The story of these customers, as far as the caller may be told it; name is the table''s, with schema, stage as the team writes it.';
+SELECT @extschema@.set_audience('customer_story(bigint[], timestamptz, timestamptz, integer, story_event, boolean)', 'admin');
 
-CREATE FUNCTION @extschema@.customer_timeline(customer_id bigint)
-RETURNS TABLE (at timestamptz, kind text, department text, relation regclass, record_key text, subject text, stage text)
+CREATE FUNCTION @extschema@.customer_timeline(customer_id bigint, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+                                              max_rows integer DEFAULT NULL, behind @extschema@.story_event DEFAULT NULL,
+                                              newest_first boolean DEFAULT false)
+RETURNS SETOF @extschema@.story_event
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 50 COST 10000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 BEGIN
-    RETURN QUERY SELECT s.at, s.kind, s.department, s.relation, s.record_key, s.subject, s.stage
-                 FROM customer_story(require_customer(customer_id)) s;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.customer_timeline(bigint) IS
-    'The story of a customer, oldest first: what each adopted table knows of its records and of what refers to them. An '
-    'organisation''s includes that of its people. stage is the one the record has now. Rows of protected tables need the '
-    'privilege story. Error: RM201 (no such customer, or none that you may read).';
-
--- Rows in full, for those who may read them.
-CREATE FUNCTION @extschema@.customer_rows(family bigint[], wanted text) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
-AS $$
-DECLARE
-    query text;
-    result jsonb;
-BEGIN
-    SELECT string_agg(format('SELECT s.document FROM rows_as_owner(%s::regclass, %L) AS s (document jsonb, unit text, owner text) '
-                             'WHERE %s', g.relation::oid, format(
-        'SELECT jsonb_strip_nulls(jsonb_build_object(''relation'', %L, ''department'', %L, ''record_key'', @extschema@.map_id(r)%s)) AS document, %s '
-        'FROM %s r WHERE %s',
-        table_name(g.relation), g.department, m.fields, deciding_attributes(g.relation), g.relation, belongs_condition(g.relation, family)),
-        access_condition(g.reads, 'read', g.object, g.hierarchy, g.fallback, g.by_owner)),
-        ' UNION ALL ' ORDER BY g.relation::text)
-    INTO query
-    FROM record_access() g
-    JOIN adoption a ON a.relation = g.relation
-    CROSS JOIN LATERAL (
-        SELECT string_agg(format(', %L, @extschema@.%I(r)', t.attribute, 'map_' || t.attribute), '' ORDER BY t.attribute) AS fields
-        FROM adoption_attribute t
-        WHERE t.relation = g.relation AND t.attribute NOT IN ('id', 'customer')) m
-    WHERE a.entity = wanted AND g.reads <> 'none' AND belongs_condition(g.relation, family) IS NOT NULL;
-    IF query IS NOT NULL THEN
-        EXECUTE format('SELECT jsonb_agg(d.document ORDER BY d.document->>''created_at'', d.document->>''record_key'') FROM (%s) d', query)
-        INTO result;
+    IF max_rows < 0 THEN
+        RAISE EXCEPTION 'max_rows must not be negative' USING ERRCODE = 'RM005', HINT = 'Leave it out for the whole story.';
     END IF;
-    RETURN coalesce(result, '[]');
+    RETURN QUERY SELECT s.at, s.kind, s.department, s.relation, s.record_key, s.subject, story_label_of(s.relation, 'stage', s.stage)
+                 FROM customer_story(require_customer(customer_id), since, until, max_rows, behind, coalesce(newest_first, false)) s;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.customer_rows(bigint[], text) IS
-    'The rows of an entity that belong to these customers and that the caller may read, with their mapped attributes.';
-SELECT @extschema@.set_audience('customer_rows(bigint[], text)', 'admin');
-
-CREATE FUNCTION @extschema@.customer_360(customer_id bigint, max_events integer DEFAULT 50) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 100000
-SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
-AS $$
-DECLARE
-    family CONSTANT bigint[] := require_customer(customer_id);
-    parents CONSTANT bigint[] := ARRAY(SELECT p.customer_id FROM record r
-                                       JOIN record p ON p.relation = r.parent_relation AND p.record_key = r.parent_key
-                                       WHERE r.customer_id = family[1] AND p.customer_id <> family[1]);
-    document jsonb;
-    story jsonb;
-BEGIN
-    SELECT jsonb_build_object(
-        'customer', (SELECT jsonb_strip_nulls(to_jsonb(c)) FROM customer c WHERE c.customer_id = family[1]),
-        'organisation', (SELECT jsonb_agg(jsonb_build_object('customer_id', o.customer_id, 'name', o.name) ORDER BY o.customer_id)
-                         FROM customer o WHERE o.customer_id = ANY (parents)),
-        'people', (SELECT jsonb_agg(jsonb_build_object('customer_id', p.customer_id, 'name', p.name) ORDER BY p.customer_id)
-                   FROM customer p WHERE p.customer_id = ANY (family[2:])),
-        'records', (SELECT jsonb_agg(jsonb_build_object('relation', table_name(r.relation), 'record_key', r.record_key,
-                                                        'entity', r.entity, 'department', r.department)
-                                     ORDER BY r.department, table_name(r.relation), r.record_key)
-                    FROM customer_record r WHERE r.customer_id = family[1]))
-    INTO document;
-    WITH event AS MATERIALIZED (SELECT * FROM customer_story(family)),
-    told AS (SELECT DISTINCT e.relation, e.record_key, e.entity, e.stage FROM event e)
-    SELECT jsonb_build_object(
-        'counts', (SELECT jsonb_object_agg(t.entity, t.count) FROM (SELECT entity, count(*) FROM told GROUP BY 1) t),
-        'stages', (SELECT jsonb_object_agg(t.entity, t.stages)
-                   FROM (SELECT s.entity, jsonb_object_agg(s.stage, s.count) AS stages
-                         FROM (SELECT entity, stage, count(*) FROM told WHERE stage IS NOT NULL GROUP BY 1, 2) s GROUP BY 1) t),
-        'first_at', min(e.at), 'last_at', max(e.at), 'events', count(*),
-        'story', (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(l) - 'entity' || jsonb_build_object('relation', table_name(l.relation)))
-                                   ORDER BY l.at DESC, l.kind, l.record_key)
-                  FROM (SELECT * FROM event v ORDER BY v.at DESC, v.kind, v.record_key LIMIT max_events) l))
-    INTO story FROM event e;
-    RETURN jsonb_strip_nulls(document || story) || jsonb_build_object(
-        'deals', customer_rows(family, 'opportunity'),
-        'open_tickets', (SELECT coalesce(jsonb_agg(t.ticket), '[]')
-                         FROM jsonb_array_elements(customer_rows(family, 'ticket')) AS t (ticket)
-                         WHERE NOT t.ticket ? 'resolved_at'));
-END
-$$;
-COMMENT ON FUNCTION @extschema@.customer_360(bigint, integer) IS
-    'One document of a customer: customer (golden values), organisation, people, records, counts and stages by entity, deals, '
-    'open_tickets (without resolved_at), and the latest max_events of the story. Golden values, deals and tickets are of rows '
-    'that the caller may read, counts, stages and story of what may be told. Error: RM201 (no such customer, or none that you '
-    'may read). Example: SELECT jsonb_pretty(customer_360(42));';
+COMMENT ON FUNCTION @extschema@.customer_timeline(bigint, timestamptz, timestamptz, integer, story_event, boolean) IS
+    'The story of a customer, oldest first: what each adopted table knows of its records, of what refers to them, and of visitors who were '
+    'identified as it. An organisation''s includes that of its people. since is included, until is not; max_rows ends it; behind is the '
+    'last row of the page before, and newest_first turns the order. stage is the one the row has now, as its funnel calls it. Rows of '
+    'protected tables need the privilege story. Errors: RM201 (no such customer, or none that you may read), RM005. Example: '
+    'SELECT t FROM customer_timeline(42, max_rows => 50, newest_first => true) t; and for the next page behind => the last t.';

@@ -15,11 +15,6 @@ COMMENT ON FUNCTION @extschema@.match_queue_rows() IS 'Not built yet: the rows o
 CREATE VIEW @extschema@.match_queue AS SELECT * FROM @extschema@.match_queue_rows();
 COMMENT ON VIEW @extschema@.match_queue IS 'Not built yet: pairs of records that a person should look at.';
 
-CREATE FUNCTION @extschema@.identify(anonymous_id text, customer_id bigint)
-RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('identify'); END $$;
-COMMENT ON FUNCTION @extschema@.identify(text, bigint) IS 'Not built yet: gives the touches of an anonymous visitor to a customer.';
-
 CREATE FUNCTION @extschema@.export_customer(customer_id bigint)
 RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$ BEGIN PERFORM @extschema@.not_yet('export_customer'); END $$;
