@@ -91,7 +91,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.merge_held', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.merge_finding', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.merge_redirected', '');
 
-CREATE FUNCTION @extschema@.merge_rows(owner_of pg_catalog.regclass, statement text, VARIADIC parameters jsonb[]) RETURNS SETOF record
+CREATE FUNCTION @extschema@.merge_rows(owner_of pg_catalog.regclass, statement text, VARIADIC parameters jsonb[] DEFAULT '{}') RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'crm_merge_rows' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000;
 COMMENT ON FUNCTION @extschema@.merge_rows(pg_catalog.regclass, text, jsonb[]) IS
 'Runs a statement over a team''s rows, with parameters $1 ... of type jsonb: as whoever called merge or unmerge, with his search_path, '

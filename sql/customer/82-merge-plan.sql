@@ -70,7 +70,7 @@ COMMENT ON FUNCTION @extschema@.refuse_unmergeable(pg_catalog.regclass) IS 'Rais
 
 CREATE FUNCTION @extschema@.locking_statement(relation pg_catalog.regclass, key name[]) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN format('SELECT x.n::integer, @extschema@.row_as_text(t) FROM jsonb_array_elements($1) WITH ORDINALITY AS x (v, n) '
+    RETURN format('SELECT x.n::integer, @extschema@.row_as_text(t.*) FROM jsonb_array_elements($1) WITH ORDINALITY AS x (v, n) '
                   'JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t',
                   row_source(relation), key_match(relation, key, 'x.v'), key_list(key));
 COMMENT ON FUNCTION @extschema@.locking_statement(pg_catalog.regclass, name[]) IS
@@ -78,7 +78,7 @@ COMMENT ON FUNCTION @extschema@.locking_statement(pg_catalog.regclass, name[]) I
 
 CREATE FUNCTION @extschema@.referring_statement(r @extschema@.reference, key name[], locked boolean) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN (SELECT format(CASE WHEN locked THEN 'SELECT (x.v ->> ''n'')::integer, @extschema@.row_as_text(t), @extschema@.row_as_text(n)'
+    RETURN (SELECT format(CASE WHEN locked THEN 'SELECT (x.v ->> ''n'')::integer, @extschema@.row_as_text(t.*), @extschema@.row_as_text(n.*)'
                                            ELSE 'SELECT count(*)' END
                           || ' FROM jsonb_array_elements($1) AS x (v) JOIN %s t ON %s%s',
                           row_source((r).relation),
@@ -163,14 +163,15 @@ BEGIN
            'update', n.before, n.after, n.n, format('%s %s', (r).columns, n.n), plan_reference.round
     FROM numbered n
     ON CONFLICT ON CONSTRAINT merge_change_pkey DO UPDATE
-    SET after = c.after || excluded.after, round = excluded.round,
+    SET after = c.after || excluded.after,
+        round = CASE WHEN c.action = 'delete' OR c.after @> excluded.after THEN c.round ELSE excluded.round END,
         action = CASE c.action WHEN 'delete' THEN 'delete' ELSE 'update' END,
         via = concat_ws(' ', c.via, excluded.via);
     GET DIAGNOSTICS found_rows = ROW_COUNT;
     PERFORM refuse_hidden((r).relation, found_rows, there);
     SELECT min(c.row_key) INTO lost FROM merge_change c
     WHERE c.merge_id = plan_reference.merge_id AND c.relation = (r).relation AND c.round = plan_reference.round
-      AND jsonb_path_exists(pick(c.after, (r).columns), '$.* ? (@ == null)');
+      AND EXISTS (SELECT FROM unnest((r).columns::text[]) k WHERE c.after -> k = 'null');
     IF lost IS NOT NULL THEN
         PERFORM refuse_merge((r).target, format('row %s of %s refers to one by "%s", and what is kept has no value there', lost,
                                                 (r).relation, (r).name),

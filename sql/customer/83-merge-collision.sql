@@ -58,7 +58,7 @@ COMMENT ON FUNCTION @extschema@.moved_query(pg_catalog.regclass, oid) IS 'SQL fo
 
 CREATE FUNCTION @extschema@.still_collision_statement(relation pg_catalog.regclass, index_id oid) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN format('%s SELECT m."crm key", @extschema@.row_as_text(t) FROM moved m JOIN %s t ON %s WHERE %s',
+    RETURN format('%s SELECT m."crm key", @extschema@.row_as_text(t.*) FROM moved m JOIN %s t ON %s WHERE %s',
                   moved_query(relation, index_id), row_source(relation),
                   (SELECT string_agg(format(CASE WHEN t.nulls_equal THEN '(m."crm %1$s" %2$s %3$s OR m."crm %1$s" IS NULL AND (%3$s) IS NULL)'
                                                  ELSE 'm."crm %1$s" %2$s %3$s' END, n, t.operator, t.expression), ' AND ')
@@ -274,8 +274,12 @@ BEGIN
             PERFORM plan_collisions(merge_id, moved, step + 1,
                                     coalesce((SELECT e.value FROM jsonb_each_text(collisions) e WHERE e.key::regclass = moved), on_collision));
         END LOOP;
-        EXIT WHEN NOT EXISTS (SELECT FROM merge_change c WHERE c.merge_id = plan_rounds.merge_id AND c.round = step + 1);
+        IF NOT EXISTS (SELECT FROM merge_change c WHERE c.merge_id = plan_rounds.merge_id AND c.round = step + 1) THEN
+            RETURN;
+        END IF;
     END LOOP;
+    RAISE EXCEPTION 'the merge has no end' USING ERRCODE = 'RM203', DETAIL = 'What refers to what does not settle within 1000 rounds.',
+        HINT = 'Merge fewer rows at once.';
 END
 $$;
 COMMENT ON FUNCTION @extschema@.plan_rounds(bigint, text, jsonb) IS 'Plans until nothing refers any more to what goes.';

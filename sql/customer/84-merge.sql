@@ -28,7 +28,7 @@ SELECT @extschema@.set_audience('begin_merge(regclass, text, text[], text)', 'in
 -- How an adopted table's record keys are found, where they are not the row's own key.
 CREATE FUNCTION @extschema@.record_key_expression(relation pg_catalog.regclass) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT '@extschema@.map_id(t)::text'
+    SELECT '@extschema@.map_id(t.*)::text'
     WHERE has_attribute(relation, 'id')
       AND (SELECT k.key_columns FROM record_key_of(relation) k) IS DISTINCT FROM row_key_columns(relation)
 $$;
@@ -45,7 +45,7 @@ COMMENT ON FUNCTION @extschema@.merge_condition(pg_catalog.regclass) IS
 
 CREATE FUNCTION @extschema@.merging_statement(relation pg_catalog.regclass, key name[]) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN format('SELECT x.n::integer, @extschema@.row_as_text(t), %s FROM jsonb_array_elements($1) WITH ORDINALITY AS x (v, n) '
+    RETURN format('SELECT x.n::integer, @extschema@.row_as_text(t.*), %s FROM jsonb_array_elements($1) WITH ORDINALITY AS x (v, n) '
                   'JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t',
                   merge_condition(relation), row_source(relation),
                   coalesce(record_key_expression(relation) || ' = x.v ->> ''''', key_match(relation, key, 'x.v')), key_list(key));

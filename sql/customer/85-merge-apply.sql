@@ -10,8 +10,8 @@ COMMENT ON TYPE @extschema@.row_change IS
 -- Rows of a table without key are found by all that is in them; equal ones are as good as each other.
 CREATE FUNCTION @extschema@.keyless_rows(relation pg_catalog.regclass) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN format('(SELECT p.v, y.place, y.part FROM (SELECT t.ctid AS place, t.tableoid AS part, @extschema@.row_as_text(t) AS r, '
-                  'row_number() OVER (PARTITION BY @extschema@.row_as_text(t)) AS copy FROM %s t) y '
+    RETURN format('(SELECT p.v, y.place, y.part FROM (SELECT t.ctid AS place, t.tableoid AS part, @extschema@.row_as_text(t.*) AS r, '
+                  'row_number() OVER (PARTITION BY @extschema@.row_as_text(t.*)) AS copy FROM %s t) y '
                   'JOIN (SELECT x.v, row_number() OVER (PARTITION BY x.v -> ''k'') AS copy FROM jsonb_array_elements($%%1$s) AS x (v)) p '
                   'ON p.v -> ''k'' = y.r AND p.copy = y.copy)', replace(row_source(relation), '%', '%%'));
 COMMENT ON FUNCTION @extschema@.keyless_rows(pg_catalog.regclass) IS 'SQL that finds rows of a table without key.';
@@ -156,7 +156,7 @@ BEGIN
     matched := matched_rows(relation, key);
     RETURN QUERY
     SELECT q.k, q.r
-    FROM merge_rows(relation, format('SELECT x.v ->> ''n'', @extschema@.row_as_text(t) FROM %s AS x (v) JOIN %s t ON %s',
+    FROM merge_rows(relation, format('SELECT x.v ->> ''n'', @extschema@.row_as_text(t.*) FROM %s AS x (v) JOIN %s t ON %s',
                                      format(matched.source, 1), row_source(relation), format(matched.condition, 1)), "rows") AS q (k text, r jsonb);
 END
 $$;

@@ -118,7 +118,7 @@ BEGIN
     END IF;
     WITH present AS MATERIALIZED (
         SELECT q.k, q.r
-        FROM merge_rows(NULL, format('SELECT x.v ->> ''n'', @extschema@.row_as_text(t) FROM %s AS x (v) JOIN %s t ON %s%s FOR UPDATE OF t',
+        FROM merge_rows(NULL, format('SELECT x.v ->> ''n'', @extschema@.row_as_text(t.*) FROM %s AS x (v) JOIN %s t ON %s%s FOR UPDATE OF t',
                                      format(matched.source, 1), row_source(relation), format(matched.condition, 1),
                                      ' ORDER BY ' || key_list(key)), wanted) AS q (k text, r jsonb)),
     compared AS (
@@ -151,19 +151,19 @@ COMMENT ON FUNCTION @extschema@.compare_rows(bigint, pg_catalog.regclass) IS
 'Locks the rows that a merge changed, in key order, and plans what goes back: columns that hold what the merge, or a later one, gave them.';
 SELECT @extschema@.set_audience('compare_rows(bigint, regclass)', 'internal');
 
--- Rows that come back may refer to rows that a later merge removed: then to those that were kept, and that merge takes it back.
+-- Rows that come or go back may refer to rows that a later merge removed: then to those that were kept, and that merge takes
+-- it back when its turn comes.
 CREATE FUNCTION @extschema@.redirect_returning(merge_id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     later record;
     r reference;
 BEGIN
-    UPDATE merge_change c SET restore = c.before WHERE c.merge_id = redirect_returning.merge_id AND c.action = 'delete';
+    UPDATE merge_change c SET restore = c.before, expected = '{}' WHERE c.merge_id = redirect_returning.merge_id AND c.action = 'delete';
     FOR later IN SELECT DISTINCT m.merge_id, l.relation FROM row_merge m JOIN merge_change l USING (merge_id)
                  WHERE m.merge_id > redirect_returning.merge_id AND m.unmerged_at IS NULL AND l.action = 'delete' ORDER BY 1, 2 LOOP
         FOR r IN SELECT * FROM row_references(later.relation) f
-                 WHERE f.relation IN (SELECT c.relation FROM merge_change c
-                                      WHERE c.merge_id = redirect_returning.merge_id AND c.action = 'delete') LOOP
+                 WHERE f.relation IN (SELECT c.relation FROM merge_change c WHERE c.merge_id = redirect_returning.merge_id) LOOP
             WITH pair AS MATERIALIZED (
                 SELECT (SELECT jsonb_object_agg(u.own::text, d.before -> u.other::text)
                         FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS gone,
@@ -174,12 +174,13 @@ BEGIN
                 WHERE d.merge_id = later.merge_id AND d.relation = later.relation AND d.action = 'delete'),
             redirected AS (
                 UPDATE merge_change c SET restore = c.restore || p.stays FROM pair p
-                WHERE c.merge_id = redirect_returning.merge_id AND c.relation = (r).relation AND c.action = 'delete'
-                  AND pick(c.restore, (r).columns) = p.gone AND NOT jsonb_path_exists(p.gone, '$.* ? (@ == null)')
-                RETURNING c.relation, c.row_key, c.before, c.restore, p.gone, p.stays)
+                WHERE c.merge_id = redirect_returning.merge_id AND c.relation = (r).relation AND c.action <> 'stay'
+                  AND c.restore ?| (r).columns::text[] AND pick(c.before || c.expected || c.restore, (r).columns) = p.gone
+                  AND NOT jsonb_path_exists(p.gone, '$.* ? (@ == null)')
+                RETURNING c.relation, c.before || c.expected || c.restore AS image, p.gone, p.stays)
             INSERT INTO merge_change AS c (merge_id, relation, row_key, action, before, after, after_key, round)
-            SELECT later.merge_id, d.relation, row_key(row_key_columns(d.relation), d.restore || d.gone), 'update', d.restore || d.gone, d.stays,
-                   row_key(row_key_columns(d.relation), d.restore), 0
+            SELECT later.merge_id, d.relation, row_key(row_key_columns(d.relation), d.image || d.gone), 'update', d.image || d.gone, d.stays,
+                   row_key(row_key_columns(d.relation), d.image), 0
             FROM redirected d
             ON CONFLICT ON CONSTRAINT merge_change_pkey DO UPDATE SET after = c.after || excluded.after, after_key = excluded.after_key;
         END LOOP;
@@ -187,5 +188,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.redirect_returning(bigint) IS
-'What returning rows hold, where a row that they refer to was merged away since.';
+'What rows that come or go back hold, where a row that they refer to was merged away since.';
 SELECT @extschema@.set_audience('redirect_returning(bigint)', 'internal');
