@@ -106,6 +106,15 @@ write_entity(Writer *writer, Random *random, const Entity *entity)
              (written < crowd || (random_chance(random, shape->again) && written < 40)));
 }
 
+static bool
+is_called_alike(const Entity *member, uint32_t number)
+{
+    for (uint32_t k = 0; k < number; k++)
+        if (strcmp(member[k].value[GIVEN], member[number].value[GIVEN]) == 0)
+            return true;
+    return false;
+}
+
 /* One person, a couple, or a family, of which the eldest may have a son of his name. */
 static void
 write_household(Writer *writer, Random *random)
@@ -113,20 +122,20 @@ write_household(Writer *writer, Random *random)
     uint32_t persons = random_chance(random, 0.5)   ? 1
                        : random_chance(random, 0.5) ? 2
                                                     : 3 + random_below(random, 2);
-    Entity eldest;
+    Entity member[4];
     Home home;
 
     make_home(random, &home);
     for (uint32_t i = 0; i < persons && writer->rows < writer->wanted; i++) {
-        Entity entity;
+        bool is_son = i == 2 && random_chance(random, 0.05);
 
-        if (i == 2 && random_chance(random, 0.05))
-            make_son(random, &eldest, &entity);
+        if (is_son)
+            make_son(random, &member[0], &member[i]);
         else
-            make_person(random, &home, &entity);
-        if (i == 0)
-            eldest = entity;
-        write_entity(writer, random, &entity);
+            make_person(random, &home, &member[i]);
+        while (!is_son && is_called_alike(member, i))
+            make_person(random, &home, &member[i]);
+        write_entity(writer, random, &member[i]);
     }
 }
 
