@@ -15,6 +15,7 @@
 #define SMOOTHING 50.0 /* pairs of all strangers, added to those that agree */
 #define SURE 0.2       /* pairs believed in more than this are no strangers */
 #define EXPLAINS 1.5   /* times more usual than among all strangers */
+#define ENOUGH 5.0     /* strangers that agree on both, by which dependence is seen */
 #define PARENTS 3
 
 static bool
@@ -203,17 +204,45 @@ draw(const Groups *groups, uint64_t seed, uint64_t t, uint32_t *a, uint32_t *b)
     *b = groups->record[groups->first[low] + y];
 }
 
-/* Levels of strangers that agree on one thing. */
+/*
+ * Levels of pairs that agree on one thing. Whether a pair are strangers is judged for each attribute by all the others: what
+ * a household shares would make its members believed in, and so no strangers. Some of the pairs are of one entity
+ * nevertheless; how many of those are at each level is known, and taken off.
+ */
 typedef struct Stratum {
     int attribute;
     int level;
-    double pairs; /* strangers that were drawn, no more than there are */
     double count[LINK_ATTRIBUTES][LINK_MAX_LEVELS];
+    double believed[LINK_ATTRIBUTES]; /* of these, how many are of one entity */
 } Stratum;
 
 static void
-sample_stratum(Linker *linker, const LinkModel *model, LinkScratch *scratch, const uint32_t *label,
-               Stratum *stratum)
+add_pair(const Linker *linker, const LinkModel *model, const LinkCompared *compared, Stratum *stratum)
+{
+    double bits[LINK_ATTRIBUTES] = {0};
+    double weight = model->numbers.prior;
+
+    for (int c = 0; c < linker->columns; c++) {
+        int k = linker->column_attribute[c];
+
+        if (compared->level[k] != 0)
+            bits[k] = log2(model->context[k].m[compared->level[k]] / model->context[k].u[compared->level[k]]) +
+                      link_rare(model, k, k, compared->level[k], compared->bits[k]);
+        weight += bits[k];
+    }
+    for (int c = 0; c < linker->columns; c++) {
+        int k = linker->column_attribute[c];
+        double believed = 1 / (1 + exp2(bits[k] - weight));
+
+        if (compared->level[k] == 0 || believed > SURE)
+            continue;
+        stratum->count[k][compared->level[k]]++;
+        stratum->believed[k] += believed;
+    }
+}
+
+static void
+sample_stratum(Linker *linker, const LinkModel *model, LinkScratch *scratch, const uint32_t *label, Stratum *stratum)
 {
     Groups groups;
     uint64_t seed = (uint64_t) (100 + stratum->attribute * 64 + stratum->level * 4);
@@ -227,46 +256,53 @@ sample_stratum(Linker *linker, const LinkModel *model, LinkScratch *scratch, con
         uint32_t a;
         uint32_t b;
         LinkCompared compared;
-        double believed;
 
         draw(&groups, seed, t, &a, &b);
         if (!strangers(label, a, b))
             continue;
         link_compare(linker, scratch, a, b, &compared);
-        if (compared.level[stratum->attribute] != stratum->level)
-            continue;
-        believed = 1 / (1 + exp2(-link_weight(linker, model, &compared)));
-        if (believed > SURE)
-            continue;
-        for (int c = 0; c < linker->columns; c++) {
-            int k = linker->column_attribute[c];
-
-            stratum->count[k][compared.level[k]] += 1 - believed;
-        }
+        if (compared.level[stratum->attribute] == stratum->level)
+            add_pair(linker, model, &compared, stratum);
     }
     free_groups(linker, &groups);
 }
 
+/* u of the attribute among strangers of the stratum; returns how many agree on it beyond those that may be of one entity. */
 static double
-conditional(const Stratum *stratum, const LinkContext *all, int attribute, int level)
+conditional(const Stratum *stratum, const LinkContext *all, int attribute, double *u)
 {
-    double pairs = 0;
+    int levels = link_type_levels(link_type((LinkAttribute) attribute));
+    int key = link_key_level(attribute);
+    double believed = stratum->believed[attribute];
+    double sum = 0;
 
-    for (int l = 1; l < LINK_MAX_LEVELS; l++)
-        pairs += stratum->count[attribute][l];
-    return (stratum->count[attribute][level] + SMOOTHING * all->u[level]) / (pairs + SMOOTHING);
+    for (int level = 1; level <= levels; level++) {
+        double count = stratum->count[attribute][level] - believed * all->m[level];
+
+        u[level] = (count > 0 ? count : 0) + SMOOTHING * all->u[level];
+        sum += u[level];
+    }
+    for (int level = 1; level <= levels; level++)
+        u[level] /= sum;
+    return stratum->count[attribute][key] - believed * all->m[key] - 2 * sqrt(believed * all->m[key]);
 }
 
-static bool
-may_depend(const Linker *linker, const LinkModel *model, int child, int parent)
+/* How much more usual the attribute's agreement is in the stratum; 0 where it cannot depend on it. */
+static double
+explains(const LinkModel *model, int child, const Stratum *stratum, double *u)
 {
-    double u = model->context[child].u[LINK_EXACT];
-    LinkType type = link_type((LinkAttribute) child);
+    const LinkContext *all = &model->context[child];
+    int parent = stratum->attribute;
+    int key = link_key_level(child);
 
-    return child != parent && type != LINK_TYPE_NAME && type != LINK_TYPE_DATE &&
-           child != LINK_ATTRIBUTE_TAX_ID && u * linker->records >= 3 &&
-           (model->context[parent].u[LINK_EXACT] < u ||
-            (child == LINK_ATTRIBUTE_EMAIL && parent == LINK_ATTRIBUTE_NAME));
+    if (child == parent || child == LINK_ATTRIBUTE_BIRTH_DATE || child == LINK_ATTRIBUTE_TAX_ID)
+        return 0;
+    if (model->context[parent].u[LINK_EXACT] >= all->u[key] &&
+        !(child == LINK_ATTRIBUTE_EMAIL && parent == LINK_ATTRIBUTE_NAME))
+        return 0;
+    if (conditional(stratum, all, child, u) < ENOUGH)
+        return 0;
+    return u[key] / all->u[key];
 }
 
 static void
@@ -274,22 +310,21 @@ add_contexts(LinkModel *model, int child, const Stratum *stratum, int strata, in
 {
     for (int s = 0; s < strata; s++) {
         const LinkContext *all = &model->context[child];
+        double u[LINK_MAX_LEVELS] = {0};
         int c;
 
-        if (stratum[s].attribute != parent ||
-            conditional(&stratum[s], all, child, LINK_EXACT) <= EXPLAINS * all->u[LINK_EXACT])
+        if (stratum[s].attribute != parent || explains(model, child, &stratum[s], u) <= EXPLAINS)
             continue;
         c = link_model_context(model, child, parent, stratum[s].level);
         if (c < 0)
             return;
         memcpy(model->context[c].m, all->m, sizeof(all->m));
-        for (int level = 1; level < LINK_MAX_LEVELS; level++)
-            model->context[c].u[level] = conditional(&stratum[s], all, child, level);
+        memcpy(model->context[c].u, u, sizeof(u));
     }
 }
 
 static void
-choose_parents(const Linker *linker, LinkModel *model, int child, const Stratum *stratum, int strata)
+choose_parents(LinkModel *model, int child, const Stratum *stratum, int strata)
 {
     bool taken[LINK_ATTRIBUTES] = {false};
 
@@ -298,13 +333,12 @@ choose_parents(const Linker *linker, LinkModel *model, int child, const Stratum 
         int best = -1;
 
         for (int s = 0; s < strata; s++) {
+            double u[LINK_MAX_LEVELS] = {0};
             double ratio;
 
-            if (stratum[s].level != LINK_EXACT || taken[stratum[s].attribute] ||
-                !may_depend(linker, model, child, stratum[s].attribute))
+            if (stratum[s].level != LINK_EXACT || taken[stratum[s].attribute])
                 continue;
-            ratio = conditional(&stratum[s], &model->context[child], child, LINK_EXACT) /
-                    model->context[child].u[LINK_EXACT];
+            ratio = explains(model, child, &stratum[s], u);
             if (ratio > most) {
                 most = ratio;
                 best = stratum[s].attribute;
@@ -336,6 +370,6 @@ link_find_parents(Linker *linker, LinkModel *model, LinkScratch *scratch, const 
         sample_stratum(linker, model, scratch, label, &stratum[s]);
     link_model_forget_contexts(model);
     for (int c = 0; c < linker->columns; c++)
-        choose_parents(linker, model, linker->column_attribute[c], stratum, strata);
+        choose_parents(model, linker->column_attribute[c], stratum, strata);
     link_release(linker, stratum);
 }

@@ -33,8 +33,7 @@ explain(Linker *linker, void *argument)
 
         if (level == 0)
             continue;
-        bits = log2(model->context[context].m[level] / model->context[context].u[level]) +
-               link_rare(model, k, context, level, compared.bits[k]);
+        bits = link_bits(model, k, &compared);
         *question->weight += bits;
         question->evidence[question->count++] =
             (LinkEvidence){(LinkAttribute) k, level, bits, model->context[context].given};

@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define PRIOR_PAIRS 1000.0
-#define RUNAWAY 1.5
+#define CONTEXT_PAIRS 100.0
+#define RUNAWAY 1.25
 #define SURE_THRESHOLD 2.0
 #define STEPS_TABLE 64 /* a bit in so many parts */
 #define TABLE_BITS 32
@@ -73,13 +74,12 @@ usual_m(LinkModel *model)
     }
 }
 
-/* m of each context: what was believed in it, and invented pairs. */
-static void
-maximise(const Linker *linker, LinkModel *model, const double *belief, double worth)
-{
-    double count[LINK_MAX_CONTEXTS][LINK_MAX_LEVELS];
+typedef double Counts[LINK_MAX_CONTEXTS][LINK_MAX_LEVELS];
 
-    memset(count, 0, sizeof(count));
+static void
+count_beliefs(const Linker *linker, const LinkModel *model, const double *belief, Counts count)
+{
+    memset(count, 0, sizeof(Counts));
     for (uint32_t p = 0; p < linker->patterns; p++) {
         uint8_t level[LINK_ATTRIBUTES];
 
@@ -93,14 +93,44 @@ maximise(const Linker *linker, LinkModel *model, const double *belief, double wo
                 count[link_context_of(model, k, level)][level[k]] += belief[p];
         }
     }
-    for (int c = 0; c < model->contexts; c++) {
-        LinkType type = link_type((LinkAttribute) model->context[c].attribute);
-        double all = worth;
+}
 
-        for (int level = 1; level <= link_type_levels(type); level++)
-            all += count[c][level];
-        for (int level = 1; level <= link_type_levels(type); level++)
-            model->context[c].m[level] = (count[c][level] + worth * link_type_prior(type)[level - 1]) / all;
+/* The mean of what was counted and of worth pairs that are at levels as expected. */
+static void
+blend(double *m, const double *count, const double *expected, double worth, int levels)
+{
+    double all = worth;
+
+    for (int level = 1; level <= levels; level++)
+        all += count[level];
+    for (int level = 1; level <= levels; level++)
+        m[level] = (count[level] + worth * expected[level - 1]) / all;
+}
+
+/*
+ * m of an attribute is what was believed in and invented pairs that are as usual; m of it in a context the same, as the
+ * attribute is.
+ */
+static void
+maximise(const Linker *linker, LinkModel *model, const double *belief, double worth)
+{
+    Counts count;
+    double whole[LINK_MAX_LEVELS];
+    double m[LINK_MAX_LEVELS];
+
+    count_beliefs(linker, model, belief, count);
+    for (int i = 0; i < linker->columns; i++) {
+        int k = linker->column_attribute[i];
+        LinkType type = link_type((LinkAttribute) k);
+        int levels = link_type_levels(type);
+
+        memset(whole, 0, sizeof(whole));
+        for (int c = k; c >= 0; c = model->context[c].next)
+            for (int level = 1; level <= levels; level++)
+                whole[level] += count[c][level];
+        blend(m, whole, link_type_prior(type), worth, levels);
+        for (int c = k; c >= 0; c = model->context[c].next)
+            blend(model->context[c].m, count[c], m + 1, CONTEXT_PAIRS, levels);
     }
 }
 
@@ -131,28 +161,41 @@ weigh_rare(Linker *linker, const LinkModel *model, LinkScratch *scratch)
     }
 }
 
+/*
+ * m as free as the data bear. The sum of beliefs with m as usual is a fair count of the pairs there are; a model that
+ * believes in many more has found another kind of pairs, such as relatives, and is tied to the usual m more tightly.
+ */
+static void
+learn(Linker *linker, LinkModel *model, double *belief)
+{
+    double worth = PRIOR_PAIRS;
+    double usual;
+
+    usual_m(model);
+    usual = iterate(linker, model, belief, 8, 0, false);
+    linker->report.usual_sum = usual;
+    model->numbers.fixed = false;
+    for (int turn = 0; turn < 2; turn++) {
+        if (iterate(linker, model, belief, 12, worth, true) <= RUNAWAY * usual)
+            return;
+        worth = usual > PRIOR_PAIRS ? usual : PRIOR_PAIRS;
+        usual_m(model);
+        iterate(linker, model, belief, 4, 0, false);
+    }
+    iterate(linker, model, belief, 4, 0, false);
+    model->numbers.fixed = true;
+}
+
 /* Dependence and m, from a model whose u of all strangers is known. */
 static void
 fit_m(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label)
 {
     double *belief = link_allocate(linker, (size_t) linker->patterns + 1, sizeof(double));
-    double usual;
-    double sum;
-    double worth;
 
     for (int turn = 0; turn < 2; turn++) {
         link_find_parents(linker, model, scratch, label);
         weigh_rare(linker, model, scratch);
-        usual_m(model);
-        usual = iterate(linker, model, belief, 8, 0, false);
-        worth = usual > PRIOR_PAIRS ? usual : PRIOR_PAIRS;
-        sum = iterate(linker, model, belief, 12, worth, true);
-        linker->report.usual_sum = usual;
-        model->numbers.fixed = sum > RUNAWAY * usual;
-        if (model->numbers.fixed) {
-            usual_m(model);
-            iterate(linker, model, belief, 8, 0, false);
-        }
+        learn(linker, model, belief);
     }
     link_release(linker, belief);
 }

@@ -35,7 +35,7 @@ extern int link_type_levels(LinkType type);
 extern const double *link_type_prior(LinkType type); /* m of level 1, 2 ... before anything is known */
 
 /* Levels that others ask for by name. */
-enum { LINK_EXACT = 1 };
+enum { LINK_EXACT = 1, LINK_FAMILY_ONLY = 9 };
 enum { LINK_POSTCODE_OUTWARD = 3, LINK_POSTCODE_AREA = 4 };
 
 #define LINK_MAX_NAME_WORDS 10
@@ -346,6 +346,10 @@ extern int link_compare_values(const Linker *linker, LinkScratch *scratch, int a
 /* link_weigh.c */
 /* The context that the attribute's level is judged in, for a pair with these levels. */
 extern int link_context_of(const LinkModel *model, int attribute, const uint8_t *level);
+/* The level whose frequency among strangers shows that something explains the attribute. */
+extern int link_key_level(int attribute);
+/* All that the attribute says of a pair. */
+extern double link_bits(const LinkModel *model, int attribute, const LinkCompared *compared);
 /* Bits that the values say beyond their level. */
 extern double link_rare(const LinkModel *model, int attribute, int context, int level, float bits);
 extern double link_rare_sum(const Linker *linker, const LinkModel *model, const LinkCompared *compared);

@@ -12,13 +12,20 @@
 #define TEXT_MOST 4.0
 
 int
+link_key_level(int attribute)
+{
+    return attribute == LINK_ATTRIBUTE_NAME ? LINK_FAMILY_ONLY : LINK_EXACT;
+}
+
+int
 link_context_of(const LinkModel *model, int attribute, const uint8_t *level)
 {
+    int key = link_key_level(attribute);
     int best = attribute;
 
     for (int c = model->context[attribute].next; c >= 0; c = model->context[c].next)
         if (level[model->context[c].given] == model->context[c].given_level &&
-            model->context[c].u[LINK_EXACT] > model->context[best].u[LINK_EXACT])
+            model->context[c].u[key] > model->context[best].u[key])
             best = c;
     return best;
 }
@@ -28,7 +35,7 @@ link_rare(const LinkModel *model, int attribute, int context, int level, float b
 {
     const LinkContext *all = &model->context[attribute];
     LinkType type = link_type((LinkAttribute) attribute);
-    double part = context == attribute ? 1 : EXPLAINED;
+    double part = model->context[context].u[level] > 1.5 * all->u[level] ? EXPLAINED : 1;
     double rare;
 
     if (bits <= 0)
@@ -71,6 +78,18 @@ link_pattern_weight(const LinkModel *model, const uint8_t *level)
             weight += log2(context->m[level[k]] / context->u[level[k]]);
         }
     return weight;
+}
+
+double
+link_bits(const LinkModel *model, int attribute, const LinkCompared *compared)
+{
+    int level = compared->level[attribute];
+    int c = link_context_of(model, attribute, compared->level);
+    const LinkContext *context = &model->context[c];
+
+    return level == 0 ? 0
+                      : log2(context->m[level] / context->u[level]) +
+                            link_rare(model, attribute, c, level, compared->bits[attribute]);
 }
 
 double
