@@ -13,9 +13,9 @@
 #define STRANGERS 300000
 #define AGREEING 30000
 #define SMOOTHING 50.0 /* pairs of all strangers, added to those that agree */
-#define SURE 0.2       /* pairs believed in more than this are no strangers */
-#define EXPLAINS 1.5   /* times more usual than among all strangers */
-#define ENOUGH 5.0     /* strangers that agree on both, by which dependence is seen */
+#define SURE 0.005
+#define EXPLAINS 1.5 /* times more usual than among all strangers */
+#define ENOUGH 5.0   /* strangers that agree on both, by which dependence is seen */
 #define PARENTS 3
 
 static bool
@@ -226,8 +226,9 @@ add_pair(const Linker *linker, const LinkModel *model, const LinkCompared *compa
         int k = linker->column_attribute[c];
 
         if (compared->level[k] != 0)
-            bits[k] = log2(model->context[k].m[compared->level[k]] / model->context[k].u[compared->level[k]]) +
-                      link_rare(model, k, k, compared->level[k], compared->bits[k]);
+            bits[k] =
+                log2(model->context[k].m[compared->level[k]] / model->context[k].u[compared->level[k]]) +
+                link_rare(model, k, k, compared->level[k], compared->bits[k]);
         weight += bits[k];
     }
     for (int c = 0; c < linker->columns; c++) {
@@ -242,7 +243,8 @@ add_pair(const Linker *linker, const LinkModel *model, const LinkCompared *compa
 }
 
 static void
-sample_stratum(Linker *linker, const LinkModel *model, LinkScratch *scratch, const uint32_t *label, Stratum *stratum)
+sample_stratum(Linker *linker, const LinkModel *model, LinkScratch *scratch, const uint32_t *label,
+               Stratum *stratum)
 {
     Groups groups;
     uint64_t seed = (uint64_t) (100 + stratum->attribute * 64 + stratum->level * 4);
