@@ -54,19 +54,3 @@ COMMENT ON FUNCTION @extschema@.unmerge_report(bigint) IS
 'Rows that unmerge did not make what they were: edited since (what it would have given back, and what stands), gone since, removed by a later '
 'merge that still stands, changed by a trigger. Nothing where all is as it was. Rights as merge_rows_of(). '
 'Example: SELECT * FROM unmerge_report(42);';
-
-CREATE FUNCTION @extschema@.resolve_key(relation pg_catalog.regclass, key text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE STRICT COST 1000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    WITH RECURSIVE led (key, depth) AS (
-        SELECT resolve_key.key COLLATE "C", 0 WHERE has_table_privilege(caller()::oid, resolve_key.relation, 'SELECT')
-        UNION ALL
-        SELECT c.keep_record_key, l.depth + 1
-        FROM led l JOIN merge_change c ON c.relation = resolve_key.relation AND c.record_key = l.key AND c.action = 'delete'
-        JOIN row_merge m ON m.merge_id = c.merge_id AND m.unmerged_at IS NULL
-        WHERE l.depth < 10000)
-    SELECT l.key FROM led l ORDER BY l.depth DESC LIMIT 1
-$$;
-COMMENT ON FUNCTION @extschema@.resolve_key(pg_catalog.regclass, text) IS
-'The key that a row''s key leads to after all merges: the keeper''s where it was merged away, else itself. NULL for a table that the caller '
-'may not read. Example: SELECT resolve_key(''public.customer'', ''4711'');';

@@ -114,8 +114,8 @@ BEGIN
 END
 $$;
 
--- Inserts a row; false where a constraint stands in its way.
-CREATE FUNCTION chance.insert_row(relation regclass) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+-- Inserts a row and returns its memo; NULL where a constraint stands in its way.
+CREATE FUNCTION chance.insert_row(relation regclass) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     made CONSTANT jsonb := chance.new_row(relation);
 BEGIN
@@ -126,9 +126,9 @@ BEGIN
              WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND made ? a.attname);
     SET CONSTRAINTS ALL IMMEDIATE;
     SET CONSTRAINTS ALL DEFERRED;
-    RETURN true;
+    RETURN made ->> 'memo';
 EXCEPTION WHEN integrity_constraint_violation THEN
-    RETURN false;
+    RETURN NULL;
 END
 $$;
 
@@ -174,5 +174,68 @@ BEGIN
         END;
     END LOOP;
     RETURN array_to_string(done, '; ');
+END
+$$;
+
+-- What writers do while others merge: one edit, written down in the same transaction.
+CREATE TABLE chance.journal (relation text, gone text, came text);
+
+CREATE FUNCTION chance.work() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    relation regclass := (SELECT t.relation FROM chance.target t ORDER BY t.position
+                          OFFSET chance.number(0, (SELECT count(*)::integer - 1 FROM chance.target)) LIMIT 1);
+    kind text := chance.pick('{insert,insert,update,update,update,delete}');
+    old_memo text;
+    new_memo text;
+BEGIN
+    IF kind = 'insert' THEN
+        new_memo := chance.insert_row(relation);
+    ELSE
+        EXECUTE format('SELECT t.memo FROM %s t ORDER BY t.memo COLLATE "C" OFFSET $1 LIMIT 1', relation) INTO old_memo USING chance.number(0, 19);
+        IF kind = 'update' THEN
+            new_memo := chance.memo();
+            EXECUTE format('UPDATE %s SET memo = $1 WHERE memo = $2 RETURNING memo', relation) INTO new_memo USING new_memo, old_memo;
+            old_memo := CASE WHEN new_memo IS NOT NULL THEN old_memo END;
+        ELSIF NOT EXISTS (SELECT FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = relation) THEN
+            EXECUTE format('DELETE FROM %s WHERE memo = $1 RETURNING memo', relation) INTO old_memo USING old_memo;
+        ELSE
+            old_memo := NULL;
+        END IF;
+    END IF;
+    IF old_memo IS NOT NULL OR new_memo IS NOT NULL THEN
+        INSERT INTO chance.journal VALUES (relation::text, relation::text || ' ' || old_memo, relation::text || ' ' || new_memo);
+    END IF;
+END
+$$;
+
+-- A call of merge, as text: two or three rows of a table with a key, mostly of the customers.
+CREATE FUNCTION chance.merge_call() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    relation regclass := chance.pick(ARRAY['hostile."Kunde"', 'hostile."Kunde"', 'hostile."Kunde"', 'hostile.site', '"Other.Schéma ""2"""."select"',
+        'hostile.account', 'hostile.contract', 'hostile.profile', 'hostile.introduction', 'hostile.orders'])::regclass;
+    keys text[];
+    key text;
+    columns smallint[] := (SELECT i.indkey FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary);
+BEGIN
+    key := (SELECT CASE count(*) WHEN 1 THEN min(format('%I::text', a.attname))
+                   ELSE format('crm.record_key(%s)', string_agg(format('%I::text', a.attname), ', ' ORDER BY k.n)) END
+            FROM unnest(columns) WITH ORDINALITY AS k (attnum, n)
+            JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = k.attnum);
+    EXECUTE format('SELECT array_agg(k ORDER BY r) FROM (SELECT k, random() AS r FROM (SELECT %s AS k FROM %s ORDER BY 1) o) s', key, relation) INTO keys;
+    IF cardinality(keys) < 2 THEN
+        RETURN chance.merge_call();
+    END IF;
+    RETURN format('SELECT crm.merge(%L, %L, %L%s)', relation, keys[1], keys[2 : chance.number(2, 3)],
+                  chance.pick(ARRAY['', '', ', on_collision => ''keep''', ', on_collision => ''combine''', ', on_collision => ''combine''',
+                                    ', on_collision => ''refuse''', ', collisions => ''{"hostile.tag": "combine"}''']));
+END
+$$;
+
+CREATE FUNCTION chance.empty() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    EXECUTE (SELECT 'TRUNCATE ' || string_agg(t.relation::text, ', ') FROM chance.target t);
+    SET LOCAL session_replication_role = replica; -- its foreign key lets no orphan in any more
+    INSERT INTO hostile.old_note VALUES (-1, 'an orphan', -99);
+    SET LOCAL session_replication_role = origin;
 END
 $$;

@@ -8,23 +8,12 @@ CREATE FUNCTION checks.roots() RETURNS SETOF regclass LANGUAGE sql STABLE AS $$
 $$;
 
 -- One line for each row of each table, with the partition that it is in, in order of its text.
-CREATE FUNCTION checks.rows() RETURNS TABLE (line text) LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION checks.rows() RETURNS TABLE (memo text, line text) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     each regclass;
 BEGIN
     FOR each IN SELECT checks.roots() LOOP
-        RETURN QUERY EXECUTE format('SELECT translate(t.tableoid::regclass || '' '' || t.*::text, E''\n'', '' '') FROM %s %s t ORDER BY 1',
-                                    CASE (SELECT relkind FROM pg_class WHERE oid = each) WHEN 'r' THEN 'ONLY' ELSE '' END, each);
-    END LOOP;
-END
-$$;
-
-CREATE FUNCTION checks.memos() RETURNS TABLE (line text) LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    each regclass;
-BEGIN
-    FOR each IN SELECT checks.roots() LOOP
-        RETURN QUERY EXECUTE format('SELECT %L || '' '' || t.memo FROM %s %s t ORDER BY 1', each,
+        RETURN QUERY EXECUTE format('SELECT %L || '' '' || t.memo, translate(t.tableoid::regclass || '' '' || t.*::text, E''\n\t'', ''~~'') FROM %s %s t ORDER BY 2', each,
                                     CASE (SELECT relkind FROM pg_class WHERE oid = each) WHEN 'r' THEN 'ONLY' ELSE '' END, each);
     END LOOP;
 END
@@ -50,4 +39,19 @@ BEGIN
             each.child, each.filled, each.parent, each.same, CASE WHEN NOT each.convalidated THEN 'AND t.memo <> ''an orphan''' ELSE '' END);
     END LOOP;
 END
+$$;
+
+-- The memos that must be there by the journal and are not, and the other way round; of merges not taken back the log holds some.
+CREATE FUNCTION checks.unaccounted(first text[]) RETURNS TABLE (line text) LANGUAGE sql STABLE AS $$
+    WITH expected AS (
+        SELECT m.memo FROM (SELECT unnest(first) AS memo UNION ALL SELECT j.came FROM chance.journal j) m WHERE m.memo IS NOT NULL
+        EXCEPT ALL SELECT j.gone FROM chance.journal j),
+    there AS (
+        SELECT r.memo FROM checks.rows() r),
+    logged AS (
+        SELECT c.relation || ' ' || (c.before ->> 'memo') AS memo FROM crm.merge_change c JOIN crm.row_merge m USING (merge_id)
+        WHERE m.unmerged_at IS NULL AND c.action = 'delete')
+    SELECT 'lost: ' || e.memo FROM expected e WHERE e.memo NOT IN (SELECT memo FROM there) AND e.memo NOT IN (SELECT memo FROM logged)
+    UNION ALL SELECT 'rose again: ' || t.memo FROM there t WHERE t.memo NOT IN (SELECT memo FROM expected)
+    UNION ALL SELECT 'twice: ' || t.memo FROM there t GROUP BY t.memo HAVING count(*) > 1
 $$;

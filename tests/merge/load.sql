@@ -10,3 +10,4 @@ INSERT INTO chance.target (relation)
 SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname IN ('hostile', 'Other.Schéma "2"') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 ORDER BY c.oid;
+SELECT crm.register_reference('"Other.Schéma ""2""".soft', 'Kunde', 'hostile."Kunde"') \g /dev/null
