@@ -125,11 +125,11 @@ $$;
 COMMENT ON FUNCTION @extschema@.identify(text, bigint, timestamptz) IS
     'Says that an anonymous visitor is a customer from a time on. Touches with this anonymous id that name no customer belong to it, '
     'also those before, unless the visitor had been identified as somebody else before. It goes along with the customer''s oldest '
-    'record when customers are joined and split; the form with a table and a key names another. Returns the number of the '
+    'record when customers are joined and split; identify_record names another. Returns the number of the '
     'identification, which unidentify takes. For those who may read the customer and update a table of touches. Errors: RM201, RM004 '
     '(no table has anonymous ids), RM005, 42501. Example: SELECT identify(''cookie-7f3a'', 42);';
 
-CREATE FUNCTION @extschema@.identify(anonymous_id text, relation regclass, record_key text, at timestamptz DEFAULT pg_catalog.now())
+CREATE FUNCTION @extschema@.identify_record(anonymous_id text, relation regclass, record_key text, at timestamptz DEFAULT pg_catalog.now())
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
@@ -142,12 +142,12 @@ BEGIN
     END IF;
     PERFORM check_may_identify(customer);
     RETURN note_identification(anonymous_id, (SELECT c.record_no FROM record_copy c
-                                              WHERE c.relation = identify.relation AND c.record_key = identify.record_key), at);
+                                              WHERE c.relation = identify_record.relation AND c.record_key = identify_record.record_key), at);
 END
 $$;
-COMMENT ON FUNCTION @extschema@.identify(text, regclass, text, timestamptz) IS
-    'The same by a record of the customer, with which the identification goes along: the account that somebody logs in to. Error: RM202 '
-    '(no such record, or not linked). Example: SELECT identify(''cookie-7f3a'', ''public.accounts'', ''17'');';
+COMMENT ON FUNCTION @extschema@.identify_record(text, regclass, text, timestamptz) IS
+    'identify by a record of the customer, with which the identification goes along: the account that somebody logs in to. Error: RM202 '
+    '(no such record, or not linked). Example: SELECT identify_record(''cookie-7f3a'', ''public.accounts'', ''17'');';
 
 CREATE FUNCTION @extschema@.unidentify(anonymous_id text, identification bigint DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
