@@ -208,6 +208,10 @@ BEGIN
         condition := policy_condition(plan, privilege, 's');
         IF policy_key(plan, 's') IS NOT NULL THEN -- the row itself stays inside
             condition := replace(condition, '@extschema@.shared(' || policy_key(plan, 's'), '@extschema@.shared(t.decides[1]');
+            IF privilege = 'story' AND access.reads <> 'none' THEN -- what is shared to be read may be told
+                condition := condition || format(' OR @extschema@.shared(t.decides[1], %L::regclass, ''read'') AND %s AND %s', plan.relation,
+                                                 policy_undenied(plan, 'read', 's'), policy_undenied(plan, 'story', 's'));
+            END IF;
         END IF;
         condition := '(' || condition || ')';
     END IF;
