@@ -168,7 +168,10 @@ BEGIN
         action = CASE c.action WHEN 'delete' THEN 'delete' ELSE 'update' END,
         via = concat_ws(' ', c.via, excluded.via);
     GET DIAGNOSTICS found_rows = ROW_COUNT;
-    PERFORM refuse_hidden((r).relation, found_rows, there);
+    IF found_rows <> there THEN -- or somebody deleted some, or added some, before they were locked
+        SELECT q.n INTO there FROM merge_rows((r).relation, referring_statement(r, key, false), pairs) AS q (n bigint);
+        PERFORM refuse_hidden((r).relation, found_rows, there);
+    END IF;
     SELECT min(c.row_key) INTO lost FROM merge_change c
     WHERE c.merge_id = plan_reference.merge_id AND c.relation = (r).relation AND c.round = plan_reference.round
       AND EXISTS (SELECT FROM unnest((r).columns::text[]) k WHERE c.after -> k = 'null');
