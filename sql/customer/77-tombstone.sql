@@ -206,7 +206,7 @@ CREATE FUNCTION @extschema@.copied_columns() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     SELECT CASE WHEN NOT EXISTS (SELECT FROM tombstone) THEN 's.*, NULL::bigint AS erasure_id'
-                ELSE (SELECT string_agg(CASE WHEN c.name IN ('record_key', 'unit', 'owner') THEN format('s.%I', c.name)
+                ELSE (SELECT string_agg(CASE WHEN c.name IN ('record_key', 'unit', 'owner', 'decides') THEN format('s.%I', c.name)
                                              ELSE format('CASE WHEN h.erasure_id IS NULL THEN s.%1$I END AS %1$I', c.name) END,
                                         ', ' ORDER BY c.position) || ', h.erasure_id' FROM record_column() c) END
 $$;

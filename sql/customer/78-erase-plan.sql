@@ -36,11 +36,9 @@ BEGIN
       AND cardinality(attribute_columns(target, '{id}')) = 1
       AND NOT EXISTS (SELECT FROM adoption d WHERE d.relation = a.relation AND d.entity IN ('customer', 'lead'))
     ORDER BY a.relation::text, a.attribute;
-    IF to_regclass('@extschema@.soft_reference') IS NOT NULL THEN
-        RETURN QUERY
-        SELECT s.relation, s.columns, s.target_columns, NULL::text, 'registered reference'
-        FROM soft_reference s WHERE s.target = erase_references.target ORDER BY s.relation::text, s.columns;
-    END IF;
+    RETURN QUERY
+    SELECT s.relation, s.columns, s.target_columns, NULL::text, 'registered reference'
+    FROM soft_reference s WHERE s.target = erase_references.target ORDER BY s.relation::text, s.columns;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.erase_references(regclass) IS
@@ -81,27 +79,6 @@ COMMENT ON FUNCTION @extschema@.referring_condition(regclass, name[], regclass, 
 'SQL over a row r: whether it refers to one of the rows of target that meet condition; NULL where there are none.';
 SELECT @extschema@.set_audience('referring_condition(regclass, name[], regclass, name[], text)', 'internal');
 
--- Rows of the customer himself, as its records, by their reference or by an anonymous visitor that he turned out to be.
-CREATE FUNCTION @extschema@.own_condition(relation regclass, customer_id bigint) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
-AS $$
-DECLARE
-    condition text := belongs_condition(relation, ARRAY[customer_id]);
-    visitor text;
-BEGIN
-    IF has_attribute(relation, 'anonymous_id') AND has_attribute(relation, 'at') AND to_regclass('@extschema@.identified_span') IS NOT NULL THEN
-        SELECT string_agg(format('@extschema@.map_anonymous_id(r) = %L AND @extschema@.map_at(r) >= %L AND @extschema@.map_at(r) < %L',
-                                 s.anonymous_id, s.since, s.until), ' OR ' ORDER BY s.anonymous_id, s.since)
-        INTO visitor FROM identified_span s WHERE s.customer_id = own_condition.customer_id;
-        condition := concat_ws(' OR ', '(' || condition || ')', '(' || visitor || ')');
-    END IF;
-    RETURN condition;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.own_condition(regclass, bigint) IS
-'SQL over a row r of an adopted table: whether it is a customer''s own; NULL where the table has no such rows.';
-SELECT @extschema@.set_audience('own_condition(regclass, bigint)', 'internal');
-
 -- Rows of an adopted table that belong to a customer are never somebody else's to erase.
 CREATE FUNCTION @extschema@.unowned_condition(relation regclass) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -130,7 +107,7 @@ BEGIN
         FROM adoption a ORDER BY 3, a.relation::text
     LOOP
         part.adopted := true;
-        part.condition := own_condition(part.relation, customer_id);
+        part.condition := belongs_condition(part.relation, ARRAY[customer_id]);
         part.rows := CASE WHEN part.condition IS NOT NULL THEN count_rows(part.relation, part.condition) END;
         IF part.rows > 0 THEN
             parts := parts || part;

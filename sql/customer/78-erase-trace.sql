@@ -86,7 +86,7 @@ BEGIN
         CASE WHEN r.kind = 'organisation' OR r.given_name IS NULL THEN r.company END,
         r.given_name || ' ' || r.family_name, r.family_name || ', ' || r.given_name, r.family_name || ' ' || r.given_name]) v
     WHERE r.customer_id = person_values.customer_id AND v IS NOT NULL;
-    FOR part IN SELECT a.relation, array_agg(m.attribute ORDER BY m.attribute) AS attributes, own_condition(a.relation, person_values.customer_id) AS condition
+    FOR part IN SELECT a.relation, array_agg(m.attribute ORDER BY m.attribute) AS attributes, belongs_condition(a.relation, ARRAY[person_values.customer_id]) AS condition
                 FROM adoption a JOIN adoption_attribute m USING (relation)
                 WHERE m.attribute IN ('email', 'phone', 'tax_id', 'full_name', 'address', 'website', 'anonymous_id')
                 GROUP BY 1 LOOP

@@ -14,8 +14,3 @@ AS $$ BEGIN PERFORM @extschema@.not_yet('match_queue'); END $$;
 COMMENT ON FUNCTION @extschema@.match_queue_rows() IS 'Not built yet: the rows of match_queue.';
 CREATE VIEW @extschema@.match_queue AS SELECT * FROM @extschema@.match_queue_rows();
 COMMENT ON VIEW @extschema@.match_queue IS 'Not built yet: pairs of records that a person should look at.';
-
-CREATE FUNCTION @extschema@.export_customer(customer_id bigint)
-RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL SAFE
-AS $$ BEGIN PERFORM @extschema@.not_yet('export_customer'); END $$;
-COMMENT ON FUNCTION @extschema@.export_customer(bigint) IS 'Not built yet: everything held about a customer, for the customer.';
