@@ -25,11 +25,3 @@ CREATE FUNCTION @extschema@.set_retention(item text, keep interval) RETURNS void
     SELECT not_yet('set_retention')
 $$;
 COMMENT ON FUNCTION @extschema@.set_retention(text, interval) IS 'Not built yet: how long something that grows is kept.';
-
-CREATE FUNCTION @extschema@.data_inventory()
-    RETURNS TABLE (relation text, "column" text, purpose text, kept interval, readers text[])
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT NULL::text, NULL::text, NULL::text, NULL::interval, NULL::text[] FROM not_yet('data_inventory')
-$$;
-COMMENT ON FUNCTION @extschema@.data_inventory() IS
-'Not built yet: every column with personal data, why it is kept, how long, and who reads it.';

@@ -1,0 +1,29 @@
+-- What follows an erasure in messages and comments, and what of it belongs into an export.
+
+INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES
+    ('alert_log', 'comment', 'alert', 'what somebody said of an alert'),
+    ('alert_transition', 'comment', 'alert', 'what somebody said of an alert'),
+    ('silence', 'comment', 'alert', 'why alerts are silent'),
+    ('delivery_queue', 'body', 'alert', 'messages that wait'),
+    ('delivery_queue', 'detail', 'alert', 'what a receiver answered'),
+    ('delivery_history', 'body', 'alert', 'messages that were sent'),
+    ('delivery_history', 'detail', 'alert', 'what a receiver answered'),
+    ('delivery_attempt', 'detail', 'alert', 'what a receiver answered'),
+    ('rule_schedule', 'error', 'alert', 'why a rule failed');
+
+-- Messages are about numbers; that one names somebody is rare, and told without what else is in it.
+CREATE FUNCTION @extschema@.exported_messages(customer_id bigint, relations regclass[], keys text[], words text[]) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT jsonb_agg(jsonb_build_object('message_id', d.message_id, 'endpoint', d.endpoint, 'state', d.state, 'created_at', d.created_at)
+                     ORDER BY d.created_at, d.message_id)
+    FROM (SELECT q.message_id, q.endpoint, q.state, q.created_at, q.body, q.audience, q.units FROM delivery_queue q
+          UNION ALL
+          SELECT h.message_id, h.endpoint, h.state, h.created_at, h.body, h.audience, h.units FROM delivery_history h) d
+    WHERE EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(d.body), w) > 0)
+      AND (SELECT bool_and(may_see_total(u)) FROM unnest(d.units) u)
+$$;
+COMMENT ON FUNCTION @extschema@.exported_messages(bigint, regclass[], text[], text[]) IS
+'Section messages of export_customer: deliveries that name the person, of units whose numbers the caller may see.';
+SELECT @extschema@.set_audience('exported_messages(bigint, regclass[], text[], text[])', 'internal');
+INSERT INTO @extschema@.export_source (section, function_name, room) VALUES ('messages', 'exported_messages', 'alert');

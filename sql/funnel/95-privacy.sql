@@ -1,0 +1,60 @@
+-- What follows an erasure in the history of stages, and what of it belongs into an export.
+
+-- The history of a deleted row went with it, by its trigger; that of a blanked one stays, for the numbers, and leads to nobody.
+CREATE FUNCTION @extschema@.transitions_erased(relation regclass, keys text[], mode text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+    total bigint := 0;
+BEGIN
+    UPDATE handover_answer h SET reason = NULL FROM transition_log t
+    WHERE t.id = h.handover AND h.reason IS NOT NULL
+      AND (t.relation = $1 AND t.record_key = ANY (keys) OR t.customer_relation = $1 AND t.customer_key = ANY (keys));
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    total := total + changed;
+    UPDATE transition_log t SET customer_relation = NULL, customer_key = NULL
+    WHERE t.customer_relation = $1 AND t.customer_key = ANY (keys);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    total := total + changed;
+    IF mode = 'delete' THEN
+        DELETE FROM transition_log t WHERE t.relation = $1 AND t.record_key = ANY (keys);
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        DELETE FROM transition_gone g WHERE g.source = $1 AND g.record_key = ANY (keys);
+    END IF;
+    RETURN total + changed;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.transitions_erased(regclass, text[], text) IS
+'Follows an erasure: transitions of deleted records go, others no longer lead to the customer, reasons of hand-overs go.';
+SELECT @extschema@.set_audience('transitions_erased(regclass, text[], text)', 'internal');
+
+CREATE FUNCTION @extschema@.exported_transitions(customer_id bigint, relations regclass[], keys text[], words text[]) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('funnel', t.funnel, 'relation', table_name(t.relation), 'record_key', t.record_key,
+                     'sequence', t."sequence", 'from_stage', t.from_stage, 'to_stage', t.to_stage, 'value', t.value, 'at', t.at, 'by', t.by,
+                     'unit', t.unit, 'department', t.department,
+                     'handover', (SELECT jsonb_strip_nulls(to_jsonb(h) - 'handover') FROM handover_answer h WHERE h.handover = t.id)))
+                     ORDER BY table_name(t.relation), t.record_key, t.funnel, t."sequence", t.id)
+    FROM unnest(relations, keys) AS k (relation, key)
+    JOIN transition_log t ON t.relation = k.relation AND t.record_key = k.key
+$$;
+COMMENT ON FUNCTION @extschema@.exported_transitions(bigint, regclass[], text[], text[]) IS 'Section transitions of export_customer.';
+SELECT @extschema@.set_audience('exported_transitions(bigint, regclass[], text[], text[])', 'internal');
+
+CREATE FUNCTION @extschema@.inventory_funnel() RETURNS SETOF @extschema@.inventory_row
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 5 SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT 'funnel', '@extschema@.transition_log', c, 'the history of stages, by the keys of records', NULL::interval, ARRAY['view transition', 'view handover']
+    FROM unnest(ARRAY['record_key', 'customer_key']) c
+    UNION ALL
+    SELECT 'funnel', '@extschema@.transition_log', 'by', 'who moved a record: of the team''s own people', NULL, ARRAY['view transition']
+$$;
+COMMENT ON FUNCTION @extschema@.inventory_funnel() IS 'For data_inventory(): tables of this room.';
+SELECT @extschema@.set_audience('inventory_funnel()', 'admin');
+
+INSERT INTO @extschema@.inventory_source (function_name, room) VALUES ('inventory_funnel', 'funnel');
+INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES ('handover_answer', 'reason', 'funnel', 'why a hand-over was refused');
+INSERT INTO @extschema@.export_source (section, function_name, room) VALUES ('transitions', 'exported_transitions', 'funnel');
+INSERT INTO @extschema@.follow_hook (room, "position", erased) VALUES ('funnel', 300, 'transitions_erased');
