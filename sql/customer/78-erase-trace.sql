@@ -6,26 +6,29 @@ CREATE TABLE @extschema@.free_text (
     "column" text NOT NULL,
     room text NOT NULL,
     purpose text NOT NULL,
+    readers text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (relation, "column")
 );
 COMMENT ON TABLE @extschema@.free_text IS
 'Columns of crm''s own tables that hold what people typed or what an error quoted: an erasure puts [erased] for the person''s values '
 'there. Each room names its own. Shipped.';
-INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES
-    ('filling', 'error', 'base', 'why a table could not be read'),
-    ('denial', 'reason', 'org', 'why somebody was denied something'),
-    ('shared_record', 'reason', 'org', 'why a record was shared'),
-    ('review', 'reason', 'org', 'why a review was finished'),
-    ('review_entry', 'why', 'org', 'where a right comes from'),
-    ('review_entry', 'comment', 'org', 'what a reviewer said'),
-    ('review_entry', 'finding', 'org', 'what a review found'),
-    ('verdict', 'reason', 'customer', 'why two records were decided on'),
-    ('restriction', 'reason', 'customer', 'why a customer was restricted'),
-    ('restriction', 'lifted_reason', 'customer', 'why a restriction was lifted'),
-    ('released_record', 'reason', 'customer', 'why a record was released'),
-    ('consent_entry', 'reason', 'customer', 'why consent was given or withdrawn'),
-    ('consent_entry', 'evidence', 'customer', 'how it is known'),
-    ('contact_basis', 'reason', 'customer', 'what contacting rests on');
+INSERT INTO @extschema@.free_text (relation, "column", room, purpose, readers) VALUES
+    ('filling', 'error', 'base', 'why a table could not be read', '{"view status"}'),
+    ('denial', 'reason', 'org', 'why somebody was denied something', '{"view denial_list"}'),
+    ('shared_record', 'reason', 'org', 'why a record was shared', '{"function who_can_access"}'),
+    ('review', 'reason', 'org', 'why a review was finished', '{"view access_review"}'),
+    ('review_entry', 'why', 'org', 'where a right comes from', '{"view access_review"}'),
+    ('review_entry', 'comment', 'org', 'what a reviewer said', '{"view access_review"}'),
+    ('review_entry', 'finding', 'org', 'what a review found', '{"view access_review"}'),
+    ('unmapped_count', 'error', 'org', 'why units could not be counted', '{"view status"}'),
+    ('verdict', 'reason', 'customer', 'why two records were decided on', '{"function explain_match"}'),
+    ('golden_value', 'reason', 'customer', 'why a golden value was set', '{"view customer_value"}'),
+    ('restriction', 'reason', 'customer', 'why a customer was restricted', '{"function export_customer"}'),
+    ('restriction', 'lifted_reason', 'customer', 'why a restriction was lifted', '{"function export_customer"}'),
+    ('released_record', 'reason', 'customer', 'why a record was released', '{}'),
+    ('consent_entry', 'reason', 'customer', 'why consent was given or withdrawn', '{"view consent","function explain_contact"}'),
+    ('consent_entry', 'evidence', 'customer', 'how it is known', '{"view consent","function explain_contact"}'),
+    ('contact_basis', 'reason', 'customer', 'what contacting rests on', '{}');
 
 -- Words of the person as they may stand in a text. Short and common words would take too much along.
 CREATE FUNCTION @extschema@.person_words("values" text[]) RETURNS text[]

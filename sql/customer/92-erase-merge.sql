@@ -85,4 +85,4 @@ COMMENT ON FUNCTION @extschema@.forget_row_changes(regclass, text[]) IS
 'Forgets what merges of others changed in rows that were erased; to take such a merge back leaves them as they are.';
 SELECT @extschema@.set_audience('forget_row_changes(regclass, text[])', 'internal');
 
-INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES ('row_merge', 'reason', 'customer', 'why rows were merged');
+INSERT INTO @extschema@.free_text (relation, "column", room, purpose, readers) VALUES ('row_merge', 'reason', 'customer', 'why rows were merged', '{"view merge_log"}');

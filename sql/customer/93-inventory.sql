@@ -25,43 +25,41 @@ AS $$
           FROM pg_attribute a
           WHERE a.attrelid = '@extschema@.record_copy'::regclass AND a.attnum > 0 AND NOT a.attisdropped
             AND (a.attname::text IN (SELECT p.attribute FROM personal_attribute p WHERE p.entity = 'customer')
-                 OR a.attname IN ('record_key', 'parent_key', 'email_key', 'phone_key', 'tax_key'))
+                 OR a.attname IN ('email_key', 'phone_key', 'tax_key'))
+          UNION ALL
+          SELECT c.relname, a.attname, 'by keys of records: as personal as the keys of the team''s tables are', '{}'
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+          WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind = 'r' AND c.relname !~ '^transition_'
+            AND a.attname IN ('record_key', 'parent_key', 'merged_key', 'key_a', 'key_b', 'row_key', 'keep_key', 'after_key', 'keep_record_key')
           UNION ALL
           VALUES ('record_dirty', 'record_key', 'reading rows again that changed', ARRAY[]::text[]),
                  ('shared_value', 'value', 'not linking by values that many share', ARRAY['function doctor']),
-                 ('verdict', 'reason', 'why two records were decided on', ARRAY['function explain_match']),
                  ('golden_value', 'value', 'golden values that people set', ARRAY['view customer', 'view customer_value']),
-                 ('golden_value', 'reason', 'why they were set', ARRAY['view customer_value']),
                  ('identification', 'anonymous_id', 'joining touches to who made them', ARRAY['view identified', 'function customer_timeline']),
-                 ('consent_entry', 'reason', 'showing consent', ARRAY['view consent', 'function explain_contact']),
-                 ('consent_entry', 'evidence', 'showing consent', ARRAY['view consent', 'function explain_contact']),
                  ('consent_problem', 'path', 'consents that are not understood', ARRAY['view status']),
-                 ('restriction', 'reason', 'showing restrictions', ARRAY['function export_customer']),
-                 ('restriction', 'lifted_reason', 'showing restrictions', ARRAY['function export_customer']),
-                 ('suppressed_record', 'record_key', 'keeping erased persons out', ARRAY['view status']),
-                 ('released_record', 'reason', 'why an erased person is read again', ARRAY[]::text[]),
+                 ('erasure', 'reason', 'why somebody was erased, with [erased] for what names them', ARRAY[]::text[]),
                  ('tombstone', 'hash', 'keeping erased persons out, by keyed hashes', ARRAY['function verify_erasure']),
-                 ('row_merge', 'reason', 'taking merges back', ARRAY['view merge_log']),
                  ('merge_change', 'before', 'taking merges back: whole rows as they were', ARRAY['function merge_rows_of']),
                  ('merge_change', 'after', 'taking merges back', ARRAY['function merge_rows_of']),
                  ('merge_held', 'held', 'taking merges back: what rooms held of the rows', ARRAY[]::text[]),
                  ('merge_finding', 'wanted', 'what could not be taken back', ARRAY['function unmerge_report']),
                  ('merge_finding', 'found', 'what could not be taken back', ARRAY['function unmerge_report']),
                  ('merge_redirected', 'meant', 'rows sent to the kept row', ARRAY[]::text[]),
+                 ('merge_redirected', 'given', 'rows sent to the kept row', ARRAY[]::text[]),
                  ('link_frequency', 'hash', 'how rare a value is, by hashes of values that several records have', ARRAY[]::text[])) i
     WHERE EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relname = i.relation)
 $$;
 COMMENT ON FUNCTION @extschema@.inventory_customer() IS 'For data_inventory(): tables of this room.';
 SELECT @extschema@.set_audience('inventory_customer()', 'admin');
 
--- What the rooms named in free_text is in the inventory by that; those of this room stand above, with who reads them.
+-- What the rooms named in free_text is in the inventory by that.
 CREATE FUNCTION @extschema@.inventory_texts() RETURNS SETOF @extschema@.inventory_row
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT f.room, '@extschema@.' || f.relation, f."column", 'free text, which may name anybody: ' || f.purpose, NULL::interval, '{}'::text[]
-    FROM free_text f WHERE f.room <> 'customer'
+    SELECT f.room, '@extschema@.' || f.relation, f."column", 'free text, which may name anybody: ' || f.purpose, NULL::interval, f.readers
+    FROM free_text f
 $$;
-COMMENT ON FUNCTION @extschema@.inventory_texts() IS 'For data_inventory(): free texts of the other rooms.';
+COMMENT ON FUNCTION @extschema@.inventory_texts() IS 'For data_inventory(): free texts of all rooms.';
 SELECT @extschema@.set_audience('inventory_texts()', 'admin');
 
 INSERT INTO @extschema@.inventory_source (function_name, room)

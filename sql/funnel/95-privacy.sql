@@ -47,7 +47,9 @@ CREATE FUNCTION @extschema@.inventory_funnel() RETURNS SETOF @extschema@.invento
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 5 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     SELECT 'funnel', '@extschema@.transition_log', c, 'the history of stages, by the keys of records', NULL::interval, ARRAY['view transition', 'view handover']
-    FROM unnest(ARRAY['record_key', 'customer_key']) c
+    FROM unnest(ARRAY['record_key', 'customer_key', 'source_key']) c
+    UNION ALL
+    SELECT 'funnel', '@extschema@.transition_gone', c, 'records that went while they were read', NULL, '{}' FROM unnest(ARRAY['record_key', 'source_key']) c
     UNION ALL
     SELECT 'funnel', '@extschema@.transition_log', 'by', 'who moved a record: of the team''s own people', NULL, ARRAY['view transition']
 $$;
