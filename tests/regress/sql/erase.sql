@@ -81,7 +81,7 @@ INSERT INTO lead VALUES ('L1', 'new@example.com', 'Same Key', NULL), ('L7', 'ann
 INSERT INTO contact VALUES (7, 'A. Example', 'x@example.com', '0049 1715550199', NULL, 'north', '{"email.marketing": true}', 0);
 SELECT crm.resolve_pending() >= 0 AS linked;
 SELECT relation, record_key, full_name, email, phone, unit FROM crm.record ORDER BY relation::text, record_key;
-SELECT item, state, amount, detail FROM crm.status WHERE item ~ 'erased';
+SELECT item, state, amount, detail FROM crm.status WHERE item ~ 'erased' ORDER BY 1;
 SELECT count(*) FROM crm.consent;
 SELECT id, mail FROM lead ORDER BY id;
 -- the phone has a new holder; a correction of the row is read
