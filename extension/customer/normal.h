@@ -38,8 +38,8 @@ typedef struct NormalWords {
 
 /*
  * Letters without case and accents, ligatures and wide forms resolved, apostrophes deleted, everything that is no letter or digit
- * one blank, none at the ends: "Ångström-O'Neil & Co." is "angstrom oneil co". out has room for 3 * NORMAL_MAX_TEXT bytes;
- * returns the length.
+ * one blank, none at the ends: "Ångström-O'Neil & Co." is "angstrom oneil co". Digits of other scripts are written 0 to 9, Korean
+ * syllables by their letters. out has room for 3 * NORMAL_MAX_TEXT bytes; returns the length.
  */
 extern int normal_fold(const char *text, size_t length, char *out);
 
@@ -75,11 +75,17 @@ extern void normal_address(const char *text, size_t length, NormalAddress *out);
  */
 extern bool normal_date(const char *text, size_t length, char out[8]);
 
-/* Letters and digits in upper case. *outward and *area say how many characters of it are the coarser areas. */
+/*
+ * Letters and digits in upper case, without a country in front (D-10115) and what stands behind an American five digits.
+ * *outward and *area say how many characters of it are the coarser areas.
+ */
 extern int normal_postcode(const char *text, size_t length, char *out, int room, int *outward, int *area);
 /* Letters and digits in upper case, leading zeros kept; 0 where nothing is left, or it is one character repeated. */
 extern int normal_id(const char *text, size_t length, char *out, int room);
-/* Digits of the E.164 form where it can be read (with the country), else the digits as they stand; *extension_at as in phone.h. */
+/*
+ * Digits of the E.164 form where it can be read (with the country), else the digits as they stand; no extension. 0 where
+ * there is none, or one digit repeated.
+ */
 extern int normal_phone(const char *text, size_t length, const char *country, size_t country_length,
                         char *out, int room);
 /* The match key of an address, *at is the place of its '@'; 0 where it is none. */

@@ -150,7 +150,7 @@ put_character(Output *out, utf8proc_int32_t c)
     for (int i = 0; i < count && i < MAX_DECOMPOSED && out->length + 4 <= NORMAL_MAX_FOLDED; i++)
         if (parts[i] < 0x80)
             put(out, ascii[parts[i]]);
-        else
+        else if (!is_apostrophe(parts[i]))
             put_folded(out, parts[i]);
 }
 
