@@ -4,6 +4,7 @@
  */
 #include "customer/link_inside.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "customer/similarity.h"
@@ -33,7 +34,7 @@ link_jaro_winkler(const char *a, size_t a_length, const char *b, size_t b_length
 
 /* No more than so many letters of one can be in the other; the rest bounds Jaro's similarity. */
 static bool
-may_be_similar(const LinkWord *a, const LinkWord *b, double jaro)
+may_be_similar(const LinkGlance *a, const LinkGlance *b, double jaro)
 {
     int n = a->chars;
     int m = b->chars;
@@ -44,18 +45,53 @@ may_be_similar(const LinkWord *a, const LinkWord *b, double jaro)
     return most + 0.4 * (1 - most) >= jaro;
 }
 
-static bool
-few_edits(const LinkWord *a, const LinkWord *b)
+static int
+edits_allowed(const LinkGlance *a, const LinkGlance *b)
 {
-    int shorter = smaller(a->chars, b->chars);
-    int limit = shorter >= 8 ? 2 : 1;
-    int differ = __builtin_popcountll(a->letters ^ b->letters);
+    return smaller(a->chars, b->chars) >= 8 ? 2 : 1;
+}
 
-    if (shorter < 3 || (shorter == 3 && a->text[0] != b->text[0]))
-        return false;
-    if (differ > 2 * limit || a->chars - b->chars > limit || b->chars - a->chars > limit)
-        return false;
-    return link_edits(a->text, a->length, b->text, b->length, limit) <= limit;
+static bool
+may_be_few_edits(const LinkGlance *a, const LinkGlance *b)
+{
+    int limit = edits_allowed(a, b);
+    int shorter = smaller(a->chars, b->chars);
+
+    return shorter >= 3 && (shorter > 3 || a->first == b->first) &&
+           __builtin_popcountll(a->letters ^ b->letters) <= 2 * limit && abs(a->chars - b->chars) <= limit;
+}
+
+/* Whether it is worth looking at the two words themselves. */
+static bool
+may_be_alike(int space, const LinkGlance *a, const LinkGlance *b)
+{
+    if (space == LINK_SPACE_NAME_WORD)
+        return (a->nicknames && b->nicknames) || may_be_few_edits(a, b) || may_be_similar(a, b, NAME_JARO);
+    return (a->letters & ~b->letters) == 0 || (b->letters & ~a->letters) == 0 || may_be_few_edits(a, b) ||
+           may_be_similar(a, b, TEXT_JARO);
+}
+
+typedef struct Words {
+    const LinkWord *a;
+    const LinkWord *b;
+    const LinkGlance *a_glance;
+    const LinkGlance *b_glance;
+} Words;
+
+static bool
+few_edits(const Words *words)
+{
+    int limit = edits_allowed(words->a_glance, words->b_glance);
+
+    return may_be_few_edits(words->a_glance, words->b_glance) &&
+           link_edits(words->a->text, words->a->length, words->b->text, words->b->length, limit) <= limit;
+}
+
+static bool
+similar(const Words *words, double jaro)
+{
+    return may_be_similar(words->a_glance, words->b_glance, jaro) &&
+           link_jaro_winkler(words->a->text, words->a->length, words->b->text, words->b->length) >= jaro;
 }
 
 static bool
@@ -69,16 +105,13 @@ common_nickname(const LinkWord *a, const LinkWord *b)
 }
 
 static LinkAlike
-names_alike(const LinkWord *a, const LinkWord *b)
+names_alike(const Words *words)
 {
-    if (a->initial || b->initial)
-        return a->text[0] == b->text[0] && (a->text[0] & 0x80) == 0 ? LINK_ALIKE_INITIAL : LINK_ALIKE_NOT;
-    if (common_nickname(a, b))
+    if (common_nickname(words->a, words->b))
         return LINK_ALIKE_NICKNAME;
-    if (few_edits(a, b))
+    if (few_edits(words))
         return LINK_ALIKE_FUZZY;
-    if (smaller(a->chars, b->chars) >= 4 && may_be_similar(a, b, NAME_JARO) &&
-        link_jaro_winkler(a->text, a->length, b->text, b->length) >= NAME_JARO)
+    if (smaller(words->a->chars, words->b->chars) >= 4 && similar(words, NAME_JARO))
         return LINK_ALIKE_FUZZY;
     return LINK_ALIKE_NOT;
 }
@@ -90,14 +123,15 @@ begins_with(const LinkWord *a, const LinkWord *b)
 }
 
 static LinkAlike
-texts_alike(const LinkWord *a, const LinkWord *b)
+texts_alike(const Words *words)
 {
-    if (a->text[0] == '#' || b->text[0] == '#' || smaller(a->chars, b->chars) < 3)
+    const LinkWord *a = words->a;
+    const LinkWord *b = words->b;
+    int shorter = smaller(a->chars, b->chars);
+
+    if (a->text[0] == '#' || b->text[0] == '#' || shorter < 3)
         return LINK_ALIKE_NOT;
-    if (begins_with(a, b) || begins_with(b, a) || (smaller(a->chars, b->chars) > 3 && few_edits(a, b)))
-        return LINK_ALIKE_FUZZY;
-    if (may_be_similar(a, b, TEXT_JARO) &&
-        link_jaro_winkler(a->text, a->length, b->text, b->length) >= TEXT_JARO)
+    if (begins_with(a, b) || begins_with(b, a) || (shorter > 3 && few_edits(words)) || similar(words, TEXT_JARO))
         return LINK_ALIKE_FUZZY;
     return LINK_ALIKE_NOT;
 }
@@ -105,18 +139,21 @@ texts_alike(const LinkWord *a, const LinkWord *b)
 LinkAlike
 link_words_alike(const Linker *linker, LinkScratch *scratch, int space, uint32_t a, uint32_t b)
 {
+    const LinkWords *all = &linker->words[space];
+    Words words = {&all->word[a], &all->word[b], &all->glance[a], &all->glance[b]};
     uint64_t key = a < b ? (uint64_t) a << 30 | b : (uint64_t) b << 30 | a;
     LinkAnswer *answer;
 
+    if (space == LINK_SPACE_NAME_WORD && (words.a_glance->chars == 1 || words.b_glance->chars == 1))
+        return words.a_glance->first == words.b_glance->first && words.a_glance->first < 0x80 ? LINK_ALIKE_INITIAL
+                                                                                              : LINK_ALIKE_NOT;
+    if (!may_be_alike(space, words.a_glance, words.b_glance))
+        return LINK_ALIKE_NOT;
     key |= (uint64_t) (space - LINK_SPACE_NAME_WORD + 1) << 60;
     answer = &scratch->words[link_mix(key, 0) & (LINK_ANSWERS - 1)];
     if (answer->key != key) {
-        const LinkWord *left = &linker->words[space].word[a];
-        const LinkWord *right = &linker->words[space].word[b];
-
         answer->key = key;
-        answer->level =
-            (uint32_t) (space == LINK_SPACE_NAME_WORD ? names_alike(left, right) : texts_alike(left, right));
+        answer->level = (uint32_t) (space == LINK_SPACE_NAME_WORD ? names_alike(&words) : texts_alike(&words));
     }
     return (LinkAlike) answer->level;
 }

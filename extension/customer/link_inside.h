@@ -46,7 +46,6 @@ enum { LINK_POSTCODE_OUTWARD = 3, LINK_POSTCODE_AREA = 4 };
 typedef struct LinkWord {
     const char *text;
     uint64_t hash;
-    uint64_t letters; /* a bit for each letter that it has, see link_letters */
     uint32_t atoms;   /* its first, in the table of atoms of values */
     uint16_t length;  /* bytes */
     uint8_t chars;    /* characters */
@@ -96,8 +95,17 @@ typedef struct LinkValues {
     uint32_t *record;
 } LinkValues;
 
+/* Of a word what tells most pairs of words apart, close together. */
+typedef struct LinkGlance {
+    uint64_t letters; /* a bit for each letter that it has */
+    uint8_t chars;
+    uint8_t first; /* byte */
+    bool nicknames;
+} LinkGlance;
+
 typedef struct LinkWords {
     LinkWord *word; /* [0] is none */
+    LinkGlance *glance;
     uint32_t count;
     uint32_t room;
     LinkIndex index;

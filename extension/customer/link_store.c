@@ -133,7 +133,7 @@ letters(const unsigned int *text, int count)
 }
 
 static void
-fill_word(Linker *linker, int space, LinkWord *word, const char *text, size_t length)
+fill_word(Linker *linker, int space, LinkWord *word, LinkGlance *glance, const char *text, size_t length)
 {
     unsigned int decoded[UINT8_MAX];
     uint64_t hash[4 + LINK_NICKNAMES];
@@ -141,11 +141,14 @@ fill_word(Linker *linker, int space, LinkWord *word, const char *text, size_t le
     word->text = link_keep(linker, &linker->kept, text, length);
     word->length = (uint16_t) length;
     word->chars = (uint8_t) link_decode(text, length, decoded, UINT8_MAX);
-    word->letters = letters(decoded, word->chars);
     word->initial = word->chars == 1;
     word->nickname_count = 0;
     if (space == LINK_SPACE_NAME_WORD)
         word->nickname_count = (uint8_t) normal_nicknames(text, length, word->nickname, LINK_NICKNAMES);
+    glance->letters = letters(decoded, word->chars);
+    glance->chars = word->chars;
+    glance->first = (uint8_t) text[0];
+    glance->nicknames = word->nickname_count > 0;
     word->atom_count = (uint8_t) link_word_atoms(space, word, hash, 4 + LINK_NICKNAMES);
     word->atoms = keep_atoms(linker, hash, word->atom_count);
 }
@@ -171,10 +174,11 @@ link_word(Linker *linker, int space, const char *text, size_t length)
     if (words->count >= words->room) {
         words->room = words->room == 0 ? 64 : words->room + words->room / 2;
         words->word = link_grow(linker, words->word, words->room, sizeof(LinkWord));
+        words->glance = link_grow(linker, words->glance, words->room, sizeof(LinkGlance));
     }
     number = words->count;
     words->word[number].hash = hash;
-    fill_word(linker, space, &words->word[number], text, length);
+    fill_word(linker, space, &words->word[number], &words->glance[number], text, length);
     words->count++;
     words->index.slot[at] = number;
     words->index.used++;
