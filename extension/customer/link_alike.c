@@ -131,7 +131,8 @@ texts_alike(const Words *words)
 
     if (a->text[0] == '#' || b->text[0] == '#' || shorter < 3)
         return LINK_ALIKE_NOT;
-    if (begins_with(a, b) || begins_with(b, a) || (shorter > 3 && few_edits(words)) || similar(words, TEXT_JARO))
+    if (begins_with(a, b) || begins_with(b, a) || (shorter > 3 && few_edits(words)) ||
+        similar(words, TEXT_JARO))
         return LINK_ALIKE_FUZZY;
     return LINK_ALIKE_NOT;
 }
@@ -145,15 +146,17 @@ link_words_alike(const Linker *linker, LinkScratch *scratch, int space, uint32_t
     LinkAnswer *answer;
 
     if (space == LINK_SPACE_NAME_WORD && (words.a_glance->chars == 1 || words.b_glance->chars == 1))
-        return words.a_glance->first == words.b_glance->first && words.a_glance->first < 0x80 ? LINK_ALIKE_INITIAL
-                                                                                              : LINK_ALIKE_NOT;
+        return words.a_glance->first == words.b_glance->first && words.a_glance->first < 0x80
+                   ? LINK_ALIKE_INITIAL
+                   : LINK_ALIKE_NOT;
     if (!may_be_alike(space, words.a_glance, words.b_glance))
         return LINK_ALIKE_NOT;
     key |= (uint64_t) (space - LINK_SPACE_NAME_WORD + 1) << 60;
     answer = &scratch->words[link_mix(key, 0) & (LINK_ANSWERS - 1)];
     if (answer->key != key) {
         answer->key = key;
-        answer->level = (uint32_t) (space == LINK_SPACE_NAME_WORD ? names_alike(&words) : texts_alike(&words));
+        answer->level =
+            (uint32_t) (space == LINK_SPACE_NAME_WORD ? names_alike(&words) : texts_alike(&words));
     }
     return (LinkAlike) answer->level;
 }

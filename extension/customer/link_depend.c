@@ -209,15 +209,17 @@ draw(const Groups *groups, uint64_t seed, uint64_t t, uint32_t *a, uint32_t *b)
  * a household shares would make its members believed in, and so no strangers. Some of the pairs are of one entity
  * nevertheless; how many of those are at each level is known, and taken off.
  */
-typedef struct Stratum {
+struct LinkStratum {
     int attribute;
     int level;
+    LinkCompared *drawn;
+    uint32_t draws;
     double count[LINK_ATTRIBUTES][LINK_MAX_LEVELS];
     double believed[LINK_ATTRIBUTES]; /* of these, how many are of one entity */
-} Stratum;
+};
 
 static void
-add_pair(const Linker *linker, const LinkModel *model, const LinkCompared *compared, Stratum *stratum)
+judge(const Linker *linker, const LinkModel *model, const LinkCompared *compared, LinkStratum *stratum)
 {
     double bits[LINK_ATTRIBUTES] = {0};
     double weight = model->numbers.prior;
@@ -243,8 +245,7 @@ add_pair(const Linker *linker, const LinkModel *model, const LinkCompared *compa
 }
 
 static void
-sample_stratum(Linker *linker, const LinkModel *model, LinkScratch *scratch, const uint32_t *label,
-               Stratum *stratum)
+draw_stratum(Linker *linker, LinkScratch *scratch, const uint32_t *label, LinkStratum *stratum)
 {
     Groups groups;
     uint64_t seed = (uint64_t) (100 + stratum->attribute * 64 + stratum->level * 4);
@@ -254,24 +255,54 @@ sample_stratum(Linker *linker, const LinkModel *model, LinkScratch *scratch, con
     make_groups(linker, stratum->attribute, stratum->level, &groups);
     all = groups.pairs[groups.count - 1];
     draws = all > AGREEING ? AGREEING : (uint64_t) all;
+    stratum->drawn = link_allocate(linker, draws + 1, sizeof(LinkCompared));
     for (uint64_t t = 0; t < draws; t++) {
+        LinkCompared *compared = &stratum->drawn[stratum->draws];
         uint32_t a;
         uint32_t b;
-        LinkCompared compared;
 
         draw(&groups, seed, t, &a, &b);
         if (!strangers(label, a, b))
             continue;
-        link_compare(linker, scratch, a, b, &compared);
-        if (compared.level[stratum->attribute] == stratum->level)
-            add_pair(linker, model, &compared, stratum);
+        link_compare(linker, scratch, a, b, compared);
+        stratum->draws += compared->level[stratum->attribute] == stratum->level;
     }
     free_groups(linker, &groups);
 }
 
+LinkStratum *
+link_draw_strata(Linker *linker, LinkScratch *scratch, const uint32_t *label, int *count)
+{
+    LinkStratum *strata = link_allocate(linker, (size_t) linker->columns + 3, sizeof(LinkStratum));
+
+    *count = 0;
+    for (int c = 0; c < linker->columns; c++) {
+        int k = linker->column_attribute[c];
+
+        strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_EXACT};
+        if (k == LINK_ATTRIBUTE_POSTCODE) {
+            strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_POSTCODE_OUTWARD};
+            strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_POSTCODE_AREA};
+        }
+    }
+    for (int s = 0; s < *count; s++) {
+        draw_stratum(linker, scratch, label, &strata[s]);
+        link_poll(linker, LINK_FITTING, (uint64_t) s, (uint64_t) *count);
+    }
+    return strata;
+}
+
+void
+link_free_strata(Linker *linker, LinkStratum *strata, int count)
+{
+    for (int s = 0; s < count; s++)
+        link_release(linker, strata[s].drawn);
+    link_release(linker, strata);
+}
+
 /* u of the attribute among strangers of the stratum; returns how many agree on it beyond those that may be of one entity. */
 static double
-conditional(const Stratum *stratum, const LinkContext *all, int attribute, double *u)
+conditional(const LinkStratum *stratum, const LinkContext *all, int attribute, double *u)
 {
     int levels = link_type_levels(link_type((LinkAttribute) attribute));
     int key = link_key_level(attribute);
@@ -291,7 +322,7 @@ conditional(const Stratum *stratum, const LinkContext *all, int attribute, doubl
 
 /* How much more usual the attribute's agreement is in the stratum; 0 where it cannot depend on it. */
 static double
-explains(const LinkModel *model, int child, const Stratum *stratum, double *u)
+explains(const LinkModel *model, int child, const LinkStratum *stratum, double *u)
 {
     const LinkContext *all = &model->context[child];
     int parent = stratum->attribute;
@@ -308,7 +339,7 @@ explains(const LinkModel *model, int child, const Stratum *stratum, double *u)
 }
 
 static void
-add_contexts(LinkModel *model, int child, const Stratum *stratum, int strata, int parent)
+add_contexts(LinkModel *model, int child, const LinkStratum *stratum, int strata, int parent)
 {
     for (int s = 0; s < strata; s++) {
         const LinkContext *all = &model->context[child];
@@ -326,7 +357,7 @@ add_contexts(LinkModel *model, int child, const Stratum *stratum, int strata, in
 }
 
 static void
-choose_parents(LinkModel *model, int child, const Stratum *stratum, int strata)
+choose_parents(LinkModel *model, int child, const LinkStratum *stratum, int strata)
 {
     bool taken[LINK_ATTRIBUTES] = {false};
 
@@ -354,24 +385,15 @@ choose_parents(LinkModel *model, int child, const Stratum *stratum, int strata)
 }
 
 void
-link_find_parents(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label)
+link_find_parents(const Linker *linker, LinkModel *model, LinkStratum *strata, int count)
 {
-    Stratum *stratum = link_allocate(linker, (size_t) linker->columns + 2, sizeof(Stratum));
-    int strata = 0;
-
-    for (int c = 0; c < linker->columns; c++) {
-        int k = linker->column_attribute[c];
-
-        stratum[strata++] = (Stratum){.attribute = k, .level = LINK_EXACT};
-        if (k == LINK_ATTRIBUTE_POSTCODE) {
-            stratum[strata++] = (Stratum){.attribute = k, .level = LINK_POSTCODE_OUTWARD};
-            stratum[strata++] = (Stratum){.attribute = k, .level = LINK_POSTCODE_AREA};
-        }
+    for (int s = 0; s < count; s++) {
+        memset(strata[s].count, 0, sizeof(strata[s].count));
+        memset(strata[s].believed, 0, sizeof(strata[s].believed));
+        for (uint32_t i = 0; i < strata[s].draws; i++)
+            judge(linker, model, &strata[s].drawn[i], &strata[s]);
     }
-    for (int s = 0; s < strata; s++)
-        sample_stratum(linker, model, scratch, label, &stratum[s]);
     link_model_forget_contexts(model);
     for (int c = 0; c < linker->columns; c++)
-        choose_parents(model, linker->column_attribute[c], stratum, strata);
-    link_release(linker, stratum);
+        choose_parents(model, linker->column_attribute[c], strata, count);
 }

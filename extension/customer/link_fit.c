@@ -191,12 +191,16 @@ static void
 fit_m(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label)
 {
     double *belief = link_allocate(linker, (size_t) linker->patterns + 1, sizeof(double));
+    LinkStratum *strata;
+    int count;
 
+    strata = link_draw_strata(linker, scratch, label, &count);
     for (int turn = 0; turn < 2; turn++) {
-        link_find_parents(linker, model, scratch, label);
+        link_find_parents(linker, model, strata, count);
         weigh_rare(linker, model, scratch);
         learn(linker, model, belief);
     }
+    link_free_strata(linker, strata, count);
     link_release(linker, belief);
 }
 

@@ -46,9 +46,9 @@ enum { LINK_POSTCODE_OUTWARD = 3, LINK_POSTCODE_AREA = 4 };
 typedef struct LinkWord {
     const char *text;
     uint64_t hash;
-    uint32_t atoms;   /* its first, in the table of atoms of values */
-    uint16_t length;  /* bytes */
-    uint8_t chars;    /* characters */
+    uint32_t atoms;  /* its first, in the table of atoms of values */
+    uint16_t length; /* bytes */
+    uint8_t chars;   /* characters */
     uint8_t atom_count;
     uint8_t nickname_count;
     bool initial;
@@ -412,7 +412,11 @@ extern double link_believe(const Linker *linker, const LinkModel *model, double 
 /* link_depend.c: u of strangers, of all and of those that agree on something. label may be NULL. */
 extern void link_sample_strangers(Linker *linker, LinkModel *model, LinkScratch *scratch,
                                   const uint32_t *label);
-extern void link_find_parents(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label);
+/* Pairs that agree on one thing: drawn and compared once, judged by each model. */
+typedef struct LinkStratum LinkStratum;
+extern LinkStratum *link_draw_strata(Linker *linker, LinkScratch *scratch, const uint32_t *label, int *count);
+extern void link_free_strata(Linker *linker, LinkStratum *strata, int count);
+extern void link_find_parents(const Linker *linker, LinkModel *model, LinkStratum *strata, int count);
 
 /* link_cluster.c: the clusters of the pairs, cut at threshold (NAN: where the joins say). */
 extern void link_cluster(Linker *linker, double threshold, uint32_t *label);
