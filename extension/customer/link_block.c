@@ -258,6 +258,7 @@ link_make_blocks(Linker *linker)
     uint32_t atom_blocks;
     size_t members;
 
+    link_enter(linker, LINK_BLOCKING);
     linker->cap = linker->fitted == NULL ? UINT32_MAX : CAP;
     if (linker->fitted != NULL)
         linker->fitted->numbers.cap = linker->cap;
@@ -282,6 +283,7 @@ link_free_blocks(Linker *linker)
     link_release(linker, linker->block_record);
     link_release(linker, linker->record_first);
     link_release(linker, linker->record_block);
+    link_enter(linker, LINK_FITTING);
     linker->atom_size = NULL;
     linker->block_first = linker->block_record = linker->record_block = NULL;
     linker->record_first = NULL;

@@ -61,6 +61,7 @@ link_cluster(Linker *linker, double threshold, uint32_t *label)
     AgglomerateLog log;
     AgglomerateStatus status;
 
+    link_enter(linker, LINK_CLUSTERING);
     input.threads = linker->options.threads > 64 ? 64 : linker->options.threads;
     for (int t = 0; t < input.threads; t++)
         weighing.scratch[t] = link_scratch(linker, false);
@@ -89,6 +90,7 @@ link_cluster(Linker *linker, double threshold, uint32_t *label)
     for (int t = 0; t < input.threads; t++)
         link_scratch_free(linker, weighing.scratch[t]);
     link_release(linker, input.pairs);
+    link_enter(linker, LINK_FITTING);
     if (status != AGGLOMERATE_OK)
         link_fail(linker, status == AGGLOMERATE_CANCELLED ? LINK_CANCELLED : LINK_NO_MEMORY);
 }

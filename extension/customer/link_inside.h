@@ -212,6 +212,8 @@ struct Linker {
     size_t held;
     jmp_buf *back; /* where link_fail goes to */
     LinkReport report;
+    LinkPhase phase; /* LINK_DONE: none */
+    double since;    /* when it was entered */
     size_t needed;
     atomic_bool stop;
 
@@ -284,6 +286,8 @@ extern void link_keep_free(Linker *linker, LinkChunks *chunks);
 extern void link_fail(Linker *linker, LinkStatus status) __attribute__((noreturn));
 /* Calls body; a link_fail in it ends here. */
 extern LinkStatus link_guard(Linker *linker, void (*body)(Linker *linker, void *argument), void *argument);
+/* From here on, time counts for this phase. */
+extern void link_enter(Linker *linker, LinkPhase phase);
 /* For the calling thread, now and then: asks whether to go on, and tells how far it is. */
 extern void link_poll(Linker *linker, LinkPhase phase, uint64_t done, uint64_t total);
 extern double link_clock(void);

@@ -182,10 +182,23 @@ link_clock(void)
 }
 
 void
+link_enter(Linker *linker, LinkPhase phase)
+{
+    double now = link_clock();
+
+    if (linker->phase != LINK_DONE)
+        linker->report.seconds[linker->phase] += now - linker->since;
+    linker->phase = phase;
+    linker->since = now;
+}
+
+void
 link_poll(Linker *linker, LinkPhase phase, uint64_t done, uint64_t total)
 {
     const LinkerOptions *options = &linker->options;
 
+    if (phase != linker->phase)
+        link_enter(linker, phase);
     if (options->progress != NULL)
         options->progress(options->context, phase, done, total);
     if (options->interrupted != NULL && options->interrupted(options->context))

@@ -24,6 +24,8 @@ linker_create(const LinkerOptions *options, Linker **made)
         return LINK_NO_MEMORY;
     linker->options = *options;
     linker->model = options->model;
+    linker->phase = LINK_READING;
+    linker->since = link_clock();
     if (linker->options.threads < 1)
         linker->options.threads = 1;
     if (options->model == NULL)
@@ -194,6 +196,7 @@ run(Linker *linker, void *argument)
     }
     answer(linker);
     finish_report(linker);
+    link_enter(linker, LINK_DONE);
 }
 
 LinkStatus
