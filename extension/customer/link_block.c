@@ -13,23 +13,30 @@
 #define CAP 30
 #define USUAL 0.1 /* an atom of more records than this share is worth nothing, not even beside another */
 
-typedef struct KeyOf {
-    uint64_t key;
-    uint32_t record;
-} KeyOf;
+/*
+ * A key of two atoms and a record that has it, in one word, so that there can be hundreds for each record: the upper bits of
+ * the key, the number of the record below.
+ */
+#define RECORD_BITS 28
+#define RECORD_MASK ((UINT64_C(1) << RECORD_BITS) - 1)
 
 typedef struct Keys {
-    KeyOf *key;
+    uint64_t *key;
     size_t count;
     size_t room;
+    uint8_t *seen; /* two bits for each place that keys are hashed to: how many were met, 2 for more */
+    int place_bits;
 } Keys;
+
+#define MOST_PLACE_BITS 28
+#define MOST_PAIR_KEYS 400 /* of a record */
 
 static uint32_t *
 count_atoms(Linker *linker)
 {
     uint32_t *count = link_allocate(linker, linker->atoms + 1, sizeof(uint32_t));
     uint32_t atom[LINK_MAX_ATOMS];
-    uint8_t group[LINK_MAX_ATOMS];
+    uint16_t group[LINK_MAX_ATOMS];
 
     for (uint32_t i = 0; i < linker->records; i++) {
         int atoms = link_record_atoms(linker, i, atom, group);
@@ -76,7 +83,7 @@ link_size_atoms(Linker *linker)
 
 /* The keys of a record that are made of two large atoms of different groups; at most room. */
 static int
-pair_keys(const Linker *linker, const uint32_t *atom, const uint8_t *group, int atoms, uint64_t *key,
+pair_keys(const Linker *linker, const uint32_t *atom, const uint16_t *group, int atoms, uint64_t *key,
           int room)
 {
     int keys = 0;
@@ -89,7 +96,7 @@ pair_keys(const Linker *linker, const uint32_t *atom, const uint8_t *group, int 
                 uint64_t a = linker->atom_hash[atom[i]];
                 uint64_t b = linker->atom_hash[atom[k]];
 
-                key[keys++] = a < b ? link_mix(a, b) : link_mix(b, a);
+                key[keys++] = (a < b ? link_mix(a, b) : link_mix(b, a)) & ~RECORD_MASK;
             }
     }
     return keys;
@@ -99,7 +106,7 @@ int
 link_record_keys(const Linker *linker, uint32_t record, uint64_t *key, int room)
 {
     uint32_t atom[LINK_MAX_ATOMS];
-    uint8_t group[LINK_MAX_ATOMS];
+    uint16_t group[LINK_MAX_ATOMS];
     int atoms = link_record_atoms(linker, record, atom, group);
     int keys = 0;
     int small;
@@ -117,37 +124,99 @@ link_record_keys(const Linker *linker, uint32_t record, uint64_t *key, int room)
     return keys;
 }
 
-static int
-compare_keys(const void *left, const void *right)
+/* In place, by the byte at shift and then by those below. */
+static void
+sort_words(uint64_t *word, size_t count, int shift)
 {
-    const KeyOf *a = left;
-    const KeyOf *b = right;
+    size_t end[256] = {0};
+    size_t next[256];
 
-    if (a->key != b->key)
-        return a->key < b->key ? -1 : 1;
-    return a->record < b->record ? -1 : a->record > b->record;
+    if (count < 32) {
+        for (size_t i = 1; i < count; i++) {
+            uint64_t its = word[i];
+            size_t k = i;
+
+            for (; k > 0 && word[k - 1] > its; k--)
+                word[k] = word[k - 1];
+            word[k] = its;
+        }
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        end[word[i] >> shift & 255]++;
+    for (size_t b = 0, first = 0; b < 256; b++) {
+        next[b] = first;
+        first = end[b] += first;
+    }
+    for (size_t b = 0; b < 256; b++)
+        while (next[b] < end[b]) {
+            uint64_t its = word[next[b]];
+            size_t to = its >> shift & 255;
+
+            word[next[b]] = word[next[to]];
+            word[next[to]++] = its;
+        }
+    for (size_t b = 0, first = 0; shift > 0 && b < 256; first = end[b++])
+        sort_words(word + first, end[b] - first, shift - 8);
 }
 
+/* Counts a key, up to 2. */
+static void
+see(Keys *keys, uint64_t key)
+{
+    uint64_t place = link_mix(key, 3) >> (64 - keys->place_bits);
+    int shift = (int) (place & 3) * 2;
+    uint8_t *seen = &keys->seen[place / 4];
+
+    if ((*seen >> shift & 3) < 2)
+        *seen = (uint8_t) (*seen + (1 << shift));
+}
+
+static bool
+seen_twice(const Keys *keys, uint64_t key)
+{
+    uint64_t place = link_mix(key, 3) >> (64 - keys->place_bits);
+
+    return (keys->seen[place / 4] >> (place & 3) * 2 & 3) == 2;
+}
+
+static void
+collect(Linker *linker, Keys *keys, uint64_t key, uint32_t record)
+{
+    if (keys->count == keys->room) {
+        keys->room = keys->room + keys->room / 4 + 1024;
+        keys->key = link_grow(linker, keys->key, keys->room, sizeof(uint64_t));
+    }
+    keys->key[keys->count++] = key | record;
+}
+
+/* Most keys are met once: they are counted first, so that only others take room. */
 static void
 collect_pair_keys(Linker *linker, Keys *keys)
 {
     uint32_t atom[LINK_MAX_ATOMS];
-    uint8_t group[LINK_MAX_ATOMS];
-    uint64_t key[400];
+    uint16_t group[LINK_MAX_ATOMS];
+    uint64_t key[MOST_PAIR_KEYS];
 
-    for (uint32_t i = 0; i < linker->records; i++) {
-        int atoms = link_record_atoms(linker, i, atom, group);
-        int found = pair_keys(linker, atom, group, atoms, key, 400);
+    for (keys->place_bits = 10; keys->place_bits < MOST_PLACE_BITS &&
+                                (UINT64_C(1) << keys->place_bits) < 64 * (uint64_t) linker->records;)
+        keys->place_bits++;
+    keys->seen = link_allocate(linker, (size_t) 1 << (keys->place_bits - 2), 1);
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t i = 0; i < linker->records; i++) {
+            int atoms = link_record_atoms(linker, i, atom, group);
+            int found = pair_keys(linker, atom, group, atoms, key, MOST_PAIR_KEYS);
 
-        if (keys->count + (size_t) found > keys->room) {
-            keys->room = keys->room * 2 + (size_t) found + 1024;
-            keys->key = link_grow(linker, keys->key, keys->room, sizeof(KeyOf));
+            for (int k = 0; k < found; k++)
+                if (pass == 0)
+                    see(keys, key[k]);
+                else if (seen_twice(keys, key[k]))
+                    collect(linker, keys, key[k], i);
+            if (i % 4096 == 0)
+                link_poll(linker, LINK_BLOCKING, i, linker->records);
         }
-        for (int k = 0; k < found; k++)
-            keys->key[keys->count++] = (KeyOf){key[k], i};
-    }
-    if (keys->count > 1)
-        qsort(keys->key, keys->count, sizeof(KeyOf), compare_keys);
+    link_release(linker, keys->seen);
+    sort_words(keys->key, keys->count, 56);
 }
 
 /* Leaves the keys of 2 .. cap records; returns how many different ones. */
@@ -158,15 +227,17 @@ drop_keys(Linker *linker, Keys *keys)
     uint32_t blocks = 0;
 
     for (size_t i = 0, end; i < keys->count; i = end) {
-        for (end = i; end < keys->count && keys->key[end].key == keys->key[i].key;)
+        uint64_t key = keys->key[i] & ~RECORD_MASK;
+
+        for (end = i; end < keys->count && (keys->key[end] & ~RECORD_MASK) == key;)
             end++;
         if (end - i < 2)
             continue;
         if (end - i > linker->cap && linker->fitted != NULL)
-            note_large(linker, keys->key[i].key, (double) (end - i));
+            note_large(linker, key, (double) (end - i));
         if (end - i > linker->cap)
             continue;
-        memmove(&keys->key[kept], &keys->key[i], (end - i) * sizeof(KeyOf));
+        memmove(&keys->key[kept], &keys->key[i], (end - i) * sizeof(uint64_t));
         kept += end - i;
         blocks++;
     }
@@ -174,57 +245,64 @@ drop_keys(Linker *linker, Keys *keys)
     return blocks;
 }
 
-/* Turns counts into numbers of blocks, from 1; 0 where the atom makes none. */
+/* Turns counts into numbers of blocks, from 1, 0 where the atom makes none; returns how many there are. */
 static uint32_t
 number_blocks(Linker *linker, uint32_t *count, size_t *members)
 {
     uint32_t blocks = 0;
 
     *members = 0;
+    for (uint32_t a = 1; a < linker->atoms; a++)
+        if (count[a] >= 2 && linker->atom_size[a] == LINK_SMALL) {
+            *members += count[a];
+            blocks++;
+        }
+    return blocks;
+}
+
+/* Where the blocks begin; count then has the block of each atom, from 1. */
+static void
+place_blocks(Linker *linker, uint32_t *count, const Keys *keys)
+{
+    uint32_t block = 0;
+
     for (uint32_t a = 1; a < linker->atoms; a++) {
         bool good = count[a] >= 2 && linker->atom_size[a] == LINK_SMALL;
 
-        *members += good ? count[a] : 0;
-        count[a] = good ? ++blocks : 0;
+        if (good)
+            linker->block_first[++block] = count[a];
+        count[a] = good ? block : 0;
     }
-    return blocks;
+    for (size_t i = 0; i < keys->count; i++) {
+        if (i == 0 || ((keys->key[i] ^ keys->key[i - 1]) & ~RECORD_MASK) != 0)
+            linker->block_attribute[block++] = LINK_ATTRIBUTES;
+        linker->block_first[block]++;
+    }
+    for (uint32_t b = 0; b < linker->blocks; b++)
+        linker->block_first[b + 1] += linker->block_first[b];
 }
 
 static void
 fill_blocks(Linker *linker, const uint32_t *block_of, const Keys *keys, uint32_t atom_blocks)
 {
     uint32_t atom[LINK_MAX_ATOMS];
-    uint8_t group[LINK_MAX_ATOMS];
-    uint32_t *fill = link_allocate(linker, linker->blocks + 2, sizeof(uint32_t));
+    uint16_t group[LINK_MAX_ATOMS];
+    uint32_t *fill = link_allocate(linker, (size_t) atom_blocks + 1, sizeof(uint32_t));
 
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < linker->records; i++) {
-            int atoms = link_record_atoms(linker, i, atom, group);
+    for (uint32_t i = 0; i < linker->records; i++) {
+        int atoms = link_record_atoms(linker, i, atom, group);
 
-            for (int k = 0; k < atoms; k++) {
-                uint32_t block = block_of[atom[k]];
+        for (int k = 0; k < atoms; k++) {
+            uint32_t block = block_of[atom[k]];
 
-                if (block == 0)
-                    continue;
-                if (pass == 0)
-                    linker->block_first[block]++;
-                else
-                    linker->block_record[linker->block_first[block - 1] + fill[block - 1]++] = i;
-            }
+            if (block == 0)
+                continue;
+            linker->block_record[linker->block_first[block - 1] + fill[block - 1]++] = i;
+            linker->block_attribute[block - 1] = (uint8_t) (group[k] >> 8);
         }
-        for (size_t i = 0, block = atom_blocks; i < keys->count; i++) {
-            if (i == 0 || keys->key[i].key != keys->key[i - 1].key)
-                block++;
-            if (pass == 0)
-                linker->block_first[block]++;
-            else
-                linker->block_record[linker->block_first[block - 1] + fill[block - 1]++] =
-                    keys->key[i].record;
-        }
-        if (pass == 0)
-            for (uint32_t b = 0; b < linker->blocks; b++)
-                linker->block_first[b + 1] += linker->block_first[b];
     }
+    for (size_t i = 0; i < keys->count; i++)
+        linker->block_record[linker->block_first[atom_blocks] + i] = (uint32_t) (keys->key[i] & RECORD_MASK);
     link_release(linker, fill);
 }
 
@@ -258,6 +336,8 @@ link_make_blocks(Linker *linker)
     uint32_t atom_blocks;
     size_t members;
 
+    if (linker->records > RECORD_MASK)
+        link_fail(linker, LINK_NO_MEMORY);
     link_enter(linker, LINK_BLOCKING);
     linker->cap = linker->fitted == NULL ? UINT32_MAX : CAP;
     if (linker->fitted != NULL)
@@ -268,7 +348,9 @@ link_make_blocks(Linker *linker)
     atom_blocks = number_blocks(linker, count, &members);
     linker->blocks += atom_blocks;
     linker->block_first = link_allocate(linker, (size_t) linker->blocks + 2, sizeof(uint32_t));
+    linker->block_attribute = link_allocate(linker, (size_t) linker->blocks + 1, 1);
     linker->block_record = link_allocate(linker, members + keys.count + 1, sizeof(uint32_t));
+    place_blocks(linker, count, &keys);
     fill_blocks(linker, count, &keys, atom_blocks);
     link_release(linker, keys.key);
     link_release(linker, count);
@@ -280,11 +362,12 @@ link_free_blocks(Linker *linker)
 {
     link_release(linker, linker->atom_size);
     link_release(linker, linker->block_first);
+    link_release(linker, linker->block_attribute);
     link_release(linker, linker->block_record);
     link_release(linker, linker->record_first);
     link_release(linker, linker->record_block);
     link_enter(linker, LINK_FITTING);
-    linker->atom_size = NULL;
+    linker->atom_size = linker->block_attribute = NULL;
     linker->block_first = linker->block_record = linker->record_block = NULL;
     linker->record_first = NULL;
 }

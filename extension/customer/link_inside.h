@@ -38,6 +38,7 @@ extern const double *link_type_prior(LinkType type); /* m of level 1, 2 ... befo
 enum { LINK_EXACT = 1, LINK_FAMILY_ONLY = 9 };
 enum { LINK_POSTCODE_OUTWARD = 3, LINK_POSTCODE_AREA = 4 };
 
+#define LINK_MAX_THREADS 64
 #define LINK_MAX_NAME_WORDS 10
 #define LINK_MAX_TEXT_WORDS 20
 #define LINK_NICKNAMES 6
@@ -216,6 +217,7 @@ struct Linker {
     double since;    /* when it was entered */
     size_t needed;
     atomic_bool stop;
+    void *lent[LINK_MAX_THREADS]; /* malloc'ed by threads, freed with the linker at the latest */
 
     /* As they came. */
     LinkArrival *arrival;
@@ -259,8 +261,8 @@ struct Linker {
     uint32_t blocks;
     uint32_t *block_first; /* [blocks + 1] into block_record */
     uint32_t *block_record;
-    uint8_t *block_attribute;
-    size_t *record_first; /* [records + 1] into record_block */
+    uint8_t *block_attribute; /* LINK_ATTRIBUTES: of two atoms */
+    size_t *record_first;     /* [records + 1] into record_block */
     uint32_t *record_block;
 
     LinkPair *pair;
@@ -292,12 +294,23 @@ extern void link_enter(Linker *linker, LinkPhase phase);
 extern void link_poll(Linker *linker, LinkPhase phase, uint64_t done, uint64_t total);
 extern double link_clock(void);
 
+/*
+ * link_threads.c: calls work for items from .. to - 1 until all were worked on, in chunks, by as many threads as the
+ * options say. Work must not call link_allocate or anything that does; it returns false where it cannot go on. False is
+ * returned where one of them did, or where the caller was interrupted.
+ */
+typedef bool (*LinkWork)(void *context, int worker, size_t from, size_t to);
+extern bool link_in_parallel(Linker *linker, LinkPhase phase, size_t count, size_t chunk, LinkWork work,
+                             void *context);
+extern int link_threads(const Linker *linker);
+
 /* link_store.c: numbers of words, values and atoms. */
 extern uint32_t link_word(Linker *linker, int space, const char *text, size_t length);
 /* data of value is size bytes, which are copied where it is new; its hash, length and marks are filled in by the caller. */
 extern uint32_t link_value(Linker *linker, int attribute, const LinkValue *value, size_t size);
 extern void link_settle(Linker *linker); /* parses all records, once */
-extern int link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint8_t *group);
+/* Each once, with its group: the attribute in the upper byte. Two atoms of one word or value have the same group. */
+extern int link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint16_t *group);
 extern int link_decode(const char *text, size_t length, unsigned int *out, int room);
 static inline uint32_t
 link_cell(const Linker *linker, uint32_t record, int column)

@@ -135,6 +135,8 @@ link_release(Linker *linker, void *old)
 void
 link_release_all(Linker *linker)
 {
+    for (int i = 0; i < LINK_MAX_THREADS; i++)
+        free(linker->lent[i]);
     while (linker->memory != NULL)
         link_release(linker, (Header *) (void *) linker->memory + 1);
 }

@@ -324,7 +324,8 @@ link_settle(Linker *linker)
 }
 
 static int
-add_atoms(const Linker *linker, uint32_t first, int count, int group, uint32_t *atom, uint8_t *groups, int at)
+add_atoms(const Linker *linker, uint32_t first, int count, int group, uint32_t *atom, uint16_t *groups,
+          int at)
 {
     for (int i = 0; i < count && at < LINK_MAX_ATOMS; i++) {
         bool known = false;
@@ -334,14 +335,14 @@ add_atoms(const Linker *linker, uint32_t first, int count, int group, uint32_t *
         if (known)
             continue;
         atom[at] = linker->value_atom[first + (uint32_t) i];
-        groups[at++] = (uint8_t) group;
+        groups[at++] = (uint16_t) group;
     }
     return at;
 }
 
 /* Each once. A word of a name or text is a group of its own, as is any other attribute. */
 int
-link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint8_t *group)
+link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint16_t *group)
 {
     int count = 0;
     int groups = 0;
@@ -353,7 +354,8 @@ link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint8_t
 
         if (number == 0)
             continue;
-        count = add_atoms(linker, value->atoms, value->atom_count, groups++, atom, group, count);
+        count =
+            add_atoms(linker, value->atoms, value->atom_count, attribute << 8 | groups++, atom, group, count);
         if (has_words(attribute)) {
             const LinkWordUse *use = link_uses(attribute, value);
 
@@ -362,12 +364,14 @@ link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint8_t
                 const LinkWord *word = &linker->words[LINK_SPACE_ADDRESS_WORD].word[address->number];
 
                 if (address->number != 0)
-                    count = add_atoms(linker, word->atoms, word->atom_count, groups++, atom, group, count);
+                    count = add_atoms(linker, word->atoms, word->atom_count, attribute << 8 | groups++, atom,
+                                      group, count);
             }
             for (int i = 0; i < value->length; i++) {
                 const LinkWord *word = &linker->words[link_word_space(attribute)].word[use[i].word];
 
-                count = add_atoms(linker, word->atoms, word->atom_count, groups++, atom, group, count);
+                count = add_atoms(linker, word->atoms, word->atom_count, attribute << 8 | groups++, atom,
+                                  group, count);
             }
         }
     }
