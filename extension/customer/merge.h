@@ -22,5 +22,8 @@
 extern PGDLLEXPORT Datum crm_merge_gate(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum crm_merge_rows(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum crm_row_as_text(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum crm_row_key(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum crm_row_pick(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum crm_row_difference(PG_FUNCTION_ARGS);
 
 #endif

@@ -141,20 +141,19 @@ CREATE FUNCTION @extschema@.key_list(key name[], prefix text DEFAULT 't.') RETUR
     RETURN (SELECT string_agg(prefix || quote_ident(k), ', ' ORDER BY n) FROM unnest(key) WITH ORDINALITY AS u (k, n));
 COMMENT ON FUNCTION @extschema@.key_list(name[], text) IS 'SQL for the columns of a key, of a row t.';
 
--- Called for every row: no SET clause, which would cost more than the rest.
-CREATE FUNCTION @extschema@.row_key(key name[], "row" jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE pg_catalog.cardinality(key)
-           WHEN 1 THEN "row" OPERATOR(pg_catalog.->>) (key[1])::text
-           ELSE COALESCE((SELECT @extschema@.record_key(VARIADIC pg_catalog.array_agg("row" OPERATOR(pg_catalog.->>) k::text ORDER BY n))
-                          FROM pg_catalog.unnest(key) WITH ORDINALITY AS u (k, n)), "row"::text) END;
+CREATE FUNCTION @extschema@.row_key(columns name[], "row" jsonb) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_row_key' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.row_key(name[], jsonb) IS
-'A row''s key as text, from its text forms: the one column, a JSON array of several, the whole row where there is no key.';
+'A row''s key as text, from its text forms: the one column, a JSON array of several, the whole row where there is no key; NULL where a '
+'column of it is NULL.';
 
 CREATE FUNCTION @extschema@.pick("row" jsonb, columns name[]) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (SELECT pg_catalog.jsonb_object_agg(c::text, "row" OPERATOR(pg_catalog.->) c::text) FROM pg_catalog.unnest(columns) c);
-COMMENT ON FUNCTION @extschema@.pick(jsonb, name[]) IS 'Some columns of a row of text forms.';
+    AS 'MODULE_PATHNAME', 'crm_row_pick' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pick(jsonb, name[]) IS 'Some columns of a row of text forms; null where it has none of that name.';
+
+CREATE FUNCTION @extschema@.row_difference(a jsonb, b jsonb) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'crm_row_difference' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.row_difference(jsonb, jsonb) IS 'The columns of a row of text forms, b, that are not the same in another, a.';
 
 -- A key as a user writes it becomes an object of columns.
 CREATE FUNCTION @extschema@.parse_key(relation pg_catalog.regclass, key name[], value text) RETURNS jsonb

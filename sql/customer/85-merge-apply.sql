@@ -181,8 +181,7 @@ BEGIN
             SELECT p.* FROM present_rows(touched, (SELECT jsonb_agg(jsonb_build_object(
                 'n', p.row_key, 'k', CASE WHEN key IS NULL THEN p.planned ELSE pick(p.planned, key) END)) FROM planned p)) p)
         UPDATE merge_change c
-        SET after = coalesce((SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(n.present) e
-                              WHERE e.value <> n.before -> e.key), '{}'),
+        SET after = row_difference(n.before, n.present),
             after_key = row_key(key, n.present)
         FROM (SELECT p.row_key, p.before, s.present FROM planned p LEFT JOIN present s USING (row_key)) n
         WHERE c.merge_id = observe_merge.merge_id AND c.relation = touched AND c.row_key = n.row_key AND n.present IS NOT NULL;

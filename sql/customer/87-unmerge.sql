@@ -122,18 +122,19 @@ BEGIN
                                      format(matched.source, 1), row_source(relation), format(matched.condition, 1),
                                      ' ORDER BY ' || key_list(key)), wanted) AS q (k text, r jsonb)),
     compared AS (
-        SELECT p.k, p.r, (SELECT jsonb_object_agg(e.key, c.before -> e.key) FROM jsonb_each(c.expected) e
-                          WHERE e.key = ANY (columns) AND p.r -> e.key = e.value) AS restore,
-               (SELECT jsonb_object_agg(e.key, c.before -> e.key) FROM jsonb_each(c.expected) e
-                WHERE e.key = ANY (columns) AND p.r -> e.key <> e.value AND p.r -> e.key <> c.before -> e.key) AS edited
+        SELECT p.k, p.r, d.edited, pick(c.before, ARRAY(SELECT e::name FROM jsonb_object_keys(c.expected) e
+                                                        WHERE e = ANY (columns) AND NOT d.edited ? e)) AS restore,
+               pick(c.before, ARRAY(SELECT e::name FROM jsonb_object_keys(d.edited) e
+                                    WHERE e = ANY (columns) AND p.r -> e <> c.before -> e)) AS wanted
         FROM present p
-        JOIN merge_change c ON c.merge_id = compare_rows.merge_id AND c.relation = compare_rows.relation AND c.row_key = p.k),
+        JOIN merge_change c ON c.merge_id = compare_rows.merge_id AND c.relation = compare_rows.relation AND c.row_key = p.k
+        CROSS JOIN LATERAL (SELECT row_difference(p.r, c.expected) AS edited) d),
     told AS (
         INSERT INTO merge_finding
-        SELECT compare_rows.merge_id, compare_rows.relation, c.k, 'edited since', c.edited,
-               (SELECT jsonb_object_agg(e.key, c.r -> e.key) FROM jsonb_each(c.edited) e)
-        FROM compared c WHERE c.edited IS NOT NULL)
-    UPDATE merge_change c SET restore = coalesce(s.restore, '{}') FROM compared s
+        SELECT compare_rows.merge_id, compare_rows.relation, c.k, 'edited since', c.wanted,
+               pick(c.r, ARRAY(SELECT e::name FROM jsonb_object_keys(c.wanted) e))
+        FROM compared c WHERE c.wanted <> '{}')
+    UPDATE merge_change c SET restore = s.restore FROM compared s
     WHERE c.merge_id = compare_rows.merge_id AND c.relation = compare_rows.relation AND c.row_key = s.k;
     GET DIAGNOSTICS locked = ROW_COUNT;
     IF locked < jsonb_array_length(wanted) THEN

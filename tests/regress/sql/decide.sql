@@ -55,8 +55,4 @@ DROP ROLE regress_decide_eve;
 -- what is not built yet says so
 SELECT * FROM crm.match('{}');
 SELECT * FROM crm.match_queue;
-SELECT * FROM crm.merge_log;
-SELECT crm.merge('client', '1', '{2}');
-SELECT crm.unmerge(1);
-SELECT crm.resolve_key('client', '1');
 SELECT crm.identify('cookie', 1);
