@@ -72,6 +72,16 @@ $$;
 COMMENT ON FUNCTION @extschema@.change_part(@extschema@.erase_part, name[]) IS 'Deletes or blanks the rows of a part; returns how many.';
 SELECT @extschema@.set_audience('change_part(erase_part, name[])', 'internal');
 
+CREATE FUNCTION @extschema@.told_by_statistics(words text[]) RETURNS SETOF regclass
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 5 SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT DISTINCT format('%I.%I', s.schemaname, s.tablename)::regclass FROM pg_stats s, unnest(words) w
+    WHERE s.schemaname = '@extschema@'
+      AND strpos(lower(concat_ws(' ', s.most_common_vals::text, s.histogram_bounds::text, s.most_common_elems::text)), w) > 0
+$$;
+COMMENT ON FUNCTION @extschema@.told_by_statistics(text[]) IS 'The tables of crm of which the planner remembers one of the words (lower case).';
+SELECT @extschema@.set_audience('told_by_statistics(text[])', 'internal');
+
 -- The planner keeps common values. ANALYZE forgets them, but not those of a table that has become empty.
 CREATE FUNCTION @extschema@.forget_statistics(relations regclass[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -160,12 +170,10 @@ BEGIN
     PERFORM retire_customers(ARRAY[customer_id]);
     DELETE FROM shared_value s WHERE NOT EXISTS (SELECT FROM record_value v WHERE v.kind = s.kind AND v.value = s.value);
     followed := followed || jsonb_build_object('texts', redact_texts(words));
-    PERFORM forget_statistics(ARRAY(SELECT p.relation FROM unnest(parts) p WHERE p.mode <> 'keep')
-                              || ARRAY(SELECT c.oid::regclass FROM pg_class c
-                                       WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind = 'r' AND c.relname IN
-                                             ('record_copy', 'record_dirty', 'shared_value', 'verdict', 'consent_entry', 'identification',
-                                              'golden_value', 'merge_change', 'row_merge', 'transition_log', 'shared_record')))
-    WHERE NOT dry_run;
+    IF NOT dry_run THEN
+        PERFORM forget_statistics(ARRAY(SELECT p.relation FROM unnest(parts) p WHERE p.mode <> 'keep')
+                                  || ARRAY(SELECT r FROM told_by_statistics(words) r));
+    END IF;
     SELECT coalesce(jsonb_agg(to_jsonb(s) || CASE WHEN written.modes -> s.relation ->> 'mode' = 'keep' THEN '{"kept": true}' ELSE '{}' END::jsonb), '[]')
     INTO written.remains
     FROM search_everything(words, ARRAY(SELECT p.relation FROM unnest(parts) p)) s WHERE NOT (dry_run AND s.relation LIKE 'pg\_statistic%');
