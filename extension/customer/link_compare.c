@@ -184,3 +184,38 @@ link_compare(const Linker *linker, LinkScratch *scratch, uint32_t a, uint32_t b,
                 (uint8_t) link_compare_values(linker, scratch, attribute, left, right, &out->bits[attribute]);
     }
 }
+
+/* As in LinkCompared, of two values that are known to be at this level. */
+static float
+bits_at(const Linker *linker, LinkScratch *scratch, int attribute, int level, uint32_t a, uint32_t b)
+{
+    const LinkValues *values = &linker->values[attribute];
+    LinkType type = link_type((LinkAttribute) attribute);
+    float bits = 0;
+
+    if (type == LINK_TYPE_NAME)
+        return link_name_bits(linker, scratch, &values->value[a], &values->value[b], level);
+    if (type == LINK_TYPE_TEXT || type == LINK_TYPE_ADDRESS) {
+        if (level < link_type_levels(type))
+            link_compare_values(linker, scratch, attribute, a, b, &bits);
+        return bits;
+    }
+    if (level == LINK_EXACT || (type == LINK_TYPE_CATEGORY && level == 2))
+        return values->bits[a] < values->bits[b] ? values->bits[a] : values->bits[b];
+    return 0;
+}
+
+void
+link_compare_again(const Linker *linker, LinkScratch *scratch, uint32_t a, uint32_t b, uint64_t pattern,
+                   LinkCompared *out)
+{
+    link_unpack(pattern, out->level);
+    for (int c = 0; c < linker->columns; c++) {
+        int attribute = linker->column_attribute[c];
+
+        out->bits[attribute] = 0;
+        if (out->level[attribute] != 0)
+            out->bits[attribute] = bits_at(linker, scratch, attribute, out->level[attribute],
+                                           link_cell(linker, a, c), link_cell(linker, b, c));
+    }
+}

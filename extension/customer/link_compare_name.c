@@ -123,22 +123,52 @@ level_of(const Alignment *x)
     return 15;
 }
 
+static void
+align(Alignment *x, const Linker *linker, const LinkValue *a, const LinkValue *b)
+{
+    *x = (Alignment){0};
+    x->linker = linker;
+    x->a = link_uses(LINK_ATTRIBUTE_NAME, a);
+    x->b = link_uses(LINK_ATTRIBUTE_NAME, b);
+    x->a_count = a->length;
+    x->b_count = b->length;
+    x->a_left = (1U << x->a_count) - 1;
+    x->b_left = (1U << x->b_count) - 1;
+    pair_equal(x);
+}
+
 int
 link_compare_names(const Linker *linker, LinkScratch *scratch, const LinkValue *a, const LinkValue *b,
                    float *bits)
 {
-    Alignment x = {0};
+    Alignment x;
 
-    x.linker = linker;
-    x.a = link_uses(LINK_ATTRIBUTE_NAME, a);
-    x.b = link_uses(LINK_ATTRIBUTE_NAME, b);
-    x.a_count = a->length;
-    x.b_count = b->length;
-    x.a_left = (1U << x.a_count) - 1;
-    x.b_left = (1U << x.b_count) - 1;
-    pair_equal(&x);
+    align(&x, linker, a, b);
     if (x.a_left != 0 && x.b_left != 0)
         pair_alike(&x, scratch);
     *bits = x.bits < MOST_BITS ? x.bits : MOST_BITS;
     return level_of(&x);
+}
+
+static bool
+has_initial(const Alignment *x, const LinkWordUse *use, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (x->linker->words[LINK_SPACE_NAME_WORD].word[use[i].word].initial)
+            return true;
+    return false;
+}
+
+/* Where only equal words were aligned, which the level tells if there are no initials, likeness need not be asked. */
+float
+link_name_bits(const Linker *linker, LinkScratch *scratch, const LinkValue *a, const LinkValue *b, int level)
+{
+    Alignment x;
+
+    align(&x, linker, a, b);
+    if (x.a_left != 0 && x.b_left != 0 &&
+        ((level != 4 && level != LINK_FAMILY_ONLY && level != LINK_FAMILY_ONLY + 1) ||
+         has_initial(&x, x.a, x.a_count) || has_initial(&x, x.b, x.b_count)))
+        pair_alike(&x, scratch);
+    return x.bits < MOST_BITS ? x.bits : MOST_BITS;
 }

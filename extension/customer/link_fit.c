@@ -150,15 +150,42 @@ iterate(Linker *linker, LinkModel *model, double *belief, int steps, double wort
 }
 
 /* What the values say, anew: it depends on what explains them, and on frequencies. */
-static void
-weigh_rare(Linker *linker, const LinkModel *model, LinkScratch *scratch)
+typedef struct Weighing {
+    Linker *linker;
+    const LinkModel *model;
+    LinkScratch *scratch[LINK_MAX_THREADS];
+} Weighing;
+
+static bool
+weigh_some(void *context, int worker, size_t from, size_t to)
 {
-    for (size_t i = 0; i < linker->pairs; i++) {
+    Weighing *weighing = context;
+    Linker *linker = weighing->linker;
+
+    for (size_t i = from; i < to; i++) {
+        LinkPair *pair = &linker->pair[i];
         LinkCompared compared;
 
-        link_compare(linker, scratch, linker->pair[i].a, linker->pair[i].b, &compared);
-        linker->pair[i].rare = (float) link_rare_sum(linker, model, &compared);
+        link_compare_again(linker, weighing->scratch[worker], pair->a, pair->b,
+                           linker->pattern[pair->pattern], &compared);
+        pair->rare = (float) link_rare_sum(linker, weighing->model, &compared);
     }
+    return true;
+}
+
+static void
+weigh_rare(Linker *linker, const LinkModel *model)
+{
+    Weighing weighing = {.linker = linker, .model = model};
+    bool done;
+
+    for (int t = 0; t < link_threads(linker); t++)
+        weighing.scratch[t] = link_scratch(linker, false);
+    done = link_in_parallel(linker, LINK_FITTING, linker->pairs, 8192, weigh_some, &weighing);
+    for (int t = 0; t < link_threads(linker); t++)
+        link_scratch_free(linker, weighing.scratch[t]);
+    if (!done)
+        link_fail(linker, LINK_CANCELLED);
 }
 
 /*
@@ -197,7 +224,7 @@ fit_m(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *la
     strata = link_draw_strata(linker, scratch, label, &count);
     for (int turn = 0; turn < 2; turn++) {
         link_find_parents(linker, model, strata, count);
-        weigh_rare(linker, model, scratch);
+        weigh_rare(linker, model);
         learn(linker, model, belief);
     }
     link_free_strata(linker, strata, count);

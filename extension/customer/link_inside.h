@@ -365,6 +365,9 @@ extern void link_scratch_free(Linker *linker, LinkScratch *scratch);
 extern void link_compare(const Linker *linker, LinkScratch *scratch, uint32_t a, uint32_t b,
                          LinkCompared *out);
 
+/* What the values say, anew, of a pair whose levels are known. */
+extern void link_compare_again(const Linker *linker, LinkScratch *scratch, uint32_t a, uint32_t b,
+                               uint64_t pattern, LinkCompared *out);
 extern int link_compare_values(const Linker *linker, LinkScratch *scratch, int attribute, uint32_t a,
                                uint32_t b, float *bits);
 
@@ -389,6 +392,9 @@ extern int link_compare_texts(const Linker *linker, LinkScratch *scratch, const 
                               const LinkValue *b, float *bits);
 extern int link_compare_addresses(const Linker *linker, LinkScratch *scratch, const LinkValue *a,
                                   const LinkValue *b, float *bits);
+
+extern float link_name_bits(const Linker *linker, LinkScratch *scratch, const LinkValue *a,
+                            const LinkValue *b, int level);
 
 /* link_alike.c: words. */
 typedef enum LinkAlike {
