@@ -48,6 +48,7 @@ DECLARE
 BEGIN
     SELECT jsonb_build_object(
         'customer', (SELECT jsonb_strip_nulls(to_jsonb(c)) FROM customer c WHERE c.customer_id = family[1]),
+        'restrictions', NULLIF(to_jsonb(customer_restrictions(family[1])), '[]'),
         'organisation', (SELECT jsonb_agg(jsonb_build_object('customer_id', o.customer_id, 'name', o.name) ORDER BY o.customer_id)
                          FROM customer o WHERE o.customer_id = ANY (parents)),
         'people', (SELECT jsonb_agg(jsonb_build_object('customer_id', p.customer_id, 'name', p.name) ORDER BY p.customer_id)
@@ -80,7 +81,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.customer_360(bigint, integer) IS
-    'One document of a customer: customer (golden values), organisation, people, records, counts and stages by entity, deals, '
+    'One document of a customer: customer (golden values), restrictions (match, contact), organisation, people, records, counts and stages by entity, deals, '
     'open_tickets (without resolved_at), and the latest max_events of the story. Golden values, deals and tickets are of rows '
     'that the caller may read, counts, stages and story of what may be told. Error: RM201 (no such customer, or none that you '
     'may read). Example: SELECT jsonb_pretty(customer_360(42));';

@@ -136,6 +136,7 @@ SELECT ground, detail FROM crm.explain_contact(:cem, 'email', 'service');
 SELECT crm.restrict_customer(:cem, '{contact}', 'objected by letter') > 0 AS restricted;
 SELECT crm.may_contact(:cem, 'email', 'service') AS restricted;
 SELECT ground, detail FROM crm.explain_contact(:cem, 'email', 'service') LIMIT 1;
+SELECT crm.customer_360(:cem) -> 'restrictions' AS restrictions;
 SELECT crm.restrict_customer(:cem, '{contact}', 'by mistake', lifted => true) > 0 AS lifted;
 SELECT crm.may_contact(:cem, 'email', 'service') AS lifted;
 SELECT restrictions, reason, restricted_by = current_user AS by, lifted_at IS NOT NULL AS lifted, lifted_reason FROM crm.restriction;
