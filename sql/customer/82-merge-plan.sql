@@ -44,6 +44,8 @@ BEGIN
             PERFORM refuse_merge(relation, 'it is a foreign table', 'Merge them in the database that holds them.');
         WHEN class.relkind NOT IN ('r', 'p') THEN
             PERFORM refuse_merge(relation, 'it is not a table', 'Name a table.');
+        WHEN class.relpersistence = 't' THEN
+            PERFORM refuse_merge(relation, 'it is temporary', 'What is merged is remembered for longer than it lives: make it a table.');
         WHEN class.relispartition THEN
             PERFORM refuse_merge(relation, 'it is a partition', format('Name the partitioned table %s.', table_root(relation)));
         WHEN class.relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)

@@ -5,7 +5,7 @@ CREATE FUNCTION @extschema@.begin_merge(relation pg_catalog.regclass, keep text,
 DECLARE
     number bigint;
 BEGIN
-    IF relation IS NULL OR keep IS NULL OR lose IS NULL OR cardinality(lose) = 0 OR array_position(lose, NULL) IS NOT NULL THEN
+    IF relation IS NULL OR keep IS NULL OR lose IS NULL OR cardinality(lose) = 0 OR array_ndims(lose) > 1 OR array_position(lose, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'merge needs a table, a key to keep and keys to lose'
             USING ERRCODE = 'RM005', HINT = 'For example: SELECT @extschema@.merge(''public.customer'', ''17'', ''{4711}'');';
     ELSIF keep = ANY (lose) OR cardinality(lose) <> (SELECT count(DISTINCT l) FROM unnest(lose) l) THEN

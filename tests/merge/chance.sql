@@ -184,6 +184,7 @@ CREATE FUNCTION chance.work() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     relation regclass := (SELECT t.relation FROM chance.target t ORDER BY t.position
                           OFFSET chance.number(0, (SELECT count(*)::integer - 1 FROM chance.target)) LIMIT 1);
+    source text := CASE (SELECT relkind FROM pg_class WHERE oid = relation) WHEN 'r' THEN 'ONLY ' ELSE '' END || relation;
     kind text := chance.pick('{insert,insert,update,update,update,delete}');
     old_memo text;
     new_memo text;
@@ -191,13 +192,13 @@ BEGIN
     IF kind = 'insert' THEN
         new_memo := chance.insert_row(relation);
     ELSE
-        EXECUTE format('SELECT t.memo FROM %s t ORDER BY t.memo COLLATE "C" OFFSET $1 LIMIT 1', relation) INTO old_memo USING chance.number(0, 19);
+        EXECUTE format('SELECT t.memo FROM %s t ORDER BY t.memo COLLATE "C" OFFSET $1 LIMIT 1', source) INTO old_memo USING chance.number(0, 19);
         IF kind = 'update' THEN
             new_memo := chance.memo();
-            EXECUTE format('UPDATE %s SET memo = $1 WHERE memo = $2 RETURNING memo', relation) INTO new_memo USING new_memo, old_memo;
+            EXECUTE format('UPDATE %s SET memo = $1 WHERE memo = $2 RETURNING memo', source) INTO new_memo USING new_memo, old_memo;
             old_memo := CASE WHEN new_memo IS NOT NULL THEN old_memo END;
         ELSIF NOT EXISTS (SELECT FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = relation) THEN
-            EXECUTE format('DELETE FROM %s WHERE memo = $1 RETURNING memo', relation) INTO old_memo USING old_memo;
+            EXECUTE format('DELETE FROM %s WHERE memo = $1 RETURNING memo', source) INTO old_memo USING old_memo;
         ELSE
             old_memo := NULL;
         END IF;

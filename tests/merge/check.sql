@@ -36,7 +36,7 @@ BEGIN
         RETURN QUERY EXECUTE format(
             'SELECT format(''%%s by %%s: %%s'', t.tableoid::regclass, %L, t.*) FROM %s %s t WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) %s',
             each.conname, CASE (SELECT relkind FROM pg_class WHERE oid = each.child) WHEN 'r' THEN 'ONLY' ELSE '' END,
-            each.child, each.filled, each.parent, each.same, CASE WHEN NOT each.convalidated THEN 'AND t.memo <> ''an orphan''' ELSE '' END);
+            each.child, each.filled, each.parent, each.same, CASE WHEN NOT each.convalidated THEN 'AND t.id <> -1' ELSE '' END);
     END LOOP;
 END
 $$;

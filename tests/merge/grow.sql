@@ -7,7 +7,7 @@ DECLARE
     each regclass;
 BEGIN
     FOR each IN SELECT c.oid::regclass FROM pg_class c
-                WHERE c.relnamespace = 'hostile'::regnamespace AND c.relname LIKE 'Grown %' AND NOT c.relispartition ORDER BY c.oid DESC LOOP
+                WHERE c.relnamespace = 'hostile'::regnamespace AND c.relname LIKE 'Grown %' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY c.oid DESC LOOP
         DELETE FROM chance.target WHERE relation = each;
         EXECUTE format('DROP TABLE %s', each);
     END LOOP;
