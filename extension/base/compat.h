@@ -27,6 +27,13 @@
 #define CRM_NORETURN __attribute__((noreturn))
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#define crm_buffile_write(file, data, size) BufFileWrite(file, data, size)
+#else
+/* Does not write to what it reads from, and did not say so. */
+#define crm_buffile_write(file, data, size) BufFileWrite(file, (void *) (uintptr_t) (data), size)
+#endif
+
 #if PG_VERSION_NUM < 160000
 /* What a check hook hands on as extra; before 16 the server frees it with free(). */
 #define guc_malloc(elevel, size) malloc(size)

@@ -11,6 +11,13 @@
 
 #define UNSEEN 0.2 /* records of others that have a value which nobody else was seen to have */
 
+/*
+ * A table of ten says nothing of how usual an address or a number is: those are handed out to one each. With few records they
+ * are taken to be a sample of so many, in which two or three that share one are more likely the same than strangers.
+ */
+#define CROWD 1000.0
+#define PERSONAL 2
+
 #define WORDED 3
 
 static const int worded[WORDED] = {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_COMPANY, LINK_ATTRIBUTE_ADDRESS};
@@ -25,6 +32,14 @@ static double
 share(double others, double records)
 {
     return (others + UNSEEN) / (records < 1 ? 1 : records);
+}
+
+static bool
+is_personal(int attribute, double records)
+{
+    LinkType type = link_type((LinkAttribute) attribute);
+
+    return records < CROWD && (type == LINK_TYPE_EMAIL || type == LINK_TYPE_PHONE || type == LINK_TYPE_ID);
 }
 
 static void count_holders(Linker *linker);
@@ -195,14 +210,17 @@ count_within(Linker *linker, const uint32_t *label, uint32_t *const *value_pairs
 }
 
 static void
-set_bits(float *bits, const uint32_t *holders, const uint32_t *within, uint32_t count, double records)
+set_bits(float *bits, const uint32_t *holders, const uint32_t *within, uint32_t count, double records,
+         bool personal)
 {
     for (uint32_t v = 1; v < count; v++) {
         double others = holders[v] < 1 ? 0 : holders[v] - 1;
 
         if (within != NULL && holders[v] > 0)
             others -= (double) within[v] / holders[v];
-        bits[v] = bits_of_share(share(others > 0 ? others : 0, records));
+        if (personal)
+            others -= PERSONAL;
+        bits[v] = bits_of_share(share(others > 0 ? others : 0, personal ? CROWD : records));
     }
 }
 
@@ -235,20 +253,22 @@ link_count_frequencies(Linker *linker, const uint32_t *label)
         count_within(linker, label, value_pairs, word_pairs);
     }
     for (int c = 0; c < linker->columns; c++) {
-        LinkValues *values = &linker->values[linker->column_attribute[c]];
+        int k = linker->column_attribute[c];
+        LinkValues *values = &linker->values[k];
+        double records = having(linker, k);
+        bool personal = is_personal(k, records);
 
-        linker->fitted->unseen[linker->column_attribute[c]] =
-            share(0, having(linker, linker->column_attribute[c]));
-        set_bits(values->bits, values->holders, value_pairs[linker->column_attribute[c]], values->count,
-                 having(linker, linker->column_attribute[c]));
+        linker->fitted->unseen[k] = share(0, personal ? CROWD : records);
+        set_bits(values->bits, values->holders, value_pairs[k], values->count, records, personal);
     }
     for (int w = 0; w < WORDED; w++)
         linker->fitted->unseen[link_word_space(worded[w])] = share(0, having(linker, worded[w]));
-    set_bits(names->bits, names->holders, word_pairs[0], names->count, having(linker, LINK_ATTRIBUTE_NAME));
+    set_bits(names->bits, names->holders, word_pairs[0], names->count, having(linker, LINK_ATTRIBUTE_NAME),
+             false);
     for (int w = 1; w < WORDED && label == NULL; w++) {
         LinkWords *words = &linker->words[link_word_space(worded[w])];
 
-        set_bits(words->bits, words->holders, NULL, words->count, having(linker, worded[w]));
+        set_bits(words->bits, words->holders, NULL, words->count, having(linker, worded[w]), false);
     }
     for (int k = 0; k < LINK_ATTRIBUTES; k++)
         link_release(linker, value_pairs[k]);

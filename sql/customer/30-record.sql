@@ -89,17 +89,7 @@ CREATE TABLE @extschema@.record_dirty (
     at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE @extschema@.record_dirty IS
-    'Records to be read again: appended by the triggers of registered tables, deleted by resolve_pending. A NULL key means the whole table.';
-
-CREATE TABLE @extschema@.shared_value (
-    kind text NOT NULL,
-    value text COLLATE "C" NOT NULL,
-    records integer NOT NULL,
-    seen_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    PRIMARY KEY (kind, value)
-);
-COMMENT ON TABLE @extschema@.shared_value IS
-    'E-mail addresses, phones and tax ids held by more records than crm.record_share_limit() allows: they link nobody (a switchboard, info@).';
+    'Records to be read again: appended by the triggers of registered tables, deleted by take_dirty. A NULL key means the whole table.';
 
 CREATE TABLE @extschema@.verdict (
     relation_a regclass NOT NULL,
@@ -114,18 +104,10 @@ CREATE TABLE @extschema@.verdict (
 );
 COMMENT ON TABLE @extschema@.verdict IS 'What people decided about two records: the same customer, or different ones. Written by decide.';
 
-CREATE VIEW @extschema@.record_value AS
-SELECT r.record_no, v.strength, v.kind, v.value
-FROM @extschema@.record r
-CROSS JOIN LATERAL (VALUES (1, 'tax_id', r.tax_key), (2, 'email', r.email_key), (3, 'phone', r.phone_key)) AS v (strength, kind, value)
-WHERE v.value IS NOT NULL;
-COMMENT ON VIEW @extschema@.record_value IS 'The values by which records are linked, strongest first.';
-
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.customer_registry', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.customer_registry_customer_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.record_copy', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.record_link', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.record_copy_record_no_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.record_dirty', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.shared_value', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.verdict', '');

@@ -137,6 +137,37 @@ COMMENT ON FUNCTION @extschema@.key_condition(regclass, text, text) IS
     'SQL over a row r of an adopted table: whether the attribute is one of keys, an SQL expression of type text[].';
 SELECT @extschema@.set_audience('key_condition(regclass, text, text)', 'admin');
 
+-- Records that are to be linked again. So many that one by one would take longer than all at once are one NULL.
+CREATE FUNCTION @extschema@.note_records(numbers bigint[]) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    INSERT INTO link_dirty (record_no) SELECT DISTINCT n FROM unnest(numbers) n WHERE cardinality(numbers) <= 5000
+    UNION ALL SELECT NULL WHERE cardinality(numbers) > 5000
+$$;
+COMMENT ON FUNCTION @extschema@.note_records(bigint[]) IS 'Has these records linked again by the next resolve_pending, or resolve.';
+SELECT @extschema@.set_audience('note_records(bigint[])', 'internal');
+
+-- Whoever deletes records calls this, so that no link and no customer without records is left.
+CREATE FUNCTION @extschema@.unlink_records(numbers bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    left_alone bigint[];
+BEGIN
+    WITH gone AS (DELETE FROM record_link l WHERE l.record_no = ANY (numbers) RETURNING l.customer_id)
+    SELECT array_agg(DISTINCT g.customer_id) INTO left_alone FROM gone g;
+    DELETE FROM link_key k WHERE k.record_no = ANY (numbers);
+    DELETE FROM link_doubt d WHERE d.record_a = ANY (numbers) OR d.record_b = ANY (numbers);
+    -- one record less may part the others
+    PERFORM note_records(coalesce(array_agg(l.record_no), '{}')) FROM record_link l WHERE l.customer_id = ANY (left_alone);
+    PERFORM retire_customers(left_alone);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.unlink_records(bigint[]) IS
+    'Forgets the links of records that are deleted from record_copy, retires customers that have none left, and has what is left '
+    'of the others linked again.';
+SELECT @extschema@.set_audience('unlink_records(bigint[])', 'internal');
+
 -- Brings records in line with their rows: keys, or all of the table where that is NULL.
 CREATE FUNCTION @extschema@.read_records(relation regclass, keys text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -147,7 +178,8 @@ DECLARE
         'phone_key,tax_key,decides}';
     adopted adoption;
     parent regclass;
-    changed bigint;
+    gone bigint[];
+    kept bigint[];
 BEGIN
     SELECT * INTO adopted FROM adoption a WHERE a.relation = read_records.relation;
     IF NOT FOUND THEN
@@ -170,33 +202,40 @@ BEGIN
         gone AS (
             DELETE FROM record_copy d WHERE d.relation = $2 AND ($1 IS NULL OR d.record_key = ANY ($1))
               AND NOT EXISTS (SELECT FROM source s WHERE s.record_key = d.record_key) RETURNING d.record_no),
-        unlinked AS (DELETE FROM record_link l USING gone g WHERE l.record_no = g.record_no),
         kept AS (
             INSERT INTO record_copy AS r (relation, record_key, entity, %2$s)
             SELECT $2, s.record_key, $3, record_kind(s.kind, s.given_name, s.family_name, s.full_name, s.company), s.unit,
                    s.owner, s.created_at, s.given_name, s.family_name, s.full_name, s.company,
                    coalesce(try_email(s.email)::text, s.email), coalesce(try_phone(s.phone, s.country)::text, s.phone),
-                   s.website, s.address, s.postcode, s.city, s.region, s.country, s.birth_date, s.tax_id, s.gender, s.job_title, s.segment,
+                   s.website, s.address, s.postcode, s.city, s.region, s.country, s.birth_date, s.tax_id, s.gender, s.job_title,
+                   s.segment,
                    CASE WHEN octet_length(s.parent_key) <= 2000 THEN $4 END,
                    CASE WHEN octet_length(s.parent_key) <= 2000 THEN s.parent_key END,
                    email_match_key(try_email(s.email)), phone_match_key(try_phone(s.phone, s.country)), tax_key(s.tax_id), s.decides
             FROM source s WHERE octet_length(s.record_key) <= 2000 -- what an index can hold; nor is a longer one a key
             ON CONFLICT (relation, record_key) DO UPDATE SET (%2$s) = (%3$s)
-            WHERE (%4$s) IS DISTINCT FROM (%3$s) RETURNING 1)
-        SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM kept)
+            WHERE (%4$s) IS DISTINCT FROM (%3$s) RETURNING r.record_no)
+        SELECT (SELECT coalesce(array_agg(record_no), '{}') FROM gone), (SELECT coalesce(array_agg(record_no), '{}') FROM kept)
         $sql$, (SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.position) FROM record_column() c),
         array_to_string(columns, ', '), 'excluded.' || array_to_string(columns, ', excluded.'),
         'r.' || array_to_string(columns, ', r.'), copied_columns())
-    INTO changed USING keys, relation, adopted.entity, parent,
+    INTO gone, kept USING keys, relation, adopted.entity, parent,
         format('%s WHERE %s ORDER BY 1', record_source(relation),
                CASE WHEN keys IS NULL THEN 'true' ELSE key_condition(relation, 'id', format('%L::text[]', keys)) END),
         tombstone_keys();
     PERFORM read_consents(relation, keys);
-    RETURN changed;
+    IF cardinality(gone) > 0 THEN
+        PERFORM unlink_records(gone);
+    END IF;
+    IF cardinality(kept) > 0 THEN
+        PERFORM note_records(kept);
+    END IF;
+    RETURN cardinality(gone) + cardinality(kept);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.read_records(regclass, text[]) IS
-    'Reads rows of a registered table again (all where keys is NULL) and writes the records that differ; returns how many.';
+    'Reads rows of a registered table again (all where keys is NULL), writes the records that differ and has them linked again; '
+    'returns how many.';
 SELECT @extschema@.set_audience('read_records(regclass, text[])', 'admin');
 
 CREATE FUNCTION @extschema@.record_changed() RETURNS trigger
@@ -206,6 +245,10 @@ COMMENT ON FUNCTION @extschema@.record_changed() IS
     'Trigger on registered tables: notes the keys that a statement touched, for resolve_pending. Whatever is wrong with a '
     'mapping, the team''s statement goes through: then all of the table is read again.';
 SELECT @extschema@.set_audience('record_changed()', 'admin');
+
+CREATE FUNCTION @extschema@.link_fields() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{given_name,family_name,full_name,company,email,phone,website,address,postcode,city,region,country,birth_date,tax_id,gender,job_title}'::text[];
+COMMENT ON FUNCTION @extschema@.link_fields() IS 'The attributes of customers and leads that linking compares.';
 
 CREATE FUNCTION @extschema@.register_records(relation regclass) RETURNS SETOF @extschema@.attachment
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
@@ -224,9 +267,8 @@ BEGIN
     RETURN NEXT ('customer', 'triggers crm_customer_*', 'SHARE ROW EXCLUSIVE',
                  'its rows are records of customers; linked by '
                  || coalesce((SELECT string_agg(a.attribute, ', ' ORDER BY a.attribute) FROM adoption_attribute a
-                              WHERE a.relation = register_records.relation
-                                AND a.attribute = ANY (ARRAY['email', 'phone', 'tax_id'])),
-                             'nothing, since neither email, phone nor tax_id is mapped'))::attachment;
+                              WHERE a.relation = register_records.relation AND a.attribute = ANY (link_fields())),
+                             'nothing, since no name, address, e-mail, phone or other attribute of a customer is mapped'))::attachment;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.register_records(regclass) IS
@@ -238,21 +280,25 @@ CREATE FUNCTION @extschema@.unregister_records(relation regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
-    left_alone bigint[];
+    gone bigint[];
 BEGIN
     LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE;
     PERFORM detach_triggers(relation, 'customer');
     PERFORM note_consent_customers(relation, NULL);
-    WITH gone AS (DELETE FROM record_copy r WHERE r.relation = unregister_records.relation RETURNING r.record_no),
-    unlinked AS (DELETE FROM record_link l USING gone g WHERE l.record_no = g.record_no RETURNING l.customer_id)
-    SELECT array_agg(DISTINCT u.customer_id) INTO left_alone FROM unlinked u;
+    WITH gone AS (DELETE FROM record_copy r WHERE r.relation = unregister_records.relation RETURNING r.record_no)
+    SELECT array_agg(g.record_no) INTO gone FROM gone g;
+    IF gone IS NOT NULL THEN
+        PERFORM unlink_records(gone);
+    END IF;
     DELETE FROM record_dirty d WHERE d.relation = unregister_records.relation;
-    DELETE FROM verdict v WHERE unregister_records.relation = ANY (ARRAY[v.relation_a, v.relation_b]);
-    PERFORM retire_customers(left_alone);
+    -- what people decided stays for the day when the table is adopted again, as long as there is a table
+    DELETE FROM verdict v
+    WHERE unregister_records.relation = ANY (ARRAY[v.relation_a, v.relation_b])
+      AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = unregister_records.relation);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unregister_records(regclass) IS
-    'Forgets the records of a table, their links and what was decided about them. disown calls it.';
+    'Forgets the records of a table and their links. What was decided about them is kept while the table exists. disown calls it.';
 SELECT @extschema@.set_audience('unregister_records(regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.backfill_records(relation regclass) RETURNS bigint
@@ -261,7 +307,8 @@ AS $$
 DECLARE
     count bigint;
 BEGIN
-    -- nobody else writes records of a table that is being filled: its dirty list waits
+    -- nobody else writes records of a table that is being filled: its dirty list waits. But no link may be made to one that goes.
+    LOCK TABLE customer_registry IN ROW EXCLUSIVE MODE;
     count := read_records(relation, NULL);
     ANALYZE record_copy; -- the next step is resolve, and autovacuum comes too late for it
     RETURN count;

@@ -24,53 +24,70 @@ COMMENT ON FUNCTION @extschema@.require_record(@extschema@.record_ref) IS
     'The record, where the caller may read it; raises RM202 otherwise.';
 SELECT @extschema@.set_audience('require_record(record_ref)', 'admin');
 
+CREATE FUNCTION @extschema@.link_explain(a bigint, b bigint)
+RETURNS TABLE (attribute text, level text, bits double precision, given text)
+    AS 'MODULE_PATHNAME', 'crm_link_explain' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 10 COST 10000;
+COMMENT ON FUNCTION @extschema@.link_explain(bigint, bigint) IS
+    'What the model in force says of two records, by their numbers: a row for each attribute that both have, then prior, sum and '
+    'threshold. Error: 55000 (nothing was linked yet).';
+SELECT @extschema@.set_audience('link_explain(bigint, bigint)', 'internal');
+
+CREATE FUNCTION @extschema@.record_attribute(record @extschema@.record, attribute text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE attribute
+    WHEN 'name' THEN COALESCE((record).full_name, NULLIF(pg_catalog.concat_ws(' ', (record).given_name, (record).family_name), ''))
+    WHEN 'company' THEN (record).company WHEN 'email' THEN (record).email WHEN 'phone' THEN (record).phone
+    WHEN 'website' THEN (record).website WHEN 'address' THEN (record).address WHEN 'postcode' THEN (record).postcode
+    WHEN 'city' THEN (record).city WHEN 'region' THEN (record).region WHEN 'country' THEN (record).country
+    WHEN 'birth_date' THEN (record).birth_date WHEN 'tax_id' THEN (record).tax_id WHEN 'gender' THEN (record).gender
+    WHEN 'job_title' THEN (record).job_title WHEN 'kind' THEN (record).kind END;
+COMMENT ON FUNCTION @extschema@.record_attribute(@extschema@.record, text) IS
+    'The value of a record that linking compares under this name; name is the full name, or given and family name.';
+
 CREATE FUNCTION @extschema@.explain_match(a @extschema@.record_ref, b @extschema@.record_ref)
-RETURNS TABLE (attribute text, value_a text, value_b text, agrees boolean, links boolean, detail text)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 6
+RETURNS TABLE (attribute text, value_a text, value_b text, level text, bits numeric, given text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 18
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
     x @extschema@.record := require_record(a);
     y @extschema@.record := require_record(b);
-    kinds_differ CONSTANT boolean := coalesce(x.kind <> y.kind, false);
-    decided text := (SELECT v.verdict FROM verdict v
-                     WHERE (v.relation_a, v.key_a, v.relation_b, v.key_b)
-                           IN (((a).relation, (a).record_key, (b).relation, (b).record_key),
-                               ((b).relation, (b).record_key, (a).relation, (a).record_key)));
 BEGIN
     RETURN QUERY
-    SELECT k.attribute, k.value_a, k.value_b, k.value_a = k.value_b,
-           coalesce(k.value_a = k.value_b AND s.value IS NULL AND NOT kinds_differ AND decided IS DISTINCT FROM 'different', false),
-           CASE WHEN k.value_a IS NULL OR k.value_b IS NULL THEN 'one has none'
-                WHEN k.value_a <> k.value_b THEN 'they differ'
-                WHEN s.value IS NOT NULL THEN format('%s records share it, so it links none', s.records)
-                WHEN kinds_differ THEN 'a person and an organisation are not linked'
-                WHEN decided = 'different' THEN 'a person decided that they are different'
-                ELSE 'equal values link' END
-    FROM (VALUES ('tax_id', x.tax_key, y.tax_key), ('email', x.email_key, y.email_key), ('phone', x.phone_key, y.phone_key))
-         AS k (attribute, value_a, value_b)
-    LEFT JOIN shared_value s ON s.kind = k.attribute AND s.value = k.value_a AND k.value_a = k.value_b;
-    attribute := 'verdict';
-    value_a := decided;
-    value_b := decided;
-    agrees := decided = 'same';
-    links := coalesce(decided = 'same', false);
-    detail := coalesce('decided by a person: ' || decided, 'nobody decided');
-    RETURN NEXT;
-    attribute := 'customer';
-    value_a := x.customer_id::text;
-    value_b := y.customer_id::text;
-    agrees := x.customer_id = y.customer_id;
-    links := false;
-    detail := CASE WHEN agrees THEN 'the same, by these values or by way of other records' WHEN NOT agrees THEN 'two customers'
-                   ELSE 'not linked yet' END;
-    RETURN NEXT;
+    WITH told AS MATERIALIZED (SELECT e.*, row_number() OVER () AS place FROM link_explain(x.record_no, y.record_no) e),
+    valued AS (
+        SELECT u.attribute, record_attribute(x, u.attribute) AS value_a, record_attribute(y, u.attribute) AS value_b, u.place
+        FROM unnest(ARRAY['name', 'company', 'email', 'phone', 'website', 'address', 'postcode', 'city', 'region', 'country',
+                          'birth_date', 'tax_id', 'gender', 'job_title']) WITH ORDINALITY AS u (attribute, place)),
+    line (part, place, attribute, value_a, value_b, level, bits, given) AS (
+        SELECT 1, v.place, v.attribute, v.value_a, v.value_b,
+               CASE WHEN v.value_a IS NULL OR v.value_b IS NULL THEN 'one has none' ELSE coalesce(t.level, 'not compared') END,
+               coalesce(t.bits, 0), t.given
+        FROM valued v LEFT JOIN told t USING (attribute)
+        WHERE v.value_a IS NOT NULL OR v.value_b IS NOT NULL
+        UNION ALL
+        SELECT 2, t.place, t.attribute, NULL, NULL, NULL, t.bits, NULL FROM told t WHERE t.attribute IN ('prior', 'sum', 'threshold')
+        UNION ALL
+        SELECT 3, 1, 'kind', x.kind, y.kind, 'a person and an organisation are never one customer', NULL, NULL WHERE x.kind <> y.kind
+        UNION ALL
+        SELECT 4, 1, 'verdict', v.verdict, v.reason, 'decided by ' || v.decided_by, NULL, NULL
+        FROM verdict v
+        WHERE (v.relation_a, v.key_a, v.relation_b, v.key_b) IN (((a).relation, (a).record_key, (b).relation, (b).record_key),
+                                                                 ((b).relation, (b).record_key, (a).relation, (a).record_key))
+        UNION ALL
+        SELECT 5, 1, 'customer', x.customer_id::text, y.customer_id::text,
+               CASE WHEN x.customer_id = y.customer_id THEN 'the same' WHEN x.customer_id <> y.customer_id THEN 'two customers'
+                    ELSE 'not linked yet' END, NULL, NULL)
+    SELECT l.attribute, l.value_a, l.value_b, l.level, round(l.bits::numeric, 2), l.given FROM line l ORDER BY l.part, l.place;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.explain_match(@extschema@.record_ref, @extschema@.record_ref) IS
-    'Why two records are or are not the same customer: for each value that links, both, whether they agree and whether that '
-    'links; then what a person decided, and the customers they have. Only records that you may read: RM202 otherwise. '
-    'Example: SELECT * FROM explain_match((''public.accounts'', ''17''), (''public.leads'', ''4711''));';
+    'Why two records are or are not the same customer, by the model in force: for each attribute both values, how they agree and the '
+    'bits (log2) that this is worth, in the light of another attribute where given names one; then prior, their sum, and the threshold '
+    'that clusters were joined at; a difference in kind; what a person decided (with the reason as value_b); and the customers they '
+    'have. Links follow from all records of two clusters together, so that a pair below the threshold can be linked, and one above it '
+    'not. Only records that you may read. Errors: RM202, 55000 (nothing was linked yet). Example: SELECT * FROM '
+    'explain_match((''public.accounts'', ''17''), (''public.leads'', ''4711''));';
 
 CREATE FUNCTION @extschema@.decide(a @extschema@.record_ref, b @extschema@.record_ref, verdict text, reason text DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -92,8 +109,7 @@ BEGIN
         INSERT INTO @extschema@.verdict (relation_a, key_a, relation_b, key_b, verdict, reason, decided_by)
         VALUES ((a).relation, (a).record_key, (b).relation, (b).record_key, decide.verdict, decide.reason, caller()::text);
     END IF;
-    INSERT INTO record_dirty (relation, record_key)
-    VALUES ((a).relation, (a).record_key), ((b).relation, (b).record_key);
+    PERFORM note_records(ARRAY[(require_record(a)).record_no, (require_record(b)).record_no]);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.decide(@extschema@.record_ref, @extschema@.record_ref, text, text) IS

@@ -1,0 +1,145 @@
+/*
+ * key_pack.c: see key_pack.h.
+ *
+ * A list is, for each key in rising order: the difference to the key before it, the number of its records, the first record,
+ * the differences from one to the next.
+ */
+#include "customer/key_pack.h"
+
+#include <string.h>
+
+#define SLOT_ENTRIES 256
+#define MAX_BITS 24
+#define VARINT_MAX 10
+#define RADIX_BITS 11
+
+int
+key_pack_bits(uint64_t entries)
+{
+    int bits = 0;
+
+    while (bits < MAX_BITS && (entries >> bits) > SLOT_ENTRIES)
+        bits++;
+    return bits;
+}
+
+uint32_t
+key_pack_slot(uint32_t key, int bits)
+{
+    return bits == 0 ? 0 : key >> (32 - bits);
+}
+
+void
+key_pack_sort(KeyEntry *entries, KeyEntry *scratch, size_t count)
+{
+    KeyEntry *from = entries;
+    KeyEntry *to = scratch;
+
+    for (int shift = 0; shift < 32; shift += RADIX_BITS) {
+        size_t start[1 << RADIX_BITS] = {0};
+        size_t sum = 0;
+        KeyEntry *other = from;
+
+        for (size_t i = 0; i < count; i++)
+            start[from[i].key >> shift & ((1 << RADIX_BITS) - 1)]++;
+        for (int digit = 0; digit < 1 << RADIX_BITS; digit++) {
+            size_t here = start[digit];
+
+            start[digit] = sum;
+            sum += here;
+        }
+        for (size_t i = 0; i < count; i++)
+            to[start[from[i].key >> shift & ((1 << RADIX_BITS) - 1)]++] = from[i];
+        from = to;
+        to = other;
+    }
+    if (from != entries)
+        memcpy(entries, from, sizeof *entries * count);
+}
+
+size_t
+key_pack_bound(size_t count)
+{
+    return count * 3 * VARINT_MAX;
+}
+
+static uint8_t *
+put(uint8_t *out, uint64_t number)
+{
+    while (number >= 0x80) {
+        *out++ = (uint8_t) (number | 0x80);
+        number >>= 7;
+    }
+    *out++ = (uint8_t) number;
+    return out;
+}
+
+size_t
+key_pack(const KeyEntry *entries, size_t count, const int64_t *record, uint8_t *out)
+{
+    uint8_t *at = out;
+    uint32_t last_key = 0;
+
+    for (size_t first = 0, end; first < count; first = end) {
+        int64_t last = 0;
+
+        for (end = first + 1; end < count && entries[end].key == entries[first].key;)
+            end++;
+        at = put(at, entries[first].key - last_key);
+        at = put(at, end - first);
+        for (size_t i = first; i < end; i++) {
+            at = put(at, (uint64_t) (record[entries[i].node] - last));
+            last = record[entries[i].node];
+        }
+        last_key = entries[first].key;
+    }
+    return (size_t) (at - out);
+}
+
+/* NULL where the list ends inside of a number. */
+static const uint8_t *
+get(const uint8_t *at, const uint8_t *end, uint64_t *number)
+{
+    uint64_t result = 0;
+
+    for (int shift = 0; at < end && shift < 64; shift += 7) {
+        uint8_t byte = *at++;
+
+        result |= (uint64_t) (byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *number = result;
+            return at;
+        }
+    }
+    return NULL;
+}
+
+int
+key_pack_find(const uint8_t *list, size_t size, uint32_t wanted, int64_t *records, int room)
+{
+    const uint8_t *end = list + size;
+    uint64_t key = 0;
+
+    for (const uint8_t *at = list; at < end;) {
+        uint64_t step;
+        uint64_t count;
+        uint64_t record = 0;
+
+        if ((at = get(at, end, &step)) == NULL || (at = get(at, end, &count)) == NULL ||
+            count > (size_t) (end - at))
+            return -1;
+        key += step;
+        if (key > wanted)
+            return 0;
+        for (uint64_t i = 0; i < count; i++) {
+            if ((at = get(at, end, &step)) == NULL)
+                return -1;
+            record += step;
+            if (key == wanted && i < (uint64_t) room)
+                records[i] = (int64_t) record;
+        }
+        if (key == wanted)
+            return (int) count;
+    }
+    return 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * key_pack.h: which records have a key, packed: what a row of link_block holds.
+ *
+ * Plain C, nothing of Postgres. Keys fall into 2^bits slots by their upper bits, so that each slot's list is short enough to
+ * be read from end to end. Numbers are coded as differences, seven bits to a byte: a list has no machine's byte order.
+ */
+#ifndef CRM_CUSTOMER_KEY_PACK_H
+#define CRM_CUSTOMER_KEY_PACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct KeyEntry {
+    uint32_t key;
+    uint32_t node; /* index into the array of records */
+} KeyEntry;
+
+/* How many bits of a key say its slot, for lists of about 256 entries: 0 to 24. */
+extern int key_pack_bits(uint64_t entries);
+extern uint32_t key_pack_slot(uint32_t key, int bits);
+
+/* Sorts by key, entries of one key staying in their order; scratch has room for count entries. */
+extern void key_pack_sort(KeyEntry *entries, KeyEntry *scratch, size_t count);
+
+/* The most bytes that a list of count entries takes. */
+extern size_t key_pack_bound(size_t count);
+/* Writes entries, sorted by key; shortest where the records of a key rise. Returns the bytes written. */
+extern size_t key_pack(const KeyEntry *entries, size_t count, const int64_t *record, uint8_t *out);
+
+/*
+ * Writes the first room of the records that have the key and returns how many there are; -1 where the bytes are no such
+ * list.
+ */
+extern int key_pack_find(const uint8_t *list, size_t size, uint32_t key, int64_t *records, int room);
+
+#endif

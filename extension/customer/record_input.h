@@ -1,0 +1,35 @@
+/*
+ * record_input.h: rows of crm.record_copy as the linker reads them.
+ *
+ * A query selects crm_record_columns() from record_copy r; record_input_read makes a LinkInput of each of its rows. Texts
+ * point into the row, or, in a database of another encoding than UTF-8, to copies in the current memory context. In a
+ * database of encoding SQL_ASCII bytes are passed on as they are.
+ */
+#ifndef CRM_CUSTOMER_RECORD_INPUT_H
+#define CRM_CUSTOMER_RECORD_INPUT_H
+
+#include "postgres.h"
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
+#include "customer/linker.h"
+
+/* "r.record_no, r.relation, ..."; palloc'd. Of records that nothing may be linked with no field is read. */
+extern char *crm_record_columns(void);
+
+/* Zeroed before the first row and passed on from row to row. */
+typedef struct RecordInput {
+    int64 record_no;
+    LinkInput input;
+    Oid relation; /* of the last row, and the seed that its name gives */
+    uint64 seed;
+} RecordInput;
+
+extern void record_input_read(HeapTuple row, TupleDesc descriptor, RecordInput *record);
+
+/* The field of an attribute as a mapping names it, or -1. */
+extern int record_input_field(const char *attribute, size_t length);
+extern LinkText record_input_text(Datum text);
+extern LinkKind record_input_kind(const char *kind, size_t length);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * small_linker.c: see small_linker.h.
+ */
+#include "base/compat.h"
+#include "base/schema.h"
+#include "customer/number_array.h"
+#include "customer/record_input.h"
+#include "customer/small_linker.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+static void
+free_linker(void *arg)
+{
+    SmallLinker *linker = arg;
+
+    linker_free(linker->linker);
+}
+
+SmallLinker *
+small_linker_open(const LinkModel *model)
+{
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "crm small linker", ALLOCSET_SMALL_SIZES);
+    SmallLinker *made = MemoryContextAllocZero(context, sizeof(SmallLinker));
+    LinkerOptions options;
+
+    made->context = context;
+    made->host.context = context;
+    made->at_end = (MemoryContextCallback){.func = free_linker, .arg = made};
+    MemoryContextRegisterResetCallback(context, &made->at_end);
+    options = link_host_options(&made->host, model);
+    options.threads = 1;
+    link_host_check(&made->host, NULL, linker_create(&options, &made->linker));
+    return made;
+}
+
+void
+small_linker_close(SmallLinker *linker)
+{
+    MemoryContextDelete(linker->context);
+}
+
+void
+small_linker_add(SmallLinker *linker, const LinkInput *input, int64 number)
+{
+    if (linker->count == linker->room) {
+        linker->room = Max(64, linker->room * 2);
+        linker->number = linker->number == NULL
+                             ? MemoryContextAlloc(linker->context, sizeof(int64) * (Size) linker->room)
+                             : repalloc(linker->number, sizeof(int64) * (Size) linker->room);
+    }
+    linker->number[linker->count++] = number;
+    link_host_check(&linker->host, linker->linker, linker_add(linker->linker, input));
+}
+
+void
+small_linker_add_records(SmallLinker *linker, const int64 *numbers, int count)
+{
+    static SPIPlanPtr plan = NULL;
+    Datum value = PointerGetDatum(number_array_make(numbers, count, INT8OID, sizeof(int64)));
+    RecordInput record = {0};
+
+    if (plan == NULL) {
+        Oid type = INT8ARRAYOID;
+        SPIPlanPtr made = SPI_prepare(
+            psprintf("SELECT %s FROM %s.record_copy r WHERE r.record_no OPERATOR(pg_catalog.=) ANY ($1) "
+                     "ORDER BY r.record_no",
+                     crm_record_columns(), crm_schema_quoted()),
+            1, &type);
+
+        if (made == NULL)
+            elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
+        SPI_keepplan(made);
+        plan = made;
+    }
+    if (SPI_execute_plan(plan, &value, NULL, true, 0) != SPI_OK_SELECT)
+        elog(ERROR, "records could not be read");
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        record_input_read(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, &record);
+        small_linker_add(linker, &record.input, record.record_no);
+    }
+    SPI_freetuptable(SPI_tuptable);
+}

@@ -1,0 +1,232 @@
+-- resolve_pending: what changed is linked again, and nothing else is touched.
+--
+-- Records that changed, the rest of their customers, the candidates that share block keys with them, and those candidates'
+-- customers are clustered by the model in force. A full run could end differently: it fits the model anew, and joins that compete
+-- over more than these records are decided in another order. link_model.changed counts; status asks for a full run in time.
+
+CREATE FUNCTION @extschema@.link_keys(records bigint[]) RETURNS TABLE (record_no bigint, keys integer[])
+    AS 'MODULE_PATHNAME', 'crm_link_keys' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100 COST 10000;
+COMMENT ON FUNCTION @extschema@.link_keys(bigint[]) IS 'The block keys of records as they are now, by the model in force.';
+SELECT @extschema@.set_audience('link_keys(bigint[])', 'internal');
+
+CREATE FUNCTION @extschema@.link_near(keys integer[], max_rows integer) RETURNS SETOF bigint
+    AS 'MODULE_PATHNAME', 'crm_link_near' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100 COST 1000;
+COMMENT ON FUNCTION @extschema@.link_near(integer[], integer) IS 'Records that share block keys, those that share the rarest first.';
+SELECT @extschema@.set_audience('link_near(integer[], integer)', 'internal');
+
+CREATE FUNCTION @extschema@.link_cluster(records bigint[], same bigint[], different bigint[], OUT numbers bigint[], OUT labels integer[])
+    AS 'MODULE_PATHNAME', 'crm_link_cluster' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION @extschema@.link_cluster(bigint[], bigint[], bigint[]) IS
+    'Clusters of some records by the model in force, as resolve_result has them; same and different hold pairs of record numbers, one '
+    'after the other.';
+SELECT @extschema@.set_audience('link_cluster(bigint[], bigint[], bigint[])', 'internal');
+
+CREATE FUNCTION @extschema@.take_dirty() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    each pg_catalog.record;
+    records bigint := 0;
+BEGIN
+    FOR each IN
+        WITH taken AS (
+            DELETE FROM record_dirty d
+            WHERE NOT EXISTS (SELECT FROM filling f WHERE f.relation = d.relation AND f.room = 'customer' AND f.state <> 'ready')
+            RETURNING d.relation, d.record_key)
+        SELECT t.relation, bool_or(t.record_key IS NULL) OR count(DISTINCT t.record_key) > 5000 AS whole,
+               array_agg(DISTINCT t.record_key) AS keys
+        FROM taken t GROUP BY 1 ORDER BY 1
+    LOOP
+        records := records + read_records(each.relation, CASE WHEN NOT each.whole THEN each.keys END);
+    END LOOP;
+    RETURN records;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.take_dirty() IS
+    'Takes what is on the list of changed rows, save of tables that are being filled, and reads those rows again; returns how many '
+    'records differed.';
+SELECT @extschema@.set_audience('take_dirty()', 'internal');
+
+-- Closed under "same customer" and "decided to be the same".
+CREATE FUNCTION @extschema@.link_family(seeds bigint[]) RETURNS bigint[]
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    WITH RECURSIVE reached (record_no) AS (
+        SELECT unnest(seeds)
+        UNION
+        SELECT n.record_no FROM reached r CROSS JOIN LATERAL (
+            SELECT x.record_no FROM record_link l JOIN record_link x USING (customer_id) WHERE l.record_no = r.record_no
+            UNION ALL
+            SELECT x.record_no
+            FROM record_copy a JOIN verdict v ON v.relation_a = a.relation AND v.key_a = a.record_key AND v.verdict = 'same'
+            JOIN record_copy x ON x.relation = v.relation_b AND x.record_key = v.key_b
+            WHERE a.record_no = r.record_no
+            UNION ALL
+            SELECT x.record_no
+            FROM record_copy b JOIN verdict v ON v.relation_b = b.relation AND v.key_b = b.record_key AND v.verdict = 'same'
+            JOIN record_copy x ON x.relation = v.relation_a AND x.record_key = v.key_a
+            WHERE b.record_no = r.record_no) n)
+    SELECT coalesce(array_agg(r.record_no ORDER BY r.record_no), '{}') FROM reached r
+$$;
+COMMENT ON FUNCTION @extschema@.link_family(bigint[]) IS 'These records, the rest of their customers, and what people decided to be the same.';
+SELECT @extschema@.set_audience('link_family(bigint[])', 'internal');
+
+CREATE FUNCTION @extschema@.link_again(seeds bigint[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    scope bigint[];
+    same bigint[];
+    different bigint[];
+    found pg_catalog.record;
+    written pg_catalog.record;
+BEGIN
+    INSERT INTO link_key (record_no, keys) SELECT k.record_no, k.keys FROM link_keys(seeds) k
+    ON CONFLICT (record_no) DO UPDATE SET keys = excluded.keys, noted_at = excluded.noted_at;
+    SELECT link_family(seeds || array_agg(DISTINCT n))
+    INTO scope FROM link_key k CROSS JOIN LATERAL link_near(k.keys, 200) n WHERE k.record_no = ANY (seeds);
+    scope := coalesce(scope, link_family(seeds));
+    SELECT coalesce(array_agg(n.number) FILTER (WHERE v.same), '{}'), coalesce(array_agg(n.number) FILTER (WHERE NOT v.same), '{}')
+    INTO same, different
+    FROM (SELECT p.* FROM verdict_pair p WHERE p.a = ANY (scope) AND p.b = ANY (scope) ORDER BY p.a, p.b) v
+    CROSS JOIN LATERAL (VALUES (1, v.a), (2, v.b)) AS n (side, number);
+    DELETE FROM link_doubt d WHERE d.record_a = ANY (seeds) OR d.record_b = ANY (seeds);
+    SELECT * INTO found FROM link_cluster(scope, same, different);
+    SELECT * INTO written FROM write_links(found.numbers, found.labels, '{}');
+    UPDATE link_model m SET changed = m.changed + cardinality(seeds) WHERE m.in_force;
+    RETURN written.linked + written.moved + written.retired;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.link_again(bigint[]) IS 'Links some records again by the model in force; returns how much changed.';
+SELECT @extschema@.set_audience('link_again(bigint[])', 'internal');
+
+CREATE FUNCTION @extschema@.resolve_here() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    covered bigint[];
+    version bigint;
+    keys pg_catalog.record;
+    written pg_catalog.record;
+BEGIN
+    IF NOT resolve_try_begin() THEN
+        RETURN 0; -- somebody else is at it
+    END IF;
+    covered := resolve_take(true);
+    PERFORM resolve_compute_here();
+    version := resolve_save(true);
+    keys := resolve_index();
+    written := resolve_switch(covered, version, keys.build, keys.key_bits, keys.begun_at);
+    PERFORM resolve_tidy(), resolve_end();
+    RETURN written.linked + written.moved + written.retired;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.resolve_here() IS 'A full run inside of one transaction, for few records; returns how much changed, 0 where another run is under way.';
+SELECT @extschema@.set_audience('resolve_here()', 'internal');
+
+-- As many as take a second or two; more are for resolve, which lets others work meanwhile.
+CREATE FUNCTION @extschema@.resolve_here_limit() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 20000;
+COMMENT ON FUNCTION @extschema@.resolve_here_limit() IS
+    'Up to so many records resolve_pending makes a full run by itself where one is due; past it resolve has to be called.';
+
+-- A model of few records is worth little once there are more of them.
+CREATE FUNCTION @extschema@.resolve_due(OUT due boolean, OUT here boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    present link_model;
+BEGIN
+    SELECT * INTO present FROM link_model m WHERE m.in_force;
+    due := present.version IS NULL OR present.records <= 500 OR present.changed > present.records / 5
+        OR EXISTS (SELECT FROM link_dirty d WHERE d.record_no IS NULL);
+    here := due AND (SELECT count(*) FROM (SELECT FROM record_copy LIMIT resolve_here_limit() + 1) r) <= resolve_here_limit();
+END
+$$;
+COMMENT ON FUNCTION @extschema@.resolve_due() IS
+    'Whether a full run is due: nothing was linked yet, too much changed since (a fifth), or there were few records (500); and whether '
+    'resolve_pending may make it (here), or resolve has to be called.';
+SELECT @extschema@.set_audience('resolve_due()', 'daemon');
+
+CREATE FUNCTION @extschema@.resolve_pending() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
+AS $$
+DECLARE
+    changed bigint := 0;
+    step bigint;
+    seeds bigint[];
+    plan pg_catalog.record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM record_dirty d
+                   WHERE NOT EXISTS (SELECT FROM filling f
+                                     WHERE f.relation = d.relation AND f.room = 'customer' AND f.state <> 'ready'))
+       AND NOT EXISTS (SELECT FROM link_dirty) THEN
+        RETURN 0;
+    END IF;
+    LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE;
+    changed := take_dirty();
+    SELECT * INTO plan FROM resolve_due();
+    IF NOT EXISTS (SELECT FROM link_dirty) THEN
+        RETURN changed;
+    ELSIF plan.here THEN
+        RETURN greatest(changed, resolve_here());
+    ELSIF NOT EXISTS (SELECT FROM link_model m WHERE m.in_force) THEN
+        RETURN changed; -- resolve has to come first
+    END IF;
+    LOOP
+        WITH taken AS (
+            DELETE FROM link_dirty d
+            WHERE d.no IN (SELECT o.no FROM link_dirty o WHERE o.record_no IS NOT NULL ORDER BY o.no LIMIT 1000)
+            RETURNING d.record_no)
+        SELECT array_agg(DISTINCT t.record_no) INTO seeds FROM taken t;
+        EXIT WHEN seeds IS NULL;
+        step := link_again(seeds);
+        changed := changed + step;
+    END LOOP;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.resolve_pending() IS
+    'For crmd: reads rows on the list of changes again and links them, and what they touch, by the model in force. Returns how '
+    'much changed; 0, after two index probes, where nothing waits. Where a full run is due (resolve_due) it makes one if there '
+    'are at most resolve_here_limit() records; with more it goes on with the model that there is, and status says to call resolve.';
+SELECT @extschema@.set_audience('resolve_pending()', 'daemon');
+
+CREATE FUNCTION @extschema@.status_customer() RETURNS SETOF @extschema@.status_row
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT 'customer', 'records to be read again', CASE WHEN count(*) < 100000 THEN 'ok' ELSE 'warning' END, count(*), min(d.at),
+           'changed since they were linked', CASE WHEN count(*) > 0 THEN 'SELECT @extschema@.resolve_pending();' END
+    FROM record_dirty d
+    UNION ALL
+    SELECT 'customer', 'records to be linked again', CASE WHEN count(*) < 100000 THEN 'ok' ELSE 'warning' END, count(*), min(d.at),
+           'came, changed, or belong to a customer that lost a record', CASE WHEN count(*) > 0 THEN 'SELECT @extschema@.resolve_pending();' END
+    FROM link_dirty d WHERE d.record_no IS NOT NULL
+    UNION ALL
+    SELECT 'customer', 'records without customer', 'ok', count(*), NULL, NULL,
+           CASE WHEN count(*) > 0 THEN 'CALL @extschema@.resolve();' END
+    FROM record r WHERE r.customer_id IS NULL
+    UNION ALL
+    SELECT 'customer', 'linking', CASE WHEN r.due AND NOT r.here THEN 'warning' ELSE 'ok' END, m.changed, m.resolved_at,
+           CASE WHEN m.version IS NULL THEN 'nothing was linked yet'
+                ELSE format('records linked since the last full run, of %s; until the next one their links may differ from what it '
+                            'would give', m.records) END,
+           CASE WHEN r.due AND NOT r.here THEN 'CALL @extschema@.resolve();' END
+    FROM resolve_due() r LEFT JOIN link_model m ON m.in_force
+    WHERE EXISTS (SELECT FROM record_copy)
+    UNION ALL
+    SELECT 'customer', 'linking is not sure', 'warning', (m.report->>'cluster_pairs')::bigint, m.fitted_at,
+           format('pairs inside customers, where the model believes in %s: map more attributes', m.report->>'expected_pairs'),
+           'SELECT * FROM @extschema@.match_queue;'
+    FROM link_model m WHERE m.in_force AND NOT (m.report->>'sure')::boolean AND m.records > 1
+    UNION ALL
+    SELECT 'customer', 'unreadable values of ' || r.relation::text, 'ok', count(*), NULL,
+           'e-mails and phones that are none, or phones without calling code and country',
+           format('SELECT record_key, email, phone, country FROM @extschema@.record WHERE relation = %L::regclass AND '
+                  '(email_key IS NULL AND email IS NOT NULL OR phone_key IS NULL AND phone IS NOT NULL);', r.relation::text)
+    FROM record r
+    WHERE r.email_key IS NULL AND r.email IS NOT NULL OR r.phone_key IS NULL AND r.phone IS NOT NULL
+    GROUP BY r.relation
+$$;
+COMMENT ON FUNCTION @extschema@.status_customer() IS 'Rows of status: what waits to be linked, whether a full run is due, and values that cannot be read.';
+SELECT @extschema@.set_audience('status_customer()', 'admin');
+INSERT INTO @extschema@.status_source (function_name, room) VALUES ('status_customer', 'customer');
