@@ -113,6 +113,32 @@ $$;
 COMMENT ON FUNCTION @extschema@.restore_triggers(jsonb) IS 'Puts triggers back as silence_triggers found them.';
 SELECT @extschema@.set_audience('restore_triggers(jsonb)', 'internal');
 
+CREATE FUNCTION @extschema@.require_unmerge(done @extschema@.row_merge) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    relation CONSTANT regclass := (done).relation;
+    key CONSTANT name[] := row_key_columns(relation);
+    kept text := (SELECT min(c.keep_key) FROM merge_change c WHERE c.merge_id = (done).merge_id AND c.relation = (done).relation AND c.rank > 0
+                    AND c.action = 'delete' AND c.record_key = ANY ((done).lose));
+    allowed bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM protection p WHERE p.relation = (done).relation) THEN
+        RETURN;
+    END IF;
+    SELECT q.n INTO allowed
+    FROM merge_rows(NULL, format('SELECT count(*) FROM jsonb_array_elements($1) AS x (v) JOIN %s t ON %s WHERE %s', row_source(relation),
+                                 key_match(relation, key, 'x.v'), merge_condition(relation)),
+                    jsonb_build_array(parse_key(relation, key, kept_key(relation, kept)))) AS q (n bigint);
+    IF allowed = 0 THEN
+        RAISE EXCEPTION 'you may not take a merge of row % of % back', kept, relation
+            USING ERRCODE = 'insufficient_privilege', HINT = 'It takes the privilege merge on this row, by a role.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_unmerge(@extschema@.row_merge) IS
+'Raises 42501 where the table is protected and the caller lacks the privilege merge on the kept row.';
+SELECT @extschema@.set_audience('require_unmerge(row_merge)', 'internal');
+
 -- Everything up to the change: locks, compares, and refuses.
 CREATE FUNCTION @extschema@.plan_unmerge(merge_id bigint, added text, edited text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -120,6 +146,7 @@ DECLARE
     done CONSTANT row_merge := require_merge(merge_id);
     lost record;
 BEGIN
+    PERFORM require_unmerge(done);
     DELETE FROM merge_finding f WHERE f.merge_id = plan_unmerge.merge_id;
     PERFORM refuse_unmergeable(c.relation) FROM (SELECT DISTINCT m.relation FROM merge_change m
                                                  WHERE m.merge_id = plan_unmerge.merge_id AND m.action <> 'stay') c;
