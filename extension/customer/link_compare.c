@@ -38,13 +38,24 @@ number_of(const char *digits, int count)
     return number;
 }
 
+/* Of two texts of eight bytes: 3 where there are more than 2. With so few edits, a byte that stays moves by one at most. */
+static int
+edits_of_dates(const char *a, const char *b)
+{
+    int lost = 0;
+
+    for (int i = 0; i < 8; i++)
+        lost += a[i] != b[i] && (i == 0 || a[i] != b[i - 1]) && (i == 7 || a[i] != b[i + 1]);
+    return lost > 2 ? 3 : link_edits(a, 8, b, 8, 2);
+}
+
 static int
 compare_dates(const char *a, const char *b)
 {
     bool year = memcmp(a, b, 4) == 0;
     bool month = memcmp(a + 4, b + 4, 2) == 0;
     bool day = memcmp(a + 6, b + 6, 2) == 0;
-    int edits = link_edits(a, 8, b, 8, 2);
+    int edits = edits_of_dates(a, b);
     int apart;
 
     if (edits <= 1 || (year && memcmp(a + 4, b + 6, 2) == 0 && memcmp(a + 6, b + 4, 2) == 0))
@@ -137,6 +148,22 @@ compare_different(const Linker *linker, LinkScratch *scratch, int attribute, con
     }
 }
 
+/* Two different values of an attribute that has few: what they were found to be is remembered. */
+static int
+compare_repeated(const Linker *linker, LinkScratch *scratch, int attribute, uint32_t a, uint32_t b)
+{
+    const LinkValue *value = linker->values[attribute].value;
+    uint64_t key = (uint64_t) attribute << 60 | (a < b ? (uint64_t) a << 30 | b : (uint64_t) b << 30 | a);
+    LinkAnswer *answer = &scratch->values[link_mix(key, 1) & (LINK_ANSWERS - 1)];
+    float none;
+
+    if (answer->key != key) {
+        answer->key = key;
+        answer->level = (uint32_t) compare_different(linker, scratch, attribute, &value[a], &value[b], &none);
+    }
+    return (int) answer->level;
+}
+
 /* Names, companies and addresses also where they are equal: their bits come from their words. */
 int
 link_compare_values(const Linker *linker, LinkScratch *scratch, int attribute, uint32_t a, uint32_t b,
@@ -144,8 +171,7 @@ link_compare_values(const Linker *linker, LinkScratch *scratch, int attribute, u
 {
     const LinkValues *values = &linker->values[attribute];
     LinkType type = link_type((LinkAttribute) attribute);
-    uint64_t key;
-    LinkAnswer *answer;
+    int level;
 
     *bits = 0;
     if (type == LINK_TYPE_NAME)
@@ -154,20 +180,13 @@ link_compare_values(const Linker *linker, LinkScratch *scratch, int attribute, u
         *bits = values->bits[a];
         return LINK_EXACT;
     }
-    key = (uint64_t) attribute << 60 | (a < b ? (uint64_t) a << 30 | b : (uint64_t) b << 30 | a);
-    answer = &scratch->values[link_mix(key, 1) & (LINK_ANSWERS - 1)];
-    if (answer->key != key) {
-        answer->key = key;
-        answer->bits = 0;
-        answer->level = (uint32_t) compare_different(linker, scratch, attribute, &values->value[a],
-                                                     &values->value[b], &answer->bits);
-    }
-    *bits = answer->bits;
-    if (type == LINK_TYPE_CATEGORY && answer->level == 2)
+    if (type == LINK_TYPE_POSTCODE || type == LINK_TYPE_CATEGORY)
+        level = compare_repeated(linker, scratch, attribute, a, b);
+    else
+        level = compare_different(linker, scratch, attribute, &values->value[a], &values->value[b], bits);
+    if ((type == LINK_TYPE_CATEGORY && level == 2) || (type == LINK_TYPE_PHONE && level == LINK_EXACT))
         *bits = values->bits[a] < values->bits[b] ? values->bits[a] : values->bits[b];
-    if (type == LINK_TYPE_PHONE && answer->level == LINK_EXACT)
-        *bits = values->bits[a] < values->bits[b] ? values->bits[a] : values->bits[b];
-    return (int) answer->level;
+    return level;
 }
 
 void

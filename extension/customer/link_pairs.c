@@ -34,6 +34,7 @@ typedef struct Chunk {
 } Chunk;
 
 #define CHUNK_RECORDS 1024
+#define BATCH 32 /* records that one is compared with */
 
 typedef struct Search {
     Linker *linker;
@@ -80,9 +81,35 @@ meet(Search *search, int worker, uint32_t a, uint32_t b)
     return keep(search, worker, &found);
 }
 
+/*
+ * Compares a record with others. Their values lie anywhere in memory: they are asked for all at once, and waited for once.
+ */
+static bool
+meet_all(Search *search, int worker, uint32_t record, const uint32_t *other, int count)
+{
+    const Linker *linker = search->linker;
+
+    for (int i = 0; i < count; i++)
+        __builtin_prefetch(&linker->row[(size_t) other[i] * (size_t) linker->columns]);
+    for (int i = 0; i < count; i++)
+        for (int c = 0; c < linker->columns; c++)
+            __builtin_prefetch(
+                &linker->values[linker->column_attribute[c]].value[link_cell(linker, other[i], c)]);
+    for (int i = 0; i < count; i++)
+        for (int c = 0; c < linker->columns; c++)
+            __builtin_prefetch(
+                linker->values[linker->column_attribute[c]].value[link_cell(linker, other[i], c)].data);
+    for (int i = 0; i < count; i++)
+        if (!meet(search, worker, record, other[i]))
+            return false;
+    return true;
+}
+
 static bool
 walk(Search *search, int worker, uint32_t record)
 {
+    uint32_t batch[BATCH];
+    int count = 0;
     const Linker *linker = search->linker;
     FoundList *list = &search->list[worker];
     uint32_t *stamp = list->scratch->stamp;
@@ -99,11 +126,15 @@ walk(Search *search, int worker, uint32_t record)
                 continue;
             stamp[other] = record + 1;
             list->candidates_by[linker->block_attribute[block]]++;
-            if (!meet(search, worker, record, other))
+            batch[count++] = other;
+            if (count < BATCH)
+                continue;
+            if (!meet_all(search, worker, record, batch, count))
                 return false;
+            count = 0;
         }
     }
-    return true;
+    return meet_all(search, worker, record, batch, count);
 }
 
 static bool
