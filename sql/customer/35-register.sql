@@ -38,18 +38,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.record_column() IS 'The columns of record that are read from a team''s row, in order.';
 
+-- Functions that the story calls for each table are in PL/pgSQL, which keeps its plans: to plan them takes most of their time.
+--
 -- The bare column that an attribute is mapped to. Taken from the dependencies of its function: that follows renames.
 CREATE FUNCTION @extschema@.mapped_column(relation regclass, attribute text, OUT column_name name, OUT column_type regtype)
-LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT min(c.attname), min(c.atttypid)
+BEGIN
+    SELECT min(c.attname), min(c.atttypid) INTO column_name, column_type
     FROM adoption_attribute a
     JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass
                     AND d.objid = to_regprocedure(mapping_function(a.relation, a.attribute))
                     AND d.refobjid = a.relation AND d.refobjsubid > 0
     JOIN pg_attribute c ON c.attrelid = d.refobjid AND c.attnum = d.refobjsubid
     WHERE a.relation = $1 AND a.attribute = $2 AND a.expression ~ '^([[:alpha:]_][[:alnum:]_]*|"[^"]+")$'
-    HAVING count(*) = 1
+    HAVING count(*) = 1;
+END
 $$;
 COMMENT ON FUNCTION @extschema@.mapped_column(regclass, text) IS
     'The column, and its type, that an attribute is mapped to; NULL where it is not mapped, or to an expression.';
@@ -57,13 +61,16 @@ SELECT @extschema@.set_audience('mapped_column(regclass, text)', 'admin');
 
 -- The copy of a record has its unit and owner as mapped. Where policies look at anything else, that is copied with it.
 CREATE FUNCTION @extschema@.decided_by_copy(plan @extschema@.protection) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT coalesce(
-        ARRAY(SELECT u.value FROM jsonb_each_text(plan.units) u) = ARRAY[(SELECT m.column_name::text FROM mapped_column(plan.relation, 'unit') m)]
-        AND (plan.owner_column IS NULL OR plan.owner_column = (SELECT m.column_name FROM mapped_column(plan.relation, 'owner') m))
-        AND (plan.key_mapped OR plan.key_columns IS NULL
-             OR plan.key_columns = ARRAY[(SELECT m.column_name FROM mapped_column(plan.relation, 'id') m)]), false)
+BEGIN
+    RETURN (
+        SELECT coalesce(
+            ARRAY(SELECT u.value FROM jsonb_each_text(plan.units) u) = ARRAY[(SELECT m.column_name::text FROM mapped_column(plan.relation, 'unit') m)]
+            AND (plan.owner_column IS NULL OR plan.owner_column = (SELECT m.column_name FROM mapped_column(plan.relation, 'owner') m))
+            AND (plan.key_mapped OR plan.key_columns IS NULL
+                 OR plan.key_columns = ARRAY[(SELECT m.column_name FROM mapped_column(plan.relation, 'id') m)]), false));
+END
 $$;
 COMMENT ON FUNCTION @extschema@.decided_by_copy(@extschema@.protection) IS
     'Whether the policies of a table look at nothing but the one unit, the owner and the key that its adoption maps.';

@@ -54,7 +54,8 @@ AS $$
 DECLARE
     family CONSTANT bigint[] := customer_family(customer_id);
 BEGIN
-    IF family IS NULL OR NOT EXISTS (SELECT FROM customer c WHERE c.customer_id = family[1]) THEN
+    IF family IS NULL OR NOT EXISTS (SELECT FROM record_link l JOIN record_readable r USING (record_no)
+                                     WHERE l.customer_id = family[1] AND r.readable) THEN
         RAISE EXCEPTION 'customer % does not exist, or you may read none of its records', customer_id
             USING ERRCODE = 'RM201', HINT = 'Look it up in @extschema@.customer, or by @extschema@.customer_of(table, key).';
     END IF;
@@ -125,14 +126,17 @@ SELECT @extschema@.set_audience('belongs_condition(regclass, bigint[])', 'admin'
 
 -- A composite key is a JSON array of its columns' texts. Written out column by column, an index on them serves it.
 CREATE FUNCTION @extschema@.composite_columns(relation regclass, attribute text) RETURNS name[]
-LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT CASE WHEN bool_and(c.attname IS NOT NULL) AND count(*) > 1 THEN array_agg(c.attname ORDER BY m.n) END
-    FROM adoption_attribute a
-    CROSS JOIN LATERAL regexp_matches(pg_get_function_sqlbody(to_regprocedure(mapping_function(a.relation, a.attribute))),
-                                      '\(r\)\.("(?:[^"]|"")+"|[[:alpha:]_][[:alnum:]_$]*)', 'g') WITH ORDINALITY AS m (found, n)
-    LEFT JOIN pg_attribute c ON c.attrelid = a.relation AND quote_ident(c.attname) = m.found[1] AND c.attnum > 0
-    WHERE a.relation = $1 AND a.attribute = $2 AND a.expression LIKE '@extschema@.record_key(%'
+BEGIN
+    RETURN (
+        SELECT CASE WHEN bool_and(c.attname IS NOT NULL) AND count(*) > 1 THEN array_agg(c.attname ORDER BY m.n) END
+        FROM adoption_attribute a
+        CROSS JOIN LATERAL regexp_matches(pg_get_function_sqlbody(to_regprocedure(mapping_function(a.relation, a.attribute))),
+                                          '\(r\)\.("(?:[^"]|"")+"|[[:alpha:]_][[:alnum:]_$]*)', 'g') WITH ORDINALITY AS m (found, n)
+        LEFT JOIN pg_attribute c ON c.attrelid = a.relation AND quote_ident(c.attname) = m.found[1] AND c.attnum > 0
+        WHERE a.relation = $1 AND a.attribute = $2 AND a.expression LIKE '@extschema@.record_key(%');
+END
 $$;
 COMMENT ON FUNCTION @extschema@.composite_columns(regclass, text) IS
     'The columns of a composite key or reference, in its order, as they are called now; NULL where the attribute is none.';
@@ -140,15 +144,18 @@ SELECT @extschema@.set_audience('composite_columns(regclass, text)', 'admin');
 
 -- Nothing is cast that could fail, and date and enum columns are left to the exact condition beside this one.
 CREATE FUNCTION @extschema@.key_part_condition(relation regclass, column_name name, value text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT CASE key_type(relation, column_name)
-        WHEN 'integer' THEN CASE WHEN value ~ '^-?[0-9]{1,9}$' THEN format('r.%I = %s', column_name, value) ELSE 'false' END
-        WHEN 'bigint' THEN CASE WHEN value ~ '^-?[0-9]{1,18}$' THEN format('r.%I = %s', column_name, value) ELSE 'true' END
-        WHEN 'uuid' THEN CASE WHEN value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN format('r.%I = %L', column_name, value) ELSE 'false' END
-        WHEN 'text' THEN CASE WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN format('r.%I = %L', column_name, value) ELSE 'true' END
-        ELSE 'true' END
-    FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name
+BEGIN
+    RETURN (
+        SELECT CASE key_type(relation, column_name)
+            WHEN 'integer' THEN CASE WHEN value ~ '^-?[0-9]{1,9}$' THEN format('r.%I = %s', column_name, value) ELSE 'false' END
+            WHEN 'bigint' THEN CASE WHEN value ~ '^-?[0-9]{1,18}$' THEN format('r.%I = %s', column_name, value) ELSE 'true' END
+            WHEN 'uuid' THEN CASE WHEN value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN format('r.%I = %L', column_name, value) ELSE 'false' END
+            WHEN 'text' THEN CASE WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN format('r.%I = %L', column_name, value) ELSE 'true' END
+            ELSE 'true' END
+        FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.key_part_condition(regclass, name, text) IS
     'SQL over a row r that is true where a column of a composite key has this text, and for an index; true where that cannot be said.';
@@ -179,17 +186,14 @@ SELECT @extschema@.set_audience('belongs_by_key(regclass, text, text[])', 'admin
 
 -- What may be told of a table's rows. Inside of rows_as_owner nobody asks, since there code of the table's owner runs too: what
 -- decides comes out with the rows as text[], and the condition of the policies is asked over that.
-CREATE FUNCTION @extschema@.access_terms(relation regclass, privilege text, OUT decides text, OUT source text, OUT condition text)
+CREATE FUNCTION @extschema@.access_terms(relation regclass, privilege text, grade text, reads text, object text, fallback text,
+                                          OUT decides text, OUT source text, OUT condition text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
-    access pg_catalog.record;
     plan protection;
     names text[];
-    grade text;
 BEGIN
-    SELECT * INTO access FROM record_access() g WHERE g.relation = access_terms.relation;
-    grade := CASE privilege WHEN 'read' THEN access.reads ELSE access.tells END;
     decides := 'NULL::text[]';
     source := 'SELECT';
     IF coalesce(grade, 'none') = 'none' THEN
@@ -198,7 +202,7 @@ BEGIN
         condition := 'true';
     ELSIF NOT EXISTS (SELECT FROM protection p WHERE p.relation = access_terms.relation) THEN
         decides := CASE WHEN has_attribute(relation, 'unit') THEN 'ARRAY[@extschema@.map_unit(r)::text]' ELSE 'ARRAY[NULL::text]' END;
-        condition := format('@extschema@.visible(t.decides[1], %L, %L, NULL, %L)', access.object, privilege, access.fallback);
+        condition := format('@extschema@.visible(t.decides[1], %L, %L, NULL, %L)', object, privilege, fallback);
     ELSE
         SELECT p.* INTO plan FROM protection p WHERE p.relation = access_terms.relation;
         names := ARRAY(SELECT n FROM deciding_names(plan) n ORDER BY 1);
@@ -208,7 +212,7 @@ BEGIN
         condition := policy_condition(plan, privilege, 's');
         IF policy_key(plan, 's') IS NOT NULL THEN -- the row itself stays inside
             condition := replace(condition, '@extschema@.shared(' || policy_key(plan, 's'), '@extschema@.shared(t.decides[1]');
-            IF privilege = 'story' AND access.reads <> 'none' THEN -- what is shared to be read may be told
+            IF privilege = 'story' AND reads <> 'none' THEN -- what is shared to be read may be told
                 condition := condition || format(' OR @extschema@.shared(t.decides[1], %L::regclass, ''read'') AND %s AND %s', plan.relation,
                                                  policy_undenied(plan, 'read', 's'), policy_undenied(plan, 'story', 's'));
             END IF;
@@ -217,36 +221,43 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.access_terms(regclass, text) IS
-    'Whether the caller may read (privilege read) or be told of (story) the rows of an adopted table: decides is SQL over a row r inside '
+COMMENT ON FUNCTION @extschema@.access_terms(regclass, text, text, text, text, text) IS
+    'Whether the caller may read (privilege read) or be told of (story) the rows of an adopted table, by what record_access() says of it '
+    '(grade is its reads or tells): decides is SQL over a row r inside '
     'of rows_as_owner, source is a query over its result t that gives the deciding columns their names, as s, and condition is to be asked '
     'over both.';
-SELECT @extschema@.set_audience('access_terms(regclass, text)', 'admin');
+SELECT @extschema@.set_audience('access_terms(regclass, text, text, text, text, text)', 'admin');
 
 -- An attribute as timestamptz: days begin in the zone of the adoption.
 CREATE FUNCTION @extschema@.mapped_instant(relation regclass, attributes text[]) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT 'COALESCE(' || string_agg(
-               CASE k.kind WHEN 'date' THEN format('@extschema@.%I(r)::timestamp AT TIME ZONE %L', 'map_' || w.attribute, a.zone)
-                           ELSE format('@extschema@.%I(r)', 'map_' || w.attribute) END, ', ' ORDER BY w.position) || ')'
-    FROM adoption a
-    CROSS JOIN unnest(attributes) WITH ORDINALITY AS w (attribute, position)
-    JOIN adoption_attribute m ON m.relation = a.relation AND m.attribute = w.attribute
-    JOIN entity_attribute k ON k.entity = a.entity AND k.attribute = w.attribute
-    WHERE a.relation = mapped_instant.relation
+BEGIN
+    RETURN (
+        SELECT 'COALESCE(' || string_agg(
+                   CASE k.kind WHEN 'date' THEN format('@extschema@.%I(r)::timestamp AT TIME ZONE %L', 'map_' || w.attribute, a.zone)
+                               ELSE format('@extschema@.%I(r)', 'map_' || w.attribute) END, ', ' ORDER BY w.position) || ')'
+        FROM adoption a
+        CROSS JOIN unnest(attributes) WITH ORDINALITY AS w (attribute, position)
+        JOIN adoption_attribute m ON m.relation = a.relation AND m.attribute = w.attribute
+        JOIN entity_attribute k ON k.entity = a.entity AND k.attribute = w.attribute
+        WHERE a.relation = mapped_instant.relation);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.mapped_instant(regclass, text[]) IS
     'SQL over a row r: the first of these attributes that has a value, as timestamptz; NULL where none is mapped.';
 SELECT @extschema@.set_audience('mapped_instant(regclass, text[])', 'admin');
 
 CREATE FUNCTION @extschema@.mapped_subject(relation regclass, attributes text[]) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT COALESCE('NULLIF(concat_ws('' '', ' || string_agg(format('@extschema@.%I(r)::text', 'map_' || w.attribute), ', '
-                                                             ORDER BY w.position) || '), '''')', 'NULL::text')
-    FROM unnest(attributes) WITH ORDINALITY AS w (attribute, position)
-    JOIN adoption_attribute m ON m.relation = mapped_subject.relation AND m.attribute = w.attribute
+BEGIN
+    RETURN (
+        SELECT COALESCE('NULLIF(concat_ws('' '', ' || string_agg(format('@extschema@.%I(r)::text', 'map_' || w.attribute), ', '
+                                                                 ORDER BY w.position) || '), '''')', 'NULL::text')
+        FROM unnest(attributes) WITH ORDINALITY AS w (attribute, position)
+        JOIN adoption_attribute m ON m.relation = mapped_subject.relation AND m.attribute = w.attribute);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.mapped_subject(regclass, text[]) IS 'SQL over a row r: these attributes in a row, as text.';
 SELECT @extschema@.set_audience('mapped_subject(regclass, text[])', 'admin');
@@ -327,11 +338,13 @@ BEGIN
                    format(' ORDER BY %1$s %2$s, @extschema@.map_id(r)::text COLLATE "C" %2$s LIMIT %3$s', q.at, way, max_rows) ELSE '' END),
         q.source, q.condition), ' UNION ALL ' ORDER BY table_name(q.relation), q.kind)
     INTO arms
-    FROM (SELECT a.relation, a.department, a.entity, k.kind, k.subject, mapped_instant(a.relation, k.at) AS at, m.*
-          FROM adoption a
-          JOIN story_kind k ON k.entity = a.entity
-          JOIN record_access() g ON g.relation = a.relation AND g.tells <> 'none'
-          CROSS JOIN LATERAL (SELECT x.*, belongs_condition(a.relation, family) AS belongs FROM access_terms(a.relation, 'story') x OFFSET 0) m
+    FROM (SELECT m.*, k.kind, k.subject, mapped_instant(m.relation, k.at) AS at
+          FROM (SELECT a.relation, a.department, a.entity, x.*, belongs_condition(a.relation, family) AS belongs
+                FROM adoption a
+                JOIN record_access() g ON g.relation = a.relation AND g.tells <> 'none'
+                CROSS JOIN LATERAL access_terms(a.relation, 'story', g.tells, g.reads, g.object, g.fallback) x
+                WHERE a.entity IN (SELECT k.entity FROM story_kind k) OFFSET 0) m
+          JOIN story_kind k ON k.entity = m.entity
           WHERE m.belongs IS NOT NULL AND m.belongs <> '((false))') q
     WHERE q.at IS NOT NULL;
     RETURN arms || format(' ORDER BY at %1$s, kind %1$s, name %1$s, record_key %1$s%2$s', way, coalesce(' LIMIT ' || max_rows, ''));

@@ -21,7 +21,8 @@ BEGIN
     FROM (SELECT a.relation, a.department, m.*
           FROM adoption a
           JOIN record_access() g ON g.relation = a.relation AND g.reads <> 'none'
-          CROSS JOIN LATERAL (SELECT x.*, belongs_condition(a.relation, family) AS belongs FROM access_terms(a.relation, 'read') x OFFSET 0) m
+          CROSS JOIN LATERAL (SELECT x.*, belongs_condition(a.relation, family) AS belongs
+                              FROM access_terms(a.relation, 'read', g.reads, g.reads, g.object, g.fallback) x OFFSET 0) m
           WHERE a.entity = wanted AND m.belongs IS NOT NULL) q;
     IF query IS NOT NULL THEN
         EXECUTE format('SELECT jsonb_agg(d.document ORDER BY d.document->>''created_at'', d.document->>''record_key'') FROM (%s) d', query)

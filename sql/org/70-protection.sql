@@ -111,17 +111,20 @@ COMMENT ON FUNCTION @extschema@.record_key_of(pg_catalog.regclass) IS
 'id is an expression; neither where there is no key, or one whose text depends on a setting.';
 
 CREATE FUNCTION @extschema@.key_type(relation pg_catalog.regclass, column_name name) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    WITH RECURSIVE type AS (
-        SELECT t.* FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-        WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
-        UNION ALL
-        SELECT t.* FROM type d JOIN pg_type t ON t.oid = d.typbasetype WHERE d.typtype = 'd')
-    SELECT CASE WHEN t.oid IN ('int2'::regtype, 'int4'::regtype) THEN 'integer'
-                WHEN t.oid IN ('int8'::regtype, 'uuid'::regtype) THEN format_type(t.oid, NULL)
-                WHEN t.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'numeric'::regtype, 'name'::regtype)
-                THEN 'text' END
-    FROM type t WHERE t.typtype <> 'd'
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN (
+        WITH RECURSIVE type AS (
+            SELECT t.* FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+            WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
+            UNION ALL
+            SELECT t.* FROM type d JOIN pg_type t ON t.oid = d.typbasetype WHERE d.typtype = 'd')
+        SELECT CASE WHEN t.oid IN ('int2'::regtype, 'int4'::regtype) THEN 'integer'
+                    WHEN t.oid IN ('int8'::regtype, 'uuid'::regtype) THEN format_type(t.oid, NULL)
+                    WHEN t.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'numeric'::regtype, 'name'::regtype)
+                    THEN 'text' END
+        FROM type t WHERE t.typtype <> 'd');
+END
 $$;
 COMMENT ON FUNCTION @extschema@.key_type(pg_catalog.regclass, name) IS
 'As which type a column is compared with the keys of shared records: integer, bigint, uuid or text; NULL where it cannot be.';

@@ -4,15 +4,20 @@
 --
 -- An OR of ANDs and nothing deeper, so that the planner can answer each arm by an index of its own and join them as bitmaps.
 
+-- In PL/pgSQL where one query would do: it keeps its plan, and the story asks for each table.
+
 -- What names a row in a policy, as an argument of shared; NULL where nothing does.
 CREATE FUNCTION @extschema@.policy_key(plan @extschema@.protection, source text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT CASE WHEN plan.key_mapped THEN format('@extschema@.map_id((%s.*)::%s)', source, plan.relation)
-                WHEN cardinality(plan.key_columns) = 1
-                THEN format('%s.%I::%s', source, plan.key_columns[1], key_type(plan.relation, plan.key_columns[1]))
-                WHEN plan.key_columns IS NOT NULL
-                THEN format('@extschema@.record_key(%s)', (SELECT string_agg(format('%s.%I::text', source, k), ', ' ORDER BY n)
-                                                           FROM unnest(plan.key_columns) WITH ORDINALITY u (k, n))) END
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN plan.key_mapped THEN format('@extschema@.map_id((%s.*)::%s)', source, plan.relation)
+                    WHEN cardinality(plan.key_columns) = 1
+                    THEN format('%s.%I::%s', source, plan.key_columns[1], key_type(plan.relation, plan.key_columns[1]))
+                    WHEN plan.key_columns IS NOT NULL
+                    THEN format('@extschema@.record_key(%s)', (SELECT string_agg(format('%s.%I::text', source, k), ', ' ORDER BY n)
+                                                               FROM unnest(plan.key_columns) WITH ORDINALITY u (k, n))) END);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.policy_key(@extschema@.protection, text) IS
 'SQL for the key of a row, whose name or alias is source, in the type that an index on the key has; NULL for a table whose rows '
@@ -20,20 +25,26 @@ COMMENT ON FUNCTION @extschema@.policy_key(@extschema@.protection, text) IS
 
 -- The units of a row, one element for each hierarchy: the arguments of a predicate, behind the principal where one is asked for.
 CREATE FUNCTION @extschema@.policy_units(plan @extschema@.protection, privilege text, source text, asker text) RETURNS text[]
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT array_agg(format('%s%s.%I::%s, %L, %L, %L, %L', coalesce(asker || ', ', ''), source, u.value,
-                            CASE WHEN asker IS NULL THEN unit_column_type(plan.relation, u.value) ELSE 'text' END,
-                            plan.object, privilege, u.key, plan.fallback_unit) ORDER BY u.key)
-    FROM jsonb_each_text(plan.units) u
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT array_agg(format('%s%s.%I::%s, %L, %L, %L, %L', coalesce(asker || ', ', ''), source, u.value,
+                                CASE WHEN asker IS NULL THEN unit_column_type(plan.relation, u.value) ELSE 'text' END,
+                                plan.object, privilege, u.key, plan.fallback_unit) ORDER BY u.key)
+        FROM jsonb_each_text(plan.units) u);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.policy_units(@extschema@.protection, text, text, text) IS
 'For each hierarchy the arguments of visible and undenied over the row source.';
 
 CREATE FUNCTION @extschema@.policy_undenied(plan @extschema@.protection, privilege text, source text, asker text DEFAULT NULL)
     RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT string_agg(format('@extschema@.%sundenied(%s)', CASE WHEN asker IS NOT NULL THEN 'principal_' END, u), ' AND ' ORDER BY n)
-    FROM unnest(policy_units(plan, privilege, source, asker)) WITH ORDINALITY x (u, n)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT string_agg(format('@extschema@.%sundenied(%s)', CASE WHEN asker IS NOT NULL THEN 'principal_' END, u), ' AND ' ORDER BY n)
+        FROM unnest(policy_units(plan, privilege, source, asker)) WITH ORDINALITY x (u, n));
+END
 $$;
 COMMENT ON FUNCTION @extschema@.policy_undenied(@extschema@.protection, text, text, text) IS
 'The part of policy_condition that says that no unit of the row is denied.';
