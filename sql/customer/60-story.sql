@@ -84,7 +84,7 @@ BEGIN
     IF visitors IS NULL OR NOT has_attribute(relation, 'anonymous_id') THEN
         RETURN NULL;
     END IF;
-    RETURN key_condition(relation, 'anonymous_id', format('%L::text[]', visitors))
+    RETURN belongs_by_key(relation, 'anonymous_id', visitors)
         || CASE WHEN has_attribute(relation, 'customer') THEN ' AND @extschema@.map_customer(r) IS NULL' ELSE '' END
         || CASE WHEN always THEN ''
                 ELSE format(' AND EXISTS (SELECT FROM (VALUES %1$s) AS v (visitor, since, until) WHERE v.visitor = @extschema@.map_anonymous_id(r) '
@@ -142,23 +142,29 @@ COMMENT ON FUNCTION @extschema@.composite_columns(regclass, text) IS
     'The columns of a composite key or reference, in its order, as they are called now; NULL where the attribute is none.';
 SELECT @extschema@.set_audience('composite_columns(regclass, text)', 'admin');
 
--- Nothing is cast that could fail, and date and enum columns are left to the exact condition beside this one.
+-- Nothing is cast that could fail. Date and enum columns are left to the exact condition beside this one.
 CREATE FUNCTION @extschema@.key_part_condition(relation regclass, column_name name, value text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
+DECLARE
+    type CONSTANT text := key_type(relation, column_name);
+    plain CONSTANT boolean := (SELECT a.atttypid = 'uuid'::regtype OR a.atttypid IN ('text'::regtype, 'varchar'::regtype) AND o.collisdeterministic
+                               FROM pg_attribute a LEFT JOIN pg_collation o ON o.oid = a.attcollation
+                               WHERE a.attrelid = relation AND a.attname = column_name);
 BEGIN
-    RETURN (
-        SELECT CASE key_type(relation, column_name)
-            WHEN 'integer' THEN CASE WHEN value ~ '^-?[0-9]{1,9}$' THEN format('r.%I = %s', column_name, value) ELSE 'false' END
-            WHEN 'bigint' THEN CASE WHEN value ~ '^-?[0-9]{1,18}$' THEN format('r.%I = %s', column_name, value) ELSE 'true' END
-            WHEN 'uuid' THEN CASE WHEN value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN format('r.%I = %L', column_name, value) ELSE 'false' END
-            WHEN 'text' THEN CASE WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN format('r.%I = %L', column_name, value) ELSE 'true' END
-            ELSE 'true' END
-        FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name);
+    RETURN CASE
+        WHEN type IN ('integer', 'bigint') THEN
+            CASE WHEN value !~ '^(0|-?[1-9][0-9]{0,18})$' THEN 'false'
+                 WHEN value::numeric BETWEEN -2147483648 AND 2147483647 OR type = 'bigint' AND length(value) < 19
+                     THEN format('r.%I = %s', column_name, value)
+                 WHEN type = 'bigint' THEN 'true' ELSE 'false' END
+        WHEN type = 'uuid' AND value !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN 'false'
+        WHEN plain THEN format('r.%I = %L', column_name, value)
+        ELSE 'true' END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.key_part_condition(regclass, name, text) IS
-    'SQL over a row r that is true where a column of a composite key has this text, and for an index; true where that cannot be said.';
+    'SQL over a row r: whether a column of a key has this text, for an index; true where that cannot be said so.';
 SELECT @extschema@.set_audience('key_part_condition(regclass, name, text)', 'admin');
 
 CREATE FUNCTION @extschema@.belongs_by_key(relation regclass, attribute text, keys text[]) RETURNS text
@@ -166,22 +172,26 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@,
 AS $$
 DECLARE
     columns CONSTANT name[] := composite_columns(relation, attribute);
-    by_parts text;
+    bare CONSTANT name := (SELECT m.column_name FROM mapped_column(relation, attribute) m);
+    exact CONSTANT text := format('@extschema@.%I(r) = ANY (%L::text[])', 'map_' || attribute, keys);
+    by_parts text := CASE WHEN cardinality(keys) = 1 AND bare IS NOT NULL THEN key_part_condition(relation, bare, keys[1]) END;
 BEGIN
     IF cardinality(keys) = 0 THEN
         RETURN 'false';
+    ELSIF by_parts <> 'true' THEN -- an index on the reference and the time gives the order too
+        RETURN by_parts;
+    ELSIF columns IS NULL OR cardinality(keys) > 100 THEN
+        RETURN key_condition(relation, attribute, format('%L::text[]', keys));
     END IF;
-    IF columns IS NOT NULL AND cardinality(keys) <= 100 THEN
-        SELECT string_agg('(' || k.parts || ')', ' OR ') INTO by_parts
-        FROM (SELECT (SELECT string_agg(key_part_condition(relation, columns[p.n], p.part), ' AND ' ORDER BY p.n)
-                      FROM jsonb_array_elements_text(key::jsonb) WITH ORDINALITY AS p (part, n)) AS parts
-              FROM unnest(keys) AS key WHERE key LIKE '[%]') k;
-    END IF;
-    RETURN coalesce('(' || by_parts || ') AND ', '') || key_condition(relation, attribute, format('%L::text[]', keys));
+    SELECT string_agg('(' || k.parts || ')', ' OR ') INTO by_parts
+    FROM (SELECT (SELECT string_agg(key_part_condition(relation, columns[p.n], p.part), ' AND ' ORDER BY p.n)
+                  FROM jsonb_array_elements_text(key::jsonb) WITH ORDINALITY AS p (part, n)) AS parts
+          FROM unnest(keys) AS key WHERE key LIKE '[%]') k;
+    RETURN coalesce('(' || by_parts || ') AND ', '') || exact;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.belongs_by_key(regclass, text, text[]) IS
-    'key_condition for keys that are known, and of composite ones by their columns, for up to 100 of them.';
+    'key_condition for keys that are known: a single one by equality, composite ones by their columns, for up to 100 of them.';
 SELECT @extschema@.set_audience('belongs_by_key(regclass, text, text[])', 'admin');
 
 -- What may be told of a table's rows. Inside of rows_as_owner nobody asks, since there code of the table's owner runs too: what
@@ -234,7 +244,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@,
 AS $$
 BEGIN
     RETURN (
-        SELECT 'COALESCE(' || string_agg(
+        SELECT CASE WHEN count(*) > 1 THEN 'COALESCE' ELSE '' END || '(' || string_agg(
                    CASE k.kind WHEN 'date' THEN format('@extschema@.%I(r)::timestamp AT TIME ZONE %L', 'map_' || w.attribute, a.zone)
                                ELSE format('@extschema@.%I(r)', 'map_' || w.attribute) END, ', ' ORDER BY w.position) || ')'
         FROM adoption a
@@ -299,7 +309,7 @@ RETURNS text LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @ex
 AS $$
     SELECT CASE
         WHEN behind IS NULL THEN ''
-        WHEN o.here = o.there THEN format(' AND (%1$s %2$s %3$L::timestamptz OR %1$s = %3$L::timestamptz AND @extschema@.map_id(r)::text COLLATE "C" %2$s %4$L)',
+        WHEN o.here = o.there THEN format(' AND %1$s %2$s= %3$L::timestamptz AND (%1$s %2$s %3$L::timestamptz OR %1$s = %3$L::timestamptz AND @extschema@.map_id(r)::text COLLATE "C" %2$s %4$L)',
                                           at, o.sign, behind.at, behind.record_key)
         WHEN (o.here > o.there) = (o.sign = '>') THEN format(' AND %s %s= %L::timestamptz', at, o.sign, behind.at)
         ELSE format(' AND %s %s %L::timestamptz', at, o.sign, behind.at) END
@@ -385,7 +395,8 @@ BEGIN
     IF max_rows < 0 THEN
         RAISE EXCEPTION 'max_rows must not be negative' USING ERRCODE = 'RM005', HINT = 'Leave it out for the whole story.';
     END IF;
-    RETURN QUERY SELECT s.at, s.kind, s.department, s.relation, s.record_key, s.subject, story_label_of(s.relation, 'stage', s.stage)
+    RETURN QUERY SELECT s.at, s.kind, s.department, s.relation, s.record_key, s.subject,
+                        CASE WHEN s.stage IS NOT NULL THEN story_label_of(s.relation, 'stage', s.stage) END
                  FROM customer_story(require_customer(customer_id), since, until, max_rows, behind, coalesce(newest_first, false)) s;
 END
 $$;

@@ -11,3 +11,9 @@ FROM pg_catalog.generate_series(timestamp '2000-01-01', pg_catalog.date_trunc('y
 COMMENT ON VIEW crm_bi.dim_date IS 'One row for each day from 2000 until five years from now.';
 
 GRANT SELECT ON crm_bi.dim_date TO PUBLIC;
+
+CREATE VIEW crm_bi.dim_customer WITH (security_barrier) AS
+SELECT c.customer_id, c.kind, c.name, c.segment, c.country FROM @extschema@.customer c;
+COMMENT ON VIEW crm_bi.dim_customer IS
+'One row for each customer of whom you may read a record, with its golden values: the same as in customer.';
+GRANT SELECT ON crm_bi.dim_customer TO PUBLIC;

@@ -25,7 +25,6 @@ DO $$
 DECLARE
     promised CONSTANT text[][] := ARRAY[
         ['sla_clock', 'relation text, record_key text, clock text, due_at timestamptz, remaining interval, paused boolean, breached boolean'],
-        ['dim_customer', 'customer_id bigint, kind text, name text, segment text, country text'],
         ['dim_campaign', 'campaign text, name text, channel text, starts_on date, ends_on date, budget numeric, currency text, supports_unit text'],
         ['dim_product', 'product text, name text, category text, list_price numeric, currency text'],
         ['fct_opportunity', 'relation text, record_key text, customer_id bigint, unit_key text, owner text, stage text, milestone text, product text, campaign text, amount numeric, currency text, created_at timestamptz, closed_at timestamptz, expected_close_on date, lost_reason text'],
