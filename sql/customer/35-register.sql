@@ -98,7 +98,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.protection_changed() IS 'Trigger on protection: records of a table that is protected otherwise now are read again.';
 SELECT @extschema@.set_audience('protection_changed()', 'internal');
-CREATE TRIGGER crm_customer_changed AFTER INSERT OR UPDATE ON @extschema@.protection
+CREATE TRIGGER records_decided_otherwise AFTER INSERT OR UPDATE ON @extschema@.protection
     FOR EACH ROW EXECUTE FUNCTION @extschema@.protection_changed();
 
 -- How a column of record is read from a row of the team's table; NULL where nothing is mapped.

@@ -29,7 +29,7 @@ RETURN ARRAY[r.kind, @extschema@.golden_name(r.kind, r.full_name, r.given_name, 
              r.family_name, r.company, r.email, r.phone, r.website, r.address, r.postcode, r.city, r.region, r.country,
              r.birth_date, r.gender, r.job_title, r.tax_id, r.segment];
 COMMENT ON FUNCTION @extschema@.golden_attributes(@extschema@.record_copy) IS 'The golden attributes of a record, by position of golden_attribute.';
-CREATE TRIGGER crm_value_changed BEFORE UPDATE ON @extschema@.record_copy FOR EACH ROW
+CREATE TRIGGER value_changed BEFORE UPDATE ON @extschema@.record_copy FOR EACH ROW
     WHEN (@extschema@.golden_attributes(OLD) IS DISTINCT FROM @extschema@.golden_attributes(NEW))
     EXECUTE FUNCTION @extschema@.record_value_changed();
 

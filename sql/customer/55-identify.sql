@@ -208,5 +208,5 @@ COMMENT ON FUNCTION @extschema@.record_unlinked() IS
     'Trigger on record_link: identifications and golden values of a record that is gone go to another record of its customer; where '
     'there is none they go too.';
 SELECT @extschema@.set_audience('record_unlinked()', 'internal');
-CREATE TRIGGER crm_record_unlinked AFTER DELETE ON @extschema@.record_link REFERENCING OLD TABLE AS gone
+CREATE TRIGGER record_unlinked AFTER DELETE ON @extschema@.record_link REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.record_unlinked();
