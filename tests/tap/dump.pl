@@ -75,7 +75,14 @@ SELECT crm.fold();
 UPDATE shop.deals SET status = 'won', closed = '2025-12-01' WHERE id = 41; -- pending, not folded
 SQL
 
+my $two = q(md5('7')::uuid, md5('8')::uuid);
+my $apart = "SELECT c FROM shop.customers c WHERE id IN ($two) ORDER BY id; SELECT d FROM shop.deals d WHERE customer IN ($two) ORDER BY id";
+my $rows_apart = $team->run($apart);
+$team->run("SELECT crm.merge('shop.customers', md5('7')::uuid::text, ARRAY[md5('8')::uuid::text], 'the same'); SELECT crm.resolve_pending(); SELECT crm.fold()");
+isnt($team->run($apart), $rows_apart, 'two customers are merged');
+
 my %shown = (
+    'merges' => 'SELECT * FROM crm.merge_log',
     'adoptions' => 'SELECT * FROM crm.adoption ORDER BY relation::text COLLATE "C"',
     'mappings' => 'SELECT * FROM crm.adoption_attribute ORDER BY relation::text COLLATE "C", attribute',
     'fillings' => 'SELECT relation, room, state, rows FROM crm.filling ORDER BY relation::text COLLATE "C", room',
@@ -124,6 +131,11 @@ my $again = dump_of('restored');
 my %missing = map { $_ => 1 } split /\n/, $dump;
 my @more = grep { !delete $missing{$_} && !/^-- Dump|^$/ } do { my %seen; grep { !$seen{$_}++ } split /\n/, $again };
 is(join("\n", @more, sort keys %missing), '', 'a dump of it has the lines of the dump that it came from');
+
+$restored->run('SELECT crm.unmerge(merge_id) FROM crm.merge_log');
+$restored->prints($apart, $rows_apart, 'what was merged before the dump can be taken back after the restore');
+$team->run('SELECT crm.unmerge(merge_id) FROM crm.merge_log');
+$team->prints($apart, $rows_apart, 'and where it was merged');
 
 # It lives: writes are seen, in both alike.
 for my $database ($team, $restored) {
