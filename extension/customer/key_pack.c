@@ -88,7 +88,7 @@ key_pack(const KeyEntry *entries, size_t count, const int64_t *record, uint8_t *
         at = put(at, entries[first].key - last_key);
         at = put(at, end - first);
         for (size_t i = first; i < end; i++) {
-            at = put(at, (uint64_t) (record[entries[i].node] - last));
+            at = put(at, (uint64_t) record[entries[i].node] - (uint64_t) last);
             last = record[entries[i].node];
         }
         last_key = entries[first].key;

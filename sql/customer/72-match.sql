@@ -57,7 +57,8 @@ BEGIN
     JOIN record_copy c USING (record_no)
     JOIN record_access() a ON a.relation = c.relation
     LEFT JOIN record_link l USING (record_no)
-    WHERE (a.reads = 'all' OR a.reads = 'unit' AND (visible(c.unit, a.object, 'read', a.hierarchy, a.fallback)
+    WHERE (c.kind = told_kind) IS NOT FALSE
+      AND (a.reads = 'all' OR a.reads = 'unit' AND (visible(c.unit, a.object, 'read', a.hierarchy, a.fallback)
                                                     OR a.by_owner AND owned(c.owner, a.object, 'read')))
       AND NOT EXISTS (SELECT FROM unmatchable_record u WHERE u.relation = c.relation AND u.record_key = c.record_key)
     ORDER BY f.probability DESC, c.relation::text COLLATE "C", c.record_key
