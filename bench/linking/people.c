@@ -34,6 +34,10 @@ static const Shape shapes[] = {
     {"names_only", 1, 0.3, 0, 1, BIT(COMPANY), "organisation"},
     {"crowds", 0, 0.2, 0.01, 1.2,
      BIT(GIVEN) | BIT(FAMILY) | BIT(BIRTH_DATE) | BIT(CITY) | BIT(POSTCODE) | BIT(GENDER), "person"},
+    /* nothing was chosen by these two */
+    {"contacts", 0, 0.3, 0, 1.2, BIT(GIVEN) | BIT(FAMILY) | BIT(EMAIL) | BIT(PHONE) | BIT(JOB), "person"},
+    {"patients", 0, 0.15, 0, 1,
+     BIT(GIVEN) | BIT(FAMILY) | BIT(BIRTH_DATE) | BIT(GENDER) | BIT(POSTCODE) | BIT(TAX_ID), "person"},
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
