@@ -2,6 +2,7 @@
 # chains, edits in between and order.
 #   MERGE_SEED   the first seed (1); a difference names the seed that shows it again: MERGE_SEED=N MERGE_SEEDS=1
 #   MERGE_SEEDS  how many (3)
+#   MERGE_ORDER  reverse: the latest merge is taken back first, not in random order
 use strict;
 use warnings;
 use lib '.';
@@ -16,6 +17,7 @@ use Time::HiRes qw(time);
 my $first_seed = $ENV{MERGE_SEED} // 1;
 my $seeds = $ENV{MERGE_SEEDS} // 3;
 my $started = time;
+sub in_order { return ($ENV{MERGE_ORDER} // '') eq 'reverse' ? reverse @_ : shuffle @_ }
 my $team = TeamDatabase->new('merge');
 my $node = $team->node;
 my ($out, $err) = run_command([ 'psql', '-Xq', '-h', $node->host, '-p', $node->port, '-d', 'team', '-f', '../merge/load.sql' ]);
@@ -118,7 +120,7 @@ sub check_seed {
         @history = ();
         my @ids = merge_some(8, $about);
         $merged += @ids;
-        my @left = unmerge_all($options, $about, shuffle @ids);
+        my @left = unmerge_all($options, $about, in_order(@ids));
         problem("$about: nobody wrote in between, and yet these cannot be taken back: @left") if @left;
         return if !same_rows(\@before, [ lines('rows') ], "$about, ids @ids");
     }
@@ -149,7 +151,7 @@ sub check_edits {
         $touched{$_} = 1 for grep { !exists $old{$_} || $old{$_} ne $new{$_} } keys %new;
     };
     my @ids = merge_some(6, $about, $edit);
-    if (unmerge_all('', $about, shuffle @ids)) {
+    if (unmerge_all('', $about, in_order(@ids))) {
         $not_undone++; # the team took a key that would have to return
         return;
     }
@@ -217,7 +219,7 @@ sub check_writers {
     my $written = ask('SELECT count(*) FROM chance.journal');
     my $sum = 'SELECT line FROM checks.unaccounted((SELECT array_agg(memo) FROM chance.first))';
     problem("$about, while merged: $_") for split /\n/, ask($sum);
-    my @left = unmerge_all('', $about, shuffle @ids);
+    my @left = unmerge_all('', $about, in_order(@ids));
     problem("$about, taken back: $_") for split /\n/, ask($sum);
     problem("$about: leads nowhere: $_") for lines('dangling');
     ask('DROP TABLE chance.first');
