@@ -238,6 +238,18 @@ COMMENT ON FUNCTION @extschema@.access_terms(regclass, text, text, text, text, t
     'over both.';
 SELECT @extschema@.set_audience('access_terms(regclass, text, text, text, text, text)', 'admin');
 
+CREATE FUNCTION @extschema@.access_terms(relation regclass, privilege text, OUT decides text, OUT source text, OUT condition text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    SELECT x.* INTO decides, source, condition
+    FROM record_access() g, access_terms(g.relation, privilege, CASE privilege WHEN 'story' THEN g.tells ELSE g.reads END, g.reads, g.object, g.fallback) x
+    WHERE g.relation = access_terms.relation;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.access_terms(regclass, text) IS 'The same for one table, of which it asks record_access().';
+SELECT @extschema@.set_audience('access_terms(regclass, text)', 'admin');
+
 -- An attribute as timestamptz: days begin in the zone of the adoption.
 CREATE FUNCTION @extschema@.mapped_instant(relation regclass, attributes text[]) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp

@@ -17,7 +17,7 @@ SELECT crm.grant_privilege('reader', 'customer', 'read', 'unit');
 SELECT count(crm.add_member('one', u, 'reader')) FROM unnest('{u1,u2}'::text[]) u;
 SELECT count(crm.add_member('two', u, 'reader')) FROM unnest('{u2,u3}'::text[]) u;
 
--- 300 customers, each with up to 8 records in three tables, which a tax id links; values of few kinds, times that are often equal or unknown
+-- 300 customers, each with up to 8 records in three tables, by their tax id; values of few kinds, times that are often equal or unknown
 DO $$
 DECLARE
     t text;
@@ -52,6 +52,9 @@ SELECT crm.resolve_pending() >= 0 AS read_again;
 UPDATE alpha SET segment = 'bronze' WHERE id % 7 = 0;
 UPDATE gamma SET job = 'owner' WHERE id % 11 = 0;
 SELECT crm.resolve_pending() > 0 AS read_again;
+-- who is who is given, whatever the linker makes of such values
+UPDATE crm.record_link l SET customer_id = m.customer_id
+FROM (SELECT r.record_no, min(r.customer_id) OVER (PARTITION BY r.tax_id) AS customer_id FROM crm.record r) m WHERE m.record_no = l.record_no;
 CREATE TABLE change AS
     SELECT 'alpha' AS relation, id::text AS key, 'segment' AS attribute FROM alpha WHERE id % 7 = 0 AND segment IS NOT NULL
     UNION ALL SELECT 'gamma', id::text, 'job_title' FROM gamma WHERE id % 11 = 0;
