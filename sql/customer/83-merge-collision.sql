@@ -250,6 +250,38 @@ COMMENT ON FUNCTION @extschema@.plan_collisions(bigint, pg_catalog.regclass, int
 'Plans which rows of a table become one, as they would collide once they are changed. policy: keep, combine, refuse.';
 SELECT @extschema@.set_audience('plan_collisions(bigint, regclass, integer, text)', 'internal');
 
+-- What a kept row took from a removed one may itself refer to a row that goes.
+CREATE FUNCTION @extschema@.plan_filled(merge_id bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    target regclass;
+    r reference;
+BEGIN
+    FOR target IN SELECT DISTINCT c.relation FROM merge_change c
+                  WHERE c.merge_id = plan_filled.merge_id AND c.action = 'delete' ORDER BY 1 LOOP
+        FOR r IN SELECT f.* FROM row_references(target) f
+                 WHERE f.relation IN (SELECT c.relation FROM merge_change c WHERE c.merge_id = plan_filled.merge_id AND c.action = 'update') LOOP
+            WITH pair AS MATERIALIZED (
+                SELECT (SELECT jsonb_object_agg(u.own::text, d.before -> u.other::text)
+                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS gone,
+                       (SELECT jsonb_object_agg(u.own::text, (k.before || k.after) -> u.other::text)
+                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS stays
+                FROM merge_change d
+                JOIN merge_change k ON k.merge_id = d.merge_id AND k.relation = d.relation AND k.row_key = d.keep_key
+                WHERE d.merge_id = plan_filled.merge_id AND d.relation = target AND d.action = 'delete')
+            UPDATE merge_change c SET after = c.after || p.stays FROM pair p
+            WHERE c.merge_id = plan_filled.merge_id AND c.relation = (r).relation AND c.action = 'update' AND c.after ?| (r).columns::text[]
+              AND pick(c.before || c.after, (r).columns) = p.gone AND p.gone <> p.stays;
+            IF FOUND THEN
+                PERFORM plan_self_reference(merge_id, r);
+            END IF;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.plan_filled(bigint) IS 'Sends references that a kept row took over from a removed one to the rows that stay.';
+SELECT @extschema@.set_audience('plan_filled(bigint)', 'internal');
+
 CREATE FUNCTION @extschema@.plan_rounds(merge_id bigint, on_collision text, collisions jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -275,6 +307,7 @@ BEGIN
                                     coalesce((SELECT e.value FROM jsonb_each_text(collisions) e WHERE e.key::regclass = moved), on_collision));
         END LOOP;
         IF NOT EXISTS (SELECT FROM merge_change c WHERE c.merge_id = plan_rounds.merge_id AND c.round = step + 1) THEN
+            PERFORM plan_filled(merge_id);
             RETURN;
         END IF;
     END LOOP;

@@ -38,27 +38,55 @@ SELECT @extschema@.set_audience('require_merge(bigint)', 'internal');
 CREATE FUNCTION @extschema@.rebase_merge(merge_id bigint, later_id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    WITH meeting AS MATERIALIZED (
-        SELECT c.relation, c.row_key, l.row_key AS later_key, l.action, l.after_key,
-               (SELECT jsonb_object_agg(e.key, l.after -> e.key) FROM jsonb_each(c.expected) e
-                WHERE l.before -> e.key = e.value AND l.after ? e.key AND l.action = 'update') AS moved,
-               (SELECT jsonb_object_agg(e.key, c.before -> e.key) FROM jsonb_each(c.expected) e
-                WHERE l.before -> e.key = e.value) AS original
+    -- rows of a table without key meet by all that is in them, equal ones in any order
+    WITH mine AS MATERIALIZED (
+        SELECT c.relation, c.row_key, c.before, c.expected, k.keyless,
+               CASE WHEN k.keyless THEN (c.before || c.expected)::text ELSE c.after_key END AS meets,
+               CASE WHEN k.keyless THEN row_number() OVER (PARTITION BY c.relation, c.before || c.expected ORDER BY c.row_key) ELSE 1 END AS copy
         FROM merge_change c
-        JOIN merge_change l ON l.merge_id = later_id AND l.relation = c.relation AND l.row_key = c.after_key
+        JOIN (SELECT DISTINCT m.relation, row_key_columns(m.relation) IS NULL AS keyless FROM merge_change m
+              WHERE m.merge_id = rebase_merge.merge_id) k USING (relation)
         WHERE c.merge_id = rebase_merge.merge_id AND c.action = 'update' AND c.held_by IS NULL),
+    theirs AS MATERIALIZED (
+        SELECT l.relation, l.row_key, l.action, l.before, l.after, l.after_key,
+               EXISTS (SELECT FROM merge_change d WHERE d.merge_id = later_id AND d.relation = l.relation AND d.action = 'delete'
+                                                    AND d.keep_key = l.row_key) AS keeps,
+               CASE WHEN k.keyless THEN l.before::text ELSE l.row_key END AS meets,
+               CASE WHEN k.keyless THEN row_number() OVER (PARTITION BY l.relation, l.before ORDER BY l.row_key) ELSE 1 END AS copy
+        FROM merge_change l
+        JOIN (SELECT DISTINCT m.relation, row_key_columns(m.relation) IS NULL AS keyless FROM merge_change m
+              WHERE m.merge_id = later_id) k USING (relation)
+        WHERE l.merge_id = later_id),
+    meeting AS MATERIALIZED (
+        SELECT c.relation, c.row_key, l.row_key AS later_key, l.action, l.after_key, o.original, c.keyless,
+               -- others became one with it: under the key that it has, so it keeps that until they are back
+               l.keeps AND row_key(row_key_columns(c.relation), l.before || o.original) <> l.row_key AS stays,
+               (SELECT jsonb_object_agg(e.key, l.after -> e.key) FROM jsonb_each(c.expected) e
+                WHERE l.before -> e.key = e.value AND l.after ? e.key AND l.action = 'update') AS moved
+        FROM mine c JOIN theirs l USING (relation, meets, copy)
+        CROSS JOIN LATERAL (SELECT coalesce(jsonb_object_agg(e.key, c.before -> e.key), '{}') AS original FROM jsonb_each(c.expected) e
+                            WHERE l.before -> e.key = e.value) o),
     followed AS (
         UPDATE merge_change c
-        SET expected = c.expected || coalesce(m.moved, '{}'), held_by = CASE m.action WHEN 'delete' THEN later_id END,
+        SET expected = c.expected || coalesce(m.moved, '{}'), held_by = CASE WHEN m.action = 'delete' OR m.stays THEN later_id END,
             after_key = coalesce(m.after_key, c.after_key)
-        FROM meeting m WHERE c.merge_id = rebase_merge.merge_id AND c.relation = m.relation AND c.row_key = m.row_key)
+        FROM meeting m WHERE c.merge_id = rebase_merge.merge_id AND c.relation = m.relation AND c.row_key = m.row_key),
+    renamed AS (
+        SELECT l.relation, l.row_key, m.action, m.original, m.stays, l.before || m.original AS before,
+               CASE WHEN m.stays THEN row_difference(l.before || m.original, l.before || l.after)
+                    WHEN m.action = 'delete' THEN l.after
+                    ELSE l.after - ARRAY(SELECT jsonb_object_keys(m.original)) END AS after,
+               row_key(row_key_columns(l.relation), l.before || m.original)
+               || CASE WHEN m.keyless THEN format(' #%s of %s', rebase_merge.merge_id, m.row_key) ELSE '' END AS new_key
+        FROM meeting m JOIN merge_change l ON l.merge_id = later_id AND l.relation = m.relation AND l.row_key = m.later_key),
+    led AS (
+        UPDATE merge_change d SET keep_key = r.new_key FROM renamed r
+        WHERE d.merge_id = later_id AND d.relation = r.relation AND d.action = 'delete' AND d.keep_key = r.row_key)
     UPDATE merge_change l
-    SET before = l.before || m.original, after = CASE m.action WHEN 'delete' THEN l.after ELSE l.after - ARRAY(SELECT jsonb_object_keys(m.original)) END,
-        row_key = row_key(row_key_columns(l.relation), l.before || m.original),
-        after_key = CASE WHEN l.action <> 'delete'
-                    THEN row_key(row_key_columns(l.relation), l.before || m.original || (l.after - ARRAY(SELECT jsonb_object_keys(m.original)))) END
-    FROM meeting m
-    WHERE l.merge_id = later_id AND l.relation = m.relation AND l.row_key = m.later_key AND m.original IS NOT NULL;
+    SET before = r.before, after = r.after, row_key = r.new_key,
+        action = CASE WHEN l.action = 'delete' THEN 'delete' WHEN r.after = '{}' THEN 'stay' ELSE 'update' END,
+        after_key = CASE WHEN l.action <> 'delete' THEN row_key(row_key_columns(l.relation), r.before || r.after) END
+    FROM renamed r WHERE l.merge_id = later_id AND l.relation = r.relation AND l.row_key = r.row_key;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.rebase_merge(bigint, bigint) IS
@@ -162,7 +190,7 @@ DECLARE
 BEGIN
     UPDATE merge_change c SET restore = c.before, expected = '{}' WHERE c.merge_id = redirect_returning.merge_id AND c.action = 'delete';
     FOR later IN SELECT DISTINCT m.merge_id, l.relation FROM row_merge m JOIN merge_change l USING (merge_id)
-                 WHERE m.merge_id > redirect_returning.merge_id AND m.unmerged_at IS NULL AND l.action = 'delete' ORDER BY 1, 2 LOOP
+                 WHERE m.merge_id > redirect_returning.merge_id AND m.unmerged_at IS NULL ORDER BY 1, 2 LOOP
         FOR r IN SELECT * FROM row_references(later.relation) f
                  WHERE f.relation IN (SELECT c.relation FROM merge_change c WHERE c.merge_id = redirect_returning.merge_id) LOOP
             WITH pair AS MATERIALIZED (
@@ -172,7 +200,15 @@ BEGIN
                         FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS stays
                 FROM merge_change d
                 JOIN merge_change k ON k.merge_id = d.merge_id AND k.relation = d.relation AND k.row_key = d.keep_key
-                WHERE d.merge_id = later.merge_id AND d.relation = later.relation AND d.action = 'delete'),
+                WHERE d.merge_id = later.merge_id AND d.relation = later.relation AND d.action = 'delete'
+                UNION ALL
+                SELECT (SELECT jsonb_object_agg(u.own::text, d.before -> u.other::text)
+                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)),
+                       (SELECT jsonb_object_agg(u.own::text, (d.before || d.after) -> u.other::text)
+                        FROM unnest((r).columns, (r).target_columns) AS u (own, other))
+                FROM merge_change d
+                WHERE d.merge_id = later.merge_id AND d.relation = later.relation AND d.action = 'update'
+                  AND d.after ?| (r).target_columns::text[]),
             redirected AS (
                 UPDATE merge_change c SET restore = c.restore || p.stays FROM pair p
                 WHERE c.merge_id = redirect_returning.merge_id AND c.relation = (r).relation AND c.action <> 'stay'

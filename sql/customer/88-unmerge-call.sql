@@ -161,11 +161,19 @@ BEGIN
         ON CONFLICT DO NOTHING;
     END IF;
     PERFORM follow_later(merge_id);
+    SELECT c.relation, c.row_key, c.held_by INTO lost FROM merge_change c
+    WHERE c.merge_id = plan_unmerge.merge_id AND c.held_by IS NOT NULL AND c.expected ?| row_key_columns(c.relation)::text[]
+      AND EXISTS (SELECT FROM row_references(c.relation)) ORDER BY c.held_by DESC LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'merge % must be taken back before merge %', lost.held_by, merge_id
+            USING ERRCODE = 'RM205', DETAIL = format('It made row %s of %s one with another, and other rows refer to that.', lost.row_key, lost.relation),
+                  HINT = format('Type SELECT @extschema@.unmerge(%s); first.', lost.held_by);
+    END IF;
     PERFORM compare_rows(merge_id, c.relation) FROM (SELECT DISTINCT m.relation FROM merge_change m
                                                      WHERE m.merge_id = plan_unmerge.merge_id AND m.action = 'update' ORDER BY 1) c;
     PERFORM redirect_returning(merge_id);
     INSERT INTO merge_finding (merge_id, relation, row_key, finding, wanted)
-    SELECT c.merge_id, c.relation, c.row_key, format('removed by merge %s, returns with it', c.held_by), c.before
+    SELECT c.merge_id, c.relation, c.row_key, format('waits for merge %s', c.held_by), c.before
     FROM merge_change c WHERE c.merge_id = plan_unmerge.merge_id AND c.held_by IS NOT NULL;
     SELECT f.relation, f.row_key, f.finding INTO lost FROM merge_finding f
     WHERE f.merge_id = plan_unmerge.merge_id AND f.finding IN ('edited since', 'gone since') LIMIT 1;
