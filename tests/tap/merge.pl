@@ -97,7 +97,7 @@ sub unmerge_all {
             $waiting = 0;
             next;
         }
-        return problem("$about: unmerge($id): $printed") if $printed !~ /ERROR:  (RM2\d\d|23505|23503): (.*)/;
+        return problem("$about: unmerge($id): $printed") if $printed !~ /ERROR:  (RM2\d\d|2350[235]): (.*)/;
         $refused{"unmerge: $1 " . ($2 =~ s/"[^"]*"|[\d.]+/_/gr)}++;
         same_rows(\@old, [ lines('rows') ], "$about, a refused unmerge($id)");
         push @ids, $id;
@@ -200,7 +200,7 @@ sub check_writers {
         push @history, "$call -> $printed";
         if ($printed =~ /ERROR:  (\w+):/) {
             $count{$1}++;
-            problem("$about: $call: $printed") if $1 !~ /\A(?:RM2\d\d|40P01|23505|23503)\z/;
+            problem("$about: $call: $printed") if $1 !~ /\A(?:RM2\d\d|40P01|2350[235])\z/;
             push @ids, $id if $undo;
         } else {
             $count{ $undo ? 'taken back' : 'merged' }++;
