@@ -29,7 +29,7 @@
 PG_FUNCTION_INFO_V1(crm_match_records);
 PG_FUNCTION_INFO_V1(crm_link_near);
 
-#define MATCH_CANDIDATES 48
+#define MATCH_CANDIDATES 24
 #define MATCH_LEAST_BITS (-6.0) /* less than 1.5 % is not worth showing */
 
 static LinkText
