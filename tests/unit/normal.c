@@ -500,7 +500,7 @@ test_random_values(void **state)
         "fl", "a",     "Hwy",   "12a",  "bis",   "@",    ".",   "+",     "(0)",  "www.", "://",         "x",
         "sp", "z o o", "Ж",     "y",    "Jr",    "1971", "Dec", "71",    "-",    "&",    "\xED\xA0\x80"};
     char text[400];
-    const char *seed = getenv("NORMAL_SEED"); /* for longer runs: each round takes 10 us */
+    const char *seed = getenv("NORMAL_SEED"); /* for longer runs */
     const char *more = getenv("NORMAL_ROUNDS");
     long rounds = more != NULL ? strtol(more, NULL, 10) : 20000;
 
