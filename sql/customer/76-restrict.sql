@@ -124,15 +124,38 @@ COMMENT ON FUNCTION @extschema@.restrict_customer(bigint, text[], text, boolean)
 'Example: SELECT restrict_customer(42, ''{contact}'', ''objected by letter of 1 March'');';
 SELECT @extschema@.set_audience('restrict_customer(bigint, text[], text, boolean)', 'admin');
 
--- Those who were linked with a restricted record are looked at again, too: they stand on the dirty list.
+CREATE FUNCTION @extschema@.restriction_rows()
+RETURNS TABLE (restriction_id bigint, customer_id bigint, restrictions text[], reason text, restricted_at timestamptz, restricted_by text,
+               lifted_at timestamptz, lifted_by text, lifted_reason text)
+LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 100 COST 10000
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT DISTINCT r.restriction_id, coalesce(k.customer_id, (customer_family(r.customer_id))[1]), r.restrictions, r.reason, r.restricted_at,
+           r.restricted_by, r.lifted_at, r.lifted_by, r.lifted_reason
+    FROM restriction r
+    LEFT JOIN restricted_record c USING (restriction_id)
+    LEFT JOIN customer_record k ON k.relation = c.relation AND k.record_key = c.record_key
+    WHERE k.record_key IS NOT NULL OR (SELECT may_administer())
+$$;
+COMMENT ON FUNCTION @extschema@.restriction_rows() IS 'The rows of the view restriction_log.';
+CREATE VIEW @extschema@.restriction_log AS SELECT r.* FROM @extschema@.restriction_rows() r;
+COMMENT ON VIEW @extschema@.restriction_log IS
+'Restrictions of customers with who, when and why, standing and lifted: of those of whom the reader may read a restricted record, to '
+'administrators all. One row for each customer that has a record of it now.';
+GRANT SELECT ON @extschema@.restriction_log TO PUBLIC;
+
+-- Those who were linked with a restricted record are looked at again, too.
 CREATE FUNCTION @extschema@.relink_restricted(restriction_id bigint) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    INSERT INTO record_dirty (relation, record_key)
-    SELECT c.relation, c.record_key FROM restricted_record c JOIN restriction r USING (restriction_id)
-    WHERE c.restriction_id = $1 AND 'match' = ANY (r.restrictions)
+    INSERT INTO link_dirty (record_no)
+    SELECT DISTINCT x.record_no
+    FROM restriction r JOIN restricted_record c USING (restriction_id)
+    JOIN record o ON o.relation = c.relation AND o.record_key = c.record_key
+    JOIN record x ON x.record_no = o.record_no OR x.customer_id = o.customer_id
+    WHERE r.restriction_id = $1 AND 'match' = ANY (r.restrictions)
 $$;
-COMMENT ON FUNCTION @extschema@.relink_restricted(bigint) IS 'Puts the records of a restriction on matching on the dirty list.';
+COMMENT ON FUNCTION @extschema@.relink_restricted(bigint) IS 'Has the records of a restriction on matching linked again, with all that are linked with them.';
 SELECT @extschema@.set_audience('relink_restricted(bigint)', 'internal');
 
 CREATE FUNCTION @extschema@.restriction_merged(relation regclass, lose text[], keep text[], held jsonb) RETURNS void

@@ -224,7 +224,7 @@ BEGIN
     DELETE FROM suppressed_record s WHERE s.relation = release_record.relation AND s.record_key = release_record.record_key;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'record "%" of % is not suppressed', record_key, relation USING ERRCODE = 'RM001',
-            HINT = 'SELECT * FROM @extschema@.suppressed_record;';
+            HINT = 'SELECT * FROM @extschema@.suppressed;';
     END IF;
     INSERT INTO released_record (relation, record_key, reason, released_by) VALUES (relation, record_key, reason, caller()::text);
     INSERT INTO record_dirty (relation, record_key) VALUES (relation, record_key);
@@ -241,7 +241,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_
 AS $$
     SELECT 'customer', 'erased persons in ' || s.relation::text, 'warning', count(*), min(s.since),
            'rows that brought an erased person back; they are registered blank and linked with nothing',
-           format('Delete them, or type SELECT @extschema@.release_record(%L, KEY, REASON); see @extschema@.suppressed_record.', s.relation::text)
+           format('Delete them, or type SELECT @extschema@.release_record(%L, KEY, REASON); see @extschema@.suppressed.', s.relation::text)
     FROM suppressed_record s
     WHERE NOT EXISTS (SELECT FROM erasure e WHERE e.erasure_id = s.erasure_id AND s.since <= e.erased_at)
     GROUP BY s.relation

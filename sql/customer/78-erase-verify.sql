@@ -124,7 +124,7 @@ BEGIN
     SELECT * INTO proven FROM erasure e WHERE e.erasure_id = verify_erasure.erasure_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no erasure %', coalesce(erasure_id::text, 'NULL') USING ERRCODE = 'RM001',
-            HINT = 'SELECT erasure_id, erased_at FROM @extschema@.erasure;';
+            HINT = 'SELECT erasure_id, erased_at FROM @extschema@.erasure_log;';
     ELSIF "values" IS NULL OR cardinality("values") = 0 OR EXISTS (SELECT FROM unnest("values") v WHERE length(btrim(coalesce(v, ''))) < 3) THEN
         RAISE EXCEPTION 'nothing to look for' USING ERRCODE = 'RM005', DETAIL = 'A value has at least three characters.',
             HINT = 'For example verify_erasure(7, ''ann@example.com'', ''+49 171 5550199'').';

@@ -91,6 +91,7 @@ DECLARE
 BEGIN
     FOR member IN SELECT DISTINCT m FROM unnest(relations) r, members(r) m ORDER BY m LOOP
         DELETE FROM pg_statistic s WHERE s.starelid = member;
+        DELETE FROM pg_statistic_ext_data d USING pg_statistic_ext e WHERE e.oid = d.stxoid AND e.stxrelid = member;
         EXECUTE format('ANALYZE %s', member);
     END LOOP;
 END
@@ -168,7 +169,6 @@ BEGIN
     END LOOP;
     followed := followed || jsonb_build_object('merges', forget_merges(merges, words));
     PERFORM retire_customers(ARRAY[customer_id]);
-    DELETE FROM shared_value s WHERE NOT EXISTS (SELECT FROM record_value v WHERE v.kind = s.kind AND v.value = s.value);
     followed := followed || jsonb_build_object('texts', redact_texts(words));
     IF NOT dry_run THEN
         PERFORM forget_statistics(ARRAY(SELECT p.relation FROM unnest(parts) p WHERE p.mode <> 'keep')
@@ -241,3 +241,26 @@ COMMENT ON FUNCTION @extschema@.erase_customer(bigint, jsonb, text, boolean) IS
 'RM208 (what is in the way, by name, before anything is changed). '
 'Example: SELECT erase_customer(42, ''{"public.contact": "delete"}'', ''asked by letter of 1 March'', dry_run => true);';
 SELECT @extschema@.set_audience('erase_customer(bigint, jsonb, text, boolean)', 'admin');
+
+CREATE FUNCTION @extschema@.erasure_rows()
+RETURNS TABLE (erasure_id bigint, erased_at timestamptz, erased_by text, reason text, modes jsonb, counts jsonb, tombstones integer, remains jsonb,
+               proof text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT e.erasure_id, e.erased_at, e.erased_by, e.reason, e.modes, e.counts, e.tombstones, e.remains, e.proof FROM erasure e WHERE (SELECT may_administer())
+$$;
+COMMENT ON FUNCTION @extschema@.erasure_rows() IS 'The rows of the view erasure_log.';
+CREATE VIEW @extschema@.erasure_log AS SELECT r.* FROM @extschema@.erasure_rows() r;
+COMMENT ON VIEW @extschema@.erasure_log IS 'What was erased when, by whom and why, without a word of the persons; for administrators. verify_erasure proves a row.';
+GRANT SELECT ON @extschema@.erasure_log TO PUBLIC;
+
+CREATE FUNCTION @extschema@.suppressed_rows() RETURNS TABLE (relation regclass, record_key text, erasure_id bigint, since timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT s.relation, s.record_key, s.erasure_id, s.since FROM suppressed_record s WHERE may_administer(s.relation)
+$$;
+COMMENT ON FUNCTION @extschema@.suppressed_rows() IS 'The rows of the view suppressed.';
+CREATE VIEW @extschema@.suppressed AS SELECT r.* FROM @extschema@.suppressed_rows() r;
+COMMENT ON VIEW @extschema@.suppressed IS
+'Rows that hit a tombstone, and are registered blank; for administrators and the owners of the tables. release_record reads one after all.';
+GRANT SELECT ON @extschema@.suppressed TO PUBLIC;

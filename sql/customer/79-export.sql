@@ -18,8 +18,10 @@ DECLARE
     exports pg_catalog.record;
 BEGIN
     IF part.adopted THEN
-        SELECT * INTO reads FROM access_terms(part.relation, 'read');
-        SELECT * INTO exports FROM access_terms(part.relation, 'export');
+        SELECT x.* INTO reads FROM record_access() g, access_terms(g.relation, 'read', g.reads, g.reads, g.object, g.fallback) x
+        WHERE g.relation = part.relation;
+        SELECT x.* INTO exports FROM record_access() g, access_terms(g.relation, 'export', g.reads, g.reads, g.object, g.fallback) x
+        WHERE g.relation = part.relation;
         EXECUTE format('SELECT jsonb_agg(t.document ORDER BY t.key COLLATE "C"), array_agg(t.key ORDER BY t.key COLLATE "C") '
                        'FROM rows_as_owner(%s::regclass, %L) AS t (key text, document jsonb, decides text[]) CROSS JOIN LATERAL (%s) s '
                        'WHERE (%s) AND (%s)', part.relation::oid,

@@ -32,9 +32,7 @@ AS $$
           WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind = 'r' AND c.relname !~ '^transition_'
             AND a.attname IN ('record_key', 'parent_key', 'merged_key', 'key_a', 'key_b', 'row_key', 'keep_key', 'after_key', 'keep_record_key')
           UNION ALL
-          VALUES ('record_dirty', 'record_key', 'reading rows again that changed', ARRAY[]::text[]),
-                 ('shared_value', 'value', 'not linking by values that many share', ARRAY['function doctor']),
-                 ('golden_value', 'value', 'golden values that people set', ARRAY['view customer', 'view customer_value']),
+          VALUES ('golden_value', 'value', 'golden values that people set', ARRAY['view customer', 'view customer_value']),
                  ('identification', 'anonymous_id', 'joining touches to who made them', ARRAY['view identified', 'function customer_timeline']),
                  ('consent_problem', 'path', 'consents that are not understood', ARRAY['view status']),
                  ('erasure', 'reason', 'why somebody was erased, with [erased] for what names them', ARRAY[]::text[]),

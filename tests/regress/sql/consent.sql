@@ -139,7 +139,21 @@ SELECT ground, detail FROM crm.explain_contact(:cem, 'email', 'service') LIMIT 1
 SELECT crm.customer_360(:cem) -> 'restrictions' AS restrictions;
 SELECT crm.restrict_customer(:cem, '{contact}', 'by mistake', lifted => true) > 0 AS lifted;
 SELECT crm.may_contact(:cem, 'email', 'service') AS lifted;
-SELECT restrictions, reason, restricted_by = current_user AS by, lifted_at IS NOT NULL AS lifted, lifted_reason FROM crm.restriction;
+SELECT restrictions, reason, restricted_by = current_user AS by, lifted_at IS NOT NULL AS lifted, lifted_reason FROM crm.restriction_log;
+
+-- not to be matched: the records are customers of their own, until that is lifted, by way of any of them
+SELECT crm.customer_of('contact', '1') = crm.customer_of('reader', '1') AS one_customer;
+SELECT crm.restrict_customer(:ann, '{match}', 'asked by letter') > 0 AS restricted;
+SELECT crm.resolve_pending() >= 0 AS linked;
+SELECT crm.customer_of('contact', '1') = crm.customer_of('reader', '1') AS one_customer;
+SELECT crm.may_contact(crm.customer_of('contact', '1'), 'email', 'marketing') AS contact, crm.may_contact(crm.customer_of('reader', '1'), 'email', 'marketing') AS reader;
+INSERT INTO reader VALUES (9, 'ann@example.com', NULL, NULL);
+SELECT crm.resolve_pending() >= 0 AS linked;
+SELECT crm.customer_of('reader', '9') IN (crm.customer_of('contact', '1'), crm.customer_of('reader', '1')) AS nor_with_new_ones;
+SELECT crm.restrict_customer(crm.customer_of('reader', '1'), '{match}', 'taken back', lifted => true) > 0 AS lifted;
+SELECT crm.resolve_pending() >= 0 AS linked;
+SELECT crm.customer_of('contact', '1') = crm.customer_of('reader', '1') AS one_customer, crm.customer_of('contact', '1') = crm.customer_of('reader', '9') AS and_the_new_one;
+SELECT crm.customer_of('contact', '1') AS ann \gset
 
 -- what is refused
 SELECT crm.record_consent(:cem, 'email', 'marketing', true);

@@ -83,6 +83,7 @@ SELECT crm.resolve_pending() >= 0 AS linked;
 SELECT relation, record_key, full_name, email, phone, unit FROM crm.record ORDER BY relation::text, record_key;
 SELECT item, state, amount, detail FROM crm.status WHERE item ~ 'erased' ORDER BY 1;
 SELECT count(*) FROM crm.consent;
+SELECT relation, record_key FROM crm.suppressed ORDER BY relation::text, record_key;
 SELECT id, mail FROM lead ORDER BY id;
 -- the phone has a new holder; a correction of the row is read
 SELECT crm.release_record('contact', '7', '');
