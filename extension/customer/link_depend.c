@@ -300,19 +300,73 @@ link_free_strata(Linker *linker, LinkStratum *strata, int count)
     link_release(linker, strata);
 }
 
+/*
+ * What is known of people before any is seen: strangers who share a telephone or a house are a family, and have more in
+ * common. How often they agree on the attribute's key level.
+ */
+static const struct {
+    LinkAttribute child;
+    LinkAttribute parent;
+    double agree;
+} known[] = {
+    {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_PHONE, 0.3},
+    {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_ADDRESS, 0.3},
+    {LINK_ATTRIBUTE_POSTCODE, LINK_ATTRIBUTE_PHONE, 0.5},
+    {LINK_ATTRIBUTE_POSTCODE, LINK_ATTRIBUTE_ADDRESS, 0.8},
+    {LINK_ATTRIBUTE_CITY, LINK_ATTRIBUTE_PHONE, 0.6},
+    {LINK_ATTRIBUTE_CITY, LINK_ATTRIBUTE_ADDRESS, 0.8},
+    {LINK_ATTRIBUTE_CITY, LINK_ATTRIBUTE_POSTCODE, 0.8},
+};
+#define SAME_NAME 0.02 /* of those that share a house, father and son */
+
+static double
+agreement_known(const LinkModel *model, int child, int parent)
+{
+    if (model->context[LINK_ATTRIBUTE_NAME].u[LINK_EXACT] <= 0)
+        return 0; /* of organisations it is not */
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if ((int) known[i].child == child && (int) known[i].parent == parent)
+            return known[i].agree;
+    return 0;
+}
+
+/* u before any pair of the stratum is seen. */
+static void
+expected(const LinkModel *model, int child, const LinkStratum *stratum, double *u)
+{
+    const LinkContext *all = &model->context[child];
+    int levels = link_type_levels(link_type((LinkAttribute) child));
+    int key = link_key_level(child);
+    double agree = stratum->level == LINK_EXACT ? agreement_known(model, child, stratum->attribute) : 0;
+    double sum = 0;
+
+    memcpy(u, all->u, sizeof(all->u));
+    if (u[key] < agree)
+        u[key] = agree;
+    if (child == LINK_ATTRIBUTE_NAME && agree > 0)
+        u[LINK_EXACT] = SAME_NAME;
+    for (int level = 1; level <= levels; level++)
+        sum += u[level];
+    for (int level = 1; level <= levels; level++)
+        u[level] /= sum;
+}
+
 /* u of the attribute among strangers of the stratum; returns how many agree on it beyond those that may be of one entity. */
 static double
-conditional(const LinkStratum *stratum, const LinkContext *all, int attribute, double *u)
+conditional(const LinkModel *model, const LinkStratum *stratum, int attribute, double *u)
 {
+    const LinkContext *all = &model->context[attribute];
     int levels = link_type_levels(link_type((LinkAttribute) attribute));
     int key = link_key_level(attribute);
     double believed = stratum->believed[attribute];
+    double before[LINK_MAX_LEVELS];
     double sum = 0;
 
+    expected(model, attribute, stratum, before);
     for (int level = 1; level <= levels; level++) {
         double count = stratum->count[attribute][level] - believed * all->m[level];
 
-        u[level] = (count > 0 ? count : 0) + SMOOTHING * all->u[level];
+        u[level] = (count > 0 ? count : 0) + SMOOTHING * before[level];
         sum += u[level];
     }
     for (int level = 1; level <= levels; level++)
@@ -333,7 +387,7 @@ explains(const LinkModel *model, int child, const LinkStratum *stratum, double *
     if (model->context[parent].u[LINK_EXACT] >= all->u[key] &&
         !(child == LINK_ATTRIBUTE_EMAIL && parent == LINK_ATTRIBUTE_NAME))
         return 0;
-    if (conditional(stratum, all, child, u) < ENOUGH)
+    if (conditional(model, stratum, child, u) < ENOUGH && agreement_known(model, child, parent) <= 0)
         return 0;
     return u[key] / all->u[key];
 }
