@@ -64,8 +64,9 @@ each_space(Linker *linker, void (*call)(Linker *linker, int space, float *bits, 
 static uint64_t
 hash_of(const Linker *linker, int space, uint32_t number)
 {
-    return space < LINK_ATTRIBUTES ? linker->values[space].value[number].hash
-                                   : linker->words[space].word[number].hash;
+    bool words = space >= LINK_SPACE_NAME_WORD && space <= LINK_SPACE_ADDRESS_WORD;
+
+    return words ? linker->words[space].word[number].hash : linker->values[space].value[number].hash;
 }
 
 static void
@@ -115,8 +116,6 @@ count_holders(Linker *linker)
         int k = linker->column_attribute[c];
         LinkValues *values = &linker->values[k];
 
-        if (values->count == 0)
-            values->count = 1;
         values->holders = link_allocate(linker, values->count + 1, sizeof(uint32_t));
         values->bits = link_allocate(linker, values->count + 1, sizeof(float));
         for (uint32_t i = 0; i < linker->records; i++)

@@ -209,10 +209,8 @@ link_value(Linker *linker, int attribute, const LinkValue *value, size_t size)
         at = (at + 1) & (values->index.slots - 1);
     if (number != 0)
         return number;
-    if (values->count == 0)
-        values->count = 1;
     if (values->count >= values->room) {
-        values->room = values->room == 0 ? 64 : values->room + values->room / 2;
+        values->room = values->room < 64 ? 64 : values->room + values->room / 2;
         values->value = link_grow(linker, values->value, values->room, sizeof(LinkValue));
     }
     number = values->count;
@@ -273,6 +271,10 @@ choose_columns(Linker *linker)
     }
     linker->columns = 0;
     for (int k = 0; k < LINK_ATTRIBUTES; k++) {
+        LinkValues *values = &linker->values[k];
+
+        values->count = values->room = 1; /* none, also where no field can be read */
+        values->value = link_allocate(linker, values->room, sizeof(LinkValue));
         linker->attribute_column[k] = used[k] ? linker->columns : -1;
         if (used[k])
             linker->column_attribute[linker->columns++] = k;
