@@ -5,6 +5,7 @@
  * makes strangers look like one person. So an attribute is judged in the light of a rarer one that explains it.
  */
 #include "customer/link_inside.h"
+#include "customer/normal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -104,6 +105,22 @@ typedef struct Groups {
     double *pairs; /* of the groups up to this one */
 } Groups;
 
+/* Of what values have in common that agree at the level: the beginning of a postcode, the family of a name. */
+static uint64_t
+coarse_hash(int attribute, int level, const LinkValue *value)
+{
+    const LinkWordUse *use;
+    uint32_t family = 0;
+
+    if (attribute == LINK_ATTRIBUTE_POSTCODE)
+        return link_hash(level, value->data, level == LINK_POSTCODE_OUTWARD ? value->mark : value->area);
+    use = link_uses(attribute, value);
+    for (int i = 0; i < value->length; i++)
+        if (use[i].role == NORMAL_FAMILY)
+            family = use[i].word;
+    return family != 0 ? link_mix(family, (uint64_t) level) : value->hash;
+}
+
 static void
 group_values(Linker *linker, int attribute, int level, Groups *groups)
 {
@@ -124,9 +141,7 @@ group_values(Linker *linker, int attribute, int level, Groups *groups)
     hash = link_allocate(linker, (size_t) values->count + 1, sizeof(uint64_t));
     groups->count = 1;
     for (uint32_t v = 1; v < values->count; v++) {
-        const LinkValue *value = &values->value[v];
-        int length = level == LINK_POSTCODE_OUTWARD ? value->mark : value->area;
-        uint64_t h = link_hash(level, value->data, (size_t) length);
+        uint64_t h = coarse_hash(attribute, level, &values->value[v]);
         uint32_t at = (uint32_t) h & (index.slots - 1);
 
         while (index.slot[at] != 0 && hash[index.slot[at]] != h)
@@ -273,13 +288,15 @@ draw_stratum(Linker *linker, LinkScratch *scratch, const uint32_t *label, LinkSt
 LinkStratum *
 link_draw_strata(Linker *linker, LinkScratch *scratch, const uint32_t *label, int *count)
 {
-    LinkStratum *strata = link_allocate(linker, (size_t) linker->columns + 3, sizeof(LinkStratum));
+    LinkStratum *strata = link_allocate(linker, (size_t) linker->columns + 4, sizeof(LinkStratum));
 
     *count = 0;
     for (int c = 0; c < linker->columns; c++) {
         int k = linker->column_attribute[c];
 
         strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_EXACT};
+        if (k == LINK_ATTRIBUTE_NAME && linker->attribute_column[LINK_ATTRIBUTE_EMAIL] >= 0)
+            strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_FAMILY_ONLY};
         if (k == LINK_ATTRIBUTE_POSTCODE) {
             strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_POSTCODE_OUTWARD};
             strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_POSTCODE_AREA};
@@ -384,12 +401,36 @@ explains(const LinkModel *model, int child, const LinkStratum *stratum, double *
 
     if (child == parent || child == LINK_ATTRIBUTE_BIRTH_DATE || child == LINK_ATTRIBUTE_TAX_ID)
         return 0;
+    if (stratum->level == LINK_FAMILY_ONLY && parent == LINK_ATTRIBUTE_NAME && child != LINK_ATTRIBUTE_EMAIL)
+        return 0;
     if (model->context[parent].u[LINK_EXACT] >= all->u[key] &&
         !(child == LINK_ATTRIBUTE_EMAIL && parent == LINK_ATTRIBUTE_NAME))
         return 0;
     if (conditional(model, stratum, child, u) < ENOUGH && agreement_known(model, child, parent) <= 0)
         return 0;
     return u[key] / all->u[key];
+}
+
+/*
+ * Pairs are drawn at a few levels of an attribute. E-mail addresses are made of names: with alike names, and with the family
+ * name alone, strangers' are as at the level that is returned.
+ */
+static int
+stratum_of_level(int child, int parent, int level)
+{
+    if (parent != LINK_ATTRIBUTE_NAME || child != LINK_ATTRIBUTE_EMAIL)
+        return level;
+    switch (level) {
+    case LINK_EXACT:
+    case LINK_EXACT + 1:
+    case LINK_EXACT + 2:
+        return LINK_EXACT;
+    case LINK_FAMILY_ONLY:
+    case LINK_FAMILY_ONLY + 2:
+        return LINK_FAMILY_ONLY;
+    default:
+        return 0;
+    }
 }
 
 static void
@@ -402,11 +443,15 @@ add_contexts(LinkModel *model, int child, const LinkStratum *stratum, int strata
 
         if (stratum[s].attribute != parent || explains(model, child, &stratum[s], u) <= EXPLAINS)
             continue;
-        c = link_model_context(model, child, parent, stratum[s].level);
-        if (c < 0)
-            return;
-        memcpy(model->context[c].m, all->m, sizeof(all->m));
-        memcpy(model->context[c].u, u, sizeof(u));
+        for (int level = 1; level < LINK_MAX_LEVELS; level++) {
+            if (stratum_of_level(child, parent, level) != stratum[s].level)
+                continue;
+            c = link_model_context(model, child, parent, level);
+            if (c < 0)
+                return;
+            memcpy(model->context[c].m, all->m, sizeof(all->m));
+            memcpy(model->context[c].u, u, sizeof(u));
+        }
     }
 }
 
@@ -423,7 +468,8 @@ choose_parents(LinkModel *model, int child, const LinkStratum *stratum, int stra
             double u[LINK_MAX_LEVELS] = {0};
             double ratio;
 
-            if (stratum[s].level != LINK_EXACT || taken[stratum[s].attribute])
+            if (stratum[s].level == LINK_POSTCODE_OUTWARD || stratum[s].level == LINK_POSTCODE_AREA ||
+                taken[stratum[s].attribute])
                 continue;
             ratio = explains(model, child, &stratum[s], u);
             if (ratio > most) {

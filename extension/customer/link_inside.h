@@ -35,7 +35,7 @@ extern int link_type_levels(LinkType type);
 extern const double *link_type_prior(LinkType type); /* m of level 1, 2 ... before anything is known */
 
 /* Levels that others ask for by name. */
-enum { LINK_EXACT = 1, LINK_FAMILY_ONLY = 9 };
+enum { LINK_EXACT = 1, LINK_FAMILY_ONLY = 9, LINK_LOCAL_ALIKE = 4 };
 enum { LINK_POSTCODE_OUTWARD = 3, LINK_POSTCODE_AREA = 4 };
 
 #define LINK_MAX_THREADS 64

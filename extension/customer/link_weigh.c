@@ -14,7 +14,9 @@
 int
 link_key_level(int attribute)
 {
-    return attribute == LINK_ATTRIBUTE_NAME ? LINK_FAMILY_ONLY : LINK_EXACT;
+    return attribute == LINK_ATTRIBUTE_NAME    ? LINK_FAMILY_ONLY
+           : attribute == LINK_ATTRIBUTE_EMAIL ? LINK_LOCAL_ALIKE
+                                               : LINK_EXACT;
 }
 
 int
