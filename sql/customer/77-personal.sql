@@ -70,16 +70,16 @@ AS $$
         WHEN NOT c.attnotnull AND NOT (t.typtype = 'd' AND t.typnotnull) THEN 'NULL'
         WHEN b.typname = 'email' AND b.typnamespace = '@extschema@'::regnamespace
              OR c.attname = ANY (attribute_columns($1, '{email}')) AND b.typcategory = 'S'
-        THEN format('(''erased-'' || gen_random_uuid() || ''@erased.invalid'')::%s', format_type(c.atttypid, c.atttypmod))
+        THEN format('(''erased-'' || gen_random_uuid() || ''@erased.invalid'')::%s', column_type(c.attrelid, c.attname))
         WHEN b.typcategory = 'S'
         THEN format('left(%s, %s)::%s', CASE WHEN u.is_unique THEN '''erased-'' || gen_random_uuid()' ELSE '''erased''' END,
                     CASE WHEN b.oid IN ('varchar'::regtype, 'bpchar'::regtype) AND c.atttypmod > 4 THEN c.atttypmod - 4 ELSE 1000 END,
-                    format_type(c.atttypid, c.atttypmod))
+                    column_type(c.attrelid, c.attname))
         WHEN u.is_unique THEN CASE WHEN b.oid = 'uuid'::regtype THEN 'gen_random_uuid()' END
         WHEN b.oid = 'uuid'::regtype THEN 'gen_random_uuid()'
         WHEN b.oid IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN format('''1900-01-01''::%s', b.oid::regtype)
         WHEN b.oid IN ('json'::regtype, 'jsonb'::regtype) OR b.typcategory = 'A'
-        THEN format('''{}''::%s', format_type(c.atttypid, c.atttypmod))
+        THEN format('''{}''::%s', column_type(c.attrelid, c.attname))
         WHEN b.oid = 'boolean'::regtype THEN 'false' END
     FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid
     JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END

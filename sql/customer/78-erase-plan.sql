@@ -8,6 +8,12 @@ COMMENT ON FUNCTION @extschema@.change_as_owner(regclass, text) IS
 'all constraints immediate first.';
 SELECT @extschema@.set_audience('change_as_owner(regclass, text)', 'internal');
 
+CREATE FUNCTION @extschema@.fire_deferred() RETURNS void
+    AS 'MODULE_PATHNAME', 'crm_fire_deferred' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+COMMENT ON FUNCTION @extschema@.fire_deferred() IS
+'SET CONSTRAINTS ALL IMMEDIATE with the rights of the caller: triggers that his transaction has deferred are his, not the extension''s.';
+SELECT @extschema@.set_audience('fire_deferred()', 'internal');
+
 CREATE TYPE @extschema@.erase_part AS (relation regclass, via text, adopted boolean, depth integer, condition text, rows bigint, mode text,
                                        reason text, options jsonb);
 COMMENT ON TYPE @extschema@.erase_part IS

@@ -58,7 +58,7 @@ BEGIN
         WHEN 'delete' THEN change_as_owner(part.relation, format('DELETE FROM %s r WHERE %s', part.relation, part.condition))
         WHEN 'blank' THEN change_as_owner(part.relation, format('UPDATE %s r SET %s WHERE %s', part.relation,
             (SELECT string_agg(format('%I = %s', c, CASE WHEN coalesce(part.options -> 'values', '{}') ? c
-                                                         THEN format('%L::%s', part.options -> 'values' ->> c, format_type(a.atttypid, a.atttypmod))
+                                                         THEN format('%L::%s', part.options -> 'values' ->> c, column_type(a.attrelid, a.attname))
                                                          ELSE blank_value(part.relation, c) END), ', ' ORDER BY c)
              FROM unnest(columns) c JOIN pg_attribute a ON a.attrelid = part.relation AND a.attname = c), part.condition))
         ELSE 0 END;
@@ -143,7 +143,7 @@ BEGIN
     INSERT INTO erasure (erased_at, erased_by, reason, modes, counts, tombstones, remains, proof)
     VALUES (now(), caller()::text, redact(asked, words), '{}', '{}', 0, '[]', '') RETURNING * INTO written;
     SELECT t.made, t.shared INTO written.tombstones, shared FROM write_tombstones(customer_id, written.erasure_id) t;
-    SET CONSTRAINTS ALL IMMEDIATE; -- nothing of the team's may run later, with whosever rights
+    PERFORM fire_deferred(); -- nothing of the team's may run later, with whosever rights
     FOREACH part IN ARRAY order_parts(parts) LOOP
         columns := CASE part.mode WHEN 'blank' THEN blank_columns(part) END;
         keys := part_keys(part);
