@@ -12,18 +12,20 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 
 /* Who stands at the gate; one at a time. */
 static struct {
     bool busy;
     Oid user;
-    char *search_path;
+    const char *search_path;
 } gate;
 
 /* The function NAME_run of the same arguments, in the schema of the function called. */
@@ -44,6 +46,26 @@ find_twin(Oid function)
         elog(ERROR, "function %s has nothing behind it", NameStr(form->proname));
     ReleaseSysCache(tuple);
     return twin;
+}
+
+/*
+ * The caller's search_path, for what hangs on his tables. Where he named pg_catalog it is left out, which puts it first again:
+ * no function or operator of his stands in for one of Postgres' in the statements of a merge.
+ */
+static const char *
+path_behind_catalogue(void)
+{
+    List *names;
+    ListCell *cell;
+    StringInfoData path;
+
+    initStringInfo(&path);
+    if (!SplitIdentifierString(pstrdup(namespace_search_path), ',', &names))
+        elog(ERROR, "the search_path is no list of names");
+    foreach (cell, names)
+        if (strcmp(lfirst(cell), "pg_catalog") != 0)
+            appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "", quote_identifier(lfirst(cell)));
+    return path.data;
 }
 
 PG_FUNCTION_INFO_V1(crm_merge_gate);
@@ -68,7 +90,7 @@ crm_merge_gate(PG_FUNCTION_ARGS)
     memcpy(call->args, fcinfo->args, sizeof(NullableDatum) * (size_t) fcinfo->nargs);
     gate.busy = true;
     gate.user = GetUserId();
-    gate.search_path = pstrdup(namespace_search_path);
+    gate.search_path = path_behind_catalogue();
     PG_TRY()
         ;
         {

@@ -107,6 +107,13 @@ CREATE FUNCTION @extschema@.row_source(relation pg_catalog.regclass) RETURNS tex
 COMMENT ON FUNCTION @extschema@.row_source(pg_catalog.regclass) IS
 'SQL for the rows of a table: of a partitioned one with its partitions, of any other without the tables that inherit from it.';
 
+-- Not with crm's schema in the path: its types would be written without it.
+CREATE FUNCTION @extschema@.column_type(relation pg_catalog.regclass, "column" name) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN (SELECT format_type(a.atttypid, a.atttypmod)
+            FROM pg_attribute a WHERE a.attrelid = column_type.relation AND a.attname = column_type."column");
+COMMENT ON FUNCTION @extschema@.column_type(pg_catalog.regclass, name) IS 'SQL for a column''s type, with its schema, whatever the search_path is.';
+
 CREATE FUNCTION @extschema@.typed(value text, relation pg_catalog.regclass, "column" name) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     RETURN (SELECT format('(%s ->> %L)::%s', value, a.attname, format_type(a.atttypid, a.atttypmod))

@@ -94,7 +94,7 @@ CREATE FUNCTION @extschema@.referring_statement(r @extschema@.reference, key nam
                                                 ', ' ORDER BY e.n),
                                      ' ORDER BY ' || key_list(key))
                           ELSE '' END)
-            FROM (SELECT u.own, u.other, u.operator, u.n, format_type(a.atttypid, a.atttypmod) AS type
+            FROM (SELECT u.own, u.other, u.operator, u.n, column_type(a.attrelid, a.attname) AS type
                   FROM unnest((r).columns, (r).target_columns, (r).operators) WITH ORDINALITY AS u (own, other, operator, n)
                   JOIN pg_attribute a ON a.attrelid = (r).relation AND a.attname = u.own) e);
 COMMENT ON FUNCTION @extschema@.referring_statement(@extschema@.reference, name[], boolean) IS
@@ -133,7 +133,7 @@ COMMENT ON FUNCTION @extschema@.refuse_hidden(pg_catalog.regclass, bigint, bigin
 
 CREATE FUNCTION @extschema@.may_be_hidden(relation pg_catalog.regclass) RETURNS boolean
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT r.active FROM merge_rows(NULL, format('SELECT row_security_active(%s::oid)', may_be_hidden.relation::oid)) AS r (active boolean)
+    SELECT r.active FROM merge_rows(NULL, format('SELECT pg_catalog.row_security_active(%s::oid)', may_be_hidden.relation::oid)) AS r (active boolean)
 $$;
 COMMENT ON FUNCTION @extschema@.may_be_hidden(pg_catalog.regclass) IS 'Whether policies of a table hold for who merges.';
 SELECT @extschema@.set_audience('may_be_hidden(regclass)', 'internal');

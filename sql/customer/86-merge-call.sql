@@ -8,7 +8,7 @@ DECLARE
     number bigint;
     planned record;
 BEGIN
-    IF dry_run THEN
+    IF dry_run IS DISTINCT FROM false THEN -- NULL, too, changes nothing
         FOR planned IN SELECT p.in_relation AS relation, p.action, count(*) AS rows
                        FROM merge_preview_run(merge_run.relation, keep, lose, choose, on_collision, collisions) p GROUP BY 1, 2 ORDER BY 1, 2 LOOP
             RAISE NOTICE '%: % rows to %', planned.relation, planned.rows, planned.action;

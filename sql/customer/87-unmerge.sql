@@ -16,7 +16,8 @@ DECLARE
     found_row row_merge;
 BEGIN
     SELECT * INTO found_row FROM row_merge m WHERE m.merge_id = require_merge.merge_id FOR UPDATE;
-    IF NOT FOUND THEN
+    IF NOT FOUND OR NOT may_see_merge(found_row.relation, found_row.merged_by)
+                    AND NOT has_any_column_privilege(caller()::oid, found_row.relation, 'INSERT') THEN
         RAISE EXCEPTION 'there is no merge %', coalesce(merge_id::text, 'NULL')
             USING ERRCODE = 'RM204', HINT = 'SELECT * FROM @extschema@.merge_log lists them.';
     ELSIF found_row.erased_at IS NOT NULL THEN
@@ -30,7 +31,7 @@ BEGIN
     RETURN found_row;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.require_merge(bigint) IS 'The merge, locked; raises RM204 where there is none or it was taken back.';
+COMMENT ON FUNCTION @extschema@.require_merge(bigint) IS 'The merge, locked; raises RM204 where there is none, it was taken back, or the caller may neither know of it nor put a row back.';
 SELECT @extschema@.set_audience('require_merge(bigint)', 'internal');
 
 -- A later merge that still stands may have moved or removed the rows again. It is told now as if this one had never been: what

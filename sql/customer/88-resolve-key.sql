@@ -37,7 +37,7 @@ SELECT @extschema@.set_audience('kept_key(regclass, text, bigint)', 'internal');
 CREATE FUNCTION @extschema@.key_probe(relation pg_catalog.regclass, columns name[], texts text[]) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT format('FROM %s t WHERE %s', row_source(relation),
-                  string_agg(format('t.%I OPERATOR(%I.%s) %L::%s', u.name, n.nspname, o.oprname, u.value, format_type(a.atttypid, a.atttypmod)),
+                  string_agg(format('t.%I OPERATOR(%I.%s) %L::%s', u.name, n.nspname, o.oprname, u.value, column_type(a.attrelid, a.attname)),
                              ' AND ' ORDER BY u.n))
     FROM unnest(columns, texts) WITH ORDINALITY AS u (name, value, n)
     JOIN pg_attribute a ON a.attrelid = relation AND a.attname = u.name

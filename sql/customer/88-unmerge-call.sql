@@ -80,7 +80,7 @@ DECLARE
 BEGIN
     FOR each IN SELECT DISTINCT m AS member, c.relation, k.relowner FROM merge_change c, members(c.relation) m, pg_class k
                 WHERE c.merge_id = silence_triggers.merge_id AND k.oid = c.relation ORDER BY 1 LOOP
-        IF NOT (SELECT o.owns FROM merge_rows(NULL, format('SELECT pg_has_role(%s::oid, ''USAGE'')', each.relowner)) AS o (owns boolean)) THEN
+        IF NOT (SELECT o.owns FROM merge_rows(NULL, format('SELECT pg_catalog.pg_has_role(%s::oid, ''USAGE'')', each.relowner)) AS o (owns boolean)) THEN
             RAISE EXCEPTION 'must be owner of table % to skip its triggers', each.relation
                 USING ERRCODE = 'insufficient_privilege', HINT = 'Leave triggers => ''fire'', and see unmerge_report().';
         END IF;
@@ -197,7 +197,7 @@ DECLARE
 BEGIN
     PERFORM require_choice('triggers', triggers, ARRAY['fire', 'skip']), require_choice('added', added, ARRAY['keep', 'back']),
             require_choice('edited', edited, ARRAY['keep', 'refuse']);
-    IF dry_run THEN
+    IF dry_run IS DISTINCT FROM false THEN
         FOR planned IN SELECT p.in_relation AS relation, p.action, count(*) AS rows
                        FROM unmerge_preview_run(unmerge_run.merge_id, added, edited) p GROUP BY 1, 2 ORDER BY 1, 2 LOOP
             RAISE NOTICE '%: % rows: %', planned.relation, planned.rows, planned.action;
@@ -241,12 +241,20 @@ BEGIN
         findings := ARRAY(SELECT f FROM merge_finding f WHERE f.merge_id = $1 ORDER BY f.relation, f.row_key);
         RAISE EXCEPTION USING ERRCODE = 'MP001', MESSAGE = 'only a preview';
     EXCEPTION WHEN SQLSTATE 'MP001' THEN
+        -- who could take it back need not be allowed to read what was removed
         RETURN QUERY
-        SELECT c.relation, c.row_key, CASE c.action WHEN 'delete' THEN 'insert' ELSE 'update' END, c.restore,
-               CASE c.action WHEN 'update' THEN (SELECT jsonb_object_agg(e.key, c.expected -> e.key) FROM jsonb_each(c.restore) e) END
-        FROM unnest(changes) c
-        UNION ALL
-        SELECT f.relation, f.row_key, f.finding, f.wanted, f.found FROM unnest(findings) f;
+        WITH told AS (
+            SELECT c.relation, c.row_key, CASE c.action WHEN 'delete' THEN 'insert' ELSE 'update' END AS action, c.restore AS wanted,
+                   CASE c.action WHEN 'update' THEN (SELECT jsonb_object_agg(e.key, c.expected -> e.key) FROM jsonb_each(c.restore) e) END AS found
+            FROM unnest(changes) c
+            UNION ALL
+            SELECT f.relation, f.row_key, f.finding, f.wanted, f.found FROM unnest(findings) f),
+        known AS MATERIALIZED (
+            SELECT r.relation, may_see_merge(r.relation, (SELECT m.merged_by FROM row_merge m WHERE m.merge_id = $1)) AS known
+            FROM (SELECT DISTINCT t.relation FROM told t) r)
+        SELECT t.relation, CASE WHEN k.known THEN t.row_key END, t.action, CASE WHEN k.known THEN t.wanted END,
+               CASE WHEN k.known THEN t.found END
+        FROM told t JOIN known k USING (relation);
     END;
 END
 $$;
@@ -268,5 +276,6 @@ CREATE FUNCTION @extschema@.unmerge_preview(merge_id bigint, added text DEFAULT 
     RETURNS TABLE (in_relation pg_catalog.regclass, row_key text, action text, wanted jsonb, found jsonb)
     AS 'MODULE_PATHNAME', 'crm_merge_gate' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100;
 COMMENT ON FUNCTION @extschema@.unmerge_preview(bigint, text, text) IS
-'Every row that unmerge would change: insert or update, what it would hold and holds; and what would be reported. Errors as unmerge. '
+'Every row that unmerge would change: insert or update, what it would hold and holds; and what would be reported. Keys and values only of '
+'tables of which you may know merges, as in merge_log. Errors as unmerge. '
 'Example: SELECT * FROM unmerge_preview(42);';
