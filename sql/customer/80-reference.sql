@@ -56,6 +56,15 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.check_reference_columns(pg_catalog.regclass, text[]) IS 'Raises RM001 for a column that a table does not have.';
 
+-- Who merges writes to what refers, and the triggers there run as him: so whoever owns the table must be allowed to refer.
+CREATE FUNCTION @extschema@.may_refer(relation pg_catalog.regclass, target pg_catalog.regclass, target_columns name[]) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN (SELECT has_table_privilege(c.relowner, target, 'REFERENCES')
+                OR (SELECT bool_and(has_column_privilege(c.relowner, target, k, 'REFERENCES')) FROM unnest(target_columns) k)
+            FROM pg_class c WHERE c.oid = may_refer.relation);
+COMMENT ON FUNCTION @extschema@.may_refer(pg_catalog.regclass, pg_catalog.regclass, name[]) IS
+'Whether the owner of a table has the privilege REFERENCES on the columns of another, as for a foreign key.';
+
 CREATE FUNCTION @extschema@.register_reference(relation pg_catalog.regclass, columns text[], target pg_catalog.regclass,
                                                target_columns text[] DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -72,6 +81,12 @@ BEGIN
                   HINT = 'Name one column for each column of the key.';
     END IF;
     PERFORM check_reference_columns(relation, columns), check_reference_columns(target, target_columns);
+    IF NOT may_refer(relation, target, target_columns) THEN
+        RAISE EXCEPTION 'the owner of table % may not refer to table %', relation, target
+            USING ERRCODE = 'insufficient_privilege', DETAIL = 'Whoever merges rows of it would run the triggers of the table that refers.',
+                  HINT = format('Its owner types GRANT REFERENCES ON %s TO %s;', target,
+                                (SELECT quote_ident(pg_get_userbyid(c.relowner)) FROM pg_class c WHERE c.oid = relation));
+    END IF;
     INSERT INTO soft_reference (relation, columns, target, target_columns, registered_by)
     VALUES (relation, columns, target, target_columns, caller()::text)
     ON CONFLICT ON CONSTRAINT soft_reference_pkey DO UPDATE SET target = excluded.target, target_columns = excluded.target_columns,
@@ -80,7 +95,8 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.register_reference(pg_catalog.regclass, text[], pg_catalog.regclass, text[]) IS
 'Tells merge that columns of a table hold keys of another table without a foreign key. target_columns: the primary key by default. '
-'For the owner of the table. Errors: RM001 (no such column), RM005 (no key, another number of columns), 42501. '
+'For the owner of the table, who needs REFERENCES on the target, as for a foreign key. Errors: RM001 (no such column), RM005 (no key, another '
+'number of columns), 42501. '
 'Example: SELECT register_reference(''public.note'', ''customer_id'', ''public.customer'');';
 
 CREATE FUNCTION @extschema@.register_reference(relation pg_catalog.regclass, "column" text, target pg_catalog.regclass) RETURNS void
@@ -181,10 +197,13 @@ CREATE FUNCTION @extschema@.row_references(target pg_catalog.regclass) RETURNS S
     SELECT h.* FROM hard h
     UNION ALL
     SELECT table_root(s.relation), s.columns, row_references.target, s.target_columns,
-           key_equality(s.relation, s.columns, row_references.target, s.target_columns), s.name, s.kind, false, NULL
+           key_equality(s.relation, s.columns, row_references.target, s.target_columns), s.name, s.kind, false,
+           CASE WHEN NOT may_refer(s.relation, row_references.target, s.target_columns) THEN 'its owner lacks REFERENCES on what is merged' END
     FROM soft s
-    WHERE NOT EXISTS (SELECT FROM hard h WHERE h.relation = table_root(s.relation) AND h.columns = s.columns)
+    WHERE (s.kind = 'mapped' OR may_refer(s.relation, row_references.target, s.target_columns)) -- nobody hinders a merge by a call of his own
+      AND NOT EXISTS (SELECT FROM hard h WHERE h.relation = table_root(s.relation) AND h.columns = s.columns)
     ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION @extschema@.row_references(pg_catalog.regclass) IS
-'Everything that refers to rows of a table: foreign keys, registered references, and what adopted tables map as a reference to it.';
+'Everything that refers to rows of a table: foreign keys; registered references of tables whose owners may refer to it; and what adopted '
+'tables map as a reference to it, with a problem where their owners may not.';
