@@ -30,6 +30,7 @@ typedef struct Keys {
 
 #define MOST_PLACE_BITS 28
 #define MOST_PAIR_KEYS 400 /* of a record */
+#define MEASURED 16        /* a record of so many tells how much room keys take */
 
 static uint32_t *
 count_atoms(Linker *linker)
@@ -190,32 +191,56 @@ collect(Linker *linker, Keys *keys, uint64_t key, uint32_t record)
     keys->key[keys->count++] = key | record;
 }
 
-/* Most keys are met once: they are counted first, so that only others take room. */
-static void
-collect_pair_keys(Linker *linker, Keys *keys)
+typedef enum Pass { SEE, MEASURE, COLLECT } Pass;
+
+/* One way over the records up to end; returns how many keys were met that others have, too. */
+static size_t
+pass_pair_keys(Linker *linker, Keys *keys, Pass pass, uint32_t end)
 {
     uint32_t atom[LINK_MAX_ATOMS];
     uint16_t group[LINK_MAX_ATOMS];
     uint64_t key[MOST_PAIR_KEYS];
+    size_t met = 0;
+
+    for (uint32_t i = 0; i < end; i++) {
+        int atoms = link_record_atoms(linker, i, atom, group);
+        int found = pair_keys(linker, atom, group, atoms, key, MOST_PAIR_KEYS);
+
+        for (int k = 0; k < found; k++)
+            if (pass == SEE)
+                see(keys, key[k]);
+            else if (seen_twice(keys, key[k])) {
+                met++;
+                if (pass == COLLECT)
+                    collect(linker, keys, key[k], i);
+            }
+        if (i % 4096 == 0)
+            link_poll(linker, LINK_BLOCKING, i, linker->records);
+    }
+    return met;
+}
+
+/*
+ * Most keys are met once: they are counted first, so that only others take room. Records are in the order of a hash, so
+ * that the first of them show how many keys there will be, and the table need not be grown.
+ */
+static void
+collect_pair_keys(Linker *linker, Keys *keys)
+{
+    uint32_t part = linker->records / MEASURED;
 
     for (keys->place_bits = 10; keys->place_bits < MOST_PLACE_BITS &&
                                 (UINT64_C(1) << keys->place_bits) < 64 * (uint64_t) linker->records;)
         keys->place_bits++;
     keys->seen = link_allocate(linker, (size_t) 1 << (keys->place_bits - 2), 1);
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t i = 0; i < linker->records; i++) {
-            int atoms = link_record_atoms(linker, i, atom, group);
-            int found = pair_keys(linker, atom, group, atoms, key, MOST_PAIR_KEYS);
-
-            for (int k = 0; k < found; k++)
-                if (pass == 0)
-                    see(keys, key[k]);
-                else if (seen_twice(keys, key[k]))
-                    collect(linker, keys, key[k], i);
-            if (i % 4096 == 0)
-                link_poll(linker, LINK_BLOCKING, i, linker->records);
-        }
+    pass_pair_keys(linker, keys, SEE, linker->records);
+    if (part > 0) {
+        keys->room = pass_pair_keys(linker, keys, MEASURE, part) * (MEASURED + 1) + 1024;
+        keys->key = link_allocate(linker, keys->room, sizeof(uint64_t));
+    }
+    pass_pair_keys(linker, keys, COLLECT, linker->records);
     link_release(linker, keys->seen);
+    keys->key = link_shrink(linker, keys->key, keys->count, sizeof(uint64_t));
     sort_words(keys->key, keys->count, 56);
 }
 
@@ -310,22 +335,31 @@ static void
 turn_blocks(Linker *linker)
 {
     uint32_t members = linker->block_first[linker->blocks];
-    size_t *fill;
 
-    linker->record_first = link_allocate(linker, (size_t) linker->records + 2, sizeof(size_t));
+    linker->record_first = link_allocate(linker, (size_t) linker->records + 2, sizeof(uint32_t));
     linker->record_block = link_allocate(linker, (size_t) members + 1, sizeof(uint32_t));
     for (uint32_t m = 0; m < members; m++)
         linker->record_first[linker->block_record[m] + 1]++;
     for (uint32_t i = 0; i < linker->records; i++)
         linker->record_first[i + 1] += linker->record_first[i];
-    fill = link_allocate(linker, (size_t) linker->records + 1, sizeof(size_t));
+    /* each beginning moves on as its blocks are written, to where the next record begins */
     for (uint32_t b = 0; b < linker->blocks; b++)
-        for (uint32_t m = linker->block_first[b]; m < linker->block_first[b + 1]; m++) {
-            uint32_t record = linker->block_record[m];
+        for (uint32_t m = linker->block_first[b]; m < linker->block_first[b + 1]; m++)
+            linker->record_block[linker->record_first[linker->block_record[m]]++] = b;
+    memmove(linker->record_first + 1, linker->record_first, linker->records * sizeof(uint32_t));
+    linker->record_first[0] = 0;
+}
 
-            linker->record_block[linker->record_first[record] + fill[record]++] = b;
-        }
-    link_release(linker, fill);
+/* They are for blocks alone. */
+static void
+free_atoms(Linker *linker)
+{
+    link_release(linker, linker->atom_hash);
+    link_release(linker, linker->atom_size);
+    link_release(linker, linker->value_atom);
+    linker->atom_hash = NULL;
+    linker->atom_size = NULL;
+    linker->value_atom = NULL;
 }
 
 void
@@ -345,6 +379,7 @@ link_make_blocks(Linker *linker)
     size_atoms(linker, count);
     collect_pair_keys(linker, &keys);
     linker->blocks = drop_keys(linker, &keys);
+    keys.key = link_shrink(linker, keys.key, keys.count, sizeof(uint64_t));
     atom_blocks = number_blocks(linker, count, &members);
     linker->blocks += atom_blocks;
     linker->block_first = link_allocate(linker, (size_t) linker->blocks + 2, sizeof(uint32_t));
@@ -354,20 +389,20 @@ link_make_blocks(Linker *linker)
     fill_blocks(linker, count, &keys, atom_blocks);
     link_release(linker, keys.key);
     link_release(linker, count);
+    free_atoms(linker);
     turn_blocks(linker);
 }
 
 void
 link_free_blocks(Linker *linker)
 {
-    link_release(linker, linker->atom_size);
     link_release(linker, linker->block_first);
     link_release(linker, linker->block_attribute);
     link_release(linker, linker->block_record);
     link_release(linker, linker->record_first);
     link_release(linker, linker->record_block);
     link_enter(linker, LINK_FITTING);
-    linker->atom_size = linker->block_attribute = NULL;
+    linker->block_attribute = NULL;
     linker->block_first = linker->block_record = linker->record_block = NULL;
     linker->record_first = NULL;
 }

@@ -262,7 +262,7 @@ struct Linker {
     uint32_t *block_first; /* [blocks + 1] into block_record */
     uint32_t *block_record;
     uint8_t *block_attribute; /* LINK_ATTRIBUTES: of two atoms */
-    size_t *record_first;     /* [records + 1] into record_block */
+    uint32_t *record_first;   /* [records + 1] into record_block */
     uint32_t *record_block;
 
     LinkPair *pair;
@@ -280,6 +280,7 @@ struct Linker {
 /* link_memory.c: zeroed, counted; these do not return where there is no memory. */
 extern void *link_allocate(Linker *linker, size_t count, size_t size);
 extern void *link_grow(Linker *linker, void *old, size_t count, size_t size);
+extern void *link_shrink(Linker *linker, void *old, size_t count, size_t size); /* NULL is fine */
 extern void link_release(Linker *linker, void *old);
 extern void link_release_all(Linker *linker);
 extern void *link_keep(Linker *linker, LinkChunks *chunks, const void *data,

@@ -119,6 +119,26 @@ link_grow(Linker *linker, void *old, size_t elements, size_t size)
     return grown + 1;
 }
 
+void *
+link_shrink(Linker *linker, void *old, size_t elements, size_t size)
+{
+    Header *header = old == NULL ? NULL : (Header *) old - 1;
+    Header *less;
+
+    if (header == NULL || elements * size >= header->memory.size)
+        return old;
+    unhang(linker, header);
+    less = realloc(header, sizeof(Header) + elements * size);
+    if (less == NULL)
+        less = header;
+    else {
+        linker->held -= less->memory.size - elements * size;
+        less->memory.size = elements * size;
+    }
+    hang(linker, less);
+    return less + 1;
+}
+
 void
 link_release(Linker *linker, void *old)
 {

@@ -114,7 +114,7 @@ walk(Search *search, int worker, uint32_t record)
     FoundList *list = &search->list[worker];
     uint32_t *stamp = list->scratch->stamp;
 
-    for (size_t x = linker->record_first[record]; x < linker->record_first[record + 1]; x++) {
+    for (uint32_t x = linker->record_first[record]; x < linker->record_first[record + 1]; x++) {
         uint32_t block = linker->record_block[x];
 
         for (uint32_t m = linker->block_first[block + 1]; m-- > linker->block_first[block];) {

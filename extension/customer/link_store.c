@@ -290,6 +290,35 @@ map_pairs(Linker *linker, RecordPair *pair, size_t count)
     }
 }
 
+static void
+free_index(Linker *linker, LinkIndex *index)
+{
+    link_release(linker, index->slot);
+    *index = (LinkIndex){0};
+}
+
+/* Nothing is looked up by its text once all records are parsed, and the tables need not grow any more. */
+static void
+trim(Linker *linker)
+{
+    free_index(linker, &linker->atom_index);
+    linker->atom_hash = link_shrink(linker, linker->atom_hash, linker->atoms, sizeof(uint64_t));
+    linker->value_atom = link_shrink(linker, linker->value_atom, linker->value_atoms, sizeof(uint32_t));
+    for (int k = 0; k < LINK_ATTRIBUTES; k++) {
+        LinkValues *values = &linker->values[k];
+
+        free_index(linker, &values->index);
+        values->value = link_shrink(linker, values->value, values->count, sizeof(LinkValue));
+    }
+    for (int space = LINK_SPACE_NAME_WORD; space <= LINK_SPACE_ADDRESS_WORD; space++) {
+        LinkWords *words = &linker->words[space];
+
+        free_index(linker, &words->index);
+        words->word = link_shrink(linker, words->word, words->count, sizeof(LinkWord));
+        words->glance = link_shrink(linker, words->glance, words->count, sizeof(LinkGlance));
+    }
+}
+
 void
 link_settle(Linker *linker)
 {
@@ -322,6 +351,7 @@ link_settle(Linker *linker)
     link_release(linker, linker->arrival);
     linker->arrival = NULL;
     link_keep_free(linker, &linker->raw);
+    trim(linker);
     linker->settled = true;
 }
 
