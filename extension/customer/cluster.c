@@ -1,92 +1,9 @@
 /*
- * cluster.c: union-find and stable ids. See cluster.h.
- *
- * The root of a cluster is its smallest node, so that labels need no second pass over sizes; paths are halved when
- * walked, which keeps them short without ranks.
+ * cluster.c: stable ids. See cluster.h.
  */
 #include "customer/cluster.h"
 
 #include <stdlib.h>
-
-void
-cluster_init(ClusterSet *set)
-{
-    for (int i = 0; i < set->count; i++) {
-        set->parent[i] = i;
-        set->apart[i] = false;
-    }
-    for (int i = 0; i < set->pair_count; i++) {
-        set->apart[set->pairs[i].a] = true;
-        set->apart[set->pairs[i].b] = true;
-    }
-}
-
-int
-cluster_find(ClusterSet *set, int node)
-{
-    while (set->parent[node] != node) {
-        set->parent[node] = set->parent[set->parent[node]];
-        node = set->parent[node];
-    }
-    return node;
-}
-
-static bool
-is_forbidden(ClusterSet *set, int x, int y)
-{
-    if (!set->apart[x] || !set->apart[y])
-        return false;
-    for (int i = 0; i < set->pair_count; i++) {
-        int a = cluster_find(set, set->pairs[i].a);
-        int b = cluster_find(set, set->pairs[i].b);
-
-        if ((a == x && b == y) || (a == y && b == x))
-            return true;
-    }
-    return false;
-}
-
-bool
-cluster_link(ClusterSet *set, int a, int b, bool any_kind)
-{
-    int x = cluster_find(set, a);
-    int y = cluster_find(set, b);
-
-    if (x == y)
-        return true;
-    if (!any_kind && set->kind[x] != CLUSTER_ANY && set->kind[y] != CLUSTER_ANY &&
-        set->kind[x] != set->kind[y])
-        return false;
-    if (is_forbidden(set, x, y))
-        return false;
-    if (y < x) {
-        int other = x;
-
-        x = y;
-        y = other;
-    }
-    set->parent[y] = x;
-    if (set->kind[x] == CLUSTER_ANY)
-        set->kind[x] = set->kind[y];
-    set->apart[x] = set->apart[x] || set->apart[y];
-    return true;
-}
-
-void
-cluster_link_all(ClusterSet *set, const int *nodes, int count)
-{
-    for (int i = 1; i < count; i++)
-        for (int k = 0; k < i; k++)
-            if (cluster_link(set, nodes[k], nodes[i], false))
-                break;
-}
-
-void
-cluster_label(ClusterSet *set, int *label)
-{
-    for (int i = 0; i < set->count; i++)
-        label[i] = cluster_find(set, i);
-}
 
 static int
 compare_holds(const void *a, const void *b)
