@@ -152,7 +152,7 @@ link_words_alike(const Linker *linker, LinkScratch *scratch, int space, uint32_t
     if (!may_be_alike(space, words.a_glance, words.b_glance))
         return LINK_ALIKE_NOT;
     key |= (uint64_t) (space - LINK_SPACE_NAME_WORD + 1) << 60;
-    answer = &scratch->words[link_mix(key, 0) & (LINK_ANSWERS - 1)];
+    answer = &scratch->words[link_mix(key, 0) & (scratch->answers - 1)];
     if (answer->key != key) {
         answer->key = key;
         answer->level =

@@ -12,8 +12,11 @@ link_scratch(Linker *linker, bool stamps)
 {
     LinkScratch *scratch = link_allocate(linker, 1, sizeof(LinkScratch));
 
-    scratch->words = link_allocate(linker, LINK_ANSWERS, sizeof(LinkAnswer));
-    scratch->values = link_allocate(linker, LINK_ANSWERS, sizeof(LinkAnswer));
+    scratch->answers = LINK_LEAST_ANSWERS;
+    while (scratch->answers < LINK_MOST_ANSWERS && scratch->answers / 32 < linker->records)
+        scratch->answers *= 2;
+    scratch->words = link_allocate(linker, scratch->answers, sizeof(LinkAnswer));
+    scratch->values = link_allocate(linker, scratch->answers, sizeof(LinkAnswer));
     if (stamps)
         scratch->stamp = link_allocate(linker, linker->records + 1, sizeof(uint32_t));
     return scratch;
@@ -154,7 +157,7 @@ compare_repeated(const Linker *linker, LinkScratch *scratch, int attribute, uint
 {
     const LinkValue *value = linker->values[attribute].value;
     uint64_t key = (uint64_t) attribute << 60 | (a < b ? (uint64_t) a << 30 | b : (uint64_t) b << 30 | a);
-    LinkAnswer *answer = &scratch->values[link_mix(key, 1) & (LINK_ANSWERS - 1)];
+    LinkAnswer *answer = &scratch->values[link_mix(key, 1) & (scratch->answers - 1)];
     float none;
 
     if (answer->key != key) {

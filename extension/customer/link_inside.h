@@ -175,12 +175,14 @@ typedef struct LinkAnswer {
     float bits;
 } LinkAnswer;
 
-#define LINK_ANSWERS (1U << 15) /* a power of two */
+#define LINK_LEAST_ANSWERS (1U << 10)
+#define LINK_MOST_ANSWERS (1U << 15)
 
 /* What a thread writes to. */
 typedef struct LinkScratch {
-    LinkAnswer *words;  /* [LINK_ANSWERS] */
-    LinkAnswer *values; /* [LINK_ANSWERS] */
+    uint32_t answers;   /* a power of two; fewer for few records, where clearing them would take longest */
+    LinkAnswer *words;  /* [answers] */
+    LinkAnswer *values; /* [answers] */
     uint32_t *stamp;    /* [records] */
 } LinkScratch;
 

@@ -4,7 +4,7 @@ CREATE FUNCTION @extschema@.record_access()
 RETURNS TABLE (relation regclass, object text, department text, hierarchy text, fallback text, by_owner boolean, by_share boolean,
                reads text, tells text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10 COST 1000
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, @extschema@, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     asker CONSTANT oid := caller()::oid;

@@ -29,6 +29,7 @@ CREATE FUNCTION @extschema@.match(attributes jsonb, max_rows integer DEFAULT 10)
 RETURNS TABLE (relation regclass, record_key text, customer_id bigint, probability double precision, reasons jsonb)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
+SET plan_cache_mode = force_generic_plan -- planning anew would take longer than the rest
 AS $$
 DECLARE
     known CONSTANT text[] := link_fields() || 'kind'::text;
