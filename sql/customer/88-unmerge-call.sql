@@ -172,6 +172,7 @@ BEGIN
     PERFORM compare_rows(merge_id, c.relation) FROM (SELECT DISTINCT m.relation FROM merge_change m
                                                      WHERE m.merge_id = plan_unmerge.merge_id AND m.action = 'update' ORDER BY 1) c;
     PERFORM redirect_returning(merge_id);
+    PERFORM follow_returning(merge_id);
     INSERT INTO merge_finding (merge_id, relation, row_key, finding, wanted)
     SELECT c.merge_id, c.relation, c.row_key, format('waits for merge %s', c.held_by), c.before
     FROM merge_change c WHERE c.merge_id = plan_unmerge.merge_id AND c.held_by IS NOT NULL;
@@ -270,7 +271,7 @@ COMMENT ON FUNCTION @extschema@.unmerge(bigint, boolean, text, text, text) IS
 'those home that were meant for a loser (redirect). The team''s triggers fire; triggers => ''skip'', for the owner of the tables, keeps them '
 'quiet. Returns how many rows were changed; unmerge_report(merge_id) says which did not become what they were, and why. With dry_run nothing '
 'changes: NULL, and a notice for each table. Everything is done with the caller''s rights. Errors: RM204 (no such merge, or taken back), RM203, '
-'RM205 (edited since), 42501, 23505 (somebody uses a key that would return). Example: SELECT unmerge(42);';
+'RM205 (edited since, or a later merge must go first), 42501, 23505 (somebody uses a key that would return). Example: SELECT unmerge(42);';
 
 CREATE FUNCTION @extschema@.unmerge_preview(merge_id bigint, added text DEFAULT 'keep', edited text DEFAULT 'keep')
     RETURNS TABLE (in_relation pg_catalog.regclass, row_key text, action text, wanted jsonb, found jsonb)

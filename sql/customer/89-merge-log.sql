@@ -52,5 +52,6 @@ CREATE FUNCTION @extschema@.unmerge_report(merge_id bigint)
 $$;
 COMMENT ON FUNCTION @extschema@.unmerge_report(bigint) IS
 'Rows that unmerge did not make what they were: edited since (what it would have given back, and what stands), gone since, removed by a later '
-'merge that still stands, changed by a trigger. Nothing where all is as it was. Rights as merge_rows_of(). '
+'merge that still stands, changed by a trigger; and rows that came since and followed a key that '
+'went back. Nothing where all is as it was. Rights as merge_rows_of(). '
 'Example: SELECT * FROM unmerge_report(42);';
