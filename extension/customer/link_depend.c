@@ -17,7 +17,7 @@
 #define SURE 0.005
 #define EXPLAINS 1.5 /* times more usual than among all strangers */
 #define ENOUGH 5.0   /* strangers that agree on both, by which dependence is seen */
-#define PARENTS 3
+#define PARENTS 4
 
 static bool
 strangers(const uint32_t *label, uint32_t a, uint32_t b)
