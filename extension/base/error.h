@@ -15,8 +15,10 @@
 #define ERRCODE_CRM_INVALID_ARGUMENT                                                                         \
     MAKE_SQLSTATE('R', 'M', '0', '0', '5') /* an argument that makes no sense */
 /* Raised in SQL only: RM102 invalid structure of units, RM103 cannot protect, RM104 not protected, RM107 access
- * review closed, RM201 unknown customer, RM202 unknown record. */
+ * review closed, RM201 unknown customer. */
 #define ERRCODE_CRM_NO_IDENTITY MAKE_SQLSTATE('R', 'M', '1', '0', '1') /* the caller is no principal */
+#define ERRCODE_CRM_UNKNOWN_RECORD                                                                           \
+    MAKE_SQLSTATE('R', 'M', '2', '0', '2') /* no such record, or no key of one */
 #define ERRCODE_CRM_INVALID_COMPONENT                                                                        \
     MAKE_SQLSTATE('R', 'M', '4', '0', '1') /* an expression that a component cannot have */
 

@@ -6,6 +6,7 @@
  * key, with a saved plan, is kept for the session and looked up again after a change of either table.
  */
 #include "base/compat.h"
+#include "base/error.h"
 #include "base/foreign.h"
 #include "base/schema.h"
 #include "customer/redirect.h"
@@ -361,6 +362,45 @@ crm_redirect_reference(PG_FUNCTION_ARGS)
     return PointerGetDatum(row);
 }
 
+/* Whether a text was none of a type's: of its syntax, or beyond its range. */
+static bool
+refused_text(int code)
+{
+    return code == ERRCODE_INVALID_TEXT_REPRESENTATION || code == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE ||
+           code == ERRCODE_INVALID_DATETIME_FORMAT || code == ERRCODE_DATETIME_FIELD_OVERFLOW;
+}
+
+/* Runs the query for a key, whose text its column's type may refuse: that is told as what it means here. */
+static void
+ask_for_key(const char *query, Oid relation, const char *key)
+{
+    MemoryContext context = CurrentMemoryContext;
+    int result = 0;
+
+    PG_TRY()
+        ;
+        {
+            result = SPI_execute(query, true, 1);
+        }
+        PG_CATCH();
+        {
+            ErrorData *error;
+
+            MemoryContextSwitchTo(context);
+            error = CopyErrorData();
+            if (!refused_text(error->sqlerrcode))
+                PG_RE_THROW();
+            FlushErrorState();
+            ereport(ERROR, (errcode(ERRCODE_CRM_UNKNOWN_RECORD),
+                            errmsg("key \"%s\" is none of %s", key, get_rel_name(relation)),
+                            errdetail("What its column's type says: %s.", error->message),
+                            errhint("Write the key as the table shows it.")));
+        }
+    PG_END_TRY();
+    if (result != SPI_OK_SELECT || SPI_processed != 1)
+        elog(ERROR, "the rows cannot be asked for");
+}
+
 PG_FUNCTION_INFO_V1(crm_resolve_key);
 
 /*
@@ -384,8 +424,7 @@ crm_resolve_key(PG_FUNCTION_ARGS)
         elog(ERROR, "the log of merges cannot be asked");
     query = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
     crm_rights_leave(rights);
-    if (SPI_execute(query, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-        elog(ERROR, "the rows cannot be asked for");
+    ask_for_key(query, PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
     key = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
     if (key != NULL)
         answer = SPI_datumTransfer(PointerGetDatum(cstring_to_text(key)), false, -1);
