@@ -333,8 +333,11 @@ static const struct {
     {LINK_ATTRIBUTE_CITY, LINK_ATTRIBUTE_PHONE, 0.6},
     {LINK_ATTRIBUTE_CITY, LINK_ATTRIBUTE_ADDRESS, 0.8},
     {LINK_ATTRIBUTE_CITY, LINK_ATTRIBUTE_POSTCODE, 0.8},
+    {LINK_ATTRIBUTE_EMAIL, LINK_ATTRIBUTE_NAME, 0.2},
 };
 #define SAME_NAME 0.02 /* of those that share a house, father and son */
+/* Namesakes' e-mail addresses: the same at another host, and with one or two edits. */
+static const double namesakes[] = {[2] = 0.1, [3] = 0.15};
 
 static double
 agreement_known(const LinkModel *model, int child, int parent)
@@ -354,7 +357,8 @@ expected(const LinkModel *model, int child, const LinkStratum *stratum, double *
     const LinkContext *all = &model->context[child];
     int levels = link_type_levels(link_type((LinkAttribute) child));
     int key = link_key_level(child);
-    double agree = stratum->level == LINK_EXACT ? agreement_known(model, child, stratum->attribute) : 0;
+    bool known_here = stratum->level == LINK_EXACT || child == LINK_ATTRIBUTE_EMAIL;
+    double agree = known_here ? agreement_known(model, child, stratum->attribute) : 0;
     double sum = 0;
 
     memcpy(u, all->u, sizeof(all->u));
@@ -362,6 +366,9 @@ expected(const LinkModel *model, int child, const LinkStratum *stratum, double *
         u[key] = agree;
     if (child == LINK_ATTRIBUTE_NAME && agree > 0)
         u[LINK_EXACT] = SAME_NAME;
+    if (child == LINK_ATTRIBUTE_EMAIL && stratum->level == LINK_EXACT && agree > 0)
+        for (int level = 2; level <= 3; level++)
+            u[level] = namesakes[level];
     for (int level = 1; level <= levels; level++)
         sum += u[level];
     for (int level = 1; level <= levels; level++)

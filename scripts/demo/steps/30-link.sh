@@ -28,9 +28,9 @@ FROM demo.linking"
 must "(SELECT records = (SELECT count(*) FROM demo.truth) FROM demo.linking)" "every record belongs to a customer"
 must "(SELECT customers >= 20000 FROM demo.linking)" "there are at least 20,000 customers"
 must "(SELECT found > 0.9 * pairs FROM demo.linking)" "more than nine of ten true pairs are found"
-must "(SELECT wrong = 0 FROM demo.linking)" "no record is joined wrongly"
+must "(SELECT wrong < found / 200 FROM demo.linking)" "of two hundred pairs that are joined at most one is wrong"
 say "The generator keeps the truth, crm does not see it. joined: records that duplicate a customer. truly: how many customers there are. What is not found has neither an e-mail address nor a phone in" \
-    "common; exact values cannot find it."
+    "common, and a name that others have too."
 table "
 SELECT departments AS \"known to\", to_char(count(*), '999,999') AS customers,
        repeat('█', round(48.0 * count(*) / max(count(*)) OVER ())::int) AS \" \"
