@@ -158,6 +158,12 @@ CREATE FUNCTION @extschema@.pick("row" jsonb, columns name[]) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'crm_row_pick' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pick(jsonb, name[]) IS 'Some columns of a row of text forms; null where it has none of that name.';
 
+CREATE FUNCTION @extschema@.referring_values(r @extschema@.reference, target jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN (SELECT jsonb_object_agg(u.own::text, target -> u.other::text) FROM unnest((r).columns, (r).target_columns) AS u (own, other));
+COMMENT ON FUNCTION @extschema@.referring_values(@extschema@.reference, jsonb) IS
+'What the columns of a reference hold in a row that refers to this one, a row of text forms.';
+
 CREATE FUNCTION @extschema@.row_difference(a jsonb, b jsonb) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'crm_row_difference' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.row_difference(jsonb, jsonb) IS 'The columns of a row of text forms, b, that are not the same in another, a.';

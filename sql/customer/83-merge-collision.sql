@@ -262,10 +262,7 @@ BEGIN
         FOR r IN SELECT f.* FROM row_references(target) f
                  WHERE f.relation IN (SELECT c.relation FROM merge_change c WHERE c.merge_id = plan_filled.merge_id AND c.action = 'update') LOOP
             WITH pair AS MATERIALIZED (
-                SELECT (SELECT jsonb_object_agg(u.own::text, d.before -> u.other::text)
-                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS gone,
-                       (SELECT jsonb_object_agg(u.own::text, (k.before || k.after) -> u.other::text)
-                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS stays
+                SELECT referring_values(r, d.before) AS gone, referring_values(r, k.before || k.after) AS stays
                 FROM merge_change d
                 JOIN merge_change k ON k.merge_id = d.merge_id AND k.relation = d.relation AND k.row_key = d.keep_key
                 WHERE d.merge_id = plan_filled.merge_id AND d.relation = target AND d.action = 'delete')

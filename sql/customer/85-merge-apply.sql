@@ -60,23 +60,26 @@ $$;
 COMMENT ON FUNCTION @extschema@.planned_deletes(bigint) IS 'The parts of a merge that remove rows.';
 SELECT @extschema@.set_audience('planned_deletes(bigint)', 'internal');
 
-CREATE FUNCTION @extschema@.planned_updates(merge_id bigint) RETURNS SETOF @extschema@.row_change
+CREATE FUNCTION @extschema@.changing_rows(merge_id bigint, back boolean) RETURNS SETOF @extschema@.row_change
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     WITH change AS MATERIALIZED (
-        SELECT c.relation, c.before, c.after, ARRAY(SELECT jsonb_object_keys(c.after)) AS columns
-        FROM merge_change c WHERE c.merge_id = planned_updates.merge_id AND c.action = 'update' AND c.after <> '{}'),
+        SELECT c.relation, c.present, c.wanted, ARRAY(SELECT jsonb_object_keys(c.wanted)) AS columns
+        FROM (SELECT m.relation, CASE WHEN back THEN m.before || m.expected ELSE m.before END AS present,
+                     CASE WHEN back THEN m.restore ELSE m.after END AS wanted
+              FROM merge_change m WHERE m.merge_id = changing_rows.merge_id AND m.action = 'update') c
+        WHERE c.wanted <> '{}'),
     touched AS (
         SELECT s.relation, row_key_columns(s.relation) AS key, count(*) = 1 AS uniform,
                (SELECT array_agg(DISTINCT e::name) FROM change c, unnest(c.columns) e WHERE c.relation = s.relation) AS columns
         FROM (SELECT DISTINCT c.relation, c.columns FROM change c) s GROUP BY s.relation)
     SELECT format('u%s', row_number() OVER (ORDER BY t.relation)), t.relation, 'update',
            update_statement(t.relation, t.key, t.columns, t.uniform),
-           (SELECT jsonb_agg(jsonb_build_object('k', CASE WHEN t.key IS NULL THEN c.before ELSE pick(c.before, t.key) END, 's', c.after))
+           (SELECT jsonb_agg(jsonb_build_object('k', CASE WHEN t.key IS NULL THEN c.present ELSE pick(c.present, t.key) END, 's', c.wanted))
             FROM change c WHERE c.relation = t.relation)
     FROM touched t
 $$;
-COMMENT ON FUNCTION @extschema@.planned_updates(bigint) IS 'The parts of a merge that change rows.';
-SELECT @extschema@.set_audience('planned_updates(bigint)', 'internal');
+COMMENT ON FUNCTION @extschema@.changing_rows(bigint, boolean) IS 'The parts of a merge that change rows; or, back, of its unmerge.';
+SELECT @extschema@.set_audience('changing_rows(bigint, boolean)', 'internal');
 
 CREATE FUNCTION @extschema@.run_changes(earlier @extschema@.row_change[], later @extschema@.row_change[]) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

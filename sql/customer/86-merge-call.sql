@@ -17,7 +17,7 @@ BEGIN
     END IF;
     number := plan_merge(relation, keep, lose, reason, choose, on_collision, collisions);
     PERFORM hold_removed(number);
-    PERFORM run_changes(ARRAY(SELECT d FROM planned_deletes(number) d), ARRAY(SELECT u FROM planned_updates(number) u));
+    PERFORM run_changes(ARRAY(SELECT d FROM planned_deletes(number) d), ARRAY(SELECT u FROM changing_rows(number, false) u));
     PERFORM check_constraints(number);
     PERFORM observe_merge(number);
     PERFORM follow_merge(number, 'merged');

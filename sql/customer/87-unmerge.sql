@@ -195,18 +195,12 @@ BEGIN
         FOR r IN SELECT * FROM row_references(later.relation) f
                  WHERE f.relation IN (SELECT c.relation FROM merge_change c WHERE c.merge_id = redirect_returning.merge_id) LOOP
             WITH pair AS MATERIALIZED (
-                SELECT (SELECT jsonb_object_agg(u.own::text, d.before -> u.other::text)
-                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS gone,
-                       (SELECT jsonb_object_agg(u.own::text, (k.before || k.after) -> u.other::text)
-                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)) AS stays
+                SELECT referring_values(r, d.before) AS gone, referring_values(r, k.before || k.after) AS stays
                 FROM merge_change d
                 JOIN merge_change k ON k.merge_id = d.merge_id AND k.relation = d.relation AND k.row_key = d.keep_key
                 WHERE d.merge_id = later.merge_id AND d.relation = later.relation AND d.action = 'delete'
                 UNION ALL
-                SELECT (SELECT jsonb_object_agg(u.own::text, d.before -> u.other::text)
-                        FROM unnest((r).columns, (r).target_columns) AS u (own, other)),
-                       (SELECT jsonb_object_agg(u.own::text, (d.before || d.after) -> u.other::text)
-                        FROM unnest((r).columns, (r).target_columns) AS u (own, other))
+                SELECT referring_values(r, d.before), referring_values(r, d.before || d.after)
                 FROM merge_change d
                 WHERE d.merge_id = later.merge_id AND d.relation = later.relation AND d.action = 'update'
                   AND d.after ?| (r).target_columns::text[]),

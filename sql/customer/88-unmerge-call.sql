@@ -19,24 +19,6 @@ $$;
 COMMENT ON FUNCTION @extschema@.returning_rows(bigint) IS 'The parts of an unmerge that put removed rows back.';
 SELECT @extschema@.set_audience('returning_rows(bigint)', 'internal');
 
-CREATE FUNCTION @extschema@.restored_rows(merge_id bigint) RETURNS SETOF @extschema@.row_change
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    WITH change AS MATERIALIZED (
-        SELECT c.relation, c.before || c.expected AS present, c.restore, ARRAY(SELECT jsonb_object_keys(c.restore)) AS columns
-        FROM merge_change c WHERE c.merge_id = restored_rows.merge_id AND c.action = 'update' AND c.restore <> '{}'),
-    touched AS (
-        SELECT s.relation, row_key_columns(s.relation) AS key, count(*) = 1 AS uniform,
-               (SELECT array_agg(DISTINCT e::name) FROM change c, unnest(c.columns) e WHERE c.relation = s.relation) AS columns
-        FROM (SELECT DISTINCT c.relation, c.columns FROM change c) s GROUP BY s.relation)
-    SELECT format('u%s', row_number() OVER (ORDER BY t.relation)), t.relation, 'update',
-           update_statement(t.relation, t.key, t.columns, t.uniform),
-           (SELECT jsonb_agg(jsonb_build_object('k', CASE WHEN t.key IS NULL THEN c.present ELSE pick(c.present, t.key) END, 's', c.restore))
-            FROM change c WHERE c.relation = t.relation)
-    FROM touched t
-$$;
-COMMENT ON FUNCTION @extschema@.restored_rows(bigint) IS 'The parts of an unmerge that change rows back.';
-SELECT @extschema@.set_audience('restored_rows(bigint)', 'internal');
-
 -- What the rows were to hold, and hold.
 CREATE FUNCTION @extschema@.observe_unmerge(merge_id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -51,7 +33,7 @@ BEGIN
         columns := writable_columns(touched);
         WITH wanted AS MATERIALIZED (
             SELECT c.row_key, CASE c.action WHEN 'delete' THEN c.restore ELSE c.before || c.expected || c.restore END AS "row",
-                   CASE c.action WHEN 'delete' THEN c.restore ELSE c.restore END AS told
+                   c.restore AS told
             FROM merge_change c WHERE c.merge_id = observe_unmerge.merge_id AND c.relation = touched AND c.restore <> '{}'),
         present AS MATERIALIZED (
             SELECT p.* FROM present_rows(touched, (SELECT jsonb_agg(jsonb_build_object(
@@ -206,7 +188,7 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM plan_unmerge(merge_id, added, edited);
-    changed := ARRAY(SELECT r FROM restored_rows(merge_id) r);
+    changed := ARRAY(SELECT r FROM changing_rows(merge_id, true) r);
     returned := ARRAY(SELECT r FROM returning_rows(merge_id) r);
     -- from here on nothing leads from the losers to the keeper any more
     UPDATE row_merge m SET unmerged_at = now(), unmerged_by = coalesce(current_principal(), caller()::text)
