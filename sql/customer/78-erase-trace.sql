@@ -142,24 +142,13 @@ COMMENT ON FUNCTION @extschema@.privacy_erased(regclass, text[], text) IS
 SELECT @extschema@.set_audience('privacy_erased(regclass, text[], text)', 'internal');
 
 CREATE FUNCTION @extschema@.forget_numbers(numbers bigint[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-DECLARE
-    place pg_catalog.record;
-    changed bigint;
-    total bigint := 0;
-BEGIN
-    FOR place IN SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-                 WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind = 'r'
-                   AND (c.relname, a.attname) IN (('identification', 'record_no'), ('golden_value', 'record_no'), ('link_key', 'record_no'),
-                                                  ('link_doubt', 'record_a'), ('link_doubt', 'record_b'))
-                 ORDER BY 1, 2 LOOP
-        EXECUTE format('DELETE FROM @extschema@.%I t WHERE t.%I = ANY ($1)', place.relname, place.attname) USING numbers;
-        GET DIAGNOSTICS changed = ROW_COUNT;
-        total := total + changed;
-    END LOOP;
-    RETURN total;
-END
+    WITH visitor AS (DELETE FROM identification t WHERE t.record_no = ANY (numbers) RETURNING 1),
+    golden AS (DELETE FROM golden_value t WHERE t.record_no = ANY (numbers) RETURNING 1),
+    found_by AS (DELETE FROM link_key t WHERE t.record_no = ANY (numbers) RETURNING 1),
+    doubt AS (DELETE FROM link_doubt t WHERE t.record_a = ANY (numbers) OR t.record_b = ANY (numbers) RETURNING 1)
+    SELECT (SELECT count(*) FROM visitor) + (SELECT count(*) FROM golden) + (SELECT count(*) FROM found_by) + (SELECT count(*) FROM doubt)
 $$;
 COMMENT ON FUNCTION @extschema@.forget_numbers(bigint[]) IS 'Deletes what the room keeps by the numbers of records; returns how many rows.';
 SELECT @extschema@.set_audience('forget_numbers(bigint[])', 'internal');
