@@ -314,7 +314,6 @@ extern uint32_t link_value(Linker *linker, int attribute, const LinkValue *value
 extern void link_settle(Linker *linker); /* parses all records, once */
 /* Each once, with its group: the attribute in the upper byte. Two atoms of one word or value have the same group. */
 extern int link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint16_t *group);
-extern int link_decode(const char *text, size_t length, unsigned int *out, int room);
 static inline uint32_t
 link_cell(const Linker *linker, uint32_t record, int column)
 {

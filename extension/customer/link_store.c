@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "customer/normal.h"
+#include "customer/utf8.h"
 
 #define NO_HASH UINT64_C(0)
 
@@ -99,26 +100,22 @@ keep_atoms(Linker *linker, const uint64_t *hash, int count)
     return first;
 }
 
-int
-link_decode(const char *text, size_t length, unsigned int *out, int room)
+/* The characters of a text, at most room. */
+static int
+characters(const char *text, size_t length, uint32_t *out, int room)
 {
-    const unsigned char *byte = (const unsigned char *) text;
+    const unsigned char *at = (const unsigned char *) text;
+    const unsigned char *end = at + length;
     int count = 0;
 
-    for (size_t i = 0; i < length && count < room; count++) {
-        int more = byte[i] < 0xC0 ? 0 : byte[i] < 0xE0 ? 1 : byte[i] < 0xF0 ? 2 : 3;
-        unsigned int c = more == 0 ? byte[i] : byte[i] & (0x3FU >> more);
-
-        for (i++; more > 0 && i < length; more--)
-            c = c << 6 | (byte[i++] & 0x3FU);
-        out[count] = c;
-    }
+    while (at < end && count < room)
+        at += utf8_read(at, (int) (end - at), &out[count++]);
     return count;
 }
 
 /* A bit for each character, so that two texts that share few are told apart at once. */
 static uint64_t
-letters(const unsigned int *text, int count)
+letters(const uint32_t *text, int count)
 {
     uint64_t set = 0;
 
@@ -135,12 +132,12 @@ letters(const unsigned int *text, int count)
 static void
 fill_word(Linker *linker, int space, LinkWord *word, LinkGlance *glance, const char *text, size_t length)
 {
-    unsigned int decoded[UINT8_MAX];
+    uint32_t decoded[UINT8_MAX];
     uint64_t hash[4 + LINK_NICKNAMES];
 
     word->text = link_keep(linker, &linker->kept, text, length);
     word->length = (uint16_t) length;
-    word->chars = (uint8_t) link_decode(text, length, decoded, UINT8_MAX);
+    word->chars = (uint8_t) characters(text, length, decoded, UINT8_MAX);
     word->initial = word->chars == 1;
     word->nickname_count = 0;
     if (space == LINK_SPACE_NAME_WORD)
