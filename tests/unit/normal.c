@@ -10,20 +10,8 @@
 
 #include <cmocka.h>
 
+#include "cases.h"
 #include "customer/normal.h"
-
-typedef struct Case {
-    const char *text;
-    const char *expected;
-} Case;
-
-#define EACH(cases, as_text)                                                                                 \
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {                                            \
-        const char *found = as_text(cases[i].text);                                                          \
-                                                                                                             \
-        if (strcmp(found, cases[i].expected) != 0)                                                           \
-            fail_msg("%s: \"%s\" is not \"%s\"", cases[i].text, found, cases[i].expected);                   \
-    }
 
 static char shown[8 * NORMAL_MAX_TEXT];
 

@@ -88,6 +88,7 @@ the_golden_value_is_the_models(void **state)
     SurvivorshipCandidate candidates[MAX];
     int order[MAX];
 
+    (void) state;
     for (int round = 0; round < 20000; round++) {
         int count = fill(candidates);
         SurvivorshipRule rule = (SurvivorshipRule) chance(SURVIVORSHIP_SET + 1);
@@ -109,6 +110,7 @@ everything_is_in_the_order_once(void **state)
     SurvivorshipCandidate candidates[MAX];
     int order[MAX];
 
+    (void) state;
     for (int round = 0; round < 5000; round++) {
         int count = fill(candidates);
         SurvivorshipRule rule = (SurvivorshipRule) chance(SURVIVORSHIP_SET + 1);
@@ -142,6 +144,7 @@ nothing_gives_nothing(void **state)
     SurvivorshipCandidate none = {0};
     int order[1];
 
+    (void) state;
     for (int rule = SURVIVORSHIP_RECENT; rule <= SURVIVORSHIP_SET; rule++) {
         assert_int_equal(survivorship_order((SurvivorshipRule) rule, NULL, 0, order), 0);
         assert_int_equal(survivorship_order((SurvivorshipRule) rule, &none, 1, order), 0);
