@@ -38,7 +38,7 @@ weighted_pairs(Linker *linker, size_t *count)
     WeightedPair *pair;
 
     *count = 0;
-    link_believe(linker, linker->model, NULL);
+    link_weigh_patterns(linker, linker->model);
     for (size_t i = 0; i < linker->pairs; i++)
         *count += linker->pattern_weight[linker->pair[i].pattern] + (double) linker->pair[i].rare >=
                   (double) AGGLOMERATE_FLOOR;

@@ -91,7 +91,7 @@ near_pairs(Linker *linker, const uint32_t *size, size_t *count)
     for (size_t i = 0; i < linker->different_count; i++)
         put_key(&decided, linker->different[i].a, linker->different[i].b);
     *count = 0;
-    link_believe(linker, linker->model, NULL);
+    link_weigh_patterns(linker, linker->model);
     doubt = link_allocate(linker, linker->pairs + 1, sizeof(LinkDoubt));
     for (size_t i = 0; i < linker->pairs; i++) {
         const LinkPair *pair = &linker->pair[i];

@@ -20,6 +20,15 @@
 
 static double logistic[2 * TABLE_BITS * STEPS_TABLE + 1];
 
+/* The same for every run. */
+static void
+make_logistic(void)
+{
+    if (logistic[2 * TABLE_BITS * STEPS_TABLE] == 0)
+        for (int i = 0; i <= 2 * TABLE_BITS * STEPS_TABLE; i++)
+            logistic[i] = 1 / (1 + exp2(-((double) i / STEPS_TABLE - TABLE_BITS)));
+}
+
 static double
 belief_of(double weight)
 {
@@ -30,19 +39,26 @@ belief_of(double weight)
     return logistic[(int) ((weight + TABLE_BITS) * STEPS_TABLE + 0.5)];
 }
 
-double
-link_believe(const Linker *linker, const LinkModel *model, double *belief)
+void
+link_weigh_patterns(const Linker *linker, const LinkModel *model)
 {
-    double sum = 0;
-
     for (uint32_t p = 0; p < linker->patterns; p++) {
         uint8_t level[LINK_ATTRIBUTES];
 
         link_unpack(linker->pattern[p], level);
         linker->pattern_weight[p] = link_pattern_weight(model, level);
-        if (belief != NULL)
-            belief[p] = 0;
     }
+}
+
+double
+link_believe(const Linker *linker, const LinkModel *model, double *belief)
+{
+    double sum = 0;
+
+    make_logistic();
+    link_weigh_patterns(linker, model);
+    for (uint32_t p = 0; belief != NULL && p < linker->patterns; p++)
+        belief[p] = 0;
     for (size_t i = 0; i < linker->pairs; i++) {
         const LinkPair *pair = &linker->pair[i];
         double q = belief_of(linker->pattern_weight[pair->pattern] + (double) pair->rare);
@@ -238,8 +254,6 @@ link_fit(Linker *linker)
     LinkScratch *scratch = link_scratch(linker, false);
     uint32_t *label = link_allocate(linker, (size_t) linker->records + 1, sizeof(uint32_t));
 
-    for (int i = 0; i <= 2 * TABLE_BITS * STEPS_TABLE; i++)
-        logistic[i] = 1 / (1 + exp2(-((double) i / STEPS_TABLE - TABLE_BITS)));
     usual_m(model);
     model->numbers.prior = -log2(linker->records < 2 ? 2 : linker->records);
     link_sample_strangers(linker, model, scratch, NULL);

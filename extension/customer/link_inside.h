@@ -431,6 +431,8 @@ extern void link_write_frequencies(Linker *linker); /* to the model that was fit
 
 /* link_fit.c */
 extern void link_fit(Linker *linker);
+/* What each pattern of levels weighs under the model; with LinkPair.rare it is the pair's weight. */
+extern void link_weigh_patterns(const Linker *linker, const LinkModel *model);
 /* Posteriors of all pairs under the model: the sums by pattern, where belief is not NULL, and of all. */
 extern double link_believe(const Linker *linker, const LinkModel *model, double *belief);
 

@@ -71,6 +71,13 @@ CALL crm.resolve() \gset
 SELECT :linked AS linked, :moved AS moved, :created AS created, :retired AS retired;
 SELECT crm.resolve_pending();
 
+-- with the model as it is: a session that has fitted nothing believes what the one did that fitted it
+CALL crm.resolve(refit => false) \gset
+SELECT report->'expected_pairs' AS believed FROM crm.link_model WHERE in_force \gset
+\c
+CALL crm.resolve(refit => false) \gset
+SELECT :linked AS linked, :moved AS moved, (report->'expected_pairs')::text = :'believed' AS believed FROM crm.link_model WHERE in_force;
+
 -- a join: the oldest id stays, the other leads to it
 CREATE TABLE before AS SELECT relation::text, record_key, customer_id FROM crm.customer_record;
 UPDATE leads SET mail = 'bob@example.com' WHERE id = 7;
