@@ -5,6 +5,7 @@
 #include "customer/likeness.h"
 #include "customer/normal_words.h"
 #include "customer/similarity.h"
+#include "customer/similarity_pattern.h"
 #include "customer/similarity_words.h"
 
 #include "catalog/namespace.h"
@@ -79,13 +80,62 @@ utf8_of(text *value)
     return is_ascii(result.data, result.length) ? result : convert(result.data, result.length);
 }
 
+/* An argument that is the same for all rows of a query, as in a search by a name. */
+typedef struct Constant {
+    int argument; /* -1 where none is */
+    SimilarityPattern pattern;
+    unsigned char text[SIMILARITY_PATTERN_LENGTH];
+} Constant;
+
+static Constant *
+note_constant(FmgrInfo *function, const Utf8 *argument)
+{
+    static Constant none = {.argument = -1};
+    int number = get_fn_expr_arg_stable(function, 1) ? 1 : get_fn_expr_arg_stable(function, 0) ? 0 : -1;
+    Constant *constant;
+
+    if (number < 0 || argument[number].length > SIMILARITY_PATTERN_LENGTH)
+        return &none;
+    constant = MemoryContextAlloc(function->fn_mcxt, sizeof *constant);
+    constant->argument = number;
+    memcpy(constant->text, argument[number].data, (size_t) argument[number].length);
+    similarity_pattern_set(&constant->pattern, constant->text, argument[number].length);
+    return constant->pattern.looked_up ? constant : &none;
+}
+
+/* NULL where no argument is constant. Variables of PL/pgSQL are said to be stable and change all the same. */
+static Constant *
+find_constant(FmgrInfo *function, const Utf8 *argument)
+{
+    Constant *constant;
+
+    if (function == NULL)
+        return NULL;
+    if (function->fn_extra == NULL)
+        function->fn_extra = note_constant(function, argument);
+    constant = function->fn_extra;
+    if (constant->argument < 0)
+        return NULL;
+    argument += constant->argument;
+    if (argument->length != constant->pattern.length ||
+        memcmp(argument->data, constant->text, (size_t) argument->length) != 0) {
+        constant->argument = -1;
+        return NULL;
+    }
+    return constant;
+}
+
 Datum
 crm_jaro_winkler(PG_FUNCTION_ARGS)
 {
-    Utf8 a = utf8_of(PG_GETARG_TEXT_PP(0));
-    Utf8 b = utf8_of(PG_GETARG_TEXT_PP(1));
+    Utf8 value[] = {utf8_of(PG_GETARG_TEXT_PP(0)), utf8_of(PG_GETARG_TEXT_PP(1))};
+    Constant *constant = find_constant(fcinfo->flinfo, value);
 
-    PG_RETURN_FLOAT8(similarity_bytes_jaro_winkler(a.data, a.length, b.data, b.length));
+    if (constant != NULL)
+        PG_RETURN_FLOAT8(similarity_pattern_jaro_winkler(
+            &constant->pattern, value[1 - constant->argument].data, value[1 - constant->argument].length));
+    PG_RETURN_FLOAT8(
+        similarity_bytes_jaro_winkler(value[0].data, value[0].length, value[1].data, value[1].length));
 }
 
 static void

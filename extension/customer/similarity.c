@@ -5,60 +5,19 @@
  * short ASCII texts the processor compares sixteen bytes at once; for all else a table of at most 64 characters has the
  * answers. What is built on the answers is written once, for both.
  */
-#include "customer/similarity.h"
+#include "customer/similarity_inside.h"
 #include "customer/utf8.h"
-
-#include <stdbool.h>
-#include <string.h>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
-#define WINKLER_SCALE 0.1
-#define WINKLER_PREFIX 4
-#define WINKLER_THRESHOLD 0.7
-#define WORD 64
-#define SLOTS 128
-#define HEAD_BITS 11
-#define HEADS (1 << HEAD_BITS) /* twice as many as characters */
-#define LAST UINT16_MAX        /* no place is left */
+#define WORD SIMILARITY_WORD
 
 #define always_inline inline __attribute__((always_inline))
 
 /* Bit k: whether the pattern's character k is character j of the text. */
 typedef uint64_t (*Places)(const void *pattern, const void *text, int j);
-
-static inline int
-smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-static inline int
-larger(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-static inline uint64_t
-low_bits(int count)
-{
-    return count >= WORD ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
-}
-
-static inline double
-winkler(int n, int m, int matches, int out_of_order, int prefix)
-{
-    double jaro;
-
-    if (matches == 0)
-        return 0;
-    jaro =
-        ((double) matches / n + (double) matches / m + (double) (matches - out_of_order / 2) / matches) / 3;
-    return jaro > WINKLER_THRESHOLD ? jaro + smaller(prefix, WINKLER_PREFIX) * WINKLER_SCALE * (1 - jaro)
-                                    : jaro;
-}
 
 /*
  * Jaro and Winkler with a pattern of m characters, at most 64, and a text of n, at most 64, of which the first prefix are the
@@ -233,114 +192,6 @@ edits_ascii(const Bytes *pattern, int m, const unsigned char *text, int n, int l
 
 #endif
 
-/* Where each of up to 64 characters stands. A slot without places is empty. */
-typedef struct CharTable {
-    SimilarityChar c[SLOTS];
-    uint64_t places[SLOTS];
-} CharTable;
-
-static inline unsigned
-slot_of(const CharTable *table, SimilarityChar c)
-{
-    unsigned slot = (c ^ c >> 7) & (SLOTS - 1);
-
-    while (table->places[slot] != 0 && table->c[slot] != c)
-        slot = (slot + 1) & (SLOTS - 1);
-    return slot;
-}
-
-static void
-fill(CharTable *table, const SimilarityChar *pattern, int m)
-{
-    memset(table->places, 0, sizeof table->places);
-    for (int k = 0; k < m; k++) {
-        unsigned slot = slot_of(table, pattern[k]);
-
-        table->c[slot] = pattern[k];
-        table->places[slot] |= UINT64_C(1) << k;
-    }
-}
-
-static inline uint64_t
-places_table(const void *pattern, const void *text, int j)
-{
-    const CharTable *table = pattern;
-
-    return table->places[slot_of(table, ((const SimilarityChar *) text)[j])];
-}
-
-static int
-common_characters(const SimilarityChar *a, const SimilarityChar *b, int most)
-{
-    int i = 0;
-
-    while (i < most && a[i] == b[i])
-        i++;
-    return i;
-}
-
-/* Of each character of a long text the next place to take, one more than its index; LAST behind the last; 0: no character. */
-typedef struct Heads {
-    SimilarityChar key[HEADS];
-    uint16_t place[HEADS];
-} Heads;
-
-static unsigned
-head_of(const Heads *heads, SimilarityChar c)
-{
-    unsigned slot = c * 2654435761u >> (32 - HEAD_BITS);
-
-    while (heads->place[slot] != 0 && heads->key[slot] != c)
-        slot = (slot + 1) & (HEADS - 1);
-    return slot;
-}
-
-/*
- * Jaro and Winkler for long texts, in linear time. A character takes the first free place of the same one within the window.
- * The window only moves on, so of one character the places are taken in order, and a place that fell behind is never wanted
- * again: for each character one mark into the list of its places is enough.
- */
-static double
-jaro_winkler_long(const SimilarityChar *a, int n, const SimilarityChar *b, int m)
-{
-    Heads heads;
-    uint16_t next[SIMILARITY_MAX_LENGTH] = {0};
-    bool a_used[SIMILARITY_MAX_LENGTH] = {false};
-    bool b_used[SIMILARITY_MAX_LENGTH] = {false};
-    int window = larger(n, m) / 2 - 1;
-    int matches = 0;
-    int out_of_order = 0;
-
-    memset(&heads, 0, sizeof heads);
-    for (int k = m - 1; k >= 0; k--) {
-        unsigned slot = head_of(&heads, b[k]);
-
-        next[k] = heads.place[slot] != 0 ? heads.place[slot] : LAST;
-        heads.key[slot] = b[k];
-        heads.place[slot] = (uint16_t) (k + 1);
-    }
-    for (int i = 0; i < n; i++) {
-        uint16_t *place = &heads.place[head_of(&heads, a[i])];
-
-        while (*place != 0 && *place != LAST && *place - 1 < i - window)
-            *place = next[*place - 1];
-        if (*place == 0 || *place == LAST || *place - 1 > i + window)
-            continue;
-        a_used[i] = b_used[*place - 1] = true;
-        *place = next[*place - 1];
-        matches++;
-    }
-    for (int i = 0, k = 0; i < n; i++) {
-        if (!a_used[i])
-            continue;
-        while (!b_used[k])
-            k++;
-        out_of_order += a[i] != b[k++];
-    }
-    return winkler(n, m, matches, out_of_order,
-                   common_characters(a, b, smaller(smaller(n, m), WINKLER_PREFIX)));
-}
-
 double
 similarity_jaro_winkler(const SimilarityChar *a, int n, const SimilarityChar *b, int m)
 {
@@ -352,69 +203,10 @@ similarity_jaro_winkler(const SimilarityChar *a, int n, const SimilarityChar *b,
     if (n == 0 || m == 0)
         return n == m ? 1 : 0;
     if (n > WORD || m > WORD)
-        return jaro_winkler_long(a, n, b, m);
+        return similarity_jaro_winkler_long(a, n, b, m);
     prefix = common_characters(a, b, smaller(n, m));
     fill(&table, b, m);
     return jaro_winkler_word(&table, m, a, n, prefix, places_table);
-}
-
-/* What the 64 rows above leave for those below, one bit for each character of the text. */
-typedef struct Border {
-    uint64_t right[SIMILARITY_MAX_LENGTH / WORD + 1];
-    uint64_t left[SIMILARITY_MAX_LENGTH / WORD + 1];
-    uint64_t swapped[SIMILARITY_MAX_LENGTH / WORD + 1];
-} Border;
-
-static inline uint64_t
-exchange_bit(uint64_t *bits, int j, uint64_t bit)
-{
-    uint64_t *word = &bits[j / WORD];
-    uint64_t old = *word >> j % WORD & 1;
-
-    *word ^= (old ^ bit) << j % WORD;
-    return old;
-}
-
-/* Edits for a pattern of more than 64 characters: 64 rows at a time over all of the text. */
-static int
-edits_long(const SimilarityChar *pattern, int m, const SimilarityChar *text, int n)
-{
-    Border border;
-    int distance = m;
-
-    /* above the first row each character more is one edit more */
-    memset(border.right, 0xFF, sizeof border.right);
-    memset(border.left, 0, sizeof border.left);
-    memset(border.swapped, 0, sizeof border.swapped);
-    for (int from = 0; from < m; from += WORD) {
-        int rows = smaller(m - from, WORD);
-        bool bottom = from + rows == m;
-        uint64_t last = UINT64_C(1) << (rows - 1);
-        uint64_t up = ~UINT64_C(0), down = 0, same = 0, before = 0;
-        CharTable table;
-
-        fill(&table, pattern + from, rows);
-        for (int j = 0; j < n; j++) {
-            uint64_t found = places_table(&table, text, j);
-            uint64_t swap = ~same & found;
-            uint64_t swapped = (swap << 1 | exchange_bit(border.swapped, j, swap >> (WORD - 1))) & before;
-            uint64_t above_left = border.left[j / WORD] >> j % WORD & 1;
-            uint64_t right, left;
-
-            before = found;
-            found |= above_left;
-            same = (((found & up) + up) ^ up) | found | down | swapped;
-            right = down | ~(same | up);
-            left = same & up;
-            if (bottom)
-                distance += ((right & last) != 0) - ((left & last) != 0);
-            right = right << 1 | exchange_bit(border.right, j, right >> (WORD - 1));
-            left = left << 1 | exchange_bit(border.left, j, left >> (WORD - 1));
-            up = left | ~(same | right);
-            down = right & same;
-        }
-    }
-    return distance;
 }
 
 int
@@ -452,7 +244,7 @@ similarity_edits(const SimilarityChar *a, int n, const SimilarityChar *b, int m,
     if (m == 0)
         return n;
     if (m > WORD)
-        distance = edits_long(b, m, a, n);
+        distance = similarity_edits_long(b, m, a, n);
     else {
         fill(&table, b, m);
         distance = edits_word(&table, m, a, n, limit, places_table);

@@ -1,4 +1,4 @@
-// links: extension/customer/similarity.c extension/customer/similarity_words.c extension/customer/normal_words.c
+// links: extension/customer/similarity.c extension/customer/similarity_long.c extension/customer/similarity_pattern.c extension/customer/similarity_words.c extension/customer/normal_words.c
 /* Similarity of texts, on published examples and against plain slow models of the definitions. */
 #include <math.h>
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "customer/similarity.h"
+#include "customer/similarity_pattern.h"
 #include "customer/similarity_words.h"
 #include "customer/utf8.h"
 
@@ -261,6 +262,15 @@ encoded(const SimilarityChar *text, int n, int *length)
     return copy;
 }
 
+static double
+by_pattern(const unsigned char *x, int n, const unsigned char *y, int m)
+{
+    SimilarityPattern pattern;
+
+    similarity_pattern_set(&pattern, x, n);
+    return similarity_pattern_jaro_winkler(&pattern, y, m);
+}
+
 static void
 compare(const SimilarityChar *a, int n, const SimilarityChar *b, int m)
 {
@@ -275,6 +285,9 @@ compare(const SimilarityChar *a, int n, const SimilarityChar *b, int m)
         fail_msg("%.*s, %.*s: %.17g, %.17g, expected %.17g", x_length, x, y_length, y,
                  similarity_bytes_jaro_winkler(x, x_length, y, y_length), similarity_jaro_winkler(a, n, b, m),
                  jaro);
+    if (by_pattern(x, x_length, y, y_length) != jaro || by_pattern(y, y_length, x, x_length) != jaro)
+        fail_msg("%.*s, %.*s: %.17g and %.17g by a pattern, expected %.17g", x_length, x, y_length, y,
+                 by_pattern(x, x_length, y, y_length), by_pattern(y, y_length, x, x_length), jaro);
     if (similarity_bytes_jaro_winkler(y, y_length, x, x_length) != jaro)
         fail_msg("%.*s, %.*s: not symmetric", x_length, x, y_length, y);
     assert_int_equal(similarity_bytes_edits(x, x_length, y, y_length, -1), distance);

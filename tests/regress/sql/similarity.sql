@@ -10,6 +10,25 @@ FROM (VALUES ('MARTHA', 'MARHTA'), ('Müller', 'Muller'), ('Müller', 'MÜLLER')
 SELECT crm.jaro_winkler(NULL, 'a') IS NULL AS a, crm.damerau_levenshtein('a', NULL) IS NULL AS b, crm.token_similarity('a', NULL) IS NULL AS c,
        crm.damerau_levenshtein('kitten', 'sitting', NULL) AS no_limit, crm.damerau_levenshtein('kitten', 'sitting', 2147483647) AS huge_limit;
 SELECT crm.jaro_winkler(repeat('é', 1000), repeat('é', 1000)), crm.damerau_levenshtein(repeat('é', 1000), repeat('x', 1000));
+-- a constant is looked up once for a query, a variable is not taken for one
+SELECT name, crm.jaro_winkler(name, 'Müller') = crm.jaro_winkler(name, other) AS accented, crm.jaro_winkler('Muller', name) = crm.jaro_winkler(plain, name) AS first,
+       crm.jaro_winkler(name, repeat('n', 64)) = crm.jaro_winkler(name, long) AS of_64
+FROM (VALUES ('Müller', 'Müller', 'Muller', repeat('n', 64)), ('Muller', 'Müller', 'Muller', repeat('n', 64)), ('Miller', 'Müller', 'Muller', repeat('n', 64)),
+             ('', 'Müller', 'Muller', repeat('n', 64)), (repeat('n', 63), 'Müller', 'Muller', repeat('n', 64))) AS v (name, other, plain, long);
+DO $$
+DECLARE
+    name text;
+    found text := '';
+BEGIN
+    FOREACH name IN ARRAY ARRAY['anna', 'anna', 'hanna', 'otto', 'anna'] LOOP
+        found := found || ' ' || round(crm.jaro_winkler(name, 'anna')::numeric, 3) || '/' || round(crm.jaro_winkler('otto', name)::numeric, 3);
+    END LOOP;
+    RAISE INFO '%', found;
+END $$;
+PREPARE alike (text) AS SELECT round(crm.jaro_winkler(name, $1)::numeric, 3) FROM (VALUES ('anna'), ('hanna'), ('otto')) AS v (name);
+EXECUTE alike('anna');
+EXECUTE alike('otto');
+DEALLOCATE alike;
 -- of longer texts the first thousand characters count, but edits are not counted at all
 SELECT crm.jaro_winkler(repeat('é', 1000) || 'a', repeat('é', 1000) || 'bcd') AS equal,
        crm.jaro_winkler(repeat('é', 999) || 'a', repeat('é', 999) || 'bcd') < 1 AS differ,
