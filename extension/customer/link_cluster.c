@@ -32,25 +32,72 @@ ask_interrupted(void *context)
     return options->interrupted != NULL && options->interrupted(options->context);
 }
 
-static WeightedPair *
-weighted_pairs(Linker *linker, size_t *count)
+#define CERTAIN 10.0 /* bits: no threshold is so high */
+
+/* Of records that stand for others: whether a verdict speaks of one that they stand for. */
+static uint8_t *
+judged(Linker *linker)
 {
-    WeightedPair *pair;
+    uint8_t *by_verdict = link_allocate(linker, (size_t) linker->records + 1, 1);
 
-    *count = 0;
+    for (size_t i = 0; i < linker->same_count; i++)
+        by_verdict[linker->twin[linker->same[i].a]] = by_verdict[linker->twin[linker->same[i].b]] = 1;
+    for (size_t i = 0; i < linker->different_count; i++)
+        by_verdict[linker->twin[linker->different[i].a]] = by_verdict[linker->twin[linker->different[i].b]] =
+            1;
+    return by_verdict;
+}
+
+/*
+ * The pairs that weigh enough. Those of records that are alike and certain to be one go behind what people said to be the same,
+ * since there may be a great many of one entity. With neither: only counts.
+ */
+static void
+sort_out(Linker *linker, const uint8_t *by_verdict, WeightedPair *weighted, RecordPair *same, size_t *count,
+         size_t *same_count)
+{
+    LinkPairs kept;
+
+    *count = *same_count = 0;
+    for (link_read_pairs(linker, &kept, false); link_next_pairs(linker, &kept);)
+        for (size_t i = 0; i < kept.count; i++) {
+            const LinkPair *pair = &kept.pair[i];
+            double weight = linker->pattern_weight[pair->pattern] + (double) pair->rare;
+
+            if (weight < (double) AGGLOMERATE_FLOOR)
+                continue;
+            if (weight >= CERTAIN && by_verdict != NULL && linker->twin[pair->b] == pair->a &&
+                by_verdict[pair->a] == 0) {
+                if (same != NULL)
+                    same[*same_count] = (RecordPair){pair->a, pair->b};
+                ++*same_count;
+                continue;
+            }
+            if (weighted != NULL)
+                weighted[*count] = (WeightedPair){pair->a, pair->b, (float) weight};
+            ++*count;
+        }
+}
+
+/* Returns what is to be released beside the pairs. */
+static RecordPair *
+find_input(Linker *linker, AgglomerateInput *input)
+{
+    uint8_t *by_verdict = linker->twin == NULL ? NULL : judged(linker);
+    RecordPair *same;
+    size_t twins;
+
     link_weigh_patterns(linker, linker->model);
-    for (size_t i = 0; i < linker->pairs; i++)
-        *count += linker->pattern_weight[linker->pair[i].pattern] + (double) linker->pair[i].rare >=
-                  (double) AGGLOMERATE_FLOOR;
-    pair = link_allocate(linker, *count + 1, sizeof(WeightedPair));
-    *count = 0;
-    for (size_t i = 0; i < linker->pairs; i++) {
-        double weight = linker->pattern_weight[linker->pair[i].pattern] + (double) linker->pair[i].rare;
-
-        if (weight >= (double) AGGLOMERATE_FLOOR)
-            pair[(*count)++] = (WeightedPair){linker->pair[i].a, linker->pair[i].b, (float) weight};
-    }
-    return pair;
+    sort_out(linker, by_verdict, NULL, NULL, &input->pair_count, &twins);
+    input->pairs = link_allocate(linker, input->pair_count + 1, sizeof(WeightedPair));
+    same = link_allocate(linker, linker->same_count + twins + 1, sizeof(RecordPair));
+    if (linker->same_count > 0)
+        memcpy(same, linker->same, linker->same_count * sizeof(RecordPair));
+    sort_out(linker, by_verdict, input->pairs, same + linker->same_count, &input->pair_count, &twins);
+    input->same = same;
+    input->same_count = linker->same_count + twins;
+    link_release(linker, by_verdict);
+    return same;
 }
 
 void
@@ -60,23 +107,26 @@ link_cluster(Linker *linker, double threshold, uint32_t *label)
     AgglomerateInput input = {.records = linker->records};
     AgglomerateLog log;
     AgglomerateStatus status;
+    RecordPair *same;
 
     link_enter(linker, LINK_CLUSTERING);
     input.threads = linker->options.threads > 64 ? 64 : linker->options.threads;
     for (int t = 0; t < input.threads; t++)
-        weighing.scratch[t] = link_scratch(linker, false);
-    input.pairs = weighted_pairs(linker, &input.pair_count);
-    input.same = linker->same;
-    input.same_count = linker->same_count;
+        weighing.scratch[t] = link_scratch(linker);
+    same = find_input(linker, &input);
     input.different = linker->different;
     input.different_count = linker->different_count;
     input.kind = linker->kind;
     input.floor = isnan(threshold) ? AGGLOMERATE_FLOOR : (float) threshold;
-    input.memory = linker->options.memory > linker->held ? linker->options.memory - linker->held : 1;
+    input.memory = link_spare(linker) + 1;
     input.weigh = weigh;
     input.interrupted = ask_interrupted;
     input.context = &weighing;
     status = agglomerate(&input, &log);
+    if (status == AGGLOMERATE_NO_MEMORY && link_spill_pairs(linker)) {
+        input.memory = link_spare(linker) + 1;
+        status = agglomerate(&input, &log);
+    }
     if (status == AGGLOMERATE_OK) {
         if (isnan(threshold)) {
             threshold = threshold_choose(&log, linker->records);
@@ -90,7 +140,9 @@ link_cluster(Linker *linker, double threshold, uint32_t *label)
     for (int t = 0; t < input.threads; t++)
         link_scratch_free(linker, weighing.scratch[t]);
     link_release(linker, input.pairs);
+    link_release(linker, same);
     link_enter(linker, LINK_FITTING);
+    linker->needed = status == AGGLOMERATE_NO_MEMORY ? 2 * linker->options.memory : 0;
     if (status != AGGLOMERATE_OK)
         link_fail(linker, status == AGGLOMERATE_CANCELLED ? LINK_CANCELLED : LINK_NO_MEMORY);
 }

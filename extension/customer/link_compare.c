@@ -8,7 +8,7 @@
 #include <string.h>
 
 LinkScratch *
-link_scratch(Linker *linker, bool stamps)
+link_scratch(Linker *linker)
 {
     LinkScratch *scratch = link_allocate(linker, 1, sizeof(LinkScratch));
 
@@ -17,8 +17,6 @@ link_scratch(Linker *linker, bool stamps)
         scratch->answers *= 2;
     scratch->words = link_allocate(linker, scratch->answers, sizeof(LinkAnswer));
     scratch->values = link_allocate(linker, scratch->answers, sizeof(LinkAnswer));
-    if (stamps)
-        scratch->stamp = link_allocate(linker, linker->records + 1, sizeof(uint32_t));
     return scratch;
 }
 
@@ -27,7 +25,6 @@ link_scratch_free(Linker *linker, LinkScratch *scratch)
 {
     link_release(linker, scratch->words);
     link_release(linker, scratch->values);
-    link_release(linker, scratch->stamp);
     link_release(linker, scratch);
 }
 

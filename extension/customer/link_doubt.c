@@ -77,34 +77,46 @@ compare_doubts(const void *left, const void *right)
     return a->b < b->b ? -1 : a->b > b->b;
 }
 
-/* All pairs near the threshold that nobody decided, in the numbers of the order of content. */
+/* Writes the pairs near the threshold that nobody decided, in the numbers of the order of content; NULL: counts them. */
+static size_t
+list_near(Linker *linker, const uint32_t *size, KeySet *decided, LinkDoubt *doubt)
+{
+    double threshold = linker->report.threshold;
+    size_t count = 0;
+    LinkPairs kept;
+
+    for (link_read_pairs(linker, &kept, false); link_next_pairs(linker, &kept);)
+        for (size_t i = 0; i < kept.count; i++) {
+            const LinkPair *pair = &kept.pair[i];
+            double bits = linker->pattern_weight[pair->pattern] + (double) pair->rare - threshold;
+            uint32_t a = linker->cluster[pair->a];
+            uint32_t b = linker->cluster[pair->b];
+            double pairs = a == b ? size[a] - 1.0 : (double) size[a] * size[b];
+            uint64_t key;
+
+            if (bits < -NEAR || bits > NEAR || *place_of(decided, pair->a, pair->b, &key) != 0)
+                continue;
+            if (doubt != NULL)
+                doubt[count] = (LinkDoubt){pair->a, pair->b, bits, pairs * uncertainty(bits)};
+            count++;
+        }
+    return count;
+}
+
 static LinkDoubt *
 near_pairs(Linker *linker, const uint32_t *size, size_t *count)
 {
     KeySet decided;
     LinkDoubt *doubt;
-    double threshold = linker->report.threshold;
 
     make_set(linker, &decided, linker->same_count + linker->different_count);
     for (size_t i = 0; i < linker->same_count; i++)
         put_key(&decided, linker->same[i].a, linker->same[i].b);
     for (size_t i = 0; i < linker->different_count; i++)
         put_key(&decided, linker->different[i].a, linker->different[i].b);
-    *count = 0;
     link_weigh_patterns(linker, linker->model);
-    doubt = link_allocate(linker, linker->pairs + 1, sizeof(LinkDoubt));
-    for (size_t i = 0; i < linker->pairs; i++) {
-        const LinkPair *pair = &linker->pair[i];
-        double bits = linker->pattern_weight[pair->pattern] + (double) pair->rare - threshold;
-        uint32_t a = linker->cluster[pair->a];
-        uint32_t b = linker->cluster[pair->b];
-        double pairs = a == b ? size[a] - 1.0 : (double) size[a] * size[b];
-        uint64_t key;
-
-        if (bits < -NEAR || bits > NEAR || *place_of(&decided, pair->a, pair->b, &key) != 0)
-            continue;
-        doubt[(*count)++] = (LinkDoubt){pair->a, pair->b, bits, pairs * uncertainty(bits)};
-    }
+    doubt = link_allocate(linker, list_near(linker, size, &decided, NULL) + 1, sizeof(LinkDoubt));
+    *count = list_near(linker, size, &decided, doubt);
     link_release(linker, decided.key);
     return doubt;
 }

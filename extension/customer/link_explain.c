@@ -60,7 +60,7 @@ find_keys(Linker *linker, void *argument)
     Keys *keys = argument;
 
     link_settle(linker);
-    link_size_atoms(linker);
+    link_size_atoms(linker, NULL);
     keys->count = link_record_keys(linker, 0, keys->key, 2 * LINK_MAX_KEYS);
 }
 

@@ -51,22 +51,25 @@ link_weigh_patterns(const Linker *linker, const LinkModel *model)
 }
 
 double
-link_believe(const Linker *linker, const LinkModel *model, double *belief)
+link_believe(Linker *linker, const LinkModel *model, double *belief)
 {
     double sum = 0;
+    LinkPairs kept;
 
     make_logistic();
     link_weigh_patterns(linker, model);
     for (uint32_t p = 0; belief != NULL && p < linker->patterns; p++)
         belief[p] = 0;
-    for (size_t i = 0; i < linker->pairs; i++) {
-        const LinkPair *pair = &linker->pair[i];
-        double q = belief_of(linker->pattern_weight[pair->pattern] + (double) pair->rare);
+    for (link_read_pairs(linker, &kept, false); link_next_pairs(linker, &kept);)
+        for (size_t i = 0; i < kept.count; i++) {
+            const LinkPair *pair = &kept.pair[i];
+            double q =
+                belief_of(linker->pattern_weight[pair->pattern] + (double) pair->rare) * (double) pair->pairs;
 
-        sum += q;
-        if (belief != NULL)
-            belief[pair->pattern] += q;
-    }
+            sum += q;
+            if (belief != NULL)
+                belief[pair->pattern] += q;
+        }
     return sum;
 }
 
@@ -169,6 +172,7 @@ iterate(Linker *linker, LinkModel *model, double *belief, int steps, double wort
 typedef struct Weighing {
     Linker *linker;
     const LinkModel *model;
+    LinkPair *pair;
     LinkScratch *scratch[LINK_MAX_THREADS];
 } Weighing;
 
@@ -179,7 +183,7 @@ weigh_some(void *context, int worker, size_t from, size_t to)
     Linker *linker = weighing->linker;
 
     for (size_t i = from; i < to; i++) {
-        LinkPair *pair = &linker->pair[i];
+        LinkPair *pair = &weighing->pair[i];
         LinkCompared compared;
 
         link_compare_again(linker, weighing->scratch[worker], pair->a, pair->b,
@@ -193,15 +197,17 @@ static void
 weigh_rare(Linker *linker, const LinkModel *model)
 {
     Weighing weighing = {.linker = linker, .model = model};
-    bool done;
+    LinkPairs kept;
 
     for (int t = 0; t < link_threads(linker); t++)
-        weighing.scratch[t] = link_scratch(linker, false);
-    done = link_in_parallel(linker, LINK_FITTING, linker->pairs, 8192, weigh_some, &weighing);
+        weighing.scratch[t] = link_scratch(linker);
+    for (link_read_pairs(linker, &kept, true); link_next_pairs(linker, &kept);) {
+        weighing.pair = kept.pair;
+        if (!link_in_parallel(linker, LINK_FITTING, kept.count, 8192, weigh_some, &weighing))
+            link_fail(linker, LINK_CANCELLED);
+    }
     for (int t = 0; t < link_threads(linker); t++)
         link_scratch_free(linker, weighing.scratch[t]);
-    if (!done)
-        link_fail(linker, LINK_CANCELLED);
 }
 
 /*
@@ -251,15 +257,13 @@ void
 link_fit(Linker *linker)
 {
     LinkModel *model = linker->fitted;
-    LinkScratch *scratch = link_scratch(linker, false);
+    LinkScratch *scratch = link_scratch(linker);
     uint32_t *label = link_allocate(linker, (size_t) linker->records + 1, sizeof(uint32_t));
 
     usual_m(model);
     model->numbers.prior = -log2(linker->records < 2 ? 2 : linker->records);
     link_sample_strangers(linker, model, scratch, NULL);
-    link_make_blocks(linker);
     link_make_pairs(linker);
-    link_free_blocks(linker);
     fit_m(linker, model, scratch, NULL);
     link_cluster(linker, SURE_THRESHOLD, label);
     link_count_frequencies(linker, label);

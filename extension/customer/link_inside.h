@@ -158,13 +158,62 @@ struct LinkModel {
     void *look_up_context;
 };
 
-/* A pair that may still link. rare: bits that its values say beyond their levels. */
+/* A pair that may still link. */
 typedef struct LinkPair {
     uint32_t a;
     uint32_t b;
     uint32_t pattern;
-    float rare;
+    float rare;  /* bits that its values say beyond their levels */
+    float pairs; /* of records that it stands for: those that are like its two */
 } LinkPair;
+
+/* A way through the pairs that were kept. */
+typedef struct LinkPairs {
+    LinkPair *pair;
+    size_t count;
+    size_t done;
+    bool change;
+    struct LinkFile *changed;
+} LinkPairs;
+
+/*
+ * A key and a record that has it in one word, so that there can be hundreds for each record: the upper bits of the key, the
+ * number of the record below. Of a candidate: the two records, and below them the attribute whose block proposes it.
+ */
+#define LINK_RECORD_BITS 28
+#define LINK_RECORD_MASK ((UINT64_C(1) << LINK_RECORD_BITS) - 1)
+#define LINK_CANDIDATE_BITS 4
+#define LINK_CAP 30 /* records of a block that all meet */
+
+typedef struct LinkFile LinkFile; /* what is spilled, until it is closed */
+
+#define LINK_MOST_RUNS 64
+
+/* Words in order that were written, and what of them is in memory. */
+typedef struct LinkRun {
+    LinkFile *file;
+    uint64_t left;
+    uint64_t *buffer;
+    size_t at;
+    size_t count;
+} LinkRun;
+
+typedef struct LinkSort {
+    uint64_t *word;
+    size_t count;
+    size_t room;
+    size_t most;
+    int ignored; /* of words that are equal but for so many lowest bits the least is kept; 64: all are */
+    LinkRun run[LINK_MOST_RUNS];
+    int runs;
+    bool reading;
+    size_t at;
+    uint8_t heap[LINK_MOST_RUNS]; /* runs, that with the least word on top */
+    int heaped;
+    size_t buffer_room;
+    bool any;
+    uint64_t last;
+} LinkSort;
 
 /*
  * What two values or words were found to be, kept until another pair needs the place. A key is never 0.
@@ -183,7 +232,6 @@ typedef struct LinkScratch {
     uint32_t answers;   /* a power of two; fewer for few records, where clearing them would take longest */
     LinkAnswer *words;  /* [answers] */
     LinkAnswer *values; /* [answers] */
-    uint32_t *stamp;    /* [records] */
 } LinkScratch;
 
 /* Levels of a pair, and what its values say themselves: -log2 of how often strangers agree on them, or 0. */
@@ -205,9 +253,6 @@ typedef struct LinkRawField {
     uint16_t field;
     uint16_t length;
 } LinkRawField;
-
-/* Of a block: everybody of it meets; records meet where they share two; nobody meets by it. */
-typedef enum LinkSize { LINK_SMALL, LINK_LARGE, LINK_USUAL } LinkSize;
 
 struct Linker {
     LinkerOptions options;
@@ -257,19 +302,22 @@ struct Linker {
 
     LinkScratch *scratch; /* of the calling thread, for what is asked after a run */
 
-    /* Records that share an atom, or two, of those that few have. */
-    uint32_t cap;
-    uint8_t *atom_size; /* LinkSize */
-    uint32_t blocks;
-    uint32_t *block_first; /* [blocks + 1] into block_record */
-    uint32_t *block_record;
-    uint8_t *block_attribute; /* LINK_ATTRIBUTES: of two atoms */
-    uint32_t *record_first;   /* [records + 1] into record_block */
-    uint32_t *record_block;
+    /* Of records that are alike the first stands for all. NULL where there are none. */
+    uint32_t *twin;    /* of each record: who stands for it */
+    uint32_t *twins;   /* of who stands for others: how many they are */
+    uint32_t distinct; /* records that stand for themselves */
+
+    uint32_t cap;      /* records of a block that all meet */
+    float *atom_share; /* of the distinct records; 0: few have it */
 
     LinkPair *pair;
-    size_t pairs;
-    uint64_t *pattern; /* the levels, four bits for each attribute */
+    size_t pairs;      /* kept */
+    size_t pairs_held; /* of them in memory */
+    size_t pair_room;
+    int reading_pairs;   /* they must stay where they are */
+    LinkFile *pair_file; /* where the others are, or NULL */
+    LinkFile *files;     /* that are open */
+    uint64_t *pattern;   /* the levels, four bits for each attribute */
     double *pattern_weight;
     uint32_t patterns;
 
@@ -285,6 +333,7 @@ extern void *link_grow(Linker *linker, void *old, size_t count, size_t size);
 extern void *link_shrink(Linker *linker, void *old, size_t count, size_t size); /* NULL is fine */
 extern void link_release(Linker *linker, void *old);
 extern void link_release_all(Linker *linker);
+extern size_t link_spare(const Linker *linker); /* bytes that may still be held */
 extern void *link_keep(Linker *linker, LinkChunks *chunks, const void *data,
                        size_t size); /* a copy, aligned to 4 */
 extern void link_keep_free(Linker *linker, LinkChunks *chunks);
@@ -314,6 +363,9 @@ extern uint32_t link_value(Linker *linker, int attribute, const LinkValue *value
 extern void link_settle(Linker *linker); /* parses all records, once */
 /* Each once, with its group: the attribute in the upper byte. Two atoms of one word or value have the same group. */
 extern int link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint16_t *group);
+/* The same of one value, whose groups begin with *groups. group may be NULL. */
+extern int link_value_all_atoms(const Linker *linker, int attribute, uint32_t value, uint32_t *atom,
+                                uint16_t *group, int room, int *groups);
 static inline uint32_t
 link_cell(const Linker *linker, uint32_t record, int column)
 {
@@ -362,7 +414,7 @@ link_unpack(uint64_t pattern, uint8_t *level)
 }
 
 /* link_compare.c */
-extern LinkScratch *link_scratch(Linker *linker, bool stamps);
+extern LinkScratch *link_scratch(Linker *linker);
 extern void link_scratch_free(Linker *linker, LinkScratch *scratch);
 extern void link_compare(const Linker *linker, LinkScratch *scratch, uint32_t a, uint32_t b,
                          LinkCompared *out);
@@ -414,15 +466,78 @@ extern double link_jaro_winkler(const char *a, size_t a_length, const char *b, s
 /* linker.c: values, words and their frequencies, which is all that comparing needs; once. */
 extern void link_prepare(Linker *linker);
 
-/* link_block.c */
-extern void link_size_atoms(Linker *linker); /* of a model that was given */
-extern void link_make_blocks(Linker *linker);
-extern void link_free_blocks(Linker *linker);
-/* The keys of a record's blocks: small ones, and pairs of large ones. At most room; returns how many. */
+/*
+ * link_spill.c: files of the host, where there are some. What fails there goes back as link_fail does. Only the calling thread
+ * may come here.
+ */
+extern bool link_can_spill(const Linker *linker);
+extern LinkFile *link_file_open(Linker *linker);
+extern void link_file_write(Linker *linker, LinkFile *file, const void *data, size_t size);
+extern void link_file_rewind(Linker *linker, LinkFile *file);
+extern void link_file_read(Linker *linker, LinkFile *file, void *data, size_t size);
+extern void link_file_close(Linker *linker, LinkFile *file); /* NULL is fine */
+extern void link_close_files(Linker *linker);
+
+/* Words are added, then it is finished, then they come in order. So many bytes are held at most, as long as it can spill. */
+extern void link_sort_open(Linker *linker, LinkSort *sort, size_t bytes, int ignored);
+extern void link_sort_make_room(Linker *linker, LinkSort *sort);
+extern void link_sort_finish(Linker *linker, LinkSort *sort);
+extern bool link_sort_next(Linker *linker, LinkSort *sort, uint64_t *word);
+extern void link_sort_close(Linker *linker, LinkSort *sort);
+
+static inline void
+link_sort_add(Linker *linker, LinkSort *sort, uint64_t word)
+{
+    if (sort->count == sort->room)
+        link_sort_make_room(linker, sort);
+    sort->word[sort->count++] = word;
+}
+
+/* link_twin.c */
+extern void link_find_twins(Linker *linker);
+
+static inline bool
+link_stands(const Linker *linker, uint32_t record)
+{
+    return linker->twin == NULL || linker->twin[record] == record;
+}
+
+/* link_atom.c */
+extern uint32_t *link_count_atoms(Linker *linker);
+/* By how many records have them; where a model is given, by what it knows of them, and count may be NULL. */
+extern void link_size_atoms(Linker *linker, const uint32_t *count);
+extern void link_note_large(Linker *linker, uint64_t hash, double count);
+/* How seldom two large atoms must meet by chance to make a key: of the model that is being fitted. */
+extern void link_choose_limit(Linker *linker);
+/* Keys of two atoms, of a record's atoms; these are changed. At most room; returns how many. */
+extern int link_pair_keys(const Linker *linker, uint32_t *atom, uint16_t *group, int atoms, uint64_t *key,
+                          int room);
+/* All keys of a record: small atoms, and pairs of large ones. */
 extern int link_record_keys(const Linker *linker, uint32_t record, uint64_t *key, int room);
 
-/* link_pairs.c: the pairs of the blocks that may link. */
+/* link_block.c: pairs of records that share a key, in order. */
+extern void link_make_candidates(Linker *linker, LinkSort *pairs);
+
+static inline uint64_t
+link_candidate(uint32_t a, uint32_t b, int attribute)
+{
+    uint64_t low = a < b ? a : b;
+    uint64_t high = a < b ? b : a;
+
+    return (low << LINK_RECORD_BITS | high) << LINK_CANDIDATE_BITS | (uint64_t) attribute;
+}
+
+/* link_pairs.c: those of them that may link. */
 extern void link_make_pairs(Linker *linker);
+
+/*
+ * link_kept.c. Whoever goes through the pairs has some of them at a time, until link_next_pairs returns false; it must be
+ * called until then. With change what was changed of them stays so.
+ */
+extern void link_keep_pair(Linker *linker, const LinkPair *pair);
+extern bool link_spill_pairs(Linker *linker); /* false: that makes no room */
+extern void link_read_pairs(Linker *linker, LinkPairs *reading, bool change);
+extern bool link_next_pairs(Linker *linker, LinkPairs *reading);
 
 /* link_frequency.c: how often values and words are, without what an entity's own records add. label may be NULL. */
 extern void link_count_frequencies(Linker *linker, const uint32_t *label);
@@ -434,7 +549,7 @@ extern void link_fit(Linker *linker);
 /* What each pattern of levels weighs under the model; with LinkPair.rare it is the pair's weight. */
 extern void link_weigh_patterns(const Linker *linker, const LinkModel *model);
 /* Posteriors of all pairs under the model: the sums by pattern, where belief is not NULL, and of all. */
-extern double link_believe(const Linker *linker, const LinkModel *model, double *belief);
+extern double link_believe(Linker *linker, const LinkModel *model, double *belief);
 
 /* link_depend.c: u of strangers, of all and of those that agree on something. label may be NULL. */
 extern void link_sample_strangers(Linker *linker, LinkModel *model, LinkScratch *scratch,

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define CHUNK ((size_t) 1 << 16)
+#define MOVED ((size_t) 1 << 18)
 
 /* Keeps what follows it aligned. */
 typedef union Header {
@@ -46,14 +47,18 @@ count(Linker *linker, size_t more)
         linker->report.memory = linker->held;
 }
 
-/* More than is allowed is refused before it is asked for. */
+/* More than is allowed is refused before it is asked for. freed: bytes that are given back for it. */
 static void
-check(Linker *linker, size_t elements, size_t size)
+check(Linker *linker, size_t elements, size_t size, size_t freed)
 {
+    size_t most = linker->options.memory + freed;
+
     if (size != 0 && elements > (SIZE_MAX / 2 - sizeof(Header)) / size)
         link_fail(linker, LINK_NO_MEMORY);
-    if (linker->held + elements * size > linker->options.memory) {
-        linker->needed = linker->held + elements * size;
+    if (linker->held + elements * size > most)
+        link_spill_pairs(linker);
+    if (linker->held + elements * size > most) {
+        linker->needed = linker->held + elements * size - freed;
         link_fail(linker, LINK_NO_MEMORY);
     }
 }
@@ -84,7 +89,7 @@ link_allocate(Linker *linker, size_t elements, size_t size)
 {
     Header *header;
 
-    check(linker, elements, size);
+    check(linker, elements, size, 0);
     header = calloc(1, sizeof(Header) + elements * size);
     if (header == NULL)
         link_fail(linker, LINK_NO_MEMORY);
@@ -103,7 +108,8 @@ link_grow(Linker *linker, void *old, size_t elements, size_t size)
 
     if (header == NULL)
         return link_allocate(linker, elements, size);
-    check(linker, elements, size);
+    /* pages of what is large are moved and not copied */
+    check(linker, elements, size, before >= MOVED ? before : 0);
     unhang(linker, header);
     grown = realloc(header, sizeof(Header) + elements * size);
     if (grown == NULL) {
@@ -152,9 +158,16 @@ link_release(Linker *linker, void *old)
     free(header);
 }
 
+size_t
+link_spare(const Linker *linker)
+{
+    return linker->options.memory > linker->held ? linker->options.memory - linker->held : 0;
+}
+
 void
 link_release_all(Linker *linker)
 {
+    link_close_files(linker);
     for (int i = 0; i < LINK_MAX_THREADS; i++)
         free(linker->lent[i]);
     while (linker->memory != NULL)

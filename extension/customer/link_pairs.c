@@ -1,11 +1,9 @@
 /*
- * link_pairs.c: walks the pairs of the blocks, each once, and keeps those that may link. There is never a table of all of
- * them: a record marks whom it has met.
+ * link_pairs.c: compares the candidates, each pair once, and keeps those that may link. Candidates come sorted, some at a
+ * time, so that there is never a table of what was compared.
  */
 #include "customer/link_inside.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Bits, before anything was learned, below which a pair never links: what can be learned later adds less. */
@@ -18,136 +16,81 @@ typedef struct Found {
     float rare;
 } Found;
 
-/* What one thread found, in linker->lent. */
-typedef struct FoundList {
-    LinkScratch *scratch;
+#define CHUNK_PAIRS 2048
+#define TOGETHER 32 /* pairs whose values are asked for at once */
+#define LEAST_BATCH ((size_t) 1 << 13)
+#define MOST_BATCH ((size_t) 1 << 18)
+
+/* Candidates that are in memory, and what was found among them: that of a chunk stands where the chunk begins. */
+typedef struct Batch {
+    Linker *linker;
+    LinkScratch *scratch[LINK_MAX_THREADS];
+    uint64_t *candidate;
+    Found *found;
+    uint32_t *found_in; /* of each chunk */
     size_t count;
     size_t room;
-    uint64_t candidates_by[LINK_ATTRIBUTES + 1];
-} FoundList;
+} Batch;
 
-/* What was found for some records: by whom, and where it stands. */
-typedef struct Chunk {
-    int worker;
-    size_t first;
-    size_t count;
-} Chunk;
-
-#define CHUNK_RECORDS 1024
-#define BATCH 32 /* records that one is compared with */
-
-typedef struct Search {
-    Linker *linker;
-    FoundList list[LINK_MAX_THREADS];
-    Chunk *chunk;
-    size_t room; /* of a thread, in pairs */
-    atomic_bool full;
-} Search;
-
-/* False: there is no more memory. */
-static bool
-keep(Search *search, int worker, const Found *found)
+static uint32_t
+first_of(uint64_t candidate)
 {
-    FoundList *list = &search->list[worker];
-    Found *kept = search->linker->lent[worker];
+    return (uint32_t) (candidate >> (LINK_CANDIDATE_BITS + LINK_RECORD_BITS));
+}
 
-    if (list->count == list->room) {
-        size_t room = list->room + list->room / 2 + 1024;
+static uint32_t
+second_of(uint64_t candidate)
+{
+    return (uint32_t) (candidate >> LINK_CANDIDATE_BITS & LINK_RECORD_MASK);
+}
 
-        kept = room > search->room ? NULL : realloc(kept, room * sizeof(Found));
-        if (kept == NULL) {
-            atomic_store(&search->full, true);
-            return false;
-        }
-        search->linker->lent[worker] = kept;
-        list->room = room;
-    }
-    kept[list->count++] = *found;
-    return true;
+/* Their values lie anywhere in memory: they are asked for all at once, and waited for once. */
+static void
+ask_for(const Linker *linker, const uint64_t *candidate, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(&linker->row[(size_t) second_of(candidate[i]) * (size_t) linker->columns]);
+    for (size_t i = 0; i < count; i++)
+        for (int c = 0; c < linker->columns; c++)
+            __builtin_prefetch(&linker->values[linker->column_attribute[c]]
+                                    .value[link_cell(linker, second_of(candidate[i]), c)]);
+    for (size_t i = 0; i < count; i++)
+        for (int c = 0; c < linker->columns; c++)
+            __builtin_prefetch(linker->values[linker->column_attribute[c]]
+                                   .value[link_cell(linker, second_of(candidate[i]), c)]
+                                   .data);
 }
 
 static bool
-meet(Search *search, int worker, uint32_t a, uint32_t b)
+may_link(const Linker *linker, LinkScratch *scratch, Found *found)
 {
-    const Linker *linker = search->linker;
     LinkCompared compared;
-    Found found = {.a = a, .b = b};
+    /* one of many that are alike stands for as many squared, which would add up even where each says nothing */
+    double least =
+        linker->twin != NULL && linker->twin[found->b] == found->a ? (double) AGGLOMERATE_FLOOR : HOPELESS;
 
-    link_compare(linker, search->list[worker].scratch, a, b, &compared);
-    found.rare = (float) link_rare_sum(linker, linker->model, &compared);
-    if (link_pattern_weight(linker->model, compared.level) + (double) found.rare < HOPELESS)
-        return true;
-    found.pattern = link_pack(compared.level);
-    return keep(search, worker, &found);
-}
-
-/*
- * Compares a record with others. Their values lie anywhere in memory: they are asked for all at once, and waited for once.
- */
-static bool
-meet_all(Search *search, int worker, uint32_t record, const uint32_t *other, int count)
-{
-    const Linker *linker = search->linker;
-
-    for (int i = 0; i < count; i++)
-        __builtin_prefetch(&linker->row[(size_t) other[i] * (size_t) linker->columns]);
-    for (int i = 0; i < count; i++)
-        for (int c = 0; c < linker->columns; c++)
-            __builtin_prefetch(
-                &linker->values[linker->column_attribute[c]].value[link_cell(linker, other[i], c)]);
-    for (int i = 0; i < count; i++)
-        for (int c = 0; c < linker->columns; c++)
-            __builtin_prefetch(
-                linker->values[linker->column_attribute[c]].value[link_cell(linker, other[i], c)].data);
-    for (int i = 0; i < count; i++)
-        if (!meet(search, worker, record, other[i]))
-            return false;
-    return true;
+    link_compare(linker, scratch, found->a, found->b, &compared);
+    found->rare = (float) link_rare_sum(linker, linker->model, &compared);
+    found->pattern = link_pack(compared.level);
+    return link_pattern_weight(linker->model, compared.level) + (double) found->rare >= least;
 }
 
 static bool
-walk(Search *search, int worker, uint32_t record)
+compare_chunk(void *context, int worker, size_t from, size_t to)
 {
-    uint32_t batch[BATCH];
-    int count = 0;
-    const Linker *linker = search->linker;
-    FoundList *list = &search->list[worker];
-    uint32_t *stamp = list->scratch->stamp;
+    Batch *batch = context;
+    uint32_t found = 0;
 
-    for (uint32_t x = linker->record_first[record]; x < linker->record_first[record + 1]; x++) {
-        uint32_t block = linker->record_block[x];
+    for (size_t i = from; i < to; i++) {
+        Found *its = &batch->found[from + found];
 
-        for (uint32_t m = linker->block_first[block + 1]; m-- > linker->block_first[block];) {
-            uint32_t other = linker->block_record[m];
-
-            if (other <= record)
-                break;
-            if (stamp[other] == record + 1)
-                continue;
-            stamp[other] = record + 1;
-            list->candidates_by[linker->block_attribute[block]]++;
-            batch[count++] = other;
-            if (count < BATCH)
-                continue;
-            if (!meet_all(search, worker, record, batch, count))
-                return false;
-            count = 0;
-        }
+        if ((i - from) % TOGETHER == 0)
+            ask_for(batch->linker, &batch->candidate[i], to - i < TOGETHER ? to - i : TOGETHER);
+        its->a = first_of(batch->candidate[i]);
+        its->b = second_of(batch->candidate[i]);
+        found += may_link(batch->linker, batch->scratch[worker], its);
     }
-    return meet_all(search, worker, record, batch, count);
-}
-
-static bool
-walk_chunk(void *context, int worker, size_t from, size_t to)
-{
-    Search *search = context;
-    Chunk *chunk = &search->chunk[from / CHUNK_RECORDS];
-
-    *chunk = (Chunk){worker, search->list[worker].count, 0};
-    for (size_t i = from; i < to; i++)
-        if (!walk(search, worker, (uint32_t) i))
-            return false;
-    chunk->count = search->list[worker].count - chunk->first;
+    batch->found_in[from / CHUNK_PAIRS] = found;
     return true;
 }
 
@@ -184,77 +127,89 @@ pattern_number(Linker *linker, LinkIndex *index, uint32_t *room, uint64_t patter
     return linker->patterns++;
 }
 
-/* In the order of records, whoever found them. */
-static void
-number_patterns(Linker *linker, const Search *search, size_t chunks)
+/* How many pairs of records this one stands for: those that are like its two. */
+static float
+pairs_of(const Linker *linker, uint32_t a, uint32_t b)
 {
-    LinkIndex index = {0};
-    uint32_t room = 0;
-
-    linker->pairs = 0;
-    for (size_t c = 0; c < chunks; c++)
-        linker->pairs += search->chunk[c].count;
-    linker->pair = link_allocate(linker, linker->pairs + 1, sizeof(LinkPair));
-    linker->pairs = 0;
-    for (size_t c = 0; c < chunks; c++) {
-        const Chunk *chunk = &search->chunk[c];
-        const Found *found = linker->lent[chunk->worker];
-
-        for (size_t i = chunk->first; i < chunk->first + chunk->count; i++)
-            linker->pair[linker->pairs++] =
-                (LinkPair){found[i].a, found[i].b, pattern_number(linker, &index, &room, found[i].pattern),
-                           found[i].rare};
-    }
-    link_release(linker, index.slot);
-    linker->pattern_weight = link_allocate(linker, (size_t) linker->patterns + 1, sizeof(double));
+    if (linker->twin == NULL)
+        return 1;
+    if (linker->twin[b] == a)
+        return (float) linker->twins[a] / 2;
+    return (float) linker->twins[a] * (float) linker->twins[b];
 }
 
-/* What the threads found counts as held, from here until it is freed. */
-static size_t
-count_lent(Linker *linker, const Search *search)
+/* In the order of candidates, whoever compared them. */
+static void
+keep_found(Linker *linker, const Batch *batch, LinkIndex *index, uint32_t *room)
 {
-    size_t size = 0;
+    for (size_t from = 0; from < batch->count; from += CHUNK_PAIRS)
+        for (uint32_t i = 0; i < batch->found_in[from / CHUNK_PAIRS]; i++) {
+            const Found *found = &batch->found[from + i];
+            LinkPair pair = {found->a, found->b, pattern_number(linker, index, room, found->pattern),
+                             found->rare, pairs_of(linker, found->a, found->b)};
 
-    for (int t = 0; t < link_threads(linker); t++) {
-        size += search->list[t].room * sizeof(Found);
-        for (int k = 0; k <= LINK_ATTRIBUTES; k++) {
-            linker->report.candidates_by[k] += search->list[t].candidates_by[k];
-            linker->report.candidates += search->list[t].candidates_by[k];
+            link_keep_pair(linker, &pair);
         }
+}
+
+static void
+read_batch(Linker *linker, LinkSort *candidates, Batch *batch)
+{
+    for (batch->count = 0; batch->count < batch->room; batch->count++) {
+        uint64_t candidate;
+
+        if (!link_sort_next(linker, candidates, &candidate))
+            return;
+        batch->candidate[batch->count] = candidate;
+        linker->report.candidates++;
+        linker->report.candidates_by[candidate & ((1 << LINK_CANDIDATE_BITS) - 1)]++;
     }
-    linker->held += size;
-    if (linker->held > linker->report.memory)
-        linker->report.memory = linker->held;
-    return size;
+}
+
+static void
+open_batch(Linker *linker, Batch *batch)
+{
+    size_t room = link_spare(linker) / 8 / (sizeof(uint64_t) + sizeof(Found));
+
+    batch->linker = linker;
+    batch->room = room < LEAST_BATCH ? LEAST_BATCH : room > MOST_BATCH ? MOST_BATCH : room;
+    batch->candidate = link_allocate(linker, batch->room, sizeof(uint64_t));
+    batch->found = link_allocate(linker, batch->room, sizeof(Found));
+    batch->found_in = link_allocate(linker, batch->room / CHUNK_PAIRS + 1, sizeof(uint32_t));
+    for (int t = 0; t < link_threads(linker); t++)
+        batch->scratch[t] = link_scratch(linker);
+}
+
+static void
+close_batch(Linker *linker, Batch *batch)
+{
+    for (int t = 0; t < link_threads(linker); t++)
+        link_scratch_free(linker, batch->scratch[t]);
+    link_release(linker, batch->candidate);
+    link_release(linker, batch->found);
+    link_release(linker, batch->found_in);
 }
 
 void
 link_make_pairs(Linker *linker)
 {
-    size_t chunks = ((size_t) linker->records + CHUNK_RECORDS - 1) / CHUNK_RECORDS;
-    Search *search = link_allocate(linker, 1, sizeof(Search));
-    size_t free_bytes;
-    size_t lent;
+    LinkSort candidates;
+    LinkIndex index = {0};
+    uint32_t room = 0;
+    Batch batch = {0};
 
-    search->linker = linker;
-    search->chunk = link_allocate(linker, chunks + 1, sizeof(Chunk));
-    for (int t = 0; t < link_threads(linker); t++)
-        search->list[t].scratch = link_scratch(linker, true);
-    free_bytes = linker->options.memory - linker->held;
-    search->room = free_bytes / sizeof(Found) / (size_t) link_threads(linker);
-    if (!link_in_parallel(linker, LINK_COMPARING, linker->records, CHUNK_RECORDS, walk_chunk, search)) {
-        linker->needed = atomic_load(&search->full) ? 2 * linker->options.memory : 0;
-        link_fail(linker, atomic_load(&search->full) ? LINK_NO_MEMORY : LINK_CANCELLED);
+    link_make_candidates(linker, &candidates);
+    link_enter(linker, LINK_COMPARING);
+    open_batch(linker, &batch);
+    for (read_batch(linker, &candidates, &batch); batch.count > 0; read_batch(linker, &candidates, &batch)) {
+        if (!link_in_parallel(linker, LINK_COMPARING, batch.count, CHUNK_PAIRS, compare_chunk, &batch))
+            link_fail(linker, LINK_CANCELLED);
+        keep_found(linker, &batch, &index, &room);
     }
-    lent = count_lent(linker, search);
-    number_patterns(linker, search, chunks);
+    close_batch(linker, &batch);
+    link_sort_close(linker, &candidates);
+    link_release(linker, index.slot);
+    linker->pattern_weight = link_allocate(linker, (size_t) linker->patterns + 1, sizeof(double));
     linker->report.kept = linker->pairs;
-    for (int t = 0; t < link_threads(linker); t++) {
-        free(linker->lent[t]);
-        linker->lent[t] = NULL;
-        link_scratch_free(linker, search->list[t].scratch);
-    }
-    linker->held -= lent;
-    link_release(linker, search->chunk);
-    link_release(linker, search);
+    link_enter(linker, LINK_FITTING);
 }

@@ -354,9 +354,9 @@ link_settle(Linker *linker)
 
 static int
 add_atoms(const Linker *linker, uint32_t first, int count, int group, uint32_t *atom, uint16_t *groups,
-          int at)
+          int room, int at)
 {
-    for (int i = 0; i < count && at < LINK_MAX_ATOMS; i++) {
+    for (int i = 0; i < count && at < room; i++) {
         bool known = false;
 
         for (int k = 0; k < at; k++)
@@ -364,12 +364,44 @@ add_atoms(const Linker *linker, uint32_t first, int count, int group, uint32_t *
         if (known)
             continue;
         atom[at] = linker->value_atom[first + (uint32_t) i];
-        groups[at++] = (uint16_t) group;
+        if (groups != NULL)
+            groups[at] = (uint16_t) group;
+        at++;
     }
     return at;
 }
 
-/* Each once. A word of a name or text is a group of its own, as is any other attribute. */
+/* A word of a name or text is a group of its own, as is any other attribute. */
+int
+link_value_all_atoms(const Linker *linker, int attribute, uint32_t number, uint32_t *atom, uint16_t *group,
+                     int room, int *groups)
+{
+    const LinkValue *value = &linker->values[attribute].value[number];
+    int count = add_atoms(linker, value->atoms, value->atom_count, attribute << 8 | (*groups)++, atom, group,
+                          room, 0);
+    const LinkWordUse *use;
+
+    if (!has_words(attribute))
+        return count;
+    use = link_uses(attribute, value);
+    if (attribute == LINK_ATTRIBUTE_ADDRESS) {
+        const LinkAddress *address = value->data;
+        const LinkWord *word = &linker->words[LINK_SPACE_ADDRESS_WORD].word[address->number];
+
+        if (address->number != 0)
+            count = add_atoms(linker, word->atoms, word->atom_count, attribute << 8 | (*groups)++, atom,
+                              group, room, count);
+    }
+    for (int i = 0; i < value->length; i++) {
+        const LinkWord *word = &linker->words[link_word_space(attribute)].word[use[i].word];
+
+        count = add_atoms(linker, word->atoms, word->atom_count, attribute << 8 | (*groups)++, atom, group,
+                          room, count);
+    }
+    return count;
+}
+
+/* Attributes have no atoms in common. */
 int
 link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint16_t *group)
 {
@@ -379,30 +411,10 @@ link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint16_
     for (int c = 0; c < linker->columns; c++) {
         int attribute = linker->column_attribute[c];
         uint32_t number = link_cell(linker, record, c);
-        const LinkValue *value = &linker->values[attribute].value[number];
 
-        if (number == 0)
-            continue;
-        count =
-            add_atoms(linker, value->atoms, value->atom_count, attribute << 8 | groups++, atom, group, count);
-        if (has_words(attribute)) {
-            const LinkWordUse *use = link_uses(attribute, value);
-
-            if (attribute == LINK_ATTRIBUTE_ADDRESS) {
-                const LinkAddress *address = value->data;
-                const LinkWord *word = &linker->words[LINK_SPACE_ADDRESS_WORD].word[address->number];
-
-                if (address->number != 0)
-                    count = add_atoms(linker, word->atoms, word->atom_count, attribute << 8 | groups++, atom,
-                                      group, count);
-            }
-            for (int i = 0; i < value->length; i++) {
-                const LinkWord *word = &linker->words[link_word_space(attribute)].word[use[i].word];
-
-                count = add_atoms(linker, word->atoms, word->atom_count, attribute << 8 | groups++, atom,
-                                  group, count);
-            }
-        }
+        if (number != 0)
+            count += link_value_all_atoms(linker, attribute, number, atom + count, group + count,
+                                          LINK_MAX_ATOMS - count, &groups);
     }
     return count;
 }

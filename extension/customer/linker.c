@@ -172,7 +172,7 @@ link_prepare(Linker *linker)
         link_read_frequencies(linker);
     else
         link_count_frequencies(linker, NULL);
-    linker->scratch = link_scratch(linker, false);
+    linker->scratch = link_scratch(linker);
 }
 
 static void
@@ -188,9 +188,7 @@ run(Linker *linker, void *argument)
         linker->fitted->numbers.threshold = linker->report.threshold;
         link_write_frequencies(linker);
     } else {
-        link_make_blocks(linker);
         link_make_pairs(linker);
-        link_free_blocks(linker);
         linker->report.threshold = linker->model->numbers.threshold;
         link_cluster(linker, linker->report.threshold, linker->cluster);
     }

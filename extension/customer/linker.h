@@ -134,13 +134,14 @@ typedef struct LinkReport {
     uint64_t records;
     uint64_t clusters;
     uint64_t candidates; /* distinct pairs compared */
-    uint64_t candidates_by[LINK_ATTRIBUTES +
-                           1]; /* that a block of this attribute proposed first; last: two attributes */
-    uint64_t kept;             /* pairs that could still link after comparing */
-    uint64_t cluster_pairs;    /* pairs inside clusters */
-    double posterior_sum;      /* pairs that the model believes in */
-    double usual_sum;          /* the same with m as usual: where the two are far apart, m is held as usual */
-    double threshold;          /* bits */
+    uint64_t
+        candidates_by[LINK_ATTRIBUTES +
+                      1];   /* that a block of this attribute proposed; last: two atoms, or equal records */
+    uint64_t kept;          /* pairs that could still link after comparing */
+    uint64_t cluster_pairs; /* pairs inside clusters */
+    double posterior_sum;   /* pairs that the model believes in */
+    double usual_sum;       /* the same with m as usual: where the two are far apart, m is held as usual */
+    double threshold;       /* bits */
     double seconds[LINK_DONE]; /* by phase */
     size_t memory;             /* most that was held */
     uint64_t spilled;          /* bytes */
@@ -178,8 +179,9 @@ typedef struct LinkDoubt {
 extern int linker_doubts(Linker *linker, LinkDoubt *doubts, int room);
 
 /*
- * The keys by which a record is found: two records that the model would compare have one in common. At most room are
- * written, rarest first; the number is returned. What large blocks are is the model's.
+ * The keys by which a record is found: two records that the model would compare have one in common, but for equal ones and
+ * for those of entities so large that all their blocks are. At most room are written; the number is returned. What large
+ * blocks are is the model's.
  */
 #define LINK_MAX_KEYS 256
 extern int link_keys(const LinkModel *model, const LinkInput *record, int32_t *keys, int room);
