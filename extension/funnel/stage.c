@@ -1,11 +1,10 @@
 /*
  * stage.c: input, output, comparison and hashing of crm.stage. See stage.h.
  */
-#include "base/compat.h"
+#include "base/bytes.h"
 #include "base/error.h"
 #include "funnel/stage.h"
 
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
@@ -249,52 +248,25 @@ crm_stage_key(PG_FUNCTION_ARGS)
     PG_RETURN_TEXT_P(cstring_to_text_with_len(parts.key, parts.key_length));
 }
 
-/* -1, 0 or 1; frees copies, since comparators run inside index builds and sorts. */
-static int
-compare_datums(Datum left, Datum right)
-{
-    struct varlena *a = PG_DETOAST_DATUM_PACKED(left);
-    struct varlena *b = PG_DETOAST_DATUM_PACKED(right);
-    size_t a_size = VARSIZE_ANY_EXHDR(a);
-    size_t b_size = VARSIZE_ANY_EXHDR(b);
-    int result = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(a_size, b_size));
-
-    if (result == 0)
-        result = (a_size > b_size) - (a_size < b_size);
-    result = (result > 0) - (result < 0);
-    if ((Pointer) a != DatumGetPointer(left))
-        pfree(a);
-    if ((Pointer) b != DatumGetPointer(right))
-        pfree(b);
-    return result;
-}
-
-#define STAGE_COMPARISON(name, test)                                                                         \
-    PG_FUNCTION_INFO_V1(crm_stage_##name);                                                                   \
-    Datum crm_stage_##name(PG_FUNCTION_ARGS)                                                                 \
-    {                                                                                                        \
-        PG_RETURN_BOOL(compare_datums(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) test 0);                       \
-    }
-
-STAGE_COMPARISON(eq, ==)
-STAGE_COMPARISON(ne, !=)
-STAGE_COMPARISON(lt, <)
-STAGE_COMPARISON(le, <=)
-STAGE_COMPARISON(gt, >)
-STAGE_COMPARISON(ge, >=)
+CRM_BYTES_COMPARISON(stage, eq, ==)
+CRM_BYTES_COMPARISON(stage, ne, !=)
+CRM_BYTES_COMPARISON(stage, lt, <)
+CRM_BYTES_COMPARISON(stage, le, <=)
+CRM_BYTES_COMPARISON(stage, gt, >)
+CRM_BYTES_COMPARISON(stage, ge, >=)
 
 PG_FUNCTION_INFO_V1(crm_stage_cmp);
 
 Datum
 crm_stage_cmp(PG_FUNCTION_ARGS)
 {
-    PG_RETURN_INT32(compare_datums(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
+    PG_RETURN_INT32(crm_bytes_compare(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
 }
 
 static int
 compare_for_sort(Datum left, Datum right, SortSupport support)
 {
-    return compare_datums(left, right);
+    return crm_bytes_compare(left, right);
 }
 
 PG_FUNCTION_INFO_V1(crm_stage_sortsupport);
@@ -311,7 +283,7 @@ PG_FUNCTION_INFO_V1(crm_stage_smaller);
 Datum
 crm_stage_smaller(PG_FUNCTION_ARGS)
 {
-    bool first = compare_datums(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) <= 0;
+    bool first = crm_bytes_compare(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) <= 0;
 
     PG_RETURN_DATUM(PG_GETARG_DATUM(first ? 0 : 1));
 }
@@ -321,7 +293,7 @@ PG_FUNCTION_INFO_V1(crm_stage_larger);
 Datum
 crm_stage_larger(PG_FUNCTION_ARGS)
 {
-    bool first = compare_datums(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) >= 0;
+    bool first = crm_bytes_compare(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) >= 0;
 
     PG_RETURN_DATUM(PG_GETARG_DATUM(first ? 0 : 1));
 }
@@ -331,11 +303,7 @@ PG_FUNCTION_INFO_V1(crm_stage_hash);
 Datum
 crm_stage_hash(PG_FUNCTION_ARGS)
 {
-    struct varlena *value = PG_GETARG_STAGE_PP(0);
-    Datum result = hash_any((unsigned char *) VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value));
-
-    PG_FREE_IF_COPY(value, 0);
-    return result;
+    return crm_bytes_hash(PG_GETARG_DATUM(0));
 }
 
 PG_FUNCTION_INFO_V1(crm_stage_hash_extended);
@@ -343,10 +311,5 @@ PG_FUNCTION_INFO_V1(crm_stage_hash_extended);
 Datum
 crm_stage_hash_extended(PG_FUNCTION_ARGS)
 {
-    struct varlena *value = PG_GETARG_STAGE_PP(0);
-    Datum result = hash_any_extended((unsigned char *) VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value),
-                                     (uint64) PG_GETARG_INT64(1));
-
-    PG_FREE_IF_COPY(value, 0);
-    return result;
+    return crm_bytes_hash_extended(PG_GETARG_DATUM(0), (uint64) PG_GETARG_INT64(1));
 }
