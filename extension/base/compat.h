@@ -16,9 +16,16 @@
 #include "varatt.h"
 #include "nodes/miscnodes.h"
 #define crm_input_error(context, result, ...) ereturn(context, result, __VA_ARGS__)
+/* Calls a type's input function; false after a soft error. fmgr.h is the caller's to include. */
+#define crm_input_call(function, text, context, result)                                                      \
+    DirectInputFunctionCallSafe(function, text, InvalidOid, -1, context, result)
 #else
 /* No soft errors before 16: an input function raises. */
 #define crm_input_error(context, result, ...) ereport(ERROR, __VA_ARGS__)
+#define crm_input_call(function, text, context, result)                                                      \
+    (*(result) = DirectFunctionCall3(function, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),          \
+                                     Int32GetDatum(-1)),                                                     \
+     true)
 #endif
 
 #if PG_VERSION_NUM >= 180000

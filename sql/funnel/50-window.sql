@@ -1,30 +1,90 @@
--- window_funnel: how far along ordered steps, over rows.
+-- Aggregates over rows with a time: window_funnel, window_funnel_mode, sequence_match, sequence_count; and retention.
+
+CREATE FUNCTION @extschema@.row_state_combine(internal, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'crm_row_state_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.row_state_combine(internal, internal) IS 'Joins two states of rows with a time.';
+CREATE FUNCTION @extschema@.row_state_serialize(internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'crm_row_state_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.row_state_serialize(internal) IS 'A state of rows with a time as bytes.';
+CREATE FUNCTION @extschema@.row_state_deserialize(bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'crm_row_state_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.row_state_deserialize(bytea, internal) IS 'A state of rows with a time from bytes.';
 
 CREATE FUNCTION @extschema@.window_funnel_step(internal, interval, timestamptz, VARIADIC boolean[]) RETURNS internal
     AS 'MODULE_PATHNAME', 'crm_window_funnel_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.window_funnel_step(internal, interval, timestamptz, boolean[]) IS 'Step of window_funnel.';
-CREATE FUNCTION @extschema@.window_funnel_combine(internal, internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'crm_window_funnel_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.window_funnel_combine(internal, internal) IS 'Joins two states of window_funnel.';
-CREATE FUNCTION @extschema@.window_funnel_serialize(internal) RETURNS bytea
-    AS 'MODULE_PATHNAME', 'crm_window_funnel_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.window_funnel_serialize(internal) IS 'A state of window_funnel as bytes.';
-CREATE FUNCTION @extschema@.window_funnel_deserialize(bytea, internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'crm_window_funnel_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.window_funnel_deserialize(bytea, internal) IS 'A state of window_funnel from bytes.';
+CREATE FUNCTION @extschema@.window_funnel_mode_step(internal, text, interval, timestamptz, VARIADIC boolean[]) RETURNS internal
+    AS 'MODULE_PATHNAME', 'crm_window_funnel_mode_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.window_funnel_mode_step(internal, text, interval, timestamptz, boolean[]) IS
+'Step of window_funnel_mode.';
 CREATE FUNCTION @extschema@.window_funnel_final(internal) RETURNS integer
     AS 'MODULE_PATHNAME', 'crm_window_funnel_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.window_funnel_final(internal) IS 'Final function of window_funnel.';
+COMMENT ON FUNCTION @extschema@.window_funnel_final(internal) IS 'Final function of window_funnel and window_funnel_mode.';
 
 CREATE AGGREGATE @extschema@.window_funnel(within interval, at timestamptz, VARIADIC steps boolean[]) (
     SFUNC = @extschema@.window_funnel_step, STYPE = internal, FINALFUNC = @extschema@.window_funnel_final,
-    COMBINEFUNC = @extschema@.window_funnel_combine, SERIALFUNC = @extschema@.window_funnel_serialize,
-    DESERIALFUNC = @extschema@.window_funnel_deserialize, PARALLEL = SAFE);
+    COMBINEFUNC = @extschema@.row_state_combine, SERIALFUNC = @extschema@.row_state_serialize,
+    DESERIALFUNC = @extschema@.row_state_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE @extschema@.window_funnel(interval, timestamptz, boolean[]) IS
-'How many of up to 32 steps were reached in this order, each by another row, the last at most `within` after the first (days '
+'How many of up to 64 steps were reached in this order, each by another row, the last at most `within` after the first (days '
 'of 24 hours; NULL: no limit); the best attempt counts. Rows with equal times count in the order in which they come: write '
 'ORDER BY at, sequence inside the call where that matters. Rows without a time are left out. '
 'Example: SELECT who, crm.window_funnel(''7 days'', at, page = ''start'', page = ''form'', page = ''done'') FROM visit GROUP BY who;';
+CREATE AGGREGATE @extschema@.window_funnel_mode(mode text, within interval, at timestamptz, VARIADIC steps boolean[]) (
+    SFUNC = @extschema@.window_funnel_mode_step, STYPE = internal, FINALFUNC = @extschema@.window_funnel_final,
+    COMBINEFUNC = @extschema@.row_state_combine, SERIALFUNC = @extschema@.row_state_serialize,
+    DESERIALFUNC = @extschema@.row_state_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.window_funnel_mode(text, interval, timestamptz, boolean[]) IS
+'window_funnel by the modes that ClickHouse documents, one or several separated by commas (empty: none): strict_deduplication '
+'(a step but the first that comes again ends the search), strict_order (after the first step, any row that is not the next step '
+'ends the search), strict_increase (each step is later than the one before, not of the same time), strict_once (a row counts for '
+'one step: always so), allow_reentry (with strict_order, steps that come again are passed over). Errors: RM005. '
+'Example: SELECT who, crm.window_funnel_mode(''strict_order'', ''7 days'', at, page = ''start'', page = ''done'') FROM visit GROUP BY who;';
+
+CREATE FUNCTION @extschema@.sequence_step(internal, text, timestamptz, VARIADIC boolean[]) RETURNS internal
+    AS 'MODULE_PATHNAME', 'crm_sequence_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.sequence_step(internal, text, timestamptz, boolean[]) IS 'Step of sequence_match and sequence_count.';
+CREATE FUNCTION @extschema@.sequence_match_final(internal) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_sequence_match_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.sequence_match_final(internal) IS 'Final function of sequence_match.';
+CREATE FUNCTION @extschema@.sequence_count_final(internal) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'crm_sequence_count_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.sequence_count_final(internal) IS 'Final function of sequence_count.';
+
+CREATE AGGREGATE @extschema@.sequence_match(pattern text, at timestamptz, VARIADIC conditions boolean[]) (
+    SFUNC = @extschema@.sequence_step, STYPE = internal, FINALFUNC = @extschema@.sequence_match_final,
+    COMBINEFUNC = @extschema@.row_state_combine, SERIALFUNC = @extschema@.row_state_serialize,
+    DESERIALFUNC = @extschema@.row_state_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.sequence_match(text, timestamptz, boolean[]) IS
+'Whether rows, by time, occur in a pattern: (?1) a row for which condition 1 is true, . any row, .* any number of rows in between, '
+'(?t<=3600) any number of rows in between and at most so many seconds (also <, ==, >=, >). Without .* or a time, the next row '
+'follows at once. Rows for which no condition is true, or without a time, are not there; up to 64 conditions. The language is that '
+'of ClickHouse''s sequenceMatch. Errors: RM005. '
+'Example: SELECT who, crm.sequence_match(''(?1)(?t<=3600)(?2)'', at, page = ''form'', page = ''done'') FROM visit GROUP BY who;';
+CREATE AGGREGATE @extschema@.sequence_count(pattern text, at timestamptz, VARIADIC conditions boolean[]) (
+    SFUNC = @extschema@.sequence_step, STYPE = internal, FINALFUNC = @extschema@.sequence_count_final,
+    COMBINEFUNC = @extschema@.row_state_combine, SERIALFUNC = @extschema@.row_state_serialize,
+    DESERIALFUNC = @extschema@.row_state_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.sequence_count(text, timestamptz, boolean[]) IS
+'How often rows, by time, occur in a pattern as sequence_match has it; each time ends as early as it can, and the next begins '
+'after it. Example: SELECT who, crm.sequence_count(''(?1).*(?2)'', at, page = ''form'', page = ''done'') FROM visit GROUP BY who;';
+
+CREATE FUNCTION @extschema@.retention_step(boolean[], VARIADIC boolean[]) RETURNS boolean[]
+    AS 'MODULE_PATHNAME', 'crm_retention_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.retention_step(boolean[], boolean[]) IS 'Step of retention.';
+CREATE FUNCTION @extschema@.retention_combine(boolean[], boolean[]) RETURNS boolean[]
+    AS 'MODULE_PATHNAME', 'crm_retention_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.retention_combine(boolean[], boolean[]) IS 'Joins two states of retention.';
+CREATE FUNCTION @extschema@.retention_final(boolean[]) RETURNS boolean[]
+    AS 'MODULE_PATHNAME', 'crm_retention_final' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.retention_final(boolean[]) IS 'Final function of retention.';
+CREATE AGGREGATE @extschema@.retention(VARIADIC conditions boolean[]) (
+    SFUNC = @extschema@.retention_step, STYPE = boolean[], FINALFUNC = @extschema@.retention_final,
+    COMBINEFUNC = @extschema@.retention_combine, PARALLEL = SAFE);
+COMMENT ON AGGREGATE @extschema@.retention(boolean[]) IS
+'Of a subject''s rows: whether the first condition was ever true, and for each other one whether it was, and the first one too; in '
+'any order. NULL over no rows. '
+'Example: SELECT crm.retention(day = ''2026-01-01'', day = ''2026-01-02'', day = ''2026-01-08'') FROM visit GROUP BY who;';
 
 -- Subjects: linked customers, or records.
 CREATE VIEW @extschema@.subject_transition AS

@@ -21,10 +21,10 @@ test_order(void **state)
     WindowEvent repeated[] = {{1, 0, B}, {2, 0, A}, {3, 0, A}, {4, 0, C}, {5, 0, B}, {6, 0, B}};
 
     (void) state;
-    assert_int_equal(window_depth(all, COUNT(all), 3, WINDOW_UNLIMITED), 3);
-    assert_int_equal(window_depth(backward, COUNT(backward), 3, WINDOW_UNLIMITED), 1);
-    assert_int_equal(window_depth(repeated, COUNT(repeated), 3, WINDOW_UNLIMITED), 2);
-    assert_int_equal(window_depth(all, 0, 3, WINDOW_UNLIMITED), 0);
+    assert_int_equal(window_depth(all, COUNT(all), 3, WINDOW_UNLIMITED, 0), 3);
+    assert_int_equal(window_depth(backward, COUNT(backward), 3, WINDOW_UNLIMITED, 0), 1);
+    assert_int_equal(window_depth(repeated, COUNT(repeated), 3, WINDOW_UNLIMITED, 0), 2);
+    assert_int_equal(window_depth(all, 0, 3, WINDOW_UNLIMITED, 0), 0);
 }
 
 static void
@@ -34,8 +34,8 @@ test_one_event_one_step(void **state)
     WindowEvent twice[] = {{1, 0, A | B}, {1, 1, A | B}};
 
     (void) state;
-    assert_int_equal(window_depth(both, COUNT(both), 2, WINDOW_UNLIMITED), 1);
-    assert_int_equal(window_depth(twice, COUNT(twice), 2, 0), 2);
+    assert_int_equal(window_depth(both, COUNT(both), 2, WINDOW_UNLIMITED, 0), 1);
+    assert_int_equal(window_depth(twice, COUNT(twice), 2, 0, 0), 2);
 }
 
 static void
@@ -48,12 +48,12 @@ test_window(void **state)
     WindowEvent ends[] = {{INT64_MIN, 0, A}, {INT64_MAX, 0, B}};
 
     (void) state;
-    assert_int_equal(window_depth(late, COUNT(late), 3, 7), 3);
-    assert_int_equal(window_depth(late, COUNT(late), 3, 6), 2);
-    assert_int_equal(window_depth(early, COUNT(early), 3, 10), 3);
-    assert_int_equal(window_depth(early, COUNT(early), 3, 9), 2);
-    assert_int_equal(window_depth(ends, COUNT(ends), 2, INT64_MAX), 1);
-    assert_int_equal(window_depth(ends, COUNT(ends), 2, WINDOW_UNLIMITED), 2);
+    assert_int_equal(window_depth(late, COUNT(late), 3, 7, 0), 3);
+    assert_int_equal(window_depth(late, COUNT(late), 3, 6, 0), 2);
+    assert_int_equal(window_depth(early, COUNT(early), 3, 10, 0), 3);
+    assert_int_equal(window_depth(early, COUNT(early), 3, 9, 0), 2);
+    assert_int_equal(window_depth(ends, COUNT(ends), 2, INT64_MAX, 0), 1);
+    assert_int_equal(window_depth(ends, COUNT(ends), 2, WINDOW_UNLIMITED, 0), 2);
 }
 
 // Every way: from each event that can be the next step, go on.
@@ -93,7 +93,7 @@ test_against_all_choices(void **state)
         for (size_t i = 1; i < count; i++)
             assert_true(events[i - 1].at < events[i].at ||
                         (events[i - 1].at == events[i].at && events[i - 1].order < events[i].order));
-        assert_int_equal(window_depth(events, count, steps, within),
+        assert_int_equal(window_depth(events, count, steps, within, 0),
                          try_all(events, count, steps, within, 0, 0, 0));
     }
 }

@@ -1,0 +1,25 @@
+/*
+ * attempt_inside.h: what attempt.c and attempt_unordered.c share. See attempt.h.
+ */
+#ifndef CRM_FUNNEL_ATTEMPT_INSIDE_H
+#define CRM_FUNNEL_ATTEMPT_INSIDE_H
+
+#include "funnel/attempt.h"
+
+#define ATTEMPT_NONE SIZE_MAX
+
+/* The events that the best attempt begins and ends with; ATTEMPT_NONE where there is none. */
+typedef struct AttemptSpan {
+    int depth;
+    size_t start;
+    size_t end;
+} AttemptSpan;
+
+/* Whether at is no more than limit after since, which is not later. */
+extern bool attempt_fits(int64_t since, int64_t at, int64_t limit);
+
+extern AttemptSpan attempt_find_unordered(const AttemptRule *rule, const AttemptEvent *events, size_t count);
+/* Fills in taken and at. */
+extern void attempt_take_unordered(const AttemptEvent *events, const AttemptSpan *span, Attempt *attempt);
+
+#endif

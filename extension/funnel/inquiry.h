@@ -1,0 +1,37 @@
+/*
+ * inquiry.h: what is asked of a journey: steps, window, order, anchor. The arguments of SQL, read once.
+ *
+ * Steps are an array of texts, in order:
+ *   100       the position
+ *   100|200   either
+ *   300?      optional
+ *   !900      must not happen between the required step before and the one after
+ * or an array of integers, positions all. Up to 64 steps.
+ */
+#ifndef CRM_FUNNEL_INQUIRY_H
+#define CRM_FUNNEL_INQUIRY_H
+
+#include "base/compat.h"
+#include "funnel/attempt.h"
+
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+
+typedef struct Inquiry Inquiry;
+
+/* A window in microseconds; RM005 where it is negative or has months. */
+extern int64 crm_window_read(Interval *within);
+
+/*
+ * The inquiry in the arguments of a call from number first on: steps, and as many as there are of within (interval),
+ * order, anchor (text), gap (interval). It is kept with the call, and read anew where an argument differs from the call before.
+ * Errors are RM005.
+ */
+extern Inquiry *crm_inquiry(FunctionCallInfo fcinfo, int first);
+extern int crm_inquiry_steps(const Inquiry *inquiry);
+/* Steps that the journey reaches, as bits. */
+extern uint64 crm_inquiry_reached(Inquiry *inquiry, struct varlena *journey);
+/* The best attempt whole. */
+extern void crm_inquiry_attempt(Inquiry *inquiry, struct varlena *journey, Attempt *attempt);
+
+#endif

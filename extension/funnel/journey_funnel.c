@@ -1,0 +1,118 @@
+/*
+ * journey_funnel.c: funnels of journeys: how far each came, when, and how many came how far. See inquiry.h.
+ */
+#include "base/error.h"
+#include "funnel/journey_value.h"
+#include "funnel/inquiry.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(crm_funnel_depth);
+
+/* funnel_depth(journey, steps, within, mode, anchor, gap) integer */
+Datum
+crm_funnel_depth(PG_FUNCTION_ARGS)
+{
+    Attempt attempt;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    crm_inquiry_attempt(crm_inquiry(fcinfo, 1), PG_GETARG_JOURNEY_PP(0), &attempt);
+    PG_RETURN_INT32(attempt.depth);
+}
+
+PG_FUNCTION_INFO_V1(crm_funnel_steps);
+
+/* funnel_steps(journey, steps, within, mode, anchor, gap) timestamptz[] */
+Datum
+crm_funnel_steps(PG_FUNCTION_ARGS)
+{
+    Inquiry *inquiry;
+    Attempt attempt;
+    Datum values[ATTEMPT_STEPS];
+    bool nulls[ATTEMPT_STEPS];
+    int count;
+    int lower = 1;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    inquiry = crm_inquiry(fcinfo, 1);
+    count = crm_inquiry_steps(inquiry);
+    crm_inquiry_attempt(inquiry, PG_GETARG_JOURNEY_PP(0), &attempt);
+    for (int k = 0; k < count; k++) {
+        nulls[k] = (attempt.taken >> k & 1) == 0;
+        values[k] = nulls[k] ? (Datum) 0 : TimestampTzGetDatum(attempt.at[k]);
+    }
+    PG_RETURN_ARRAYTYPE_P(construct_md_array(values, nulls, 1, &count, &lower, TIMESTAMPTZOID,
+                                             sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static int64 *
+counts_of(ArrayType *array, int count)
+{
+    if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != count || ARR_HASNULL(array) ||
+        ARR_ELEMTYPE(array) != INT8OID)
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
+                errmsg("the steps of a funnel differ in number from row to row"));
+    return (int64 *) ARR_DATA_PTR(array);
+}
+
+static ArrayType *
+new_counts(MemoryContext context, int count)
+{
+    MemoryContext before = MemoryContextSwitchTo(context);
+    Datum values[ATTEMPT_STEPS];
+    ArrayType *array;
+
+    for (int k = 0; k < count; k++)
+        values[k] = Int64GetDatum(0);
+    array = construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+    MemoryContextSwitchTo(before);
+    return array;
+}
+
+PG_FUNCTION_INFO_V1(crm_funnel_counts_step);
+
+/* funnel_counts_step(bigint[], journey, steps ...) bigint[]: the state is changed in place. */
+Datum
+crm_funnel_counts_step(PG_FUNCTION_ARGS)
+{
+    Inquiry *inquiry = crm_inquiry(fcinfo, 2);
+    int count = crm_inquiry_steps(inquiry);
+    MemoryContext context;
+    ArrayType *state;
+    int64 *counts;
+
+    if (!AggCheckCallContext(fcinfo, &context))
+        elog(ERROR, "funnel_counts is called outside an aggregate");
+    state = PG_ARGISNULL(0) ? new_counts(context, count) : PG_GETARG_ARRAYTYPE_P(0);
+    counts = counts_of(state, count);
+    if (!PG_ARGISNULL(1))
+        for (uint64 reached = crm_inquiry_reached(inquiry, PG_GETARG_JOURNEY_PP(1)); reached != 0;
+             reached &= reached - 1)
+            counts[__builtin_ctzll(reached)]++;
+    PG_RETURN_ARRAYTYPE_P(state);
+}
+
+PG_FUNCTION_INFO_V1(crm_funnel_counts_combine);
+
+/* funnel_counts_combine(bigint[], bigint[]) bigint[] */
+Datum
+crm_funnel_counts_combine(PG_FUNCTION_ARGS)
+{
+    ArrayType *left = PG_GETARG_ARRAYTYPE_P(0);
+    ArrayType *right = PG_GETARG_ARRAYTYPE_P(1);
+    int count = ARR_NDIM(right) == 1 ? ARR_DIMS(right)[0] : 0;
+    int64 *sum;
+    int64 *more;
+
+    if (!AggCheckCallContext(fcinfo, NULL))
+        elog(ERROR, "funnel_counts is called outside an aggregate");
+    sum = counts_of(left, count);
+    more = counts_of(right, count);
+    for (int k = 0; k < count; k++)
+        sum[k] += more[k];
+    PG_RETURN_ARRAYTYPE_P(left);
+}
