@@ -79,3 +79,45 @@ errors_print(Linker *linker, const Table *table, int count)
     puts("two entities in one cluster:\n");
     print_broken(linker, table, found, table->truth, count);
 }
+
+/* Goes through the pairs of each group of rows that have a value of `by` in common; of those that `other` tells apart, or of all. */
+static void
+count_contradictions(Linker *linker, const Table *table, const uint32_t *by, const uint32_t *other, int show,
+                     const char *what)
+{
+    uint32_t *last = calloc(table->rows + 1, sizeof(uint32_t));
+    uint32_t *before = calloc(table->rows + 1, sizeof(uint32_t));
+    size_t pairs = 0;
+    size_t found[LINK_OTHER_PERSON + 1] = {0};
+
+    if (last == NULL || before == NULL)
+        errx(2, "out of memory");
+    for (uint32_t i = 0; i < table->rows; i++) {
+        before[i] = last[by[i]];
+        last[by[i]] = i + 1;
+    }
+    for (uint32_t i = 0; i < table->rows; i++)
+        for (uint32_t k = before[i]; k > 0; k = before[k - 1]) {
+            LinkContradiction contradiction;
+
+            if (other != NULL && other[i] == other[k - 1])
+                continue;
+            contradiction = linker_contradiction(linker, k - 1, i);
+            pairs++;
+            found[contradiction]++;
+            if (contradiction != LINK_NO_CONTRADICTION && show-- > 0)
+                print_pair(linker, table, k - 1, i);
+        }
+    for (int i = LINK_NO_CONTRADICTION + 1; i <= LINK_OTHER_PERSON; i++)
+        printf("%s %-40s %zu of %zu\n", what, link_contradiction_name((LinkContradiction) i), found[i],
+               pairs);
+    free(before);
+    free(last);
+}
+
+void
+errors_contradictions(Linker *linker, const Table *table, int count)
+{
+    count_contradictions(linker, table, table->truth, NULL, count, "true pairs:");
+    count_contradictions(linker, table, linker_clusters(linker), table->truth, 0, "wrong pairs:");
+}

@@ -11,4 +11,10 @@
 /* After linker_run. At most count pairs of each sort, chosen by hash. */
 extern void errors_print(Linker *linker, const Table *table, int count);
 
+/*
+ * Pairs that contradict each other by what the linker says, of those that are true (which it must not forbid) and of those
+ * that are wrong in its clusters: how many of how many there are, and the first count of the true ones.
+ */
+extern void errors_contradictions(Linker *linker, const Table *table, int count);
+
 #endif

@@ -29,6 +29,8 @@ static const char usage[] =
     "  --recall                         share of true pairs that have a key in common\n"
     "  --errors N                       true pairs that were not found and pairs that are not true, "
     "explained\n"
+    "  --contradictions N               pairs that contradict each other, true and wrong; N true ones "
+    "explained\n"
     "  --model                          the model's parameters\n"
     "  --brief NAME                     one line of a table instead of all figures\n";
 
@@ -44,6 +46,7 @@ typedef struct Options {
     uint64_t seed;
     bool recall;
     int errors;
+    int contradictions;
     bool model;
     const char *brief;
 } Options;
@@ -106,16 +109,17 @@ static void
 parse_options(int argc, char **argv, Options *options)
 {
     static const struct option names[] = {
-        {"map", 1, NULL, 'm'},     {"truth", 1, NULL, 't'},   {"kind", 1, NULL, 'k'},
-        {"threads", 1, NULL, 'j'}, {"memory", 1, NULL, 'M'},  {"low-duplicates", 1, NULL, 'l'},
-        {"sample", 1, NULL, 's'},  {"shuffle", 1, NULL, 'S'}, {"recall", 0, NULL, 'r'},
-        {"errors", 1, NULL, 'e'},  {"brief", 1, NULL, 'b'},   {"no-spill", 0, NULL, 'n'},
-        {"model", 0, NULL, 'p'},   {NULL, 0, NULL, 0},
+        {"map", 1, NULL, 'm'},     {"truth", 1, NULL, 't'},          {"kind", 1, NULL, 'k'},
+        {"threads", 1, NULL, 'j'}, {"memory", 1, NULL, 'M'},         {"low-duplicates", 1, NULL, 'l'},
+        {"sample", 1, NULL, 's'},  {"shuffle", 1, NULL, 'S'},        {"recall", 0, NULL, 'r'},
+        {"errors", 1, NULL, 'e'},  {"brief", 1, NULL, 'b'},          {"no-spill", 0, NULL, 'n'},
+        {"model", 0, NULL, 'p'},   {"contradictions", 1, NULL, 'c'}, {NULL, 0, NULL, 0},
     };
     int letter;
 
-    *options = (Options){.linker = {.memory = (size_t) 1024 << 20, .threads = 1, .spill = &spill}};
-    while ((letter = getopt_long(argc, argv, "m:t:k:j:M:l:s:S:re:b:np", names, NULL)) != -1)
+    *options = (Options){.contradictions = -1,
+                         .linker = {.memory = (size_t) 1024 << 20, .threads = 1, .spill = &spill}};
+    while ((letter = getopt_long(argc, argv, "m:t:k:j:M:l:s:S:re:b:npc:", names, NULL)) != -1)
         switch (letter) {
         case 'm':
             add_map(options, optarg);
@@ -149,6 +153,9 @@ parse_options(int argc, char **argv, Options *options)
             break;
         case 'e':
             options->errors = (int) strtol(optarg, NULL, 10);
+            break;
+        case 'c':
+            options->contradictions = (int) strtol(optarg, NULL, 10);
             break;
         case 'b':
             options->brief = optarg;
@@ -327,6 +334,8 @@ main(int argc, char **argv)
         link_model_each_parameter(linker_model(linker), print_parameter, NULL);
     if (options.errors > 0)
         errors_print(linker, &table, options.errors);
+    if (options.contradictions >= 0)
+        errors_contradictions(linker, &table, options.contradictions);
     linker_free(linker);
     table_free(&table);
     return 0;

@@ -6,6 +6,10 @@
  * largest weight between them and 0.8 times the mean of all weights between them, each clipped to -10 .. 10 bits: one
  * strong pair does not chain strangers together, and a cluster's records vouch for each other.
  *
+ * Two clusters never join, nor what they become by other joins, where their records contradict each other. A contradiction is
+ * practically never a slip, so in small clusters one is enough; but of many records some are wrong, so one pair in
+ * AGGLOMERATE_SLIPS of those looked at is let pass. In the mean a contradiction counts as the lowest weight.
+ *
  * Pairs that are not in the array are asked for (weigh) when they decide about a join, so that nobody compares n * n.
  * Every join is logged with its score, so that the threshold can be chosen afterwards, without labels (threshold.h).
  *
@@ -22,7 +26,7 @@
 typedef struct WeightedPair {
     uint32_t a;
     uint32_t b;
-    float weight; /* bits; -INFINITY: a contradiction, clusters that hold the two never join */
+    float weight; /* bits; -INFINITY: a contradiction */
 } WeightedPair;
 
 typedef struct RecordPair {
@@ -32,6 +36,8 @@ typedef struct RecordPair {
 
 #define AGGLOMERATE_FLOOR (-6.0F) /* pairs below are not worth passing: weigh says the same of them */
 #define AGGLOMERATE_LINK (-1.0F)  /* clusters without a pair of this weight never join */
+
+#define AGGLOMERATE_SLIPS 20
 
 typedef enum AgglomerateStatus {
     AGGLOMERATE_OK,
@@ -55,7 +61,7 @@ typedef struct AgglomerateInput {
     float floor;   /* joins with a lower score are not even logged: AGGLOMERATE_FLOOR, or more to save time */
     int threads;   /* at least 1; all of them call weigh */
     size_t memory; /* bytes; 0: no limit */
-    /* The weight of a pair that is not in pairs. worker is 0 .. threads - 1, for scratch space. NULL: -10 bits. */
+    /* The weight of a pair that is not in pairs, or -INFINITY. worker is 0 .. threads - 1, for scratch space. NULL: -10 bits. */
     float (*weigh)(void *context, int worker, uint32_t a, uint32_t b);
     bool (*interrupted)(void *context); /* asked by the calling thread only; may be NULL */
     void *context;

@@ -17,16 +17,18 @@
 enum { EDGE, BY_ENDS, HEAP, LIST, DEGREE, SIZE, RING, KIND, SEEN, EXTRA, MEMBERS, AGGLOMERATE_SPACES };
 
 typedef struct AgglomerateEdge {
-    int64_t sum;      /* of the known weights, clipped, in 1 / AGGLOMERATE_UNIT bits */
-    uint64_t known;   /* pairs that the sum stands for */
-    uint32_t end[2];  /* clusters */
-    uint32_t next[2]; /* in the lists of the two clusters */
-    uint32_t best[2]; /* the pair that weighs most, the lower place first */
+    int64_t sum;        /* of the known weights, clipped, in 1 / AGGLOMERATE_UNIT bits */
+    uint64_t known;     /* pairs that the sum stands for */
+    uint32_t looked_at; /* pairs whose own weight is in the sum */
+    uint32_t against;   /* of those, contradictions */
+    uint32_t end[2];    /* clusters */
+    uint32_t next[2];   /* in the lists of the two clusters */
+    uint32_t best[2];   /* the pair that weighs most, the lower place first */
     float largest;
     float score;
-    uint32_t heap; /* its place there, or AGGLOMERATE_NONE */
-    bool forbidden;
-    bool dead; /* went up in another; still in a list */
+    uint32_t heap;  /* its place there, or AGGLOMERATE_NONE */
+    bool forbidden; /* for good, also of what its clusters become */
+    bool dead;      /* went up in another; still in a list */
 } AgglomerateEdge;
 
 typedef struct AgglomerateArray {
@@ -71,7 +73,9 @@ extern void agglomerate_forget(AgglomerateBench *bench, uint32_t a, uint32_t b);
 
 /* A weight in whole units, clipped. */
 extern int64_t agglomerate_clip(float weight);
-/* Takes note of the weight of a pair that is the largest, or a contradiction; the sum is the caller's. */
+/* Takes note of the weight of a pair that was looked at; the sum is the caller's. */
+extern void agglomerate_look_at(AgglomerateEdge *edge, uint32_t a, uint32_t b, float weight);
+/* Takes note of a pair that may be the one that weighs most. */
 extern void agglomerate_add_weight(AgglomerateEdge *edge, uint32_t a, uint32_t b, float weight);
 /* Works out the score anew and puts the edge where it belongs in the heap, or takes it out where it may not join. */
 extern void agglomerate_rate(AgglomerateBench *bench, uint32_t edge);

@@ -198,7 +198,7 @@ build(AgglomerateBench *bench, const AgglomerateComponent *component)
         edge = edge_between(bench, a, b);
         edge->sum += agglomerate_clip(pair->weight);
         edge->known++;
-        agglomerate_add_weight(edge, component->place[pair->a], component->place[pair->b], pair->weight);
+        agglomerate_look_at(edge, component->place[pair->a], component->place[pair->b], pair->weight);
     }
     for (size_t i = 0; i < component->different_count; i++) {
         uint32_t a = cluster_of(component, component->different[i].a);
@@ -220,6 +220,8 @@ combine(AgglomerateEdge *into, const AgglomerateEdge *from)
 {
     into->sum += from->sum;
     into->known += from->known;
+    into->looked_at += from->looked_at;
+    into->against += from->against;
     if (from->known > 0 && from->best[0] != AGGLOMERATE_NONE)
         agglomerate_add_weight(into, from->best[0], from->best[1], from->largest);
     into->forbidden = into->forbidden || from->forbidden;
@@ -288,6 +290,12 @@ kinds_differ(const AgglomerateBench *bench, const AgglomerateEdge *edge)
     return a != 0 && b != 0 && a != b;
 }
 
+static bool
+contradicts(const AgglomerateEdge *edge)
+{
+    return (uint64_t) edge->against * AGGLOMERATE_SLIPS > edge->looked_at;
+}
+
 uint32_t
 agglomerate_component(AgglomerateBench *bench, const AgglomerateComponent *component)
 {
@@ -313,6 +321,11 @@ agglomerate_component(AgglomerateBench *bench, const AgglomerateComponent *compo
             if (!agglomerate_weigh_missing(bench, edge))
                 return 0;
             agglomerate_rate(bench, top);
+            continue;
+        }
+        if (contradicts(edge)) {
+            edge->forbidden = true;
+            agglomerate_take_out(bench, top);
             continue;
         }
         lowest = edge->score < lowest ? edge->score : lowest;

@@ -94,8 +94,16 @@ agglomerate_add_weight(AgglomerateEdge *edge, uint32_t a, uint32_t b, float weig
         edge->best[0] = low;
         edge->best[1] = high;
     }
+}
+
+void
+agglomerate_look_at(AgglomerateEdge *edge, uint32_t a, uint32_t b, float weight)
+{
+    edge->looked_at++;
     if (weight == -INFINITY)
-        edge->forbidden = true;
+        edge->against++;
+    else
+        agglomerate_add_weight(edge, a, b, weight);
 }
 
 /* ---- the heap, the best edge on top ---- */

@@ -106,7 +106,7 @@ common_divisor(uint64_t a, uint64_t b)
 
 /*
  * Weighs pairs of the edge that are not known: all of them, or some, evenly spread over both clusters, which then stand for
- * all. The walk through all pairs steps by about the golden section, so that any beginning of it is spread.
+ * all; those are not remembered, since in clusters of thousands that would take more memory than the pairs themselves. The walk through all pairs steps by about the golden section, so that any beginning of it is spread.
  */
 bool
 agglomerate_weigh_missing(AgglomerateBench *bench, AgglomerateEdge *edge)
@@ -115,13 +115,14 @@ agglomerate_weigh_missing(AgglomerateBench *bench, AgglomerateEdge *edge)
     uint64_t columns = bench->size[edge->end[1]];
     uint64_t all = rows * columns;
     uint64_t missing = all - edge->known;
-    uint64_t wanted = missing > SAMPLE ? SAMPLE : missing;
+    bool sampled = missing > SAMPLE;
+    uint64_t wanted = sampled ? SAMPLE : missing;
     uint64_t step = (uint64_t) ((double) all * 0.6180339887) | 1;
     uint32_t *x = agglomerate_room(bench, MEMBERS, rows + columns, sizeof(uint32_t));
     uint64_t found = 0;
     int64_t sum = 0;
 
-    if (x == NULL || !prepare_seen(bench, (uint32_t) wanted))
+    if (x == NULL || !prepare_seen(bench, sampled ? 0 : (uint32_t) wanted))
         return false;
     list_members(bench, edge->end[0], x);
     list_members(bench, edge->end[1], x + rows);
@@ -137,10 +138,12 @@ agglomerate_weigh_missing(AgglomerateBench *bench, AgglomerateEdge *edge)
 
         if (bench->seen[slot] != AGGLOMERATE_NONE)
             continue;
-        bench->extra[bench->extras] = (RecordPair){low, high};
-        bench->seen[slot] = (uint32_t) bench->component->pair_count + bench->extras++;
+        if (!sampled) {
+            bench->extra[bench->extras] = (RecordPair){low, high};
+            bench->seen[slot] = (uint32_t) bench->component->pair_count + bench->extras++;
+        }
         weight = weigh(bench, low, high);
-        agglomerate_add_weight(edge, low, high, weight);
+        agglomerate_look_at(edge, low, high, weight);
         sum += agglomerate_clip(weight);
         found++;
     }

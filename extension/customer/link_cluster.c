@@ -21,6 +21,9 @@ weigh(void *context, int worker, uint32_t a, uint32_t b)
     LinkCompared compared;
 
     link_compare(weighing->linker, weighing->scratch[worker], a, b, &compared);
+    if (link_contradiction(weighing->linker, weighing->scratch[worker], a, b, compared.level) !=
+        LINK_NO_CONTRADICTION)
+        return -INFINITY;
     return (float) link_weight(weighing->linker, weighing->linker->model, &compared);
 }
 
@@ -74,7 +77,8 @@ sort_out(Linker *linker, const uint8_t *by_verdict, WeightedPair *weighted, Reco
                 continue;
             }
             if (weighted != NULL)
-                weighted[*count] = (WeightedPair){pair->a, pair->b, (float) weight};
+                weighted[*count] = (WeightedPair){
+                    pair->a, pair->b, link_pair_contradicts(linker, pair) ? -INFINITY : (float) weight};
             ++*count;
         }
 }

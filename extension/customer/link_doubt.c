@@ -2,7 +2,7 @@
  * link_doubt.c: which pairs somebody should look at first.
  *
  * A verdict is worth as many pairs of records as it puts into one cluster or takes out of it, times how uncertain it is. Of
- * two clusters only the most uncertain pair is asked about, and no pair that was decided.
+ * two clusters only the most uncertain pair is asked about, and no pair that was decided or contradicts itself.
  */
 #include "customer/link_inside.h"
 
@@ -77,7 +77,7 @@ compare_doubts(const void *left, const void *right)
     return a->b < b->b ? -1 : a->b > b->b;
 }
 
-/* Writes the pairs near the threshold that nobody decided, in the numbers of the order of content; NULL: counts them. */
+/* Writes the pairs near the threshold that neither people nor values decided, in the numbers of the order of content; NULL: counts them. */
 static size_t
 list_near(Linker *linker, const uint32_t *size, KeySet *decided, LinkDoubt *doubt)
 {
@@ -94,7 +94,8 @@ list_near(Linker *linker, const uint32_t *size, KeySet *decided, LinkDoubt *doub
             double pairs = a == b ? size[a] - 1.0 : (double) size[a] * size[b];
             uint64_t key;
 
-            if (bits < -NEAR || bits > NEAR || *place_of(decided, pair->a, pair->b, &key) != 0)
+            if (bits < -NEAR || bits > NEAR || *place_of(decided, pair->a, pair->b, &key) != 0 ||
+                link_pair_contradicts(linker, pair))
                 continue;
             if (doubt != NULL)
                 doubt[count] = (LinkDoubt){pair->a, pair->b, bits, pairs * uncertainty(bits)};

@@ -49,6 +49,32 @@ linker_explain(Linker *linker, uint32_t a, uint32_t b, LinkEvidence *evidence, d
     return link_guard(linker, explain, &question) == LINK_OK ? question.count : 0;
 }
 
+typedef struct Doubted {
+    uint32_t a;
+    uint32_t b;
+    LinkContradiction found;
+} Doubted;
+
+static void
+contradict(Linker *linker, void *argument)
+{
+    Doubted *pair = argument;
+    LinkCompared compared;
+
+    link_prepare(linker);
+    link_compare(linker, linker->scratch, linker->place[pair->a], linker->place[pair->b], &compared);
+    pair->found = link_contradiction(linker, linker->scratch, linker->place[pair->a], linker->place[pair->b],
+                                     compared.level);
+}
+
+LinkContradiction
+linker_contradiction(Linker *linker, uint32_t a, uint32_t b)
+{
+    Doubted pair = {a, b, LINK_NO_CONTRADICTION};
+
+    return link_guard(linker, contradict, &pair) == LINK_OK ? pair.found : LINK_NO_CONTRADICTION;
+}
+
 typedef struct Keys {
     uint64_t key[2 * LINK_MAX_KEYS];
     int count;

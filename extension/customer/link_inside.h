@@ -466,6 +466,11 @@ extern double link_jaro_winkler(const char *a, size_t a_length, const char *b, s
 /* linker.c: values, words and their frequencies, which is all that comparing needs; once. */
 extern void link_prepare(Linker *linker);
 
+/* link_contradict.c: of two records at these levels. */
+extern LinkContradiction link_contradiction(const Linker *linker, LinkScratch *scratch, uint32_t a,
+                                            uint32_t b, const uint8_t *level);
+extern bool link_pair_contradicts(const Linker *linker, const LinkPair *pair);
+
 /*
  * link_spill.c: files of the host, where there are some. What fails there goes back as link_fail does. Only the calling thread
  * may come here.

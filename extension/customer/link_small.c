@@ -104,7 +104,7 @@ crm_link_cluster(PG_FUNCTION_ARGS)
 
 /*
  * link_explain(a bigint, b bigint) SETOF (attribute text, level text, bits float8, given text): a row for each attribute that
- * both have, then prior, weight (the sum of all) and threshold with the attribute's name empty.
+ * both have, one that is called contradiction where they contradict each other, then prior, sum and threshold.
  */
 Datum
 crm_link_explain(PG_FUNCTION_ARGS)
@@ -116,6 +116,7 @@ crm_link_explain(PG_FUNCTION_ARGS)
     static const char *const names[3] = {"prior", "sum", "threshold"};
     const ModelInForce *model;
     SmallLinker *linker;
+    LinkContradiction contradiction = LINK_NO_CONTRADICTION;
     int count = 0;
 
     InitMaterializedSRF(fcinfo, 0);
@@ -124,8 +125,10 @@ crm_link_explain(PG_FUNCTION_ARGS)
     linker = small_linker_open(model->model);
     small_linker_add_records(linker, numbers, 2);
     totals[2] = model->threshold;
-    if (linker->count == 2)
+    if (linker->count == 2) {
         count = linker_explain(linker->linker, 0, 1, evidence, &totals[0], &totals[1]);
+        contradiction = linker_contradiction(linker->linker, 0, 1);
+    }
     model_check();
     for (int i = 0; i < count; i++) {
         Datum values[4] = {CStringGetTextDatum(link_attribute_name(evidence[i].attribute)),
@@ -135,6 +138,13 @@ crm_link_explain(PG_FUNCTION_ARGS)
 
         if (evidence[i].given >= 0)
             values[3] = CStringGetTextDatum(link_attribute_name((LinkAttribute) evidence[i].given));
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    if (contradiction != LINK_NO_CONTRADICTION) {
+        Datum values[4] = {CStringGetTextDatum("contradiction"),
+                           CStringGetTextDatum(link_contradiction_name(contradiction)), (Datum) 0, (Datum) 0};
+        bool nulls[4] = {false, false, true, true};
+
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     for (int i = 0; i < 3; i++) {

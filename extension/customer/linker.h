@@ -165,6 +165,16 @@ typedef struct LinkEvidence {
 extern int linker_explain(Linker *linker, uint32_t a, uint32_t b, LinkEvidence *evidence, double *prior,
                           double *weight);
 
+/* What two records, of those added, say that one customer cannot both have; link_contradict.c says when. */
+typedef enum LinkContradiction {
+    LINK_NO_CONTRADICTION,
+    LINK_OTHER_TAX_ID,     /* of two organisations */
+    LINK_OTHER_GENERATION, /* of two people, who were born fifteen years apart, too */
+    LINK_OTHER_PERSON      /* another given name and another birth date */
+} LinkContradiction;
+extern LinkContradiction linker_contradiction(Linker *linker, uint32_t a, uint32_t b);
+extern const char *link_contradiction_name(LinkContradiction contradiction);
+
 /* "exact", "one edit" ... of a level of an attribute, and an attribute's name as users write it. */
 extern const char *link_level_name(LinkAttribute attribute, int level);
 extern const char *link_attribute_name(LinkAttribute attribute);

@@ -3,7 +3,7 @@
  *
  * Plain C, nothing of Postgres, nothing is allocated. No label and no number of clusters is needed: going down from sure
  * joins to doubtful ones, the number of pairs inside clusters grows, stays nearly the same between the two groups, and
- * grows again where strangers are joined. The cut is where it stays.
+ * grows again where strangers are joined. The cut is where it stays. A few records more or less do not move it far.
  */
 #ifndef CRM_CUSTOMER_THRESHOLD_H
 #define CRM_CUSTOMER_THRESHOLD_H

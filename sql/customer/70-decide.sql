@@ -28,8 +28,8 @@ CREATE FUNCTION @extschema@.link_explain(a bigint, b bigint)
 RETURNS TABLE (attribute text, level text, bits double precision, given text)
     AS 'MODULE_PATHNAME', 'crm_link_explain' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 10 COST 10000;
 COMMENT ON FUNCTION @extschema@.link_explain(bigint, bigint) IS
-    'What the model in force says of two records, by their numbers: a row for each attribute that both have, then prior, sum and '
-    'threshold. Error: 55000 (nothing was linked yet).';
+    'What the model in force says of two records, by their numbers: a row for each attribute that both have, one that is called '
+    'contradiction where no customer can have both, then prior, sum and threshold. Error: 55000 (nothing was linked yet).';
 SELECT @extschema@.set_audience('link_explain(bigint, bigint)', 'internal');
 
 CREATE FUNCTION @extschema@.record_attribute(record @extschema@.record, attribute text) RETURNS text
@@ -70,6 +70,8 @@ BEGIN
         UNION ALL
         SELECT 3, 1, 'kind', x.kind, y.kind, 'a person and an organisation are never one customer', NULL, NULL WHERE x.kind <> y.kind
         UNION ALL
+        SELECT 3, 2, 'contradiction', NULL, NULL, t.level || ': never one customer', NULL, NULL FROM told t WHERE t.attribute = 'contradiction'
+        UNION ALL
         SELECT 4, 1, 'verdict', v.verdict, v.reason, 'decided by ' || v.decided_by, NULL, NULL
         FROM verdict v
         WHERE (v.relation_a, v.key_a, v.relation_b, v.key_b) IN (((a).relation, (a).record_key, (b).relation, (b).record_key),
@@ -84,7 +86,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.explain_match(@extschema@.record_ref, @extschema@.record_ref) IS
     'Why two records are or are not the same customer, by the model in force: for each attribute both values, how they agree and the '
     'bits (log2) that this is worth, in the light of another attribute where given names one; then prior, their sum, and the threshold '
-    'that clusters were joined at; a difference in kind; what a person decided (with the reason as value_b); and the customers they '
+    'that clusters were joined at; a difference in kind; a contradiction (values that one customer cannot both have); what a person decided (with the reason as value_b); and the customers they '
     'have. Links follow from all records of two clusters together, so that a pair below the threshold can be linked, and one above it '
     'not. Only records that you may read. Errors: RM202, 55000 (nothing was linked yet). Example: SELECT * FROM '
     'explain_match((''public.accounts'', ''17''), (''public.leads'', ''4711''));';
