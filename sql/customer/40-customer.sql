@@ -1,8 +1,28 @@
 -- What the caller may see of records: the same that the policies of their tables let through, and no more.
 
+-- Of a table on which somebody was granted columns he may know the attributes that are made of these alone.
+CREATE FUNCTION @extschema@.granted_attributes(relation regclass, asker oid) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT a.attribute FROM adoption_attribute a
+        WHERE a.relation = $1
+          AND NOT EXISTS (SELECT FROM pg_depend d
+                          WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass
+                            AND d.objid = to_regprocedure(mapping_function(a.relation, a.attribute))
+                            AND d.refobjid = a.relation AND d.refobjsubid > 0
+                            AND NOT has_column_privilege(asker, a.relation, d.refobjsubid::smallint, 'SELECT'))
+        ORDER BY 1);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.granted_attributes(regclass, oid) IS
+    'The mapped attributes of an adopted table that a role may SELECT, by its rights on the columns that they are made of.';
+SELECT @extschema@.set_audience('granted_attributes(regclass, oid)', 'internal');
+
 CREATE FUNCTION @extschema@.record_access()
 RETURNS TABLE (relation regclass, object text, department text, hierarchy text, fallback text, by_owner boolean, by_share boolean,
-               reads text, tells text)
+               reads text, tells text, shows text, attributes text[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10 COST 1000
 SET search_path = pg_catalog, @extschema@, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
@@ -18,12 +38,16 @@ BEGIN
            CASE WHEN unbound THEN 'all' WHEN NOT t.may_select THEN 'none' WHEN t.open THEN 'all'
                 WHEN NOT named OR NOT t.by_model THEN 'none' WHEN t.by_copy THEN 'unit' ELSE 'policy' END,
            CASE WHEN unbound OR t.may_select AND t.open THEN 'all' WHEN NOT named THEN 'none' WHEN t.open THEN 'unit'
-                WHEN NOT t.by_model THEN 'none' WHEN t.by_copy THEN 'unit' ELSE 'policy' END
+                WHEN NOT t.by_model THEN 'none' WHEN t.by_copy THEN 'unit' ELSE 'policy' END,
+           CASE WHEN unbound THEN 'all' WHEN NOT (t.may_select OR coalesce('id' = ANY (t.granted), false)) THEN 'none' WHEN t.open THEN 'all'
+                WHEN NOT named OR NOT t.by_model THEN 'none' WHEN t.by_copy THEN 'unit' ELSE 'policy' END,
+           CASE WHEN NOT unbound THEN t.granted END
     FROM (SELECT a.relation, coalesce(p.object, a.entity) AS object, a.department,
                  CASE WHEN p.relation IS NOT NULL THEN (SELECT min(k) FROM jsonb_object_keys(p.units) k) END AS hierarchy,
                  coalesce(p.fallback_unit, a.fallback_unit) AS fallback,
-                 has_table_privilege(asker, a.relation, 'SELECT')
-                     AND has_schema_privilege(asker, c.relnamespace, 'USAGE') AS may_select,
+                 u.may AND has_table_privilege(asker, a.relation, 'SELECT') AS may_select,
+                 CASE WHEN u.may AND NOT has_table_privilege(asker, a.relation, 'SELECT')
+                           AND has_any_column_privilege(asker, a.relation, 'SELECT') THEN granted_attributes(a.relation, asker) END AS granted,
                  NOT c.relrowsecurity OR NOT c.relforcerowsecurity AND pg_has_role(asker, c.relowner, 'USAGE') AS open,
                  -- what a team's own policies take away nobody can tell from outside
                  p.relation IS NOT NULL
@@ -33,6 +57,7 @@ BEGIN
                  coalesce(p.key_mapped OR p.key_columns IS NOT NULL, false) AS by_share
           FROM adoption a
           JOIN pg_class c ON c.oid = a.relation
+          CROSS JOIN LATERAL (SELECT has_schema_privilege(asker, c.relnamespace, 'USAGE') AS may) u
           LEFT JOIN protection p ON p.relation = a.relation) t;
 END
 $$;
@@ -65,7 +90,7 @@ COMMENT ON FUNCTION @extschema@.policy_grants(regclass, jsonb, text) IS
 -- The condition on record_copy stands here once; what is built on it brings the attributes along.
 CREATE VIEW @extschema@.record_readable AS
 SELECT c AS copy, c.*, a.department,
-       CASE a.reads WHEN 'all' THEN true WHEN 'none' THEN false
+       CASE a.shows WHEN 'all' THEN true WHEN 'none' THEN false
            WHEN 'policy' THEN @extschema@.policy_grants(c.relation, c.decides, 'read')
            ELSE @extschema@.visible(c.unit, a.object, 'read', a.hierarchy, a.fallback)
                 OR (a.by_owner AND @extschema@.owned(c.owner, a.object, 'read')

@@ -14,21 +14,11 @@ $$;
 COMMENT ON FUNCTION @extschema@.record_value_changed() IS 'Trigger on record_copy: notes which golden attributes of a record change now.';
 SELECT @extschema@.set_audience('record_value_changed()', 'internal');
 
--- Inlined where it is called for many rows, so without concat_ws, which is only stable.
-CREATE FUNCTION @extschema@.golden_name(kind text, full_name text, given_name text, family_name text, company text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN kind OPERATOR(pg_catalog.=) 'organisation' THEN COALESCE(company, full_name)
-            ELSE COALESCE(full_name, COALESCE(given_name OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) family_name, given_name, family_name),
-                          company) END;
-COMMENT ON FUNCTION @extschema@.golden_name(text, text, text, text, text) IS
-    'What a record is called: an organisation by its company, anybody else by the full name, the parts of it, or the company.';
-
 CREATE FUNCTION @extschema@.golden_attributes(r @extschema@.record_copy) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY[r.kind, @extschema@.golden_name(r.kind, r.full_name, r.given_name, r.family_name, r.company), r.given_name,
-             r.family_name, r.company, r.email, r.phone, r.website, r.address, r.postcode, r.city, r.region, r.country,
-             r.birth_date, r.gender, r.job_title, r.tax_id, r.segment];
-COMMENT ON FUNCTION @extschema@.golden_attributes(@extschema@.record_copy) IS 'The golden attributes of a record, by position of golden_attribute.';
+    AS 'MODULE_PATHNAME', 'crm_golden_attributes' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION @extschema@.golden_attributes(@extschema@.record_copy) IS
+    'The golden attributes of a record, by position of golden_attribute. An organisation is named by its company, anybody else by the full '
+    'name, the parts of it, or the company.';
 CREATE TRIGGER value_changed BEFORE UPDATE ON @extschema@.record_copy FOR EACH ROW
     WHEN (@extschema@.golden_attributes(OLD) IS DISTINCT FROM @extschema@.golden_attributes(NEW))
     EXECUTE FUNCTION @extschema@.record_value_changed();
@@ -40,67 +30,79 @@ COMMENT ON TYPE @extschema@.golden_choice IS
     'with this place in golden_relation(), since when the record has it (NULL: nobody knows), and whether the reader may read it '
     'there, and not only because the attribute is shared.';
 
-CREATE FUNCTION @extschema@.golden_step(internal, plan integer[], readable integer, invalid integer, place integer, record_key text,
-                                        created_at timestamptz, changed timestamptz[], trust integer[], attributes text[]) RETURNS internal
-    AS 'MODULE_PATHNAME', 'crm_golden_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.golden_step(internal, integer[], integer, integer, integer, text, timestamptz, timestamptz[], integer[], text[])
-    IS 'Step of golden_values and golden_choices.';
-CREATE FUNCTION @extschema@.golden_values_final(internal) RETURNS text[]
-    AS 'MODULE_PATHNAME', 'crm_golden_values' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION @extschema@.golden_values_final(internal) IS 'Final function of golden_values.';
-CREATE FUNCTION @extschema@.golden_choices_final(internal) RETURNS @extschema@.golden_choice[]
-    AS 'MODULE_PATHNAME', 'crm_golden_choices' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
-COMMENT ON FUNCTION @extschema@.golden_choices_final(internal) IS 'Final function of golden_choices.';
-
-CREATE AGGREGATE @extschema@.golden_values(plan integer[], readable integer, invalid integer, place integer, record_key text,
-                                           created_at timestamptz, changed timestamptz[], trust integer[], attributes text[]) (
-    SFUNC = @extschema@.golden_step, STYPE = internal, SSPACE = 600, FINALFUNC = @extschema@.golden_values_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE @extschema@.golden_values(integer[], integer, integer, integer, text, timestamptz, timestamptz[], integer[], text[]) IS
-    'The golden values of the records of one customer, by position of golden_attribute; behind these, where a rule is set, JSON arrays '
-    'of all values of the attributes that have it. NULL where no record is readable. plan: golden_plan(); readable: a bit for each '
-    'attribute that the reader may read of this record (of others only shared ones count), -1 for all; invalid: a bit for each whose '
-    'value is none; place and trust: golden_relation().';
-CREATE AGGREGATE @extschema@.golden_choices(plan integer[], readable integer, invalid integer, place integer, record_key text,
-                                            created_at timestamptz, changed timestamptz[], trust integer[], attributes text[]) (
-    SFUNC = @extschema@.golden_step, STYPE = internal, SSPACE = 600, FINALFUNC = @extschema@.golden_choices_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE @extschema@.golden_choices(integer[], integer, integer, integer, text, timestamptz, timestamptz[], integer[], text[]) IS
-    'All values that take part in golden_values, with the records that they come from, attribute by attribute in the order of its rule.';
-
 -- In PL/pgSQL, which keeps its plans: planning these queries takes longer than answering for one customer.
-CREATE FUNCTION @extschema@.golden_plan() RETURNS integer[]
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+CREATE FUNCTION @extschema@.golden_plan() RETURNS TABLE (attribute text, rule integer, shared boolean, leader integer)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 18 COST 1000 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 BEGIN
-    RETURN (SELECT array_agg(k.code + CASE WHEN s.shared THEN 16 ELSE 0 END + 256 * coalesce(l."position", 0) ORDER BY g."position")
-            FROM golden_attribute g
-            JOIN survivorship s USING (attribute)
-            JOIN survivorship_kind k USING (rule)
-            LEFT JOIN golden_attribute l ON l.attribute = g.leader);
+    RETURN QUERY
+    SELECT g.attribute, coalesce(k.code, 0), h.attribute IS NOT NULL, l."position"
+    FROM golden_attribute g
+    LEFT JOIN golden_attribute l ON l.attribute = g.leader
+    LEFT JOIN survivorship_rule r ON r.attribute = coalesce(g.leader, g.attribute)
+    LEFT JOIN survivorship_kind k ON k.rule = r.rule
+    LEFT JOIN shared_attribute h ON h.attribute = g.attribute
+    ORDER BY g."position";
 END
 $$;
 COMMENT ON FUNCTION @extschema@.golden_plan() IS
-    'The rules as golden_values takes them, by position of golden_attribute: the code of the rule, 16 more where the attribute is '
-    'shared, and 256 times the position of its leader.';
-SELECT @extschema@.set_audience('golden_plan()', 'admin');
+    'How each golden attribute is chosen, in the order of golden_attribute: the code of its rule, whether it is shared, and the position of '
+    'the attribute that it is taken together with.';
 
-CREATE FUNCTION @extschema@.golden_relation() RETURNS TABLE (relation regclass, department text, place integer, trust integer[], plan integer[])
+CREATE FUNCTION @extschema@.golden_relation() RETURNS TABLE (relation regclass, department text, place integer, trust integer[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 1000 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     trusting CONSTANT boolean := EXISTS (SELECT FROM survivorship_source);
-    rules CONSTANT integer[] := golden_plan();
 BEGIN
     RETURN QUERY
-    SELECT a.relation, a.department, (row_number() OVER (ORDER BY table_name(a.relation) COLLATE "C"))::integer,
+    SELECT a.relation, a.department, (row_number() OVER (ORDER BY format('%I.%I', n.nspname, c.relname) COLLATE "C"))::integer,
            CASE WHEN trusting THEN
-               ARRAY(SELECT coalesce(source_trust(g.attribute, a.relation), 2147483647) FROM golden_attribute g ORDER BY g."position") END,
-           rules
-    FROM adoption a WHERE a.entity IN ('customer', 'lead');
+               ARRAY(SELECT coalesce(source_trust(g.attribute, a.relation), 2147483647) FROM golden_attribute g ORDER BY g."position") END
+    FROM adoption a JOIN pg_class c ON c.oid = a.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE a.entity IN ('customer', 'lead');
 END
 $$;
 COMMENT ON FUNCTION @extschema@.golden_relation() IS
     'The tables of records: place orders them by name, trust is the place of each among the sources of an attribute, by position of '
-    'golden_attribute, NULL where no rule trusts anybody; plan is golden_plan().';
+    'golden_attribute, NULL where no rule trusts anybody.';
+
+-- A composed name is shown where all of its parts are.
+CREATE FUNCTION @extschema@.golden_shown(relation regclass, attributes text[]) RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT bit_or(1 << (g."position" - 1))
+        FROM golden_attribute g
+        WHERE CASE WHEN g.attribute = 'name' OR g.attribute = 'kind' AND NOT has_attribute(golden_shown.relation, 'kind') THEN
+                  NOT EXISTS (SELECT FROM adoption_attribute a
+                              WHERE a.relation = golden_shown.relation AND a.attribute = ANY ('{given_name,family_name,full_name,company}')
+                                AND a.attribute <> ALL (attributes))
+              ELSE g.attribute = ANY (attributes) END);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.golden_shown(regclass, text[]) IS
+    'Which golden attributes somebody may know of a table who may know these of its attributes, a bit for each position.';
+SELECT @extschema@.set_audience('golden_shown(regclass, text[])', 'internal');
+
+CREATE FUNCTION @extschema@.golden_source()
+RETURNS TABLE (relation regclass, object text, hierarchy text, fallback text, by_owner boolean, by_share boolean, reads text, shown integer,
+               dated boolean, place integer, trust integer[])
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 1000 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT g.relation, g.object, g.hierarchy, g.fallback, g.by_owner, g.by_share, g.shows,
+           CASE WHEN g.attributes IS NULL THEN -1 ELSE coalesce(golden_shown(g.relation, g.attributes), 0) END,
+           coalesce('created_at' = ANY (g.attributes), true), s.place, s.trust
+    FROM record_access() g JOIN golden_relation() s ON s.relation = g.relation;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.golden_source() IS
+    'The tables of records with what the caller may read of each: as record_access() and golden_relation() say, with the golden attributes '
+    'and created_at that he may know. For golden_of.';
 
 -- Values that people set. Each hangs on a record, and goes where that goes when customers are joined and split.
 CREATE TABLE @extschema@.golden_value (
@@ -125,45 +127,36 @@ GROUP BY l.customer_id;
 COMMENT ON VIEW @extschema@.golden_said IS
     'The golden values that people set, by customer, as linked now: attribute to value, the one that was set last.';
 
--- A condition on customer_id reaches the index of record_link through all of this: it is what everything is grouped by.
-CREATE VIEW @extschema@.customer WITH (security_barrier) AS
-SELECT g.customer_id,
-       CASE WHEN m.said ? 'kind' THEN m.said ->> 'kind' ELSE g."values"[1] END AS kind,
-       CASE WHEN m.said ? 'name' THEN m.said ->> 'name' ELSE g."values"[2] END AS name,
-       CASE WHEN m.said ? 'given_name' THEN m.said ->> 'given_name' ELSE g."values"[3] END AS given_name,
-       CASE WHEN m.said ? 'family_name' THEN m.said ->> 'family_name' ELSE g."values"[4] END AS family_name,
-       CASE WHEN m.said ? 'company' THEN m.said ->> 'company' ELSE g."values"[5] END AS company,
-       CASE WHEN m.said ? 'email' THEN m.said ->> 'email' ELSE g."values"[6] END AS email,
-       CASE WHEN m.said ? 'phone' THEN m.said ->> 'phone' ELSE g."values"[7] END AS phone,
-       CASE WHEN m.said ? 'website' THEN m.said ->> 'website' ELSE g."values"[8] END AS website,
-       CASE WHEN m.said ? 'address' THEN m.said ->> 'address' ELSE g."values"[9] END AS address,
-       CASE WHEN m.said ? 'postcode' THEN m.said ->> 'postcode' ELSE g."values"[10] END AS postcode,
-       CASE WHEN m.said ? 'city' THEN m.said ->> 'city' ELSE g."values"[11] END AS city,
-       CASE WHEN m.said ? 'region' THEN m.said ->> 'region' ELSE g."values"[12] END AS region,
-       CASE WHEN m.said ? 'country' THEN m.said ->> 'country' ELSE g."values"[13] END AS country,
-       CASE WHEN m.said ? 'birth_date' THEN m.said ->> 'birth_date' ELSE g."values"[14] END AS birth_date,
-       CASE WHEN m.said ? 'gender' THEN m.said ->> 'gender' ELSE g."values"[15] END AS gender,
-       CASE WHEN m.said ? 'job_title' THEN m.said ->> 'job_title' ELSE g."values"[16] END AS job_title,
-       CASE WHEN m.said ? 'tax_id' THEN m.said ->> 'tax_id' ELSE g."values"[17] END AS tax_id,
-       CASE WHEN m.said ? 'segment' THEN m.said ->> 'segment' ELSE g."values"[18] END AS segment,
-       g.created_at, g.records,
-       CASE WHEN pg_catalog.cardinality(g."values") > 18 THEN
-           (SELECT pg_catalog.jsonb_object_agg(a.attribute, g."values"[18 + a."position"]::pg_catalog.jsonb)
-            FROM @extschema@.golden_attribute a WHERE g."values"[18 + a."position"] IS NOT NULL) END AS value_sets
-FROM (SELECT l.customer_id,
-             @extschema@.golden_values(s.plan, CASE WHEN r.readable THEN -1 ELSE 0 END,
-                                         CASE WHEN r.email IS NOT NULL AND r.email_key IS NULL THEN 32 ELSE 0 END
-                                         + CASE WHEN r.phone IS NOT NULL AND r.phone_key IS NULL THEN 64 ELSE 0 END,
-                                         s.place, r.record_key, r.created_at, r.changed, s.trust, @extschema@.golden_attributes(r.copy)) AS "values",
-             pg_catalog.min(r.created_at) FILTER (WHERE r.readable) AS created_at,
-             pg_catalog.count(*) FILTER (WHERE r.readable) AS records
-      FROM @extschema@.record_readable r
-      JOIN @extschema@.record_link l USING (record_no)
-      JOIN @extschema@.golden_relation() s ON s.relation OPERATOR(pg_catalog.=) r.relation
-      WHERE r.readable OR (SELECT EXISTS (SELECT FROM @extschema@.shared_attribute))
-      GROUP BY l.customer_id) g
-LEFT JOIN @extschema@.golden_said m ON m.customer_id OPERATOR(pg_catalog.=) g.customer_id
-WHERE g."values" IS NOT NULL;
+-- One customer at a time, so that a join asks for those that it needs: see extension/customer/golden_read.h.
+CREATE TYPE @extschema@.golden_record AS (
+    customer_id bigint, kind text, name text, given_name text, family_name text, company text, email text, phone text, website text, address text, postcode text, city text, region text, country text, birth_date text, gender text, job_title text, tax_id text, segment text, created_at timestamptz, records bigint, value_sets jsonb);
+COMMENT ON TYPE @extschema@.golden_record IS 'A row of the view customer.';
+
+CREATE FUNCTION @extschema@.golden_of(customer_id bigint) RETURNS @extschema@.golden_record
+    AS 'MODULE_PATHNAME', 'crm_golden_of' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION @extschema@.golden_of(bigint) IS
+    'The golden record of a customer from the records that the caller may read: a row of the view customer; NULL where he may read none.';
+CREATE FUNCTION @extschema@.golden_choices_of(customer_id bigint) RETURNS @extschema@.golden_choice[]
+    AS 'MODULE_PATHNAME', 'crm_golden_choices_of' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1500;
+COMMENT ON FUNCTION @extschema@.golden_choices_of(bigint) IS
+    'All values that take part in golden_of, with the records that they come from, attribute by attribute in the order of its rule.';
+CREATE FUNCTION @extschema@.may_read_customer(customer_id bigint) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_may_read_customer' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 500;
+COMMENT ON FUNCTION @extschema@.may_read_customer(bigint) IS 'Whether the caller may read a record of the customer.';
+
+-- The view below runs with its reader's rights, so that the planner may join its parts with what it is joined with. All that it shows
+-- comes from golden_of, which decides by itself; of the registry its reader sees the ids that he could ask for anyway.
+-- It is narrow, and to make a golden record takes far longer than to read an id: by its size alone it would be read by one process.
+ALTER TABLE @extschema@.customer_registry SET (parallel_workers = 4);
+ALTER TABLE @extschema@.customer_registry ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readable ON @extschema@.customer_registry FOR SELECT USING (@extschema@.may_read_customer(customer_id));
+GRANT SELECT (customer_id, retired_at) ON @extschema@.customer_registry TO PUBLIC;
+
+CREATE VIEW @extschema@.customer WITH (security_invoker) AS
+SELECT r.customer_id, g.kind, g.name, g.given_name, g.family_name, g.company, g.email, g.phone, g.website, g.address, g.postcode, g.city, g.region, g.country, g.birth_date, g.gender, g.job_title, g.tax_id, g.segment,
+       g.created_at, g.records, g.value_sets
+FROM @extschema@.customer_registry r CROSS JOIN LATERAL @extschema@.golden_of(r.customer_id) g
+WHERE r.retired_at IS NULL AND g.customer_id IS NOT NULL;
 COMMENT ON VIEW @extschema@.customer IS
     'One row for each customer of whom the reader may read a record. Golden values are chosen by the rules of survivorship from records '
     'that the reader may read, save for shared attributes; a value that somebody set goes before. value_sets: all values of the '
@@ -174,16 +167,9 @@ GRANT SELECT ON @extschema@.customer TO PUBLIC;
 
 CREATE VIEW @extschema@.customer_value WITH (security_barrier) AS
 SELECT c.customer_id, a.attribute, v.value, v.relation, v.record_key, v.department, v.rule, v.since, o.others
-FROM (SELECT l.customer_id,
-             @extschema@.golden_choices(s.plan, CASE WHEN r.readable THEN -1 ELSE 0 END,
-                                         CASE WHEN r.email IS NOT NULL AND r.email_key IS NULL THEN 32 ELSE 0 END
-                                         + CASE WHEN r.phone IS NOT NULL AND r.phone_key IS NULL THEN 64 ELSE 0 END,
-                                         s.place, r.record_key, r.created_at, r.changed, s.trust, @extschema@.golden_attributes(r.copy)) AS choices
-      FROM @extschema@.record_readable r
-      JOIN @extschema@.record_link l USING (record_no)
-      JOIN @extschema@.golden_relation() s ON s.relation OPERATOR(pg_catalog.=) r.relation
-      WHERE r.readable OR (SELECT EXISTS (SELECT FROM @extschema@.shared_attribute))
-      GROUP BY l.customer_id) c
+FROM (SELECT r.customer_id, f.choices
+      FROM @extschema@.customer_registry r CROSS JOIN LATERAL @extschema@.golden_choices_of(r.customer_id) AS f (choices)
+      WHERE r.retired_at IS NULL AND f.choices IS NOT NULL) c
 LEFT JOIN @extschema@.golden_said m ON m.customer_id OPERATOR(pg_catalog.=) c.customer_id
 CROSS JOIN @extschema@.golden_attribute a
 JOIN @extschema@.survivorship u USING (attribute)

@@ -6,7 +6,7 @@ AS $$
 BEGIN
     RETURN coalesce((
         SELECT r.readable AND has_table_privilege(caller()::oid, r.relation, 'UPDATE')
-               AND CASE a.reads WHEN 'all' THEN true WHEN 'policy' THEN policy_grants(r.relation, r.decides, 'update')
+               AND CASE a.shows WHEN 'all' THEN true WHEN 'policy' THEN policy_grants(r.relation, r.decides, 'update')
                    ELSE visible(r.unit, a.object, 'update', a.hierarchy, a.fallback)
                         OR (a.by_owner AND owned(r.owner, a.object, 'update') OR a.by_share AND shared(r.record_key, r.relation, 'update'))
                            AND undenied(r.unit, a.object, 'update', a.hierarchy, a.fallback) END

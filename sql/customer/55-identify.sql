@@ -160,7 +160,7 @@ BEGIN
     WHERE i.anonymous_id = unidentify.anonymous_id AND i.identification = coalesce(unidentify.identification, i.identification)
     ORDER BY i.at DESC LIMIT 1;
     SELECT l.customer_id INTO customer FROM record_link l WHERE l.record_no = held.record_no;
-    IF held.identification IS NULL OR NOT EXISTS (SELECT FROM customer c WHERE c.customer_id = customer) THEN
+    IF held.identification IS NULL OR may_read_customer(customer) IS NOT TRUE THEN
         RAISE EXCEPTION 'visitor "%" is not identified so', anonymous_id USING ERRCODE = 'RM001',
             HINT = 'SELECT * FROM @extschema@.identified; lists whom you may see.';
     END IF;
@@ -176,7 +176,7 @@ COMMENT ON FUNCTION @extschema@.unidentify(text, bigint) IS
 CREATE VIEW @extschema@.identified WITH (security_barrier) AS
 SELECT s.identification, s.anonymous_id, s.customer_id, s.since, s.until, s.at, s.identified_at, s.identified_by
 FROM @extschema@.identified_span s
-WHERE s.customer_id IN (SELECT r.customer_id FROM @extschema@.customer_record r);
+WHERE @extschema@.may_read_customer(s.customer_id);
 COMMENT ON VIEW @extschema@.identified IS
     'Anonymous visitors and the customers that they are, of whom the reader may read a record: touches from since (included) until '
     'until belong to the customer; at is when the visitor was identified.';

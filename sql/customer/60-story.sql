@@ -54,8 +54,7 @@ AS $$
 DECLARE
     family CONSTANT bigint[] := customer_family(customer_id);
 BEGIN
-    IF family IS NULL OR NOT EXISTS (SELECT FROM record_link l JOIN record_readable r USING (record_no)
-                                     WHERE l.customer_id = family[1] AND r.readable) THEN
+    IF family IS NULL OR NOT may_read_customer(family[1]) THEN
         RAISE EXCEPTION 'customer % does not exist, or you may read none of its records', customer_id
             USING ERRCODE = 'RM201', HINT = 'Look it up in @extschema@.customer, or by @extschema@.customer_of(table, key).';
     END IF;
@@ -332,6 +331,14 @@ COMMENT ON FUNCTION @extschema@.behind_condition(text, text, regclass, @extschem
     'SQL over a row r, AND in front: whether its event of this kind, at the time that at says, comes behind another; empty for NULL.';
 SELECT @extschema@.set_audience('behind_condition(text, text, regclass, story_event, boolean)', 'admin');
 
+CREATE FUNCTION @extschema@.granted_of(attributes text[], granted text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN granted IS NULL THEN attributes
+            ELSE ARRAY(SELECT a FROM pg_catalog.unnest(attributes) WITH ORDINALITY AS u (a, n)
+                       WHERE a OPERATOR(pg_catalog.=) ANY (granted) ORDER BY n) END;
+COMMENT ON FUNCTION @extschema@.granted_of(text[], text[]) IS
+    'Those of some attributes, in their order, that somebody may know (record_access().attributes); all where that is NULL.';
+
 -- One arm for each table and kind. An arm that is all open brings no more than max_rows out; of others nobody knows before
 -- who may see them.
 CREATE FUNCTION @extschema@.story_query(family bigint[], since timestamptz, until timestamptz, max_rows integer,
@@ -351,7 +358,7 @@ BEGIN
         format('SELECT %1$s AS at, @extschema@.map_id(r)::text AS record_key, %2$s AS subject, %3$s AS stage, %4$s AS decides '
                'FROM %5$s r WHERE %6$s AND %1$s IS NOT NULL%7$s%8$s',
                q.at, mapped_subject(q.relation, q.subject),
-               CASE WHEN has_attribute(q.relation, 'stage') THEN '@extschema@.map_stage(r)::text' ELSE 'NULL::text' END,
+               CASE WHEN q.staged AND has_attribute(q.relation, 'stage') THEN '@extschema@.map_stage(r)::text' ELSE 'NULL::text' END,
                q.decides, q.relation, q.belongs,
                coalesce(' AND ' || q.at || ' >= ' || quote_literal(since) || '::timestamptz', '')
                || coalesce(' AND ' || q.at || ' < ' || quote_literal(until) || '::timestamptz', '')
@@ -360,11 +367,13 @@ BEGIN
                    format(' ORDER BY %1$s %2$s, @extschema@.map_id(r)::text COLLATE "C" %2$s LIMIT %3$s', q.at, way, max_rows) ELSE '' END),
         q.source, q.condition), ' UNION ALL ' ORDER BY table_name(q.relation), q.kind)
     INTO arms
-    FROM (SELECT m.*, k.kind, k.subject, mapped_instant(m.relation, k.at) AS at
-          FROM (SELECT a.relation, a.department, a.entity, x.*, belongs_condition(a.relation, family) AS belongs
+    FROM (SELECT m.*, k.kind, granted_of(k.subject, m.attributes) AS subject, mapped_instant(m.relation, granted_of(k.at, m.attributes)) AS at
+          FROM (SELECT a.relation, a.department, a.entity, x.*, belongs_condition(a.relation, family) AS belongs, g.attributes,
+                       coalesce('stage' = ANY (g.attributes), true) AS staged
                 FROM adoption a
-                JOIN record_access() g ON g.relation = a.relation AND g.tells <> 'none'
-                CROSS JOIN LATERAL access_terms(a.relation, 'story', g.tells, g.reads, g.object, g.fallback) x
+                JOIN record_access() g ON g.relation = a.relation AND (g.tells <> 'none' OR g.shows = 'all')
+                CROSS JOIN LATERAL access_terms(a.relation, 'story', CASE g.shows WHEN 'all' THEN 'all' ELSE g.tells END, g.shows, g.object,
+                                                g.fallback) x
                 WHERE a.entity IN (SELECT k.entity FROM story_kind k) OFFSET 0) m
           JOIN story_kind k ON k.entity = m.entity
           WHERE m.belongs IS NOT NULL AND m.belongs <> '((false))') q

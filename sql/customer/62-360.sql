@@ -1,7 +1,7 @@
 -- One document of a customer: golden values, what there is of it in each department, and the story in short.
 
 -- Rows in full, for those who may read them.
-CREATE FUNCTION @extschema@.customer_rows(family bigint[], wanted text) RETURNS jsonb
+CREATE FUNCTION @extschema@.customer_rows(family bigint[], wanted text, needed text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
@@ -14,16 +14,18 @@ BEGIN
             'SELECT jsonb_strip_nulls(jsonb_build_object(''relation'', %L, ''department'', %L, ''record_key'', @extschema@.map_id(r)::text%s)) AS document, '
             '%s AS decides FROM %s r WHERE %s', table_name(q.relation), q.department,
             (SELECT string_agg(format(', %L, @extschema@.%I(r)', t.attribute, 'map_' || t.attribute), '' ORDER BY t.attribute)
-             FROM adoption_attribute t WHERE t.relation = q.relation AND t.attribute NOT IN ('id', 'customer')),
+             FROM adoption_attribute t
+             WHERE t.relation = q.relation AND t.attribute NOT IN ('id', 'customer') AND coalesce(t.attribute = ANY (q.attributes), true)),
             q.decides, q.relation, q.belongs),
         q.source, q.condition), ' UNION ALL ' ORDER BY table_name(q.relation))
     INTO query
-    FROM (SELECT a.relation, a.department, m.*
+    FROM (SELECT a.relation, a.department, g.attributes, m.*
           FROM adoption a
-          JOIN record_access() g ON g.relation = a.relation AND g.reads <> 'none'
+          JOIN record_access() g ON g.relation = a.relation AND g.shows <> 'none'
           CROSS JOIN LATERAL (SELECT x.*, belongs_condition(a.relation, family) AS belongs
-                              FROM access_terms(a.relation, 'read', g.reads, g.reads, g.object, g.fallback) x OFFSET 0) m
-          WHERE a.entity = wanted AND m.belongs IS NOT NULL) q;
+                              FROM access_terms(a.relation, 'read', g.shows, g.shows, g.object, g.fallback) x OFFSET 0) m
+          WHERE a.entity = wanted AND m.belongs IS NOT NULL
+            AND (needed IS NULL OR NOT has_attribute(a.relation, needed) OR coalesce(needed = ANY (g.attributes), true))) q;
     IF query IS NOT NULL THEN
         EXECUTE format('SELECT jsonb_agg(d.document ORDER BY d.document->>''created_at'', d.document->>''record_key'') FROM (%s) d', query)
         INTO result;
@@ -31,9 +33,10 @@ BEGIN
     RETURN coalesce(result, '[]');
 END
 $$;
-COMMENT ON FUNCTION @extschema@.customer_rows(bigint[], text) IS
-    'The rows of an entity that belong to these customers and that the caller may read, with their mapped attributes.';
-SELECT @extschema@.set_audience('customer_rows(bigint[], text)', 'admin');
+COMMENT ON FUNCTION @extschema@.customer_rows(bigint[], text, text) IS
+    'The rows of an entity that belong to these customers and that the caller may read, with those of their mapped attributes that he may know. Tables '
+    'where he may not know the needed one are left out.';
+SELECT @extschema@.set_audience('customer_rows(bigint[], text, text)', 'admin');
 
 CREATE FUNCTION @extschema@.customer_360(customer_id bigint, max_events integer DEFAULT 50) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 100000
@@ -77,7 +80,7 @@ BEGIN
     RETURN jsonb_strip_nulls(document || story) || jsonb_build_object(
         'deals', customer_rows(family, 'opportunity'),
         'open_tickets', (SELECT coalesce(jsonb_agg(t.ticket), '[]')
-                         FROM jsonb_array_elements(customer_rows(family, 'ticket')) AS t (ticket)
+                         FROM jsonb_array_elements(customer_rows(family, 'ticket', 'resolved_at')) AS t (ticket)
                          WHERE NOT t.ticket ? 'resolved_at'));
 END
 $$;

@@ -12,7 +12,7 @@ COMMENT ON VIEW crm_bi.dim_date IS 'One row for each day from 2000 until five ye
 
 GRANT SELECT ON crm_bi.dim_date TO PUBLIC;
 
-CREATE VIEW crm_bi.dim_customer WITH (security_barrier) AS
+CREATE VIEW crm_bi.dim_customer WITH (security_invoker) AS
 SELECT c.customer_id, c.kind, c.name, c.segment, c.country FROM @extschema@.customer c;
 COMMENT ON VIEW crm_bi.dim_customer IS
 'One row for each customer of whom you may read a record, with its golden values: the same as in customer.';
