@@ -168,6 +168,26 @@ raw_in_zone(const Mapping *m, Node *raw)
         COERCE_EXPLICIT_CALL, -1);
 }
 
+static bool
+is_key_kind(const char *kind)
+{
+    return strcmp(kind, "key") == 0 || strcmp(kind, "reference") == 0;
+}
+
+/* Whether a cast to text asks no setting and no catalogue: what is marked immutable may do so all the same. */
+static bool
+is_plain_text(Oid base)
+{
+    static const Oid plain[] = {TEXTOID, VARCHAROID, BPCHAROID, NAMEOID, INT2OID,   INT4OID,
+                                INT8OID, NUMERICOID, UUIDOID,   BOOLOID, UNKNOWNOID};
+
+    for (size_t i = 0; i < lengthof(plain); i++)
+        if (base == plain[i])
+            return true;
+    return get_element_type(base) == InvalidOid && get_typtype(base) == TYPTYPE_BASE &&
+           type_is_collatable(base);
+}
+
 /* Coerces to the type that the kind of attribute promises; immutably where the server can. */
 static Node *
 raw_coerced(const Mapping *m, Node *raw, Oid type)
@@ -196,6 +216,10 @@ raw_coerced(const Mapping *m, Node *raw, Oid type)
         return raw_cast(raw, BOOLOID);
     if (strcmp(m->kind, "json") == 0)
         return raw_cast(raw, JSONBOID);
+    if (is_key_kind(m->kind) && !is_plain_text(base))
+        return (Node *) makeFuncCall(
+            list_make2(makeString(get_namespace_name(crm_schema_oid())), makeString(pstrdup("key_text"))),
+            list_make1(raw), COERCE_EXPLICIT_CALL, -1);
     if (base == DATEOID) /* a cast would ask how the session writes dates */
         return (Node *) makeFuncCall(
             list_make2(makeString(get_namespace_name(crm_schema_oid())), makeString(pstrdup("iso_date"))),

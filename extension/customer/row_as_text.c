@@ -2,44 +2,17 @@
  * row_as_text.c: crm_row_as_text of merge.h.
  */
 #include "base/compat.h"
+#include "base/text_forms.h"
 #include "customer/merge.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "pgtime.h"
 #include "utils/builtins.h"
-#include "utils/bytea.h"
-#include "utils/float.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
-
-/* What the text form of a value depends on. */
-typedef struct Forms {
-    int date_style;
-    int date_order;
-    int interval_style;
-    int float_digits;
-    int bytea_form;
-    pg_tz *zone;
-} Forms;
-
-static Forms
-set_forms(Forms wanted)
-{
-    Forms before = {DateStyle, DateOrder, IntervalStyle, extra_float_digits, bytea_output, session_timezone};
-
-    DateStyle = wanted.date_style;
-    DateOrder = wanted.date_order;
-    IntervalStyle = wanted.interval_style;
-    extra_float_digits = wanted.float_digits;
-    bytea_output = wanted.bytea_form;
-    session_timezone = wanted.zone;
-    return before;
-}
 
 /* The output functions of a row type, kept for the rows that follow. */
 typedef struct Outputs {
@@ -112,11 +85,10 @@ crm_row_as_text(PG_FUNCTION_ARGS)
     HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(0);
     TupleDesc desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
     StringInfoData json;
-    Forms before;
+    CrmTextForms before;
 
     initStringInfo(&json);
-    before = set_forms(
-        (Forms){USE_ISO_DATES, DATEORDER_YMD, INTSTYLE_ISO_8601, 1, BYTEA_OUTPUT_HEX, pg_tzset("UTC")});
+    before = crm_text_forms_fix();
     PG_TRY()
         ; /* plain variables, which no error puts back */
         {
@@ -124,7 +96,7 @@ crm_row_as_text(PG_FUNCTION_ARGS)
         }
         PG_FINALLY();
         {
-            set_forms(before);
+            crm_text_forms_restore(before);
         }
     PG_END_TRY();
     ReleaseTupleDesc(desc);

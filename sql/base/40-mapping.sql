@@ -5,6 +5,13 @@ CREATE FUNCTION @extschema@.record_key(VARIADIC parts text[]) RETURNS text
 COMMENT ON FUNCTION @extschema@.record_key(text[]) IS
 'The record key of a composite key: a JSON array of the text forms of its columns. NULL where one is NULL.';
 
+CREATE FUNCTION @extschema@.key_text(value anyelement) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_key_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION @extschema@.key_text(anyelement) IS
+'A value as it stands in a record key, whatever the settings of the session: dates and times in ISO form and UTC, intervals as ISO '
+'8601, bytea in hex, floats in the shortest form that gives them back; everything else as its type writes it. '
+'key_text(timestamptz ''2024-01-01 00:00+02'') is 2023-12-31 22:00:00+00.';
+
 CREATE FUNCTION @extschema@.iso_date(day date) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_iso_date' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
 COMMENT ON FUNCTION @extschema@.iso_date(date) IS
@@ -31,6 +38,14 @@ CREATE FUNCTION @extschema@.mapping_function(relation pg_catalog.regclass, attri
     RETURN pg_catalog.format('@extschema@.%I(%s)', 'map_' || attribute, relation);
 COMMENT ON FUNCTION @extschema@.mapping_function(pg_catalog.regclass, text) IS
 'The signature of the function of a mapped attribute, map_ATTRIBUTE(row type of the table).';
+
+CREATE FUNCTION @extschema@.casts_plainly(relation pg_catalog.regclass, "column" text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                       WHERE a.attrelid = relation AND a.attname = casts_plainly."column"
+                         AND a.atttypid <> ALL ('{text,varchar,bpchar,name,int2,int4,int8,numeric,uuid,bool}'::pg_catalog.regtype[]));
+COMMENT ON FUNCTION @extschema@.casts_plainly(pg_catalog.regclass, text) IS
+'Whether a column''s cast to text depends on no setting; the others are written by key_text. True where there is no such column.';
 
 CREATE TYPE @extschema@.checked_attribute AS (attribute text, mapping text, expression text, type pg_catalog.regtype,
                                               reference pg_catalog.regclass);
@@ -66,7 +81,9 @@ BEGIN
                 checked.mapping := value #>> '{}';
             WHEN 'array' THEN -- a composite key
                 SELECT CASE WHEN count(*) = 1 THEN min(c)
-                            ELSE format('@extschema@.record_key(%s)', string_agg(format('(%I)::text', c), ', ' ORDER BY n)) END
+                            ELSE format('@extschema@.record_key(%s)',
+                                        string_agg(format(CASE WHEN casts_plainly(relation, c) THEN '(%I)::text' ELSE '@extschema@.key_text(%I)' END, c),
+                                                   ', ' ORDER BY n)) END
                 INTO checked.mapping FROM jsonb_array_elements_text(value) WITH ORDINALITY AS e (c, n);
             WHEN 'object' THEN
                 IF value ? 'of_owner' THEN

@@ -141,12 +141,26 @@ COMMENT ON FUNCTION @extschema@.composite_columns(regclass, text) IS
     'The columns of a composite key or reference, in its order, as they are called now; NULL where the attribute is none.';
 SELECT @extschema@.set_audience('composite_columns(regclass, text)', 'admin');
 
--- Nothing is cast that could fail. Date and enum columns are left to the exact condition beside this one.
+CREATE FUNCTION @extschema@.is_day(value text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN value OPERATOR(pg_catalog.~) '^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN
+    pg_catalog.substr(value, 9)::integer OPERATOR(pg_catalog.<=) CASE
+        WHEN pg_catalog.substr(value, 6, 2) OPERATOR(pg_catalog.=) ANY (ARRAY['04', '06', '09', '11']) THEN 30
+        WHEN pg_catalog.substr(value, 6, 2) OPERATOR(pg_catalog.<>) '02' THEN 31
+        WHEN pg_catalog.mod(pg_catalog.substr(value, 1, 4)::integer, 4) OPERATOR(pg_catalog.=) 0
+             AND (pg_catalog.mod(pg_catalog.substr(value, 1, 4)::integer, 100) OPERATOR(pg_catalog.<>) 0
+                  OR pg_catalog.mod(pg_catalog.substr(value, 1, 4)::integer, 400) OPERATOR(pg_catalog.=) 0) THEN 29
+        ELSE 28 END
+    ELSE false END;
+COMMENT ON FUNCTION @extschema@.is_day(text) IS
+    'Whether a text is a day of the years 1 to 9999 in ISO form, which can be cast to date: is_day(''2023-02-29'') is false.';
+
+-- Nothing is cast that could fail. Columns of other types are left to the exact condition beside this one.
 CREATE FUNCTION @extschema@.key_part_condition(relation regclass, column_name name, value text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
     type CONSTANT text := key_type(relation, column_name);
+    exact_type CONSTANT regtype := (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name);
     plain CONSTANT boolean := (SELECT a.atttypid = 'uuid'::regtype OR a.atttypid IN ('text'::regtype, 'varchar'::regtype) AND o.collisdeterministic
                                FROM pg_attribute a LEFT JOIN pg_collation o ON o.oid = a.attcollation
                                WHERE a.attrelid = relation AND a.attname = column_name);
@@ -159,6 +173,10 @@ BEGIN
                  WHEN type = 'bigint' THEN 'true' ELSE 'false' END
         WHEN type = 'uuid' AND value !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN 'false'
         WHEN plain THEN format('r.%I = %L', column_name, value)
+        WHEN exact_type = 'date'::regtype AND is_day(value) THEN format('r.%I = %L::date', column_name, value)
+        WHEN (SELECT t.typtype = 'e' FROM pg_type t WHERE t.oid = exact_type) THEN
+            CASE WHEN EXISTS (SELECT FROM pg_enum e WHERE e.enumtypid = exact_type AND e.enumlabel::text = value)
+                 THEN format('r.%I = %L::%s', column_name, value, exact_type) ELSE 'false' END
         ELSE 'true' END;
 END
 $$;

@@ -68,12 +68,13 @@ DECLARE
     expression CONSTANT text := record_key_expression(relation);
     kept text;
 BEGIN
-    SELECT kept_key(relation, c.keep_key, c.merge_id) INTO kept
+    SELECT kept_key(record_query.relation, c.keep_key, c.merge_id) INTO kept
     FROM merge_change c JOIN row_merge m USING (merge_id)
     WHERE c.relation = record_query.relation AND c.record_key = key AND c.action = 'delete' AND m.unmerged_at IS NULL
     ORDER BY c.merge_id DESC LIMIT 1;
     RETURN format('SELECT coalesce((SELECT %L FROM %s t WHERE %s OPERATOR(pg_catalog.=) %L LIMIT 1), %s)', key, row_source(relation), expression, key,
-                  coalesce(format('(SELECT %s %s)', expression, key_probe(relation, columns, key_texts(relation, columns, kept))), 'NULL'));
+                  CASE WHEN kept IS NULL THEN 'NULL'
+                       ELSE format('(SELECT %s %s)', expression, key_probe(relation, columns, key_texts(relation, columns, kept))) END);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.record_query(pg_catalog.regclass, text) IS

@@ -32,7 +32,8 @@ CREATE TABLE @extschema@.transition_log (
     source pg_catalog.regclass NOT NULL,
     source_key text,
     customer_relation pg_catalog.regclass,
-    customer_key text
+    customer_key text,
+    anonymous_id text
 );
 CREATE INDEX transition_log_record ON @extschema@.transition_log (relation, record_key);
 CREATE INDEX transition_log_unknown ON @extschema@.transition_log (funnel) WHERE to_stage IS NULL;
@@ -55,6 +56,8 @@ COMMENT ON COLUMN @extschema@.transition_log.flags IS
 'unknown_stage, unknown_time, estimated_time (created_at stands in), impossible_time (before the change that it follows), '
 'assumed (nobody recorded it: a record begins at the entry), backfilled, unsettled (settle_transitions looks again).';
 COMMENT ON COLUMN @extschema@.transition_log.source IS 'The table that it was read from: relation, or its event log.';
+COMMENT ON COLUMN @extschema@.transition_log.anonymous_id IS
+'Of a touch that names no customer: the visitor. Who that was is told when it is read (identify).';
 COMMENT ON COLUMN @extschema@.transition_log.source_key IS 'The key of the event in an event log.';
 
 -- Rows that went while a backfill may have been reading them; settle_transitions takes their history away.

@@ -36,11 +36,11 @@ COMMENT ON FUNCTION @extschema@.rows_of(pg_catalog.regclass, text) IS
 'SQL for the rows x.r of an adopted table, from a transition table, a partition or the table itself.';
 
 CREATE TYPE @extschema@.tracked_row AS (record_key text, value text, begun timestamptz, closed timestamptz, live timestamptz,
-                                       ended timestamptz, unit text, customer_key text, old_value text, old_customer_key text,
-                                       event text);
+                                       ended timestamptz, unit text, customer_key text, anonymous_id text, old_value text,
+                                       old_customer_key text, old_anonymous_id text, event text);
 COMMENT ON TYPE @extschema@.tracked_row IS
 'What tracking needs of a row that holds its present stage: value is the stage as the team writes it; begun, closed, live and '
-'ended are times that the row tells; event is insert, update or delete of this record key.';
+'ended are times that the row tells; anonymous_id is the visitor where the row names no customer; event is insert, update or delete of this record key.';
 
 CREATE TYPE @extschema@.event_row AS (source_key text, record_key text, value text, at timestamptz, by text, unit text);
 COMMENT ON TYPE @extschema@.event_row IS 'What tracking needs of a row of an event log.';
@@ -69,7 +69,7 @@ CREATE FUNCTION @extschema@.column_rows(relation pg_catalog.regclass, source tex
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN format(
         'SELECT map_id(x.r)::text AS record_key, nullif(btrim(%s), '''') AS value, %s AS begun, %s AS closed, %s AS live, '
-        '%s AS ended, coalesce(%s, %L) AS unit, %s AS customer_key FROM %s',
+        '%s AS ended, coalesce(%s, %L) AS unit, %s AS customer_key, CASE WHEN %s IS NULL THEN %s END AS anonymous_id FROM %s',
         mapped(relation, 'stage'),
         mapped_time(relation, 'opened_at', 'started_at', 'at', 'started_on', 'created_at'),
         mapped_time(relation, 'closed_at', 'resolved_at'),
@@ -78,6 +78,8 @@ CREATE FUNCTION @extschema@.column_rows(relation pg_catalog.regclass, source tex
         mapped(relation, 'unit'),
         (SELECT a.fallback_unit FROM adoption a WHERE a.relation = column_rows.relation),
         mapped(relation, 'customer'),
+        mapped(relation, 'customer'),
+        mapped(relation, 'anonymous_id'),
         rows_of(relation, source));
 COMMENT ON FUNCTION @extschema@.column_rows(pg_catalog.regclass, text) IS
 'SQL for the first attributes of tracked_row of the rows of a source.';
@@ -85,7 +87,7 @@ COMMENT ON FUNCTION @extschema@.column_rows(pg_catalog.regclass, text) IS
 CREATE FUNCTION @extschema@.inserted_rows(relation pg_catalog.regclass, source text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN from_source(source,
-                       in_chunks(format('SELECT i.*, NULL::text, NULL::text, ''insert'' FROM (%s) i', column_rows(relation, source)),
+                       in_chunks(format('SELECT i.*, NULL::text, NULL::text, NULL::text, ''insert'' FROM (%s) i', column_rows(relation, source)),
                                  'tracked_row', 'record_key'), 'tracked_row[]');
 COMMENT ON FUNCTION @extschema@.inserted_rows(pg_catalog.regclass, text) IS
 'SQL for all rows of a source, as arrays of tracked_row.';
@@ -94,13 +96,13 @@ CREATE FUNCTION @extschema@.updated_rows(relation pg_catalog.regclass) RETURNS t
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN in_chunks(format(
         'SELECT coalesce(n.record_key, o.record_key) AS record_key, n.value, n.begun, n.closed, n.live, n.ended, n.unit, '
-        'n.customer_key, o.value, o.customer_key, '
+        'n.customer_key, n.anonymous_id, o.value, o.customer_key, o.anonymous_id, '
         'CASE WHEN n.record_key IS NULL THEN ''delete'' WHEN o.record_key IS NULL THEN ''insert'' ELSE ''update'' END '
         'FROM (%s) n FULL JOIN (%s) o ON o.record_key = n.record_key '
-        'WHERE (n.record_key, n.value, n.customer_key) IS DISTINCT FROM (o.record_key, o.value, o.customer_key)',
+        'WHERE (n.record_key, n.value, n.customer_key, n.anonymous_id) IS DISTINCT FROM (o.record_key, o.value, o.customer_key, o.anonymous_id)',
         column_rows(relation, 'crm_new'), column_rows(relation, 'crm_old')), 'tracked_row', 'record_key');
 COMMENT ON FUNCTION @extschema@.updated_rows(pg_catalog.regclass) IS
-'SQL for the rows whose key, stage or customer an UPDATE changed, as arrays of tracked_row.';
+'SQL for the rows whose key, stage, customer or visitor an UPDATE changed, as arrays of tracked_row.';
 
 CREATE FUNCTION @extschema@.event_rows(relation pg_catalog.regclass, source text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp

@@ -70,11 +70,11 @@ BEGIN
         FROM present p
         LEFT JOIN stage_step s ON s.funnel = p.funnel AND s.from_stage = p.entry AND s.to_stage = p.stage)
     INSERT INTO transition_log (funnel, relation, record_key, "sequence", from_stage, to_stage, value, at, by, unit,
-                                department, direction, first_entry, flags, source, customer_relation, customer_key)
+                                department, direction, first_entry, flags, source, customer_relation, customer_key, anonymous_id)
     SELECT s.funnel, s.relation, s.record_key, s.place, s.from_stage, s.to_stage, s.raw, s.at, asker, s.unit,
            s.in_department, s.direction, s.to_stage IS NOT NULL,
            s.marks || CASE WHEN s.at IS NULL THEN '{unknown_time}'::text[] ELSE '{}' END || flags,
-           s.relation, CASE WHEN s.customer_key IS NOT NULL THEN s.customer_relation END, s.customer_key
+           s.relation, CASE WHEN s.customer_key IS NOT NULL THEN s.customer_relation END, s.customer_key, s.anonymous_id
     FROM seen s;
 END
 $$;
@@ -123,7 +123,7 @@ BEGIN
         FROM change c LEFT JOIN funnel_stage s ON s.funnel = c.funnel AND s.stage = c.stage
         WHERE c.stage IS DISTINCT FROM c.from_stage OR c.stage IS NULL)
     INSERT INTO transition_log (funnel, relation, record_key, "sequence", from_stage, to_stage, value, at, by, unit,
-                                department, direction, first_entry, flags, source, customer_relation, customer_key)
+                                department, direction, first_entry, flags, source, customer_relation, customer_key, anonymous_id)
     SELECT t.funnel, t.relation, t.record_key, greatest(t.last_sequence, 0) + 1, t.from_stage, t.stage, t.value,
            CASE WHEN t.told < t.last_at AND timezone(t.zone, t.told)::date = timezone(t.zone, t.last_at)::date
                 THEN t.last_at ELSE t.told END,
@@ -134,7 +134,7 @@ BEGIN
                CASE WHEN t.stage IS NULL THEN 'unknown_stage' END,
                CASE WHEN timezone(t.zone, t.told)::date < timezone(t.zone, t.last_at)::date THEN 'impossible_time' END],
                NULL),
-           t.relation, CASE WHEN t.customer_key IS NOT NULL THEN t.customer_relation END, t.customer_key
+           t.relation, CASE WHEN t.customer_key IS NOT NULL THEN t.customer_relation END, t.customer_key, t.anonymous_id
     FROM timed t
     LEFT JOIN stage_step s ON s.funnel = t.funnel AND s.from_stage = t.from_stage AND s.to_stage = t.stage;
 END

@@ -35,17 +35,17 @@ BEGIN
         PERFORM write_first_stages(relation, fresh, now(), '{}') WHERE fresh IS NOT NULL;
     END IF;
     UPDATE transition_log t
-    SET customer_key = r.customer_key, customer_relation = CASE WHEN r.customer_key IS NOT NULL THEN a.reference END,
+    SET customer_key = r.customer_key, anonymous_id = r.anonymous_id, customer_relation = CASE WHEN r.customer_key IS NOT NULL THEN a.reference END,
         unit = CASE WHEN is_column THEN t.unit ELSE coalesce(t.unit, r.unit) END
     FROM unnest(rows) r
     LEFT JOIN adoption_attribute a ON a.relation = track_rows.relation AND a.attribute = 'customer'
     WHERE r.event = CASE WHEN is_column THEN 'update' ELSE r.event END AND r.event <> 'delete'
       AND t.relation = track_rows.relation AND t.record_key = r.record_key
-      AND (t.customer_key IS DISTINCT FROM r.customer_key OR (NOT is_column AND t.unit IS NULL AND r.unit IS NOT NULL));
+      AND ((t.customer_key, t.anonymous_id) IS DISTINCT FROM (r.customer_key, r.anonymous_id) OR (NOT is_column AND t.unit IS NULL AND r.unit IS NOT NULL));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.track_rows(pg_catalog.regclass, @extschema@.tracked_row[]) IS
-'Writes what inserted and updated rows change: a stage, a first stage, a customer, or the record''s key (then it is another '
+'Writes what inserted and updated rows change: a stage, a first stage, a customer or visitor, or the record''s key (then it is another '
 'record).';
 SELECT @extschema@.set_audience('track_rows(regclass, tracked_row[])', 'admin');
 

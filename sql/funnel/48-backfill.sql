@@ -14,7 +14,7 @@ BEGIN
         count := count + cardinality(rows);
         SELECT array_agg(CASE WHEN was.record_key IS NULL THEN r
                               ELSE ROW(r.record_key, was.from_stage, r.begun, NULL, NULL, NULL, r.unit, r.customer_key,
-                                       NULL, NULL, 'insert')::tracked_row END)
+                                       r.anonymous_id, NULL, NULL, NULL, 'insert')::tracked_row END)
         INTO rows
         FROM unnest(rows) r
         LEFT JOIN LATERAL (SELECT t.record_key, t."sequence", t.from_stage FROM transition_log t

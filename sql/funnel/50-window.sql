@@ -88,8 +88,10 @@ COMMENT ON AGGREGATE @extschema@.retention(boolean[]) IS
 
 -- Subjects: linked customers, or records.
 CREATE VIEW @extschema@.subject_transition AS
-SELECT t.*, r.customer_id,
+SELECT t.*, coalesce(r.customer_id, v.customer_id) AS customer_id,
        CASE WHEN r.customer_id IS NOT NULL THEN 'customer ' || r.customer_id
+            WHEN v.customer_id IS NOT NULL THEN 'customer ' || v.customer_id
+            WHEN f.subject = 'customer' AND t.anonymous_id IS NOT NULL THEN 'visitor ' || t.anonymous_id
             WHEN f.subject = 'customer'
                 THEN coalesce(t.customer_relation, t.relation)::pg_catalog.oid || ' ' || coalesce(t.customer_key, t.record_key)
             ELSE t.relation::pg_catalog.oid || ' ' || t.record_key END AS subject
@@ -97,10 +99,14 @@ FROM @extschema@.transition_log t
 JOIN @extschema@.funnel f USING (funnel)
 LEFT JOIN @extschema@.record r
        ON f.subject = 'customer' AND r.relation = coalesce(t.customer_relation, t.relation)
-      AND r.record_key = coalesce(t.customer_key, t.record_key) COLLATE "C";
+      AND r.record_key = coalesce(t.customer_key, t.record_key) COLLATE "C"
+LEFT JOIN @extschema@.identified_span v
+       ON f.subject = 'customer' AND v.anonymous_id = t.anonymous_id
+      AND coalesce(t.at, '-infinity') >= v.since AND coalesce(t.at, '-infinity') < v.until;
 COMMENT ON VIEW @extschema@.subject_transition IS
 'transition_log with who goes through the funnel: in one about customers the customer that the record means or belongs to, as '
-'linked now, or the record that it refers to while that is not linked; else the record itself. No rights applied; not for '
+'linked now, or the record that it refers to while that is not linked; of a touch that names nobody the customer that the visitor was '
+'then, or the visitor; else the record itself. No rights applied; not for '
 'users.';
 
 CREATE FUNCTION @extschema@.units_in_total() RETURNS text[]

@@ -13,16 +13,18 @@ BEGIN
       AND (t.relation = $1 AND t.record_key = ANY (keys) OR t.customer_relation = $1 AND t.customer_key = ANY (keys));
     GET DIAGNOSTICS changed = ROW_COUNT;
     total := total + changed;
-    UPDATE transition_log t SET customer_relation = NULL, customer_key = NULL
-    WHERE t.customer_relation = $1 AND t.customer_key = ANY (keys);
+    UPDATE transition_log t SET customer_relation = NULL, customer_key = NULL, anonymous_id = NULL
+    WHERE t.customer_relation = $1 AND t.customer_key = ANY (keys)
+       OR t.relation = $1 AND t.record_key = ANY (keys) AND t.anonymous_id IS NOT NULL;
     GET DIAGNOSTICS changed = ROW_COUNT;
     total := total + changed;
     IF mode = 'delete' THEN
         DELETE FROM transition_log t WHERE t.relation = $1 AND t.record_key = ANY (keys);
         GET DIAGNOSTICS changed = ROW_COUNT;
+        total := total + changed;
         DELETE FROM transition_gone g WHERE g.source = $1 AND g.record_key = ANY (keys);
     END IF;
-    RETURN total + changed;
+    RETURN total;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.transitions_erased(regclass, text[], text) IS
@@ -47,7 +49,7 @@ CREATE FUNCTION @extschema@.inventory_funnel() RETURNS SETOF @extschema@.invento
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 5 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     SELECT 'funnel', '@extschema@.transition_log', c, 'the history of stages, by the keys of records', NULL::interval, ARRAY['view transition', 'view handover']
-    FROM unnest(ARRAY['record_key', 'customer_key', 'source_key']) c
+    FROM unnest(ARRAY['record_key', 'customer_key', 'anonymous_id', 'source_key']) c
     UNION ALL
     SELECT 'funnel', '@extschema@.transition_gone', c, 'records that went while they were read', NULL, '{}' FROM unnest(ARRAY['record_key', 'source_key']) c
     UNION ALL
