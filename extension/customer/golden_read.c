@@ -89,19 +89,16 @@ make_reader(GoldenReader *reader)
 }
 
 GoldenReader *
-golden_reader(FunctionCallInfo fcinfo)
+golden_reader(void)
 {
-    GoldenReader *reader = fcinfo->flinfo->fn_extra;
+    static GoldenReader *reader = NULL;
 
-    if (reader != NULL && still_holds(reader))
-        return reader;
     if (reader == NULL) {
-        reader = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(GoldenReader));
-        reader->context =
-            AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "crm golden reader", ALLOCSET_SMALL_SIZES);
-        fcinfo->flinfo->fn_extra = reader;
+        reader = MemoryContextAllocZero(TopMemoryContext, sizeof(GoldenReader));
+        reader->context = AllocSetContextCreate(TopMemoryContext, "crm golden reader", ALLOCSET_SMALL_SIZES);
     }
-    make_reader(reader);
+    if (!still_holds(reader))
+        make_reader(reader);
     return reader;
 }
 

@@ -3,8 +3,8 @@
  *
  * Owns what golden records are made from: reading record_copy by customer, and asking for each record whether the caller may read it,
  * as golden_source() says of its table. Tables are read as the catalogues are, with the active snapshot and without rights, since what
- * may be shown is decided here. A reader is kept in fn_extra for row after row, and made anew when anything may have changed that it
- * knows: who asks, the statement, the snapshot, the organisation.
+ * may be shown is decided here. The session has one reader, which is made anew when anything may have changed that it knows: who asks,
+ * the statement, the snapshot, the organisation. It is good until the function that asked for it returns.
  */
 #ifndef CRM_CUSTOMER_GOLDEN_READ_H
 #define CRM_CUSTOMER_GOLDEN_READ_H
@@ -30,8 +30,8 @@ typedef struct GoldenSaid {
     const text *value[GOLDEN_MAX_ATTRIBUTES]; /* NULL: that there is none */
 } GoldenSaid;
 
-/* The reader of this call; raises RM101 where policies bind a caller who is nobody. */
-extern GoldenReader *golden_reader(FunctionCallInfo fcinfo);
+/* Raises RM101 where policies bind a caller who is nobody. */
+extern GoldenReader *golden_reader(void);
 extern const GoldenPlan *golden_reader_plan(const GoldenReader *reader);
 /* The row type that this call returns. */
 extern TupleDesc golden_reader_result(GoldenReader *reader, FunctionCallInfo fcinfo);

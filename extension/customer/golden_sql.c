@@ -61,7 +61,7 @@ value_sets(const GoldenTable *table, Datum *sets)
 Datum
 crm_golden_of(PG_FUNCTION_ARGS)
 {
-    GoldenReader *reader = golden_reader(fcinfo);
+    GoldenReader *reader = golden_reader();
     const GoldenPlan *plan = golden_reader_plan(reader);
     GoldenCustomer *customer = golden_read(reader, PG_GETARG_INT64(0));
     TupleDesc desc;
@@ -128,7 +128,7 @@ choice(const GoldenTable *table, int attribute, int rank, TupleDesc desc)
 Datum
 crm_golden_choices_of(PG_FUNCTION_ARGS)
 {
-    GoldenReader *reader = golden_reader(fcinfo);
+    GoldenReader *reader = golden_reader();
     const GoldenPlan *plan = golden_reader_plan(reader);
     GoldenCustomer *customer = golden_read(reader, PG_GETARG_INT64(0));
     Oid element = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
@@ -154,5 +154,5 @@ crm_golden_choices_of(PG_FUNCTION_ARGS)
 Datum
 crm_may_read_customer(PG_FUNCTION_ARGS)
 {
-    PG_RETURN_BOOL(golden_may_read(golden_reader(fcinfo), PG_GETARG_INT64(0)));
+    PG_RETURN_BOOL(golden_may_read(golden_reader(), PG_GETARG_INT64(0)));
 }
