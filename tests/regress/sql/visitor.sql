@@ -28,11 +28,11 @@ SELECT crm.customer_of('account', '1') AS ann, crm.customer_of('account', '2') A
 
 -- Ann visited once under her name and twice as v1; v2 and v3 are nobody yet, two touches have no visitor at all
 SELECT t.record_key, t.anonymous_id, replace(t.subject, 'touch'::regclass::oid::text, 'touch') AS subject FROM crm.subject_transition t WHERE t.relation = 'touch'::regclass ORDER BY 1;
-SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}');
+SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}'::text[]);
 SELECT stage, entered, reached FROM crm.funnel_reach('journey');
 -- identified: one person each, and Bob's touch before his deal makes him go all the way
 SELECT crm.identify('v1', :ann, '2024-06-01') AS of_ann, crm.identify('v2', :bob, '2024-06-01') AS of_bob;
-SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}');
+SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}'::text[]);
 SELECT stage, entered, reached FROM crm.funnel_reach('journey');
 SELECT record_key, customer_id = :ann AS ann, customer_id = :bob AS bob FROM crm.transition WHERE relation = 'touch'::regclass ORDER BY 1;
 -- a device that was Ann's and then Bob's divides by time
@@ -40,20 +40,20 @@ SELECT crm.identify('v3', :ann, '2024-01-01') AS first_ann, crm.identify('v3', :
 INSERT INTO touch VALUES (8, NULL, 'v3', '2024-02-05');
 SELECT t.record_key, t.customer_id = :ann AS ann, t.customer_id = :bob AS bob FROM crm.transition t JOIN touch c ON c.id::text = t.record_key
 WHERE t.relation = 'touch'::regclass AND c.visitor = 'v3' ORDER BY 1;
-SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}');
+SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}'::text[]);
 -- taken back: as if it had never been
 SELECT crm.unidentify('v3') AS bob, crm.unidentify('v3') AS ann;
 SELECT crm.unidentify('v2') > 0 AS bob;
-SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}');
+SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}'::text[]);
 SELECT crm.unidentify('v1') > 0 AS ann;
-SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}');
+SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}'::text[]);
 -- a touch that gets a customer, another visitor, or none
 UPDATE touch SET account_id = 2 WHERE id = 4;
 UPDATE touch SET visitor = 'v9' WHERE id = 5;
 UPDATE touch SET visitor = 'v9' WHERE id = 6;
 UPDATE touch SET visitor = NULL WHERE id = 8;
 SELECT record_key, anonymous_id, customer_key FROM crm.transition_log WHERE relation = 'touch'::regclass ORDER BY 1;
-SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}');
+SELECT * FROM crm.funnel_counts('journey', '{visit,deal,won}'::text[]);
 -- the story tells the same
 SELECT crm.identify('v9', :bob, '2024-06-01') > 0 AS of_bob;
 SELECT at, kind, relation, record_key FROM crm.customer_timeline(:bob) WHERE kind = 'touch';
