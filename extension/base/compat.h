@@ -46,6 +46,8 @@
 #define guc_malloc(elevel, size) malloc(size)
 #define guc_free(pointer) free(pointer)
 #define object_ownercheck(classid, objectid, roleid) pg_class_ownercheck(objectid, roleid)
+/* of schemas, which is all that is asked for */
+#define object_aclcheck(classid, objectid, roleid, mode) pg_namespace_aclcheck(objectid, roleid, mode)
 #endif
 
 #endif

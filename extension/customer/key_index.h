@@ -1,5 +1,5 @@
 /*
- * key_index.h: which records could mean the same as a given one: the block keys of all records, for look-ups while people wait.
+ * key_index.h: which records could mean the same as a given one: the keys of all records (linker_keys), for look-ups while people wait.
  *
  * A full run packs the keys of every record into link_block (key_pack.h), under a build of its own, so that readers keep the
  * old one until the switch. What changes later stands in link_key, one row a record, under a GIN index. What link_block says
@@ -14,15 +14,24 @@
 #include "customer/linker.h"
 #include "customer/model_store.h"
 
+#define KEY_INDEX_MOST_HOLDERS 20000 /* that one look-up reads of all keys together */
+
 typedef struct KeyCandidate {
     int64 record_no;
-    double bits; /* the rarer the keys that it shares, the more */
+    double bits; /* the rarer what it shares, the more */
 } KeyCandidate;
 
-/* The records that share keys, most promising first, at most room of them; returns their number. Inside of SPI. */
-extern int key_index_find(const ModelInForce *model, const int32 *keys, int key_count,
+/*
+ * The records that share keys, most promising first, at most room of them; returns their number. Rare keys are asked first, and
+ * no more records are looked at than a look-up has time for: a key that very many have tells little. Inside of SPI.
+ */
+extern int key_index_find(const ModelInForce *model, const LinkKey *keys, int key_count,
                           KeyCandidate *candidates, int room);
 
 extern Datum crm_key_index_build(PG_FUNCTION_ARGS);
+/* link_keys(records bigint[]) SETOF (record_no bigint, keys integer[]) */
+extern Datum crm_link_keys(PG_FUNCTION_ARGS);
+/* link_near(records bigint[], max_rows integer) SETOF bigint */
+extern Datum crm_link_near(PG_FUNCTION_ARGS);
 
 #endif

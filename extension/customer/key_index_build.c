@@ -10,6 +10,7 @@
 #include "customer/key_pack.h"
 #include "customer/record_input.h"
 #include "customer/resolve_run.h"
+#include "customer/small_linker.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -36,24 +37,37 @@ typedef struct Build {
 } Build;
 
 static void
-add_record(Build *to, const RecordInput *record)
+note_record(Build *to, int64 record_no, const LinkKey *keys, int key_count)
 {
-    int32 keys[LINK_MAX_KEYS];
-    int key_count = link_keys(to->model, &record->input, keys, LINK_MAX_KEYS);
-
     if (to->count == to->room) {
         to->room = Max(1024, to->room * 2);
         to->record = repalloc_huge(to->record, sizeof(int64) * (Size) to->room);
     }
     for (int k = 0; k < key_count; k++) {
-        KeyEntry entry = {(uint32) keys[k], to->count};
+        KeyEntry entry = {keys[k].key, to->count};
         int part = (int) key_pack_slot(entry.key, PART_BITS);
 
         crm_buffile_write(to->part[part], &entry, sizeof entry);
         to->part_entries[part]++;
     }
     to->entries += (uint64) key_count;
-    to->record[to->count++] = record->record_no;
+    to->record[to->count++] = record_no;
+}
+
+/* The rows that SPI holds. */
+static void
+note_rows(Build *to, RecordInput *record)
+{
+    SmallLinker *linker = small_linker_open(to->model, false);
+    LinkKey keys[LINK_MAX_KEYS];
+
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        record_input_read(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, record);
+        small_linker_add(linker, &record->input, record->record_no);
+    }
+    for (int i = 0; i < linker->count; i++)
+        note_record(to, linker->number[i], keys, small_linker_keys(linker, i, keys));
+    small_linker_close(linker);
 }
 
 static void
@@ -71,12 +85,9 @@ read_records(Build *to)
         CHECK_FOR_INTERRUPTS();
         SPI_cursor_fetch(cursor, true, READ_AT_ONCE);
         rows = SPI_processed;
-        for (uint64 i = 0; i < rows; i++) {
-            MemoryContextSwitchTo(batch);
-            record_input_read(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, &record);
-            MemoryContextSwitchTo(before);
-            add_record(to, &record);
-        }
+        MemoryContextSwitchTo(batch);
+        note_rows(to, &record);
+        MemoryContextSwitchTo(before);
         SPI_freetuptable(SPI_tuptable);
         MemoryContextReset(batch);
         resolve_run_tell(to->count, 0);
@@ -85,15 +96,38 @@ read_records(Build *to)
 }
 
 static void
-write_row(const Build *from, SPIPlanPtr plan, uint32 slot, const KeyEntry *entries, size_t count)
+write_row(const Build *from, SPIPlanPtr plan, int32 slot, const KeyEntry *entries, size_t count, size_t many)
 {
     bytea *list = palloc(VARHDRSZ + key_pack_bound(count));
-    Datum values[3] = {Int64GetDatum(from->build), Int32GetDatum((int32) slot), PointerGetDatum(list)};
+    Datum values[3] = {Int64GetDatum(from->build), Int32GetDatum(slot), PointerGetDatum(list)};
 
-    SET_VARSIZE(list, VARHDRSZ + key_pack(entries, count, from->record, (uint8_t *) VARDATA(list)));
+    SET_VARSIZE(list, VARHDRSZ + key_pack(entries, count, many, from->record, (uint8_t *) VARDATA(list)));
     if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT)
         elog(ERROR, "link_block could not be written");
     pfree(list);
+}
+
+/*
+ * The lists of keys that many records have, each under its own slot: two keys that share one are written together. What no look-up
+ * has time to read is left out.
+ */
+static void
+write_own_rows(const Build *from, SPIPlanPtr plan, const KeyEntry *entries, size_t count)
+{
+    for (size_t first = 0, end; first < count; first = end) {
+        int32 slot = key_pack_own_slot(entries[first].key);
+        bool wanted = false;
+
+        for (end = first; end < count && key_pack_own_slot(entries[end].key) == slot;) {
+            size_t key = end;
+
+            while (end < count && entries[end].key == entries[key].key)
+                end++;
+            wanted |= end - key > KEY_PACK_MANY && end - key <= KEY_INDEX_MOST_HOLDERS;
+        }
+        if (wanted)
+            write_row(from, plan, slot, entries + first, end - first, KEY_INDEX_MOST_HOLDERS);
+    }
 }
 
 static void
@@ -114,7 +148,8 @@ write_part(const Build *from, SPIPlanPtr plan, int part, int bits)
         CHECK_FOR_INTERRUPTS();
         for (end = first + 1; end < count && key_pack_slot(entries[end].key, bits) == slot;)
             end++;
-        write_row(from, plan, slot, entries + first, end - first);
+        write_row(from, plan, (int32) slot, entries + first, end - first, KEY_PACK_MANY);
+        write_own_rows(from, plan, entries + first, end - first);
     }
     pfree(entries);
     BufFileClose(from->part[part]);

@@ -1,8 +1,8 @@
 /*
  * key_pack.c: see key_pack.h.
  *
- * A list is, for each key in rising order: the difference to the key before it, the number of its records, the first record,
- * the differences from one to the next.
+ * A list is, for each key in rising order: the difference to the key before it, twice the number of its records and 1 where
+ * they are elsewhere, and where they are not, the first record and the differences from one to the next.
  */
 #include "customer/key_pack.h"
 
@@ -27,6 +27,12 @@ uint32_t
 key_pack_slot(uint32_t key, int bits)
 {
     return bits == 0 ? 0 : key >> (32 - bits);
+}
+
+int32_t
+key_pack_own_slot(uint32_t key)
+{
+    return -1 - (int32_t) (key >> 1);
 }
 
 void
@@ -75,19 +81,21 @@ put(uint8_t *out, uint64_t number)
 }
 
 size_t
-key_pack(const KeyEntry *entries, size_t count, const int64_t *record, uint8_t *out)
+key_pack(const KeyEntry *entries, size_t count, size_t many, const int64_t *record, uint8_t *out)
 {
     uint8_t *at = out;
     uint32_t last_key = 0;
 
     for (size_t first = 0, end; first < count; first = end) {
         int64_t last = 0;
+        bool elsewhere;
 
         for (end = first + 1; end < count && entries[end].key == entries[first].key;)
             end++;
+        elsewhere = end - first > many;
         at = put(at, entries[first].key - last_key);
-        at = put(at, end - first);
-        for (size_t i = first; i < end; i++) {
+        at = put(at, (end - first) << 1 | elsewhere);
+        for (size_t i = first; i < end && !elsewhere; i++) {
             at = put(at, (uint64_t) record[entries[i].node] - (uint64_t) last);
             last = record[entries[i].node];
         }
@@ -114,32 +122,56 @@ get(const uint8_t *at, const uint8_t *end, uint64_t *number)
     return NULL;
 }
 
-int
-key_pack_find(const uint8_t *list, size_t size, uint32_t wanted, int64_t *records, int room)
+/* Behind so many numbers; NULL where the list ends before. */
+static const uint8_t *
+skip(const uint8_t *at, const uint8_t *end, uint64_t numbers)
+{
+    for (; numbers > 0; at++) {
+        if (at == end)
+            return NULL;
+        numbers -= *at < 0x80;
+    }
+    return at;
+}
+
+bool
+key_pack_find(const uint8_t *list, size_t size, uint32_t wanted, KeyHolders *holders)
 {
     const uint8_t *end = list + size;
     uint64_t key = 0;
 
+    *holders = (KeyHolders){0};
     for (const uint8_t *at = list; at < end;) {
         uint64_t step;
         uint64_t count;
-        uint64_t record = 0;
 
         if ((at = get(at, end, &step)) == NULL || (at = get(at, end, &count)) == NULL ||
-            count > (size_t) (end - at))
-            return -1;
+            count >> 1 > UINT32_MAX || ((count & 1) == 0 && count >> 1 > (size_t) (end - at)))
+            return false;
         key += step;
-        if (key > wanted)
-            return 0;
-        for (uint64_t i = 0; i < count; i++) {
-            if ((at = get(at, end, &step)) == NULL)
-                return -1;
-            record += step;
-            if (key == wanted && i < (uint64_t) room)
-                records[i] = (int64_t) record;
-        }
         if (key == wanted)
-            return (int) count;
+            *holders = (KeyHolders){(uint32_t) (count >> 1), count & 1, at, end};
+        if (key >= wanted)
+            break;
+        if ((count & 1) == 0 && (at = skip(at, end, count >> 1)) == NULL)
+            return false;
     }
-    return 0;
+    return true;
+}
+
+bool
+key_pack_records(const KeyHolders *holders, int64_t *records)
+{
+    const uint8_t *at = holders->at;
+    uint64_t record = 0;
+
+    for (uint32_t i = 0; i < holders->count; i++) {
+        uint64_t step;
+
+        if ((at = get(at, holders->end, &step)) == NULL)
+            return false;
+        record += step;
+        records[i] = (int64_t) record;
+    }
+    return true;
 }

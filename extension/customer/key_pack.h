@@ -7,6 +7,7 @@
 #ifndef CRM_CUSTOMER_KEY_PACK_H
 #define CRM_CUSTOMER_KEY_PACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,15 +23,33 @@ extern uint32_t key_pack_slot(uint32_t key, int bits);
 /* Sorts by key, entries of one key staying in their order; scratch has room for count entries. */
 extern void key_pack_sort(KeyEntry *entries, KeyEntry *scratch, size_t count);
 
+/*
+ * The records of a key that more of them have stand in a list of their own, under this slot: whoever looks for another key
+ * need not read them, and whoever looks for this one is told first how many there are.
+ */
+#define KEY_PACK_MANY 64
+extern int32_t key_pack_own_slot(uint32_t key);
+
 /* The most bytes that a list of count entries takes. */
 extern size_t key_pack_bound(size_t count);
-/* Writes entries, sorted by key; shortest where the records of a key rise. Returns the bytes written. */
-extern size_t key_pack(const KeyEntry *entries, size_t count, const int64_t *record, uint8_t *out);
-
 /*
- * Writes the first room of the records that have the key and returns how many there are; -1 where the bytes are no such
- * list.
+ * Writes entries, sorted by key; shortest where the records of a key rise. Of keys of more than many records only their number
+ * is written. Returns the bytes written.
  */
-extern int key_pack_find(const uint8_t *list, size_t size, uint32_t key, int64_t *records, int room);
+extern size_t key_pack(const KeyEntry *entries, size_t count, size_t many, const int64_t *record,
+                       uint8_t *out);
+
+/* What a list says of a key. */
+typedef struct KeyHolders {
+    uint32_t count;
+    bool elsewhere;    /* in a list of its own */
+    const uint8_t *at; /* the records, in the list, where they are not elsewhere */
+    const uint8_t *end;
+} KeyHolders;
+
+/* false where the bytes are no such list; a key that is not in it has no records. */
+extern bool key_pack_find(const uint8_t *list, size_t size, uint32_t key, KeyHolders *holders);
+/* Writes the records, of which there are holders->count; false where the bytes are no such list. */
+extern bool key_pack_records(const KeyHolders *holders, int64_t *records);
 
 #endif

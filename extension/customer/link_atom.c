@@ -110,25 +110,3 @@ link_pair_keys(const Linker *linker, uint32_t *atom, uint16_t *group, int atoms,
         }
     return keys;
 }
-
-int
-link_record_keys(const Linker *linker, uint32_t record, uint64_t *key, int room)
-{
-    uint32_t atom[LINK_MAX_ATOMS];
-    uint16_t group[LINK_MAX_ATOMS];
-    int atoms = link_record_atoms(linker, record, atom, group);
-    int keys = 0;
-    int small;
-
-    for (int k = 0; k < atoms && keys < room; k++)
-        if (linker->atom_share[atom[k]] <= 0)
-            key[keys++] = linker->atom_hash[atom[k]];
-    small = keys;
-    keys += link_pair_keys(linker, atom, group, atoms, key + keys, room - keys);
-    for (int k = small; k < keys;)
-        if (linker->fitted == NULL && link_model_frequency(linker->model, LINK_SPACE_BLOCK, key[k]) >= 0)
-            key[k] = key[--keys];
-        else
-            k++;
-    return keys;
-}

@@ -76,7 +76,8 @@ linker_contradiction(Linker *linker, uint32_t a, uint32_t b)
 }
 
 typedef struct Keys {
-    uint64_t key[2 * LINK_MAX_KEYS];
+    uint32_t number;
+    LinkKey *key;
     int count;
 } Keys;
 
@@ -84,34 +85,29 @@ static void
 find_keys(Linker *linker, void *argument)
 {
     Keys *keys = argument;
+    uint32_t atom[LINK_MAX_ATOMS];
+    uint16_t group[LINK_MAX_ATOMS];
+    int atoms;
 
     link_settle(linker);
-    link_size_atoms(linker, NULL);
-    keys->count = link_record_keys(linker, 0, keys->key, 2 * LINK_MAX_KEYS);
-}
-
-int
-link_keys(const LinkModel *model, const LinkInput *record, int32_t *key, int room)
-{
-    LinkerOptions options = {.memory = (size_t) 64 << 20, .threads = 1, .model = model};
-    Linker *linker;
-    Keys keys;
-    int count = 0;
-
-    if (linker_create(&options, &linker) != LINK_OK)
-        return 0;
-    keys.count = 0;
-    if (linker_add(linker, record) == LINK_OK && link_guard(linker, find_keys, &keys) != LINK_OK)
-        keys.count = 0;
-    linker_free(linker);
-    for (int i = 0; i < keys.count && count < room; i++) {
-        int32_t short_key = (int32_t) (uint32_t) (keys.key[i] >> 32);
+    atoms = link_record_atoms(linker, linker->place[keys->number], atom, group);
+    for (int i = 0; i < atoms && keys->count < LINK_MAX_KEYS; i++) {
+        LinkKey made = {(uint32_t) (linker->atom_hash[atom[i]] >> 32), group[i] & 0xFF};
         bool known = false;
 
-        for (int k = 0; k < count && !known; k++)
-            known = key[k] == short_key;
+        for (int k = 0; k < keys->count && !known; k++)
+            known = keys->key[k].key == made.key;
         if (!known)
-            key[count++] = short_key;
+            keys->key[keys->count++] = made;
     }
-    return count;
+}
+
+LinkStatus
+linker_keys(Linker *linker, uint32_t number, LinkKey *key, int *count)
+{
+    Keys keys = {number, key, 0};
+    LinkStatus status = link_guard(linker, find_keys, &keys);
+
+    *count = status == LINK_OK ? keys.count : 0;
+    return status;
 }

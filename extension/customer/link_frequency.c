@@ -69,17 +69,26 @@ hash_of(const Linker *linker, int space, uint32_t number)
     return words ? linker->words[space].word[number].hash : linker->values[space].value[number].hash;
 }
 
+float
+link_unseen_bits(const LinkModel *model, int space)
+{
+    return bits_of_share(model->unseen[space] > 0 ? model->unseen[space]
+                                                  : UNSEEN / (double) (model->numbers.records + 1));
+}
+
+float
+link_read_bits(const LinkModel *model, int space, uint64_t hash)
+{
+    double frequency = link_model_frequency(model, space, hash);
+
+    return frequency < 0 ? link_unseen_bits(model, space) : bits_of_share(frequency);
+}
+
 static void
 read_space(Linker *linker, int space, float *bits, uint32_t count)
 {
-    double unseen = linker->model->unseen[space] > 0 ? linker->model->unseen[space]
-                                                     : UNSEEN / (double) (linker->model->numbers.records + 1);
-
-    for (uint32_t v = 1; v < count; v++) {
-        double frequency = link_model_frequency(linker->model, space, hash_of(linker, space, v));
-
-        bits[v] = bits_of_share(frequency < 0 ? unseen : frequency);
-    }
+    for (uint32_t v = 1; v < count; v++)
+        bits[v] = link_read_bits(linker->model, space, hash_of(linker, space, v));
 }
 
 void

@@ -517,8 +517,6 @@ extern void link_choose_limit(Linker *linker);
 /* Keys of two atoms, of a record's atoms; these are changed. At most room; returns how many. */
 extern int link_pair_keys(const Linker *linker, uint32_t *atom, uint16_t *group, int atoms, uint64_t *key,
                           int room);
-/* All keys of a record: small atoms, and pairs of large ones. */
-extern int link_record_keys(const Linker *linker, uint32_t record, uint64_t *key, int room);
 
 /* link_block.c: pairs of records that share a key, in order. */
 extern void link_make_candidates(Linker *linker, LinkSort *pairs);
@@ -548,6 +546,11 @@ extern bool link_next_pairs(Linker *linker, LinkPairs *reading);
 extern void link_count_frequencies(Linker *linker, const uint32_t *label);
 extern void link_read_frequencies(Linker *linker);  /* from the model given */
 extern void link_write_frequencies(Linker *linker); /* to the model that was fitted */
+/* link_near.c: from the model given, only those that comparing the first record with the others needs. */
+extern void link_read_near_frequencies(Linker *linker, LinkScratch *scratch);
+/* Of one value or word, as bits; for a hash that the model does not have, as rare as can be. */
+extern float link_read_bits(const LinkModel *model, int space, uint64_t hash);
+extern float link_unseen_bits(const LinkModel *model, int space);
 
 /* link_fit.c */
 extern void link_fit(Linker *linker);

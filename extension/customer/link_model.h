@@ -61,6 +61,8 @@ typedef struct LinkFrequency {
 
 /* NULL and false: no memory. Rows may come in any order; a row that comes again replaces the first. */
 extern LinkModel *link_model_create(const LinkNumbers *numbers);
+/* What is usual, for so many records of which nothing is known yet: m as a fit begins with, u and frequencies in round figures. */
+extern LinkModel *link_model_usual(uint64_t records);
 extern void link_model_free(LinkModel *model); /* of one made here; NULL is fine */
 extern bool link_model_add_parameter(LinkModel *model, const LinkParameter *parameter);
 extern bool link_model_add_frequency(LinkModel *model, const LinkFrequency *frequency);

@@ -1,5 +1,5 @@
 /*
- * link_small.c: what small_linker.h is used for by SQL: clusters of some records, why two go together, keys of some.
+ * link_small.c: what small_linker.h is used for by SQL: clusters of some records, why two go together.
  */
 #include "base/compat.h"
 #include "base/error.h"
@@ -18,7 +18,6 @@
 
 PG_FUNCTION_INFO_V1(crm_link_cluster);
 PG_FUNCTION_INFO_V1(crm_link_explain);
-PG_FUNCTION_INFO_V1(crm_link_keys);
 
 static const ModelInForce *
 require_model(void)
@@ -84,7 +83,7 @@ crm_link_cluster(PG_FUNCTION_ARGS)
         elog(ERROR, "return type must be a row type");
     BlessTupleDesc(descriptor);
     SPI_connect();
-    linker = small_linker_open(require_model()->model);
+    linker = small_linker_open(require_model()->model, false);
     small_linker_add_records(linker, numbers, count);
     decide(linker, PG_GETARG_ARRAYTYPE_P(1), LINK_SAME);
     decide(linker, PG_GETARG_ARRAYTYPE_P(2), LINK_DIFFERENT);
@@ -122,7 +121,7 @@ crm_link_explain(PG_FUNCTION_ARGS)
     InitMaterializedSRF(fcinfo, 0);
     SPI_connect();
     model = require_model();
-    linker = small_linker_open(model->model);
+    linker = small_linker_open(model->model, false);
     small_linker_add_records(linker, numbers, 2);
     totals[2] = model->threshold;
     if (linker->count == 2) {
@@ -154,43 +153,6 @@ crm_link_explain(PG_FUNCTION_ARGS)
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     small_linker_close(linker);
-    SPI_finish();
-    return (Datum) 0;
-}
-
-/* link_keys(records bigint[]) SETOF (record_no bigint, keys integer[]) */
-Datum
-crm_link_keys(PG_FUNCTION_ARGS)
-{
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-    int count;
-    const int64 *numbers = number_array_elements(PG_GETARG_ARRAYTYPE_P(0), &count);
-    Datum wanted = PointerGetDatum(number_array_make(numbers, count, INT8OID, sizeof(int64)));
-    Oid type = INT8ARRAYOID;
-    RecordInput record = {0};
-    const ModelInForce *model;
-
-    InitMaterializedSRF(fcinfo, 0);
-    SPI_connect();
-    model = require_model();
-    if (SPI_execute_with_args(
-            psprintf("SELECT %s FROM %s.record_copy r WHERE r.record_no OPERATOR(pg_catalog.=) ANY ($1)",
-                     crm_record_columns(), crm_schema_quoted()),
-            1, &type, &wanted, NULL, true, 0) != SPI_OK_SELECT)
-        elog(ERROR, "records could not be read");
-    for (uint64 i = 0; i < SPI_processed; i++) {
-        int32 keys[LINK_MAX_KEYS];
-        int key_count;
-        Datum values[2];
-        bool nulls[2] = {false, false};
-
-        record_input_read(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, &record);
-        key_count = link_keys(model->model, &record.input, keys, LINK_MAX_KEYS);
-        model_check();
-        values[0] = Int64GetDatum(record.record_no);
-        values[1] = PointerGetDatum(number_array_make(keys, key_count, INT4OID, sizeof(int32)));
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
     SPI_finish();
     return (Datum) 0;
 }

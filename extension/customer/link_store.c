@@ -146,6 +146,8 @@ fill_word(Linker *linker, int space, LinkWord *word, LinkGlance *glance, const c
     glance->chars = word->chars;
     glance->first = (uint8_t) text[0];
     glance->nicknames = word->nickname_count > 0;
+    if (linker->options.only_first)
+        return; /* no blocks will be made */
     word->atom_count = (uint8_t) link_word_atoms(space, word, hash, 4 + LINK_NICKNAMES);
     word->atoms = keep_atoms(linker, hash, word->atom_count);
 }
@@ -213,9 +215,11 @@ link_value(Linker *linker, int attribute, const LinkValue *value, size_t size)
     number = values->count;
     values->value[number] = *value;
     values->value[number].data = link_keep(linker, &linker->kept, value->data, size);
-    values->value[number].atom_count =
-        (uint8_t) link_value_atoms(attribute, &values->value[number], atom, 16);
-    values->value[number].atoms = keep_atoms(linker, atom, values->value[number].atom_count);
+    if (!linker->options.only_first) {
+        values->value[number].atom_count =
+            (uint8_t) link_value_atoms(attribute, &values->value[number], atom, 16);
+        values->value[number].atoms = keep_atoms(linker, atom, values->value[number].atom_count);
+    }
     values->count++;
     values->index.slot[at] = number;
     values->index.used++;

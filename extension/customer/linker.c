@@ -168,11 +168,13 @@ link_prepare(Linker *linker)
     if (linker->scratch != NULL)
         return;
     link_settle(linker);
-    if (linker->fitted == NULL)
-        link_read_frequencies(linker);
-    else
-        link_count_frequencies(linker, NULL);
     linker->scratch = link_scratch(linker);
+    if (linker->fitted != NULL)
+        link_count_frequencies(linker, NULL);
+    else if (linker->options.only_first)
+        link_read_near_frequencies(linker, linker->scratch);
+    else
+        link_read_frequencies(linker);
 }
 
 static void

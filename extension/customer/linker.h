@@ -109,6 +109,8 @@ typedef struct LinkerOptions {
     size_t memory; /* bytes */
     int threads;   /* at least 1 */
     const LinkModel *model;
+    bool
+        only_first; /* only the first record is explained, beside others: what that does not need is left out */
     const LinkSpill *spill;             /* NULL: LINK_NO_MEMORY instead of spilling */
     bool (*interrupted)(void *context); /* asked some ten times a second; NULL: never */
     void (*progress)(void *context, LinkPhase phase, uint64_t done, uint64_t total); /* may be NULL */
@@ -189,11 +191,17 @@ typedef struct LinkDoubt {
 extern int linker_doubts(Linker *linker, LinkDoubt *doubts, int room);
 
 /*
- * The keys by which a record is found: two records that the model would compare have one in common, but for equal ones and
- * for those of entities so large that all their blocks are. At most room are written; the number is returned. What large
- * blocks are is the model's.
+ * The keys by which a record is found: hashes of its words, of how they sound, of its numbers and of parts of them. They depend on
+ * nothing but the record. Keys of one group come from one word or value: sharing more than one of them tells hardly more
+ * than sharing the rarest.
  */
 #define LINK_MAX_KEYS 256
-extern int link_keys(const LinkModel *model, const LinkInput *record, int32_t *keys, int room);
+typedef struct LinkKey {
+    uint32_t key;
+    uint32_t group; /* from 0 */
+} LinkKey;
+
+/* Of a record that was added; after the first call none can be added. At most LINK_MAX_KEYS are written. */
+extern LinkStatus linker_keys(Linker *linker, uint32_t number, LinkKey *keys, int *count);
 
 #endif

@@ -1,80 +1,118 @@
 /*
  * match.c: see match.h.
  *
- * What a call costs is reading the candidates and making them comparable, so only those that share the rarest keys are
- * read: MATCH_CANDIDATES of them. The model, its frequencies and all plans stay in the session.
+ * Candidates are found by their keys, of all records; those that the caller may not read are left out before they count, so that
+ * nothing hides behind them and their number tells nothing. Of the rest the most promising are compared, by the model in
+ * force; before the first full run there is none, and the usual one stands in for it.
  */
 #include "base/compat.h"
 #include "base/error.h"
 #include "base/schema.h"
+#include "customer/index_probe.h"
+#include "customer/kept_plan.h"
 #include "customer/key_index.h"
 #include "customer/match.h"
+#include "customer/match_input.h"
 #include "customer/model_store.h"
-#include "customer/number_array.h"
+#include "customer/readable_record.h"
 #include "customer/record_input.h"
 #include "customer/small_linker.h"
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
-#include "utils/numeric.h"
 #include "utils/tuplestore.h"
 
-PG_FUNCTION_INFO_V1(crm_match_records);
-PG_FUNCTION_INFO_V1(crm_link_near);
+PG_FUNCTION_INFO_V1(crm_match);
 
-#define MATCH_CANDIDATES 24
-#define MATCH_LEAST_BITS (-6.0) /* less than 1.5 % is not worth showing */
+#define COMPARED 24       /* records */
+#define CANDIDATES 240    /* of which so many may be read */
+#define LEAST_BITS (-6.0) /* less than 1.5 % is not worth showing */
 
-static LinkText
-value_text(const JsonbValue *value, const char *attribute)
+typedef struct Found {
+    Oid relation;
+    text *key;
+    char *relation_name;
+    double weight;
+    int node; /* of the linker */
+} Found;
+
+typedef struct Match {
+    LinkInput input;
+    SmallLinker *linker; /* the input is its first node */
+    Found found[COMPARED];
+    int count;
+} Match;
+
+static bool
+kinds_go_together(LinkKind a, LinkKind b)
 {
-    switch (value->type) {
-    case jbvNull:
-        return (LinkText){NULL, 0};
-    case jbvString:
-        return record_input_text(
-            PointerGetDatum(cstring_to_text_with_len(value->val.string.val, value->val.string.len)));
-    case jbvNumeric:
-        return record_input_text(CStringGetTextDatum(
-            DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)))));
-    default:
-        ereport(ERROR,
-                (errcode(ERRCODE_CRM_INVALID_ARGUMENT),
-                 errmsg("attribute \"%s\" is neither text nor a number", attribute),
-                 errhint("For example: '{\"full_name\": \"Ann Lee\", \"email\": \"ann@example.com\"}'.")));
-    }
-    return (LinkText){NULL, 0};
+    return a == LINK_ANY || b == LINK_ANY || a == b;
 }
 
+/* The most promising candidates, save those that the caller may not read. */
 static void
-read_attributes(Jsonb *attributes, LinkInput *input)
+add_records(Match *match, const KeyCandidate *candidates, int count)
 {
-    JsonbIterator *iterator = JsonbIteratorInit(&attributes->root);
-    JsonbIteratorToken token;
-    JsonbValue value;
-    char *name = NULL;
+    int64 numbers[CANDIDATES];
+    ReadableRecords records;
+    RecordInput record = {0};
+    Oid relation;
+    text *key;
 
-    if (!JB_ROOT_IS_OBJECT(attributes))
-        ereport(ERROR,
-                (errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("attributes must be a JSON object"),
-                 errhint("For example: '{\"full_name\": \"Ann Lee\", \"email\": \"ann@example.com\"}'.")));
-    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
-        if (token == WJB_KEY) {
-            name = pnstrdup(value.val.string.val, value.val.string.len);
-        } else if (token == WJB_VALUE) {
-            int field = record_input_field(name, strlen(name));
-
-            if (field >= 0)
-                input->field[field] = value_text(&value, name);
-        }
+    for (int i = 0; i < count; i++)
+        numbers[i] = candidates[i].record_no;
+    readable_records_open(&records, numbers, count);
+    while (match->count < COMPARED && readable_records_next(&records, &record, &relation, &key)) {
+        if (!kinds_go_together(record.input.kind, match->input.kind))
+            continue;
+        match->found[match->count++] =
+            (Found){.relation = relation, .key = key, .node = match->linker->count};
+        small_linker_add(match->linker, &record.input, record.record_no);
     }
+    readable_records_close(&records);
+}
+
+static int
+compare_found(const void *a, const void *b)
+{
+    const Found *x = a;
+    const Found *y = b;
+    int order;
+
+    if (x->weight != y->weight)
+        return x->weight > y->weight ? -1 : 1;
+    order = strcmp(x->relation_name, y->relation_name);
+    return order != 0 ? order : strcmp(text_to_cstring(x->key), text_to_cstring(y->key));
+}
+
+/* Leaves those that it could be, most probable first. */
+static void
+weigh(Match *match)
+{
+    LinkEvidence evidence[LINK_ATTRIBUTES];
+    double prior;
+    int count = 0;
+
+    for (int i = 0; i < match->count; i++) {
+        Found found = match->found[i];
+
+        linker_explain(match->linker->linker, 0, (uint32) found.node, evidence, &prior, &found.weight);
+        found.relation_name =
+            DatumGetCString(DirectFunctionCall1(regclassout, ObjectIdGetDatum(found.relation)));
+        if (found.weight >= LEAST_BITS)
+            match->found[count++] = found;
+    }
+    match->count = count;
+    qsort(match->found, (size_t) count, sizeof(Found), compare_found);
 }
 
 static Datum
@@ -96,86 +134,114 @@ reasons(const LinkEvidence *evidence, int count)
 }
 
 static void
-put_matches(ReturnSetInfo *result, SmallLinker *linker)
+put(ReturnSetInfo *result, Match *match, int max_rows)
 {
     LinkEvidence evidence[LINK_ATTRIBUTES];
+    IndexProbe links;
 
-    for (int i = 1; i < linker->count; i++) {
+    index_probe_open(&links, "record_link", "record_link_pkey", 1);
+    for (int i = 0; i < Min(match->count, max_rows); i++) {
+        const Found *found = &match->found[i];
+        Datum values[5] = {ObjectIdGetDatum(found->relation), PointerGetDatum(found->key)};
+        bool nulls[5] = {false};
+        ScanKeyData key;
+        TupleTableSlot *link;
         double prior;
         double weight;
-        int count = linker_explain(linker->linker, 0, (uint32) i, evidence, &prior, &weight);
-        Datum values[3];
-        bool nulls[3] = {false};
+        int count = linker_explain(match->linker->linker, 0, (uint32) found->node, evidence, &prior, &weight);
 
-        model_check();
-        if (weight < MATCH_LEAST_BITS)
-            continue;
-        values[0] = Int64GetDatum(linker->number[i]);
-        values[1] = Float8GetDatum(1 / (1 + exp2(-weight)));
-        values[2] = reasons(evidence, count);
+        ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ,
+                    Int64GetDatum(match->linker->number[found->node]));
+        link = index_probe_find(&links, &key);
+        if (link != NULL)
+            values[2] = slot_getattr(link, 2, &nulls[2]);
+        else
+            nulls[2] = true;
+        values[3] = Float8GetDatum(1 / (1 + exp2(-weight)));
+        values[4] = reasons(evidence, count);
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
+    index_probe_close(&links);
 }
 
-Datum
-crm_match_records(PG_FUNCTION_ARGS)
+static int
+find_candidates(const ModelInForce *model, const LinkInput *input, KeyCandidate *candidates)
 {
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-    LinkInput input = {0};
-    int32 keys[LINK_MAX_KEYS];
-    KeyCandidate candidates[MATCH_CANDIDATES];
-    int64 numbers[MATCH_CANDIDATES];
-    const ModelInForce *model;
-    int count = 0;
-
-    InitMaterializedSRF(fcinfo, 0);
-    SPI_connect();
-    read_attributes(PG_GETARG_JSONB_P(0), &input);
-    if (!PG_ARGISNULL(1)) {
-        LinkText kind = record_input_text(PG_GETARG_DATUM(1));
-
-        input.kind = record_input_kind(kind.data, kind.length);
-    }
-    model = model_in_force();
-    if (model != NULL)
-        count = key_index_find(model, keys, link_keys(model->model, &input, keys, LINK_MAX_KEYS), candidates,
-                               MATCH_CANDIDATES);
-    model_check();
-    if (count > 0) {
-        SmallLinker *linker = small_linker_open(model->model);
-
-        for (int i = 0; i < count; i++)
-            numbers[i] = candidates[i].record_no;
-        small_linker_add(linker, &input, 0);
-        small_linker_add_records(linker, numbers, count);
-        put_matches(result, linker);
-        small_linker_close(linker);
-    }
-    SPI_finish();
-    return (Datum) 0;
-}
-
-Datum
-crm_link_near(PG_FUNCTION_ARGS)
-{
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    SmallLinker *linker = small_linker_open(model->model, false);
+    LinkKey keys[LINK_MAX_KEYS];
     int key_count;
-    const int32 *keys = number_array_elements(PG_GETARG_ARRAYTYPE_P(0), &key_count);
-    int room = Max(PG_GETARG_INT32(1), 0);
-    KeyCandidate *candidates;
+
+    small_linker_add(linker, input, 0);
+    key_count = small_linker_keys(linker, 0, keys);
+    small_linker_close(linker);
+    return key_index_find(model, keys, key_count, candidates, CANDIDATES);
+}
+
+/* Before anything was linked: what match_young finds. */
+static int
+find_young(Jsonb *attributes, KeyCandidate *candidates)
+{
+    static KeptPlan plan;
+    Oid types[2] = {JSONBOID, INT4OID};
+    Datum values[2] = {JsonbPGetDatum(attributes), Int32GetDatum(CANDIDATES)};
+    int count;
+
+    if (!kept_plan_ready(&plan))
+        kept_plan_make(&plan,
+                       psprintf("SELECT y.record_no FROM %s.match_young($1, $2) y", crm_schema_quoted()), 2,
+                       types);
+    if (SPI_execute_plan(plan.plan, values, NULL, true, CANDIDATES) != SPI_OK_SELECT)
+        elog(ERROR, "candidates could not be read");
+    count = (int) SPI_processed;
+    for (int i = 0; i < count; i++) {
+        bool isnull;
+
+        candidates[i] = (KeyCandidate){
+            DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)), 0};
+    }
+    SPI_freetuptable(SPI_tuptable);
+    return count;
+}
+
+static const LinkModel *
+usual_model(void)
+{
+    static LinkModel *usual = NULL;
+
+    if (usual == NULL)
+        usual = link_model_usual(0);
+    if (usual == NULL)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+    return usual;
+}
+
+Datum
+crm_match(PG_FUNCTION_ARGS)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    Jsonb *attributes = PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0);
+    KeyCandidate candidates[CANDIDATES];
+    Match match = {0};
     const ModelInForce *model;
     int count;
 
-    InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+    InitMaterializedSRF(fcinfo, 0);
     SPI_connect();
-    candidates = palloc(sizeof(KeyCandidate) * (Size) Max(room, 1));
+    match_input_read(attributes, &match.input);
+    if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 1)
+        ereport(ERROR, (errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("max_rows must be 1 or more"),
+                        errhint("Leave it out for 10.")));
     model = model_in_force();
-    count = model == NULL ? 0 : key_index_find(model, keys, key_count, candidates, room);
-    for (int i = 0; i < count; i++) {
-        Datum value = Int64GetDatum(candidates[i].record_no);
-        bool isnull = false;
-
-        tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+    count =
+        model != NULL ? find_candidates(model, &match.input, candidates) : find_young(attributes, candidates);
+    if (count > 0) {
+        match.linker = small_linker_open(model != NULL ? model->model : usual_model(), true);
+        small_linker_add(match.linker, &match.input, 0);
+        add_records(&match, candidates, count);
+        weigh(&match);
+        put(result, &match, PG_GETARG_INT32(1));
+        small_linker_close(match.linker);
+        model_check();
     }
     SPI_finish();
     return (Datum) 0;

@@ -1,5 +1,5 @@
 /*
- * match.h: whom a form's input could mean, for `match`, and which records are near others, for resolve_pending.
+ * match.h: whom a form's input could mean, and which records are near others, for resolve_pending.
  */
 #ifndef CRM_CUSTOMER_MATCH_H
 #define CRM_CUSTOMER_MATCH_H
@@ -7,9 +7,7 @@
 #include "postgres.h"
 #include "fmgr.h"
 
-/* match_records(attributes jsonb, kind text) SETOF (record_no bigint, probability float8, reasons jsonb) */
-extern Datum crm_match_records(PG_FUNCTION_ARGS);
-/* link_near(keys integer[], max_rows integer) SETOF bigint */
-extern Datum crm_link_near(PG_FUNCTION_ARGS);
+/* match(attributes jsonb, max_rows integer) SETOF (relation, record_key, customer_id, probability, reasons) */
+extern Datum crm_match(PG_FUNCTION_ARGS);
 
 #endif

@@ -6,14 +6,12 @@
  */
 #include "base/compat.h"
 #include "base/schema.h"
+#include "customer/index_probe.h"
+#include "customer/kept_plan.h"
 #include "customer/model_store.h"
 #include "customer/number_array.h"
 #include "customer/resolve_run.h"
 
-#include "access/genam.h"
-#include "access/relation.h"
-#include "access/table.h"
-#include "access/tableam.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -23,8 +21,6 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(crm_model_save);
 
@@ -44,6 +40,7 @@ typedef struct KeptFrequency {
 static ModelInForce in_force;
 static HTAB *kept = NULL;
 static ErrorData *error = NULL;
+static IndexProbe *probe = NULL; /* into link_frequency, open from the first look-up until model_check */
 
 /* What link_frequency.kind says of a space. */
 static const char *
@@ -212,31 +209,35 @@ model_load(int64 version)
     return load(version, true);
 }
 
+static IndexProbe *
+open_probe(void)
+{
+    MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+
+    if (probe == NULL) {
+        static IndexProbe opened;
+
+        index_probe_open(&opened, "link_frequency", "link_frequency_pkey", 3);
+        probe = &opened;
+    }
+    MemoryContextSwitchTo(before);
+    return probe;
+}
+
 static double
 read_share(int space, int64 hash)
 {
-    Relation table = table_open(crm_relation_oid("link_frequency"), AccessShareLock);
-    Relation index = relation_open(crm_relation_oid("link_frequency_pkey"), AccessShareLock);
-    TupleTableSlot *slot = table_slot_create(table, NULL);
-    IndexScanDesc scan = index_beginscan(table, index, GetActiveSnapshot(), 3, 0);
+    IndexProbe *table = open_probe();
+    TupleTableSlot *row;
     ScanKeyData keys[3];
-    double share = -1;
+    bool isnull;
 
     ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(in_force.version));
     ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(hash));
     ScanKeyEntryInitialize(&keys[2], 0, 3, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
                            CStringGetTextDatum(space_name(space)));
-    index_rescan(scan, keys, 3, NULL, 0);
-    if (index_getnext_slot(scan, ForwardScanDirection, slot)) {
-        bool isnull;
-
-        share = DatumGetFloat8(slot_getattr(slot, 4, &isnull));
-    }
-    index_endscan(scan);
-    ExecDropSingleTupleTableSlot(slot);
-    relation_close(index, AccessShareLock);
-    table_close(table, AccessShareLock);
-    return share;
+    row = index_probe_find(table, keys);
+    return row == NULL ? -1 : DatumGetFloat8(slot_getattr(row, 4, &isnull));
 }
 
 /* The linker's look-up: no error may leave it. */
@@ -277,6 +278,9 @@ model_check(void)
     ErrorData *raised = error;
 
     error = NULL;
+    if (probe != NULL && raised == NULL)
+        index_probe_close(probe);
+    probe = NULL;
     if (raised != NULL)
         ReThrowError(raised);
 }
@@ -295,24 +299,21 @@ forget_kept(void)
 const ModelInForce *
 model_in_force(void)
 {
-    static SPIPlanPtr plan = NULL;
+    static KeptPlan plan;
+    static Oid extension = InvalidOid; /* that in_force is of */
     int64 version;
     bool isnull;
     Datum build;
 
-    error = NULL; /* of a statement that was given up */
-    if (plan == NULL) {
-        SPIPlanPtr made = SPI_prepare(psprintf("SELECT m.version, m.build, m.key_bits, m.records, "
-                                               "m.threshold FROM %s.link_model m WHERE m.in_force",
-                                               crm_schema_quoted()),
-                                      0, NULL);
-
-        if (made == NULL)
-            elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
-        SPI_keepplan(made);
-        plan = made;
-    }
-    expect(SPI_execute_plan(plan, NULL, NULL, true, 1), SPI_OK_SELECT);
+    error = NULL; /* of a statement that was given up, as is the probe, which was closed then */
+    probe = NULL;
+    if (!kept_plan_ready(&plan))
+        kept_plan_make(&plan,
+                       psprintf("SELECT m.version, m.build, m.key_bits, m.records, m.threshold, m.changed "
+                                "FROM %s.link_model m WHERE m.in_force",
+                                crm_schema_quoted()),
+                       0, NULL);
+    expect(SPI_execute_plan(plan.plan, NULL, NULL, true, 1), SPI_OK_SELECT);
     if (SPI_processed == 0)
         return NULL;
     version = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -323,11 +324,14 @@ model_in_force(void)
         (double) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 4, &isnull));
     in_force.threshold =
         DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull));
+    in_force.changed =
+        (double) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 6, &isnull));
     SPI_freetuptable(SPI_tuptable);
-    if (in_force.model == NULL || in_force.version != version) {
+    if (in_force.model == NULL || in_force.version != version || extension != crm_extension_oid()) {
         link_model_free(in_force.model);
         in_force.model = NULL;
         in_force.version = version;
+        extension = crm_extension_oid();
         forget_kept();
         in_force.model = load(version, false);
         link_model_look_up(in_force.model, look_up, NULL);

@@ -20,6 +20,7 @@ typedef struct ModelInForce {
     int64 build; /* of link_block, and how many bits of a key say its slot there (key_pack.h) */
     int bits;
     double records;   /* that it was fitted to */
+    double changed;   /* that were linked since */
     double threshold; /* bits */
     LinkModel *model;
 } ModelInForce;

@@ -88,28 +88,78 @@ enter_relation(RecordInput *record, Oid relation)
     record->relation = relation;
 }
 
+static void
+read_head(RecordInput *record, Datum number, Datum relation, Datum key, Datum kind, bool no_kind)
+{
+    struct varlena *name = PG_DETOAST_DATUM_PACKED(key);
+
+    record->record_no = DatumGetInt64(number);
+    if (DatumGetObjectId(relation) != record->relation)
+        enter_relation(record, DatumGetObjectId(relation));
+    record->input.name =
+        hash_bytes_extended((unsigned char *) VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), record->seed);
+    record->input.kind = LINK_ANY;
+    if (!no_kind) {
+        LinkText text = record_input_text(kind);
+
+        record->input.kind = record_input_kind(text.data, text.length);
+    }
+}
+
 void
 record_input_read(HeapTuple row, TupleDesc descriptor, RecordInput *record)
 {
     Datum values[COLUMN_FIELDS + LINK_FIELDS];
     bool nulls[COLUMN_FIELDS + LINK_FIELDS];
-    struct varlena *key;
 
     heap_deform_tuple(row, descriptor, values, nulls);
-    record->record_no = DatumGetInt64(values[COLUMN_RECORD_NO]);
-    if (DatumGetObjectId(values[COLUMN_RELATION]) != record->relation)
-        enter_relation(record, DatumGetObjectId(values[COLUMN_RELATION]));
-    key = PG_DETOAST_DATUM_PACKED(values[COLUMN_KEY]);
-    record->input.name =
-        hash_bytes_extended((unsigned char *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), record->seed);
-    record->input.kind = LINK_ANY;
-    if (!nulls[COLUMN_KIND]) {
-        LinkText kind = record_input_text(values[COLUMN_KIND]);
-
-        record->input.kind = record_input_kind(kind.data, kind.length);
-    }
+    read_head(record, values[COLUMN_RECORD_NO], values[COLUMN_RELATION], values[COLUMN_KEY],
+              values[COLUMN_KIND], nulls[COLUMN_KIND]);
+    record->unmatchable = DatumGetBool(values[COLUMN_UNMATCHABLE]);
     for (int i = 0; i < LINK_FIELDS; i++)
-        record->input.field[i] = nulls[COLUMN_FIELDS + i] || DatumGetBool(values[COLUMN_UNMATCHABLE])
+        record->input.field[i] = nulls[COLUMN_FIELDS + i] || record->unmatchable
                                      ? (LinkText){NULL, 0}
                                      : record_input_text(values[COLUMN_FIELDS + i]);
+}
+
+/* Where the columns of record_copy stand. */
+static const AttrNumber *
+slot_columns(TupleDesc descriptor)
+{
+    static Oid table = InvalidOid;
+    static AttrNumber column[COLUMN_FIELDS + LINK_FIELDS];
+    static const char *const head[] = {"record_no", "relation", "record_key", "kind", NULL};
+
+    if (table == TupleDescAttr(descriptor, 0)->attrelid)
+        return column;
+    table = TupleDescAttr(descriptor, 0)->attrelid;
+    for (int i = 0; i < COLUMN_FIELDS + LINK_FIELDS; i++) {
+        const char *name = i < COLUMN_FIELDS ? head[i] : fields[i - COLUMN_FIELDS];
+
+        for (int k = 0; name != NULL && k < descriptor->natts; k++)
+            if (strcmp(NameStr(TupleDescAttr(descriptor, k)->attname), name) == 0)
+                column[i] = (AttrNumber) (k + 1);
+    }
+    return column;
+}
+
+void
+record_input_read_slot(TupleTableSlot *row, RecordInput *record, Datum *key)
+{
+    const AttrNumber *column = slot_columns(row->tts_tupleDescriptor);
+    bool no_kind;
+    bool isnull;
+    Datum kind;
+
+    slot_getallattrs(row);
+    *key = slot_getattr(row, column[COLUMN_KEY], &isnull);
+    kind = slot_getattr(row, column[COLUMN_KIND], &no_kind);
+    read_head(record, slot_getattr(row, column[COLUMN_RECORD_NO], &isnull),
+              slot_getattr(row, column[COLUMN_RELATION], &isnull), *key, kind, no_kind);
+    record->unmatchable = false;
+    for (int i = 0; i < LINK_FIELDS; i++) {
+        Datum value = slot_getattr(row, column[COLUMN_FIELDS + i], &isnull);
+
+        record->input.field[i] = isnull ? (LinkText){NULL, 0} : record_input_text(value);
+    }
 }

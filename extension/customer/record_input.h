@@ -11,21 +11,25 @@
 #include "postgres.h"
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
 
 #include "customer/linker.h"
 
-/* "r.record_no, r.relation, ..."; palloc'd. Of records that nothing may be linked with no field is read. */
+/* "r.record_no, r.relation, r.record_key, ..."; palloc'd. */
 extern char *crm_record_columns(void);
 
 /* Zeroed before the first row and passed on from row to row. */
 typedef struct RecordInput {
     int64 record_no;
     LinkInput input;
-    Oid relation; /* of the last row, and the seed that its name gives */
+    bool unmatchable; /* nothing may be linked with it: it is read without fields */
+    Oid relation;     /* of the last row, and the seed that its name gives */
     uint64 seed;
 } RecordInput;
 
 extern void record_input_read(HeapTuple row, TupleDesc descriptor, RecordInput *record);
+/* The same of a row of record_copy itself, which does not tell what is unmatchable. Texts point into the slot; key does, too. */
+extern void record_input_read_slot(TupleTableSlot *row, RecordInput *record, Datum *key);
 
 /* The field of an attribute as a mapping names it, or -1. */
 extern int record_input_field(const char *attribute, size_t length);

@@ -3,6 +3,7 @@
  */
 #include "base/compat.h"
 #include "base/schema.h"
+#include "customer/kept_plan.h"
 #include "customer/number_array.h"
 #include "customer/record_input.h"
 #include "customer/small_linker.h"
@@ -21,7 +22,7 @@ free_linker(void *arg)
 }
 
 SmallLinker *
-small_linker_open(const LinkModel *model)
+small_linker_open(const LinkModel *model, bool only_first)
 {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "crm small linker", ALLOCSET_SMALL_SIZES);
@@ -34,6 +35,7 @@ small_linker_open(const LinkModel *model)
     MemoryContextRegisterResetCallback(context, &made->at_end);
     options = link_host_options(&made->host, model);
     options.threads = 1;
+    options.only_first = only_first;
     link_host_check(&made->host, NULL, linker_create(&options, &made->linker));
     return made;
 }
@@ -60,28 +62,31 @@ small_linker_add(SmallLinker *linker, const LinkInput *input, int64 number)
 void
 small_linker_add_records(SmallLinker *linker, const int64 *numbers, int count)
 {
-    static SPIPlanPtr plan = NULL;
+    static KeptPlan plan;
+    Oid type = INT8ARRAYOID;
     Datum value = PointerGetDatum(number_array_make(numbers, count, INT8OID, sizeof(int64)));
     RecordInput record = {0};
 
-    if (plan == NULL) {
-        Oid type = INT8ARRAYOID;
-        SPIPlanPtr made = SPI_prepare(
-            psprintf("SELECT %s FROM %s.record_copy r WHERE r.record_no OPERATOR(pg_catalog.=) ANY ($1) "
-                     "ORDER BY r.record_no",
-                     crm_record_columns(), crm_schema_quoted()),
-            1, &type);
-
-        if (made == NULL)
-            elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
-        SPI_keepplan(made);
-        plan = made;
-    }
-    if (SPI_execute_plan(plan, &value, NULL, true, 0) != SPI_OK_SELECT)
+    if (!kept_plan_ready(&plan))
+        kept_plan_make(&plan,
+                       psprintf("SELECT %s FROM %s.record_copy r WHERE r.record_no OPERATOR(pg_catalog.=) "
+                                "ANY ($1) ORDER BY r.record_no",
+                                crm_record_columns(), crm_schema_quoted()),
+                       1, &type);
+    if (SPI_execute_plan(plan.plan, &value, NULL, true, 0) != SPI_OK_SELECT)
         elog(ERROR, "records could not be read");
     for (uint64 i = 0; i < SPI_processed; i++) {
         record_input_read(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, &record);
         small_linker_add(linker, &record.input, record.record_no);
     }
     SPI_freetuptable(SPI_tuptable);
+}
+
+int
+small_linker_keys(SmallLinker *linker, int node, LinkKey *keys)
+{
+    int count;
+
+    link_host_check(&linker->host, linker->linker, linker_keys(linker->linker, (uint32) node, keys, &count));
+    return count;
 }

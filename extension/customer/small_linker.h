@@ -24,14 +24,17 @@ typedef struct SmallLinker {
     int room;
 } SmallLinker;
 
-extern SmallLinker *small_linker_open(const LinkModel *model);
+/* only_first: see linker.h */
+extern SmallLinker *small_linker_open(const LinkModel *model, bool only_first);
 extern void small_linker_close(SmallLinker *linker);
 extern void small_linker_add(SmallLinker *linker, const LinkInput *input, int64 number);
 /* Adds the records of these numbers in the order of the numbers; those that are gone are left out. */
 extern void small_linker_add_records(SmallLinker *linker, const int64 *numbers, int count);
 
+/* Of a node; after the first call no record can be added. keys has room for LINK_MAX_KEYS. */
+extern int small_linker_keys(SmallLinker *linker, int node, LinkKey *keys);
+
 extern Datum crm_link_cluster(PG_FUNCTION_ARGS);
 extern Datum crm_link_explain(PG_FUNCTION_ARGS);
-extern Datum crm_link_keys(PG_FUNCTION_ARGS);
 
 #endif

@@ -9,10 +9,11 @@ CREATE FUNCTION @extschema@.link_keys(records bigint[]) RETURNS TABLE (record_no
 COMMENT ON FUNCTION @extschema@.link_keys(bigint[]) IS 'The block keys of records as they are now, by the model in force.';
 SELECT @extschema@.set_audience('link_keys(bigint[])', 'internal');
 
-CREATE FUNCTION @extschema@.link_near(keys integer[], max_rows integer) RETURNS SETOF bigint
-    AS 'MODULE_PATHNAME', 'crm_link_near' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100 COST 1000;
-COMMENT ON FUNCTION @extschema@.link_near(integer[], integer) IS 'Records that share block keys, those that share the rarest first.';
-SELECT @extschema@.set_audience('link_near(integer[], integer)', 'internal');
+CREATE FUNCTION @extschema@.link_near(records bigint[], max_rows integer) RETURNS SETOF bigint
+    AS 'MODULE_PATHNAME', 'crm_link_near' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1000 COST 100000;
+COMMENT ON FUNCTION @extschema@.link_near(bigint[], integer) IS
+    'For each of the records those that share block keys with it, at most max_rows, those that share the rarest.';
+SELECT @extschema@.set_audience('link_near(bigint[], integer)', 'internal');
 
 CREATE FUNCTION @extschema@.link_cluster(records bigint[], same bigint[], different bigint[], OUT numbers bigint[], OUT labels integer[])
     AS 'MODULE_PATHNAME', 'crm_link_cluster' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000;
@@ -83,9 +84,7 @@ DECLARE
 BEGIN
     INSERT INTO link_key (record_no, keys) SELECT k.record_no, k.keys FROM link_keys(seeds) k
     ON CONFLICT (record_no) DO UPDATE SET keys = excluded.keys, noted_at = excluded.noted_at;
-    SELECT link_family(seeds || array_agg(DISTINCT n))
-    INTO scope FROM link_key k CROSS JOIN LATERAL link_near(k.keys, 200) n WHERE k.record_no = ANY (seeds);
-    scope := coalesce(scope, link_family(seeds));
+    scope := link_family(seeds || ARRAY(SELECT DISTINCT n FROM link_near(seeds, 200) n));
     SELECT coalesce(array_agg(n.number) FILTER (WHERE v.same), '{}'), coalesce(array_agg(n.number) FILTER (WHERE NOT v.same), '{}')
     INTO same, different
     FROM (SELECT p.* FROM verdict_pair p WHERE p.a = ANY (scope) AND p.b = ANY (scope) ORDER BY p.a, p.b) v

@@ -1,4 +1,4 @@
-// links: extension/customer/agglomerate.c extension/customer/agglomerate_component.c extension/customer/agglomerate_edge.c extension/customer/agglomerate_missing.c extension/customer/email_syntax.c extension/customer/link_alike.c extension/customer/link_atom.c extension/customer/link_block.c extension/customer/link_cluster.c extension/customer/link_compare.c extension/customer/link_compare_name.c extension/customer/link_compare_text.c extension/customer/link_contradict.c extension/customer/link_depend.c extension/customer/link_doubt.c extension/customer/link_explain.c extension/customer/link_fit.c extension/customer/link_frequency.c extension/customer/link_kept.c extension/customer/link_memory.c extension/customer/link_model.c extension/customer/link_pairs.c extension/customer/link_parse.c extension/customer/link_spill.c extension/customer/link_store.c extension/customer/link_threads.c extension/customer/link_twin.c extension/customer/link_type.c extension/customer/link_weigh.c extension/customer/linker.c extension/customer/normal_address.c extension/customer/normal_date.c extension/customer/normal_fold.c extension/customer/normal_key.c extension/customer/normal_nickname.c extension/customer/normal_nickname_english.c extension/customer/normal_nickname_other.c extension/customer/normal_person.c extension/customer/normal_phonetic.c extension/customer/normal_text.c extension/customer/normal_words.c extension/customer/phone_plan.c extension/customer/phone_syntax.c extension/customer/similarity.c extension/customer/similarity_long.c extension/customer/threshold.c
+// links: extension/customer/agglomerate.c extension/customer/agglomerate_component.c extension/customer/agglomerate_edge.c extension/customer/agglomerate_missing.c extension/customer/email_syntax.c extension/customer/link_alike.c extension/customer/link_atom.c extension/customer/link_block.c extension/customer/link_cluster.c extension/customer/link_compare.c extension/customer/link_compare_name.c extension/customer/link_compare_text.c extension/customer/link_contradict.c extension/customer/link_depend.c extension/customer/link_doubt.c extension/customer/link_explain.c extension/customer/link_fit.c extension/customer/link_frequency.c extension/customer/link_kept.c extension/customer/link_memory.c extension/customer/link_model.c extension/customer/link_near.c extension/customer/link_pairs.c extension/customer/link_parse.c extension/customer/link_spill.c extension/customer/link_store.c extension/customer/link_threads.c extension/customer/link_twin.c extension/customer/link_type.c extension/customer/link_weigh.c extension/customer/linker.c extension/customer/normal_address.c extension/customer/normal_date.c extension/customer/normal_fold.c extension/customer/normal_key.c extension/customer/normal_nickname.c extension/customer/normal_nickname_english.c extension/customer/normal_nickname_other.c extension/customer/normal_person.c extension/customer/normal_phonetic.c extension/customer/normal_text.c extension/customer/normal_words.c extension/customer/phone_plan.c extension/customer/phone_syntax.c extension/customer/similarity.c extension/customer/similarity_long.c extension/customer/threshold.c
 /* The linker on made-up people: what it finds, what it must not do, and that chance and order do not matter. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -380,46 +380,132 @@ test_a_model_of_rows_says_the_same(void **state)
     link_model_free(model);
 }
 
-static bool
-common_key(const LinkModel *model, int a, int b)
+static int
+common_keys(Linker *linker, uint32_t a, uint32_t b)
 {
-    static int32_t left[LINK_MAX_KEYS];
-    static int32_t right[LINK_MAX_KEYS];
-    LinkInput first = input_of(a);
-    LinkInput second = input_of(b);
-    int n = link_keys(model, &first, left, LINK_MAX_KEYS);
-    int m = link_keys(model, &second, right, LINK_MAX_KEYS);
+    static LinkKey left[LINK_MAX_KEYS];
+    static LinkKey right[LINK_MAX_KEYS];
+    int common = 0;
+    int n;
+    int m;
 
+    assert_int_equal(linker_keys(linker, a, left, &n), LINK_OK);
+    assert_int_equal(linker_keys(linker, b, right, &m), LINK_OK);
+    assert_true(n > 0 && m > 0);
     for (int i = 0; i < n; i++)
         for (int k = 0; k < m; k++)
-            if (left[i] == right[k])
-                return true;
-    return false;
+            common += left[i].key == right[k].key;
+    return common;
 }
 
-/* Doubtful pairs were compared, so a look-up by keys must find them too; strangers mostly have none. */
+/* Doubtful pairs were compared, so a look-up by keys must find them too; strangers have far fewer in common. */
 static void
 test_keys_find_what_was_compared(void **state)
 {
     Linker *linker;
+    Linker *keys = fresh(1, NULL);
     LinkDoubt doubt[200];
-    LinkModel *model;
     int doubts;
+    int near = 0;
     int strangers = 0;
 
     (void) state;
     make_people(1000, 7);
     linker = linked(1);
-    model = copy_of(linker_model(linker));
+    for (int i = 0; i < count; i++)
+        add_person(keys, i);
     doubts = linker_doubts(linker, doubt, 200);
     assert_true(doubts > 0);
     for (int i = 0; i < doubts; i++) {
-        assert_true(common_key(model, (int) doubt[i].a, (int) doubt[i].b));
+        int common = common_keys(keys, doubt[i].a, doubt[i].b);
+
+        assert_true(common > 0);
+        near += common;
         assert_true(i == 0 || doubt[i].worth <= doubt[i - 1].worth);
     }
-    for (int i = 0; i < 500; i++)
-        strangers += common_key(model, i, count - 1 - i);
-    assert_true(strangers < 50);
+    for (int i = 0; i < doubts; i++)
+        strangers += common_keys(keys, (uint32_t) i, (uint32_t) (count - 1 - i));
+    assert_true(strangers * 2 < near);
+    linker_free(linker);
+    linker_free(keys);
+}
+
+/* A record's keys depend on nothing but the record. */
+static void
+test_keys_are_the_records_own(void **state)
+{
+    Linker *few = fresh(1, NULL);
+    Linker *many = fresh(1, NULL);
+    LinkInput empty = {.name = 1};
+    LinkKey left[LINK_MAX_KEYS];
+    LinkKey right[LINK_MAX_KEYS];
+    int n;
+    int m;
+
+    (void) state;
+    make_people(300, 9);
+    for (int i = 0; i < count; i++)
+        add_person(many, i);
+    for (int i = 40; i < 60; i++)
+        add_person(few, i);
+    assert_int_equal(linker_add(few, &empty), LINK_OK);
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_int_equal(linker_keys(few, i, left, &n), LINK_OK);
+        assert_int_equal(linker_keys(many, i + 40, right, &m), LINK_OK);
+        assert_int_equal(n, m);
+        for (int k = 0; k < n; k++) {
+            assert_int_equal(left[k].key, right[k].key);
+            assert_int_equal(left[k].group, right[k].group);
+        }
+    }
+    assert_int_equal(linker_keys(few, 20, left, &n), LINK_OK);
+    assert_int_equal(n, 0);
+    linker_free(few);
+    linker_free(many);
+}
+
+/* What is left out where only the first record is explained makes no difference to it. */
+static void
+test_only_the_first_is_explained_alike(void **state)
+{
+    Linker *linker;
+    LinkModel *model;
+    int informative = 0;
+
+    (void) state;
+    make_people(1500, 10);
+    linker = linked(1);
+    model = copy_of(linker_model(linker));
+    for (int round = 0; round < 30; round++) {
+        LinkerOptions options = {.memory = (size_t) 64 << 20, .threads = 1, .model = model};
+        Linker *all;
+        Linker *first;
+
+        assert_int_equal(linker_create(&options, &all), LINK_OK);
+        options.only_first = true;
+        assert_int_equal(linker_create(&options, &first), LINK_OK);
+        for (int i = 0; i < 40; i++) {
+            add_person(all, (round * 40 + i) % count);
+            add_person(first, (round * 40 + i) % count);
+        }
+        for (uint32_t i = 1; i < 40; i++) {
+            LinkEvidence evidence[2][LINK_ATTRIBUTES];
+            double prior;
+            double weight[2];
+            int n = linker_explain(all, 0, i, evidence[0], &prior, &weight[0]);
+
+            assert_int_equal(linker_explain(first, 0, i, evidence[1], &prior, &weight[1]), n);
+            assert_true(fabs(weight[0] - weight[1]) < 1e-9);
+            informative += weight[0] > -5;
+            for (int k = 0; k < n; k++) {
+                assert_int_equal(evidence[0][k].level, evidence[1][k].level);
+                assert_true(fabs(evidence[0][k].bits - evidence[1][k].bits) < 1e-9);
+            }
+        }
+        linker_free(all);
+        linker_free(first);
+    }
+    assert_true(informative > 0);
     linker_free(linker);
     link_model_free(model);
 }
@@ -579,6 +665,8 @@ main(void)
         cmocka_unit_test(test_persons_and_organisations_stay_apart),
         cmocka_unit_test(test_a_model_of_rows_says_the_same),
         cmocka_unit_test(test_keys_find_what_was_compared),
+        cmocka_unit_test(test_keys_are_the_records_own),
+        cmocka_unit_test(test_only_the_first_is_explained_alike),
         cmocka_unit_test(test_too_few_records),
         cmocka_unit_test(test_bad_data),
         cmocka_unit_test(test_stops_and_gives_back),

@@ -11,9 +11,16 @@ SELECT count(*) > 0 AS adopted FROM crm.adopt('people', 'customer', columns => '
     "birth_date": "born", "city": "town", "unit": "team"}');
 CALL crm.backfill('people');
 
--- before there is a model: equal values
-SELECT relation, record_key, customer_id, probability, reasons FROM crm.match('{"email": "U7@example.com", "city": "nowhere"}');
+-- before there is a model: the usual one, also for what is mistyped
+SELECT relation, record_key, customer_id, probability > 0.5 AS likely, jsonb_path_query_array(reasons, '$[*].level') AS levels
+FROM crm.match('{"email": "U7@example.com", "city": "nowhere"}');
+SELECT first, last, mail, born FROM people WHERE id = 14 \gset
+SELECT record_key, probability > 0.9 AS sure
+FROM crm.match(jsonb_build_object('full_name', :'first' || ' ' || overlay(:'last' PLACING 'x' FROM 4 FOR 1), 'email', 'x' || :'mail', 'birth_date', :'born'), 2);
+SELECT record_key, probability > 0.5 AS likely FROM crm.match(jsonb_build_object('given_name', :'first', 'family_name', overlay(:'last' PLACING '' FROM 3 FOR 1),
+    'birth_date', overlay(:'born' PLACING '9' FROM 10 FOR 1)), 1) WHERE record_key IN ('14', '19');
 SELECT count(*) FROM crm.match('{"city": "Town 1"}');
+SELECT count(*) FROM crm.match('{"full_name": "Nobody Whatsoever", "email": "nobody@example.org"}');
 SELECT * FROM crm.explain_match(('people', '3'), ('people', '8'));
 SELECT * FROM crm.match_queue;
 
@@ -84,7 +91,7 @@ SELECT count(*) > 0 AS found FROM crm.match('{"email": "u13@example.com"}');
 SET ROLE regress_match_eve;
 SELECT count(*) FROM crm.match('{"email": "u13@example.com"}');
 SELECT count(*) FROM crm.match_queue;
-SELECT * FROM crm.match_records('{}', NULL);
+SELECT * FROM crm.match_young('{}', 1);
 RESET ROLE;
 DROP OWNED BY regress_match_nora;
 DROP ROLE regress_match_nora, regress_match_eve;
