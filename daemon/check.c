@@ -123,6 +123,7 @@ check_privileges(struct Check *check)
         "filling_next()",
         "backfill_room(pg_catalog.regclass,text)",
         "resolve_pending()",
+        "resolve_wanted()",
         "settle_transitions(bigint)",
         "fold(bigint)",
         "claim_rules(text,integer,interval)",

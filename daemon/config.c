@@ -10,7 +10,7 @@
 #include "log.h"
 #include "nearest.h"
 
-enum OptionKind { KIND_TEXT, KIND_NUMBER, KIND_YES_NO, KIND_LEVEL };
+enum OptionKind { KIND_TEXT, KIND_NUMBER, KIND_YES_NO, KIND_LEVEL, KIND_HOURS };
 
 struct Option {
     const char *name;
@@ -42,6 +42,8 @@ static const struct Option options[] = {
     {"stop_s", KIND_NUMBER, AT(stop_s), 0, 3600, "20", "how long what has begun may go on after SIGTERM"},
     {"max_parallel", KIND_NUMBER, AT(max_parallel), 1, 1024, "64",
      "how many deliveries are under way at once"},
+    {"resolve", KIND_HOURS, AT(resolve_hours), 0, 0, "always",
+     "when all records may be linked anew, if that is due: always, never, or hours as 22-6"},
     {"allow_http", KIND_YES_NO, AT(allow_http), 0, 0, "no", "whether http:// may leave this machine"},
     {"allow_private", KIND_YES_NO, AT(allow_private), 0, 0, "no",
      "whether receivers may have private, link-local or loopback addresses"},
@@ -104,6 +106,16 @@ set_level(const struct Option *option, int *field, const char *value, struct Pro
 }
 
 static enum Status
+set_hours(const struct Option *option, struct HourSpan *field, const char *value, struct Problem *problem)
+{
+    if (schedule_read_hours(value, field))
+        return STATUS_OK;
+    problem_set(problem, "%s must be always, never or two hours from 0 to 23 such as 22-6, not \"%s\"",
+                option->name, value);
+    return STATUS_INVALID;
+}
+
+static enum Status
 set_option(struct Config *config, const struct Option *option, const char *value, struct Problem *problem)
 {
     char *field = (char *) config + option->offset;
@@ -117,6 +129,8 @@ set_option(struct Config *config, const struct Option *option, const char *value
         return set_yes_no(option, (bool *) (void *) field, value, problem);
     case KIND_LEVEL:
         return set_level(option, (int *) (void *) field, value, problem);
+    case KIND_HOURS:
+        return set_hours(option, (struct HourSpan *) (void *) field, value, problem);
     }
     return STATUS_INVALID;
 }

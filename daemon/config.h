@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "schedule.h"
 #include "status.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/crmd/crmd.ini"
@@ -21,6 +22,7 @@ struct Config {
     int poll_ms, idle_ms;
     int lease_s, timeout_s, connect_timeout_s, rule_timeout_s, stop_s;
     int max_parallel;
+    struct HourSpan resolve_hours; /* when all records may be linked anew */
     bool allow_http, allow_private;
     int log_level; /* enum LogLevel */
 };

@@ -428,3 +428,14 @@ conn_call(struct Conn *conn, const struct ConnCall *call)
     conn->state = CONN_BUSY;
     send_step(conn, call->begin != NULL ? STEP_BEGIN : STEP_STATEMENT);
 }
+
+void
+conn_cancel(struct Conn *conn)
+{
+    char error[256];
+    PGcancel *cancel = conn->state == CONN_BUSY ? PQgetCancel(conn->pg) : NULL;
+
+    if (cancel != NULL && !PQcancel(cancel, error, sizeof error))
+        log_warning("not-cancelled", LOG_TEXT("error", error));
+    PQfreeCancel(cancel);
+}

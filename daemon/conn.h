@@ -89,4 +89,10 @@ bool conn_free(const struct Conn *conn);
 /* Only where conn_free. done is called later, never from inside; a loss is reported through it as well. */
 void conn_call(struct Conn *conn, const struct ConnCall *call);
 
+/*
+ * Asks the server to give up the call in progress, which then ends as it ends: with an error mostly. This connects to the server
+ * a second time and waits for that, so it is for the end of the program.
+ */
+void conn_cancel(struct Conn *conn);
+
 #endif

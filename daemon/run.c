@@ -1,5 +1,5 @@
 /*
- * run.c: `run` has all three workers going; `once` has them one after the other, each until it is drained. After every
+ * run.c: `run` has all four workers going; `once` has them one after the other, each until it is drained. After every
  * wake-up of the loop it is decided here whether it is over.
  */
 #include "run.h"
@@ -14,13 +14,14 @@
 #include "clock.h"
 #include "fold.h"
 #include "http.h"
+#include "link.h"
 #include "log.h"
 #include "loop.h"
 #include "outbox.h"
 #include "rule.h"
 #include "secrets.h"
 
-enum Phase { PHASE_FOLD, PHASE_RULE, PHASE_OUTBOX, PHASE_ALL };
+enum Phase { PHASE_FOLD, PHASE_LINK, PHASE_RULE, PHASE_OUTBOX, PHASE_ALL };
 
 struct Run {
     const struct Config *config;
@@ -30,9 +31,10 @@ struct Run {
     struct Http http;
     struct Secrets secrets;
     struct Fold fold;
+    struct Link link;
     struct Rule rule;
     struct Outbox outbox;
-    bool fold_open, rule_open, outbox_open;
+    bool fold_open, link_open, rule_open, outbox_open;
     int signal_fd;
     struct LoopTimer stop_timer;
     bool stopping;
@@ -65,6 +67,9 @@ open_worker(struct Run *run, enum Phase which)
     if (which == PHASE_FOLD) {
         fold_open(&run->fold, &settings, on_numbers_changed, run);
         run->fold_open = true;
+    } else if (which == PHASE_LINK) {
+        link_open(&run->link, &settings);
+        run->link_open = true;
     } else if (which == PHASE_RULE) {
         rule_open(&run->rule, &settings, on_rule_evaluated, run);
         run->rule_open = true;
@@ -95,6 +100,8 @@ stop(struct Run *run)
     loop_timer_in(&run->stop_timer, (int64_t) run->config->stop_s * 1000);
     if (run->fold_open)
         fold_stop(&run->fold);
+    if (run->link_open)
+        link_stop(&run->link);
     if (run->rule_open)
         rule_stop(&run->rule);
     if (run->outbox_open)
@@ -135,15 +142,15 @@ on_signal(void *arg, int fd, uint32_t events)
 static bool
 all_idle(const struct Run *run)
 {
-    return (!run->fold_open || fold_idle(&run->fold)) && (!run->rule_open || rule_idle(&run->rule)) &&
-           (!run->outbox_open || outbox_idle(&run->outbox));
+    return (!run->fold_open || fold_idle(&run->fold)) && (!run->link_open || link_idle(&run->link)) &&
+           (!run->rule_open || rule_idle(&run->rule)) && (!run->outbox_open || outbox_idle(&run->outbox));
 }
 
 static bool
 any_gone(const struct Run *run)
 {
-    return (run->fold_open && run->fold.conn.gone) || (run->rule_open && run->rule.conn.gone) ||
-           (run->outbox_open && run->outbox.conn.gone);
+    return (run->fold_open && run->fold.conn.gone) || (run->link_open && run->link.conn.gone) ||
+           (run->rule_open && run->rule.conn.gone) || (run->outbox_open && run->outbox.conn.gone);
 }
 
 static void
@@ -228,6 +235,8 @@ close_all(struct Run *run)
 {
     if (run->fold_open)
         fold_close(&run->fold);
+    if (run->link_open)
+        link_close(&run->link);
     if (run->rule_open)
         rule_close(&run->rule);
     if (run->outbox_open)
@@ -255,6 +264,7 @@ run_daemon(const struct Config *config, bool once)
              LOG_TEXT("mode", once ? "once" : "run"));
     open_worker(&run, PHASE_FOLD);
     if (!once) {
+        open_worker(&run, PHASE_LINK);
         open_worker(&run, PHASE_RULE);
         open_worker(&run, PHASE_OUTBOX);
     }
@@ -262,7 +272,7 @@ run_daemon(const struct Config *config, bool once)
         log_error("loop-failed", LOG_TEXT("error", strerror(errno)));
         run.code = CRMD_EXIT_FAILED;
     }
-    failures = run.fold.failures + run.rule.failures + run.outbox.failures;
+    failures = run.fold.failures + run.link.failures + run.rule.failures + run.outbox.failures;
     if (once && run.code == CRMD_EXIT_OK && run.stopping)
         run.code = CRMD_EXIT_FAILED;
     else if (once && run.code == CRMD_EXIT_OK && failures > 0)

@@ -1,5 +1,9 @@
 #include "schedule.h"
 
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
 #define TROUBLE_BASE_MS 1000
 #define TROUBLE_CAP_MS 60000
 
@@ -51,4 +55,39 @@ schedule_seed(const char *text)
     for (; *text != '\0'; text++)
         hash = (hash ^ (unsigned char) *text) * 16777619u;
     return hash;
+}
+
+static bool
+read_hour(const char **text, int *hour)
+{
+    char *end;
+    long number;
+
+    if (!isdigit((unsigned char) **text))
+        return false;
+    number = strtol(*text, &end, 10);
+    *text = end;
+    *hour = (int) number;
+    return number >= 0 && number <= 23;
+}
+
+bool
+schedule_read_hours(const char *text, struct HourSpan *span)
+{
+    *span = (struct HourSpan){.never = strcmp(text, "never") == 0};
+    if (span->never || strcmp(text, "always") == 0)
+        return true;
+    if (!read_hour(&text, &span->from) || *text++ != '-')
+        return false;
+    return read_hour(&text, &span->until) && *text == '\0';
+}
+
+bool
+schedule_hour_is_in(const struct HourSpan *span, int hour)
+{
+    if (span->never || span->from == span->until)
+        return !span->never;
+    if (span->from < span->until)
+        return hour >= span->from && hour < span->until;
+    return hour >= span->from || hour < span->until;
 }

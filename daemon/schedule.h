@@ -29,4 +29,14 @@ bool schedule_lease_covers(int64_t taken_ms, int64_t lease_ms, int64_t now_ms, i
 
 uint32_t schedule_seed(const char *text);
 
+/* Hours of the day: from is in it and until is not; over midnight where from is the greater; the same twice: all day. */
+struct HourSpan {
+    bool never;
+    int from, until;
+};
+
+/* Reads "always", "never", or two hours from 0 to 23 as in "22-6"; false where it is none of these. */
+bool schedule_read_hours(const char *text, struct HourSpan *span);
+bool schedule_hour_is_in(const struct HourSpan *span, int hour);
+
 #endif

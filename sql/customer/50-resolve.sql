@@ -6,7 +6,7 @@
 CREATE PROCEDURE @extschema@.resolve_begin() LANGUAGE C AS 'MODULE_PATHNAME', 'crm_resolve_begin';
 COMMENT ON PROCEDURE @extschema@.resolve_begin() IS
     'Step of resolve: keeps a second run away. Errors: 25001 (inside a transaction block), 55P03 (another run is under way).';
-SELECT @extschema@.set_audience('resolve_begin()', 'admin');
+SELECT @extschema@.set_audience('resolve_begin()', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_try_begin() RETURNS boolean
     AS 'MODULE_PATHNAME', 'crm_resolve_try_begin' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -27,7 +27,7 @@ SELECT @extschema@.set_audience('resolve_read(bigint)', 'internal');
 
 CREATE PROCEDURE @extschema@.resolve_compute() LANGUAGE C AS 'MODULE_PATHNAME', 'crm_resolve_compute';
 COMMENT ON PROCEDURE @extschema@.resolve_compute() IS 'Step of resolve: commits, and links what was read without holding a snapshot.';
-SELECT @extschema@.set_audience('resolve_compute()', 'admin');
+SELECT @extschema@.set_audience('resolve_compute()', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_compute_here() RETURNS void
     AS 'MODULE_PATHNAME', 'crm_resolve_compute_here' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
@@ -65,7 +65,7 @@ SELECT @extschema@.set_audience('key_index_build(bigint)', 'internal');
 CREATE FUNCTION @extschema@.resolve_end() RETURNS void
     AS 'MODULE_PATHNAME', 'crm_resolve_end' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.resolve_end() IS 'Step of resolve: gives back what the run held.';
-SELECT @extschema@.set_audience('resolve_end()', 'admin');
+SELECT @extschema@.set_audience('resolve_end()', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_progress_of(segment bigint, OUT pid integer, OUT phase text, OUT done bigint, OUT total bigint,
                                                 OUT per_second double precision)
@@ -100,7 +100,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.resolve_open() IS 'Step of resolve: makes it visible in resolve_progress and reads the rows that changed.';
-SELECT @extschema@.set_audience('resolve_open()', 'admin');
+SELECT @extschema@.set_audience('resolve_open()', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_take(refit boolean) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
@@ -112,7 +112,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.resolve_take(boolean) IS
     'Step of resolve, in a transaction with one snapshot: reads all records; returns which rows of link_dirty they cover.';
-SELECT @extschema@.set_audience('resolve_take(boolean)', 'admin');
+SELECT @extschema@.set_audience('resolve_take(boolean)', 'daemon');
 
 -- Nobody sees this before resolve_switch.
 CREATE FUNCTION @extschema@.resolve_save(refit boolean) RETURNS bigint
@@ -130,7 +130,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.resolve_save(boolean) IS 'Step of resolve: writes the model, where it is a new one; returns its version.';
-SELECT @extschema@.set_audience('resolve_save(boolean)', 'admin');
+SELECT @extschema@.set_audience('resolve_save(boolean)', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_index(OUT build bigint, OUT key_bits integer, OUT begun_at timestamptz)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
@@ -142,7 +142,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.resolve_index() IS 'Step of resolve: writes the block keys of all records, as a build that nobody uses yet.';
-SELECT @extschema@.set_audience('resolve_index()', 'admin');
+SELECT @extschema@.set_audience('resolve_index()', 'daemon');
 
 -- Links, model and keys change in one transaction: no reader sees half of a run, and a crash leaves the one before.
 CREATE FUNCTION @extschema@.resolve_switch(covered bigint[], version bigint, build bigint, key_bits integer, begun_at timestamptz,
@@ -177,7 +177,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.resolve_switch(bigint[], bigint, bigint, integer, timestamptz) IS
     'Step of resolve: the links, the model and the keys of the run come into force. Records that changed since they were read '
     'are left as they are, for resolve_pending.';
-SELECT @extschema@.set_audience('resolve_switch(bigint[], bigint, bigint, integer, timestamptz)', 'admin');
+SELECT @extschema@.set_audience('resolve_switch(bigint[], bigint, bigint, integer, timestamptz)', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_tidy() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
@@ -200,13 +200,13 @@ $$;
 COMMENT ON FUNCTION @extschema@.resolve_tidy() IS
     'Step of resolve: deletes keys and frequencies that are not in force (also those of runs that were cancelled), models but the '
     'last ten, and verdicts about tables that are gone.';
-SELECT @extschema@.set_audience('resolve_tidy()', 'admin');
+SELECT @extschema@.set_audience('resolve_tidy()', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_outcome() RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$ SELECT m.report FROM link_model m WHERE m.in_force $$;
 COMMENT ON FUNCTION @extschema@.resolve_outcome() IS 'Step of resolve: the report of the run that is in force.';
-SELECT @extschema@.set_audience('resolve_outcome()', 'admin');
+SELECT @extschema@.set_audience('resolve_outcome()', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_warn(report jsonb) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -277,4 +277,4 @@ COMMENT ON PROCEDURE @extschema@.resolve(boolean, bigint, bigint, bigint, bigint
     'customers created and retired, pairs compared, the model''s version, milliseconds. Memory: maintenance_work_mem; threads: '
     'max_parallel_maintenance_workers and one. decide() comes first; ids stay. Errors: 25001 (inside a transaction block), 55P03 '
     '(another resolve is running), 53200 (maintenance_work_mem). Type CALL resolve();';
-SELECT @extschema@.set_audience('resolve(boolean, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint)', 'admin');
+SELECT @extschema@.set_audience('resolve(boolean, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint)', 'daemon');

@@ -146,6 +146,24 @@ COMMENT ON FUNCTION @extschema@.resolve_due() IS
     'resolve_pending may make it (here), or resolve has to be called.';
 SELECT @extschema@.set_audience('resolve_due()', 'daemon');
 
+CREATE FUNCTION @extschema@.resolve_wanted() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM record_copy)
+       AND (SELECT d.due AND NOT d.here FROM resolve_due() d)
+       AND NOT EXISTS (SELECT FROM filling f WHERE f.room = 'customer' AND f.state = 'filling')
+       -- another run, a merge or an erasure: to wait for them would have everybody else wait, too
+       AND NOT EXISTS (SELECT FROM pg_locks l
+                       WHERE l.locktype = 'relation' AND l.relation = 'customer_registry'::regclass AND l.granted
+                         AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                         AND l.mode = ANY ('{RowExclusiveLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'))
+       AND NOT EXISTS (SELECT FROM resolve_run r CROSS JOIN LATERAL resolve_progress_of(r.segment) p WHERE p.pid = r.pid)
+$$;
+COMMENT ON FUNCTION @extschema@.resolve_wanted() IS
+    'For crmd: whether to CALL resolve() now: a full run is due (resolve_due), resolve_pending will not make it, no table is being '
+    'filled, and neither another run nor a merge or an erasure is under way.';
+SELECT @extschema@.set_audience('resolve_wanted()', 'daemon');
+
 CREATE FUNCTION @extschema@.resolve_pending() RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$

@@ -9,6 +9,36 @@
 
 #include "schedule.h"
 
+static int
+hours_in(const char *text)
+{
+    struct HourSpan span;
+    int hours = 0;
+
+    if (!schedule_read_hours(text, &span))
+        return -1;
+    for (int hour = 0; hour < 24; hour++)
+        hours |= schedule_hour_is_in(&span, hour) << hour;
+    return hours;
+}
+
+static void
+test_hours(void **state)
+{
+    (void) state;
+    assert_int_equal(hours_in("always"), 0xFFFFFF);
+    assert_int_equal(hours_in("never"), 0);
+    assert_int_equal(hours_in("1-3"), 0x6);
+    assert_int_equal(hours_in("22-2"), 0xC00003);
+    assert_int_equal(hours_in("0-23"), 0x7FFFFF);
+    assert_int_equal(hours_in("5-5"), 0xFFFFFF);
+    for (size_t i = 0; i < 11; i++)
+        assert_int_equal(
+            hours_in(((const char *const[]){"", "22", "22-", "-6", "22-24", "-1-5", "1-2-3", "1 - 2", "a-b",
+                                            "Always", "99999999999999999999-1"})[i]),
+            -1);
+}
+
 /* Doubles from the base to the cap, minus at most a quarter. */
 static void
 test_backoff(void **state)
@@ -77,10 +107,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_backoff),
-        cmocka_unit_test(test_jitter),
-        cmocka_unit_test(test_trouble),
-        cmocka_unit_test(test_lease),
+        cmocka_unit_test(test_hours),   cmocka_unit_test(test_backoff), cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_trouble), cmocka_unit_test(test_lease),
     };
 
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

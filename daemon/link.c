@@ -1,0 +1,144 @@
+#include "link.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "log.h"
+
+#define LOOK_EVERY_MS 5000
+#define AGAIN_BASE_MS 60000
+#define AGAIN_CAP_MS 3600000
+
+static void
+ask(struct Link *link, const char *sql, ConnDone done)
+{
+    conn_call(&link->conn, &(struct ConnCall){.sql = sql, .done = done, .arg = link});
+}
+
+static void
+end_cycle(struct Link *link)
+{
+    link->busy = false;
+    if (link->settings.once)
+        link->drained = true;
+    else if (!link->stopping)
+        loop_timer_in(&link->timer, LOOK_EVERY_MS);
+}
+
+static void
+on_failed(struct Link *link, const char *what, const struct ConnAnswer *answer)
+{
+    if (answer->outcome == CONN_LOST) { /* the connection comes back and begins a cycle */
+        link->busy = false;
+        return;
+    }
+    if (!link->stopping) {
+        link->failures++;
+        link->trouble.failures++;
+        link->trouble.until_ms = clock_now_ms() + schedule_backoff_ms(link->trouble.failures, AGAIN_BASE_MS,
+                                                                      AGAIN_CAP_MS, schedule_seed(what));
+        log_error("call-failed", LOG_TEXT("call", what), LOG_TEXT("sqlstate", answer->sqlstate),
+                  LOG_TEXT("error", answer->error));
+    } else
+        log_info("link-cancelled", LOG_NUMBER("ms", clock_now_ms() - link->begun_ms));
+    end_cycle(link);
+}
+
+static void
+on_linked(void *arg, const struct ConnAnswer *answer)
+{
+    struct Link *link = arg;
+
+    if (answer->outcome != CONN_DONE) {
+        on_failed(link, "resolve", answer);
+        return;
+    }
+    schedule_worked(&link->trouble);
+    if (PQntuples(answer->result) == 1)
+        log_info("linked", LOG_TEXT("records", PQgetvalue(answer->result, 0, 0)),
+                 LOG_TEXT("customers", PQgetvalue(answer->result, 0, 1)),
+                 LOG_NUMBER("ms", clock_now_ms() - link->begun_ms));
+    end_cycle(link);
+}
+
+static void
+on_wanted(void *arg, const struct ConnAnswer *answer)
+{
+    struct Link *link = arg;
+
+    if (answer->outcome != CONN_DONE) {
+        on_failed(link, "resolve_wanted", answer);
+        return;
+    }
+    if (link->stopping || PQntuples(answer->result) != 1 || PQgetvalue(answer->result, 0, 0)[0] != 't') {
+        end_cycle(link);
+        return;
+    }
+    link->begun_ms = clock_now_ms();
+    log_info("linking", LOG_TEXT("call", "resolve"));
+    ask(link, "CALL {crm}.resolve()", on_linked);
+}
+
+/* By this machine's clock and time zone. */
+static bool
+may_now(const struct Link *link)
+{
+    time_t now = time(NULL);
+    struct tm local;
+
+    return localtime_r(&now, &local) != NULL &&
+           schedule_hour_is_in(&link->settings.config->resolve_hours, local.tm_hour);
+}
+
+static void
+begin_cycle(void *arg)
+{
+    struct Link *link = arg;
+
+    if (link->busy || link->stopping || link->drained || !conn_free(&link->conn))
+        return;
+    if (may_now(link) && schedule_allows(&link->trouble, clock_now_ms())) {
+        link->busy = true;
+        ask(link, "SELECT {crm}.resolve_wanted()", on_wanted);
+    } else
+        end_cycle(link);
+}
+
+void
+link_open(struct Link *link, const struct WorkerSettings *settings)
+{
+    struct ConnSettings conn = {.name = "link",
+                                .dsn = settings->config->dsn,
+                                .connect_timeout_ms = settings->config->connect_timeout_s * 1000,
+                                .once = settings->once};
+
+    memset(link, 0, sizeof *link);
+    link->settings = *settings;
+    link->timer.due = begin_cycle;
+    link->timer.arg = link;
+    loop_timer_add(settings->loop, &link->timer);
+    conn_open(&link->conn, settings->loop, &conn, begin_cycle, link);
+}
+
+void
+link_close(struct Link *link)
+{
+    loop_timer_off(&link->timer);
+    conn_close(&link->conn);
+}
+
+void
+link_stop(struct Link *link)
+{
+    link->stopping = true;
+    loop_timer_off(&link->timer);
+    if (link->busy)
+        conn_cancel(&link->conn);
+}
+
+bool
+link_idle(const struct Link *link)
+{
+    return !link->busy && (!link->settings.once || link->stopping || link->drained);
+}
