@@ -76,6 +76,7 @@ crm_merge_gate(PG_FUNCTION_ARGS)
     LOCAL_FCINFO(call, FUNC_MAX_ARGS);
     FmgrInfo twin;
     Datum result;
+    int level;
 
     if (gate.busy)
         ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE),
@@ -91,6 +92,9 @@ crm_merge_gate(PG_FUNCTION_ARGS)
     gate.busy = true;
     gate.user = GetUserId();
     gate.search_path = path_behind_catalogue();
+    /* Long statements that run once, and estimates that are made up: to compile them never pays. */
+    level = NewGUCNestLevel();
+    (void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     PG_TRY()
         ;
         {
@@ -102,6 +106,7 @@ crm_merge_gate(PG_FUNCTION_ARGS)
             gate.search_path = NULL;
         }
     PG_END_TRY();
+    AtEOXact_GUC(true, level);
     fcinfo->isnull = call->isnull;
     return result;
 }
@@ -151,7 +156,6 @@ crm_merge_rows(PG_FUNCTION_ARGS)
     count = read_parameters(PG_GETARG_ARRAYTYPE_P(2), &types, &values);
     SPI_connect();
     rights = as_owner ? crm_rights_enter(relation->rd_rel->relowner) : enter_as_caller();
-    (void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     code = SPI_execute_with_args(query, count, types, values, NULL, as_owner, 0);
     crm_rights_leave(rights);
     if (code < 0)

@@ -25,5 +25,8 @@ extern PGDLLEXPORT Datum crm_row_as_text(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum crm_row_key(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum crm_row_pick(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum crm_row_difference(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum crm_row_columns(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum crm_row_list_add(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum crm_row_list_end(PG_FUNCTION_ARGS);
 
 #endif

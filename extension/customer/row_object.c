@@ -136,3 +136,149 @@ crm_row_difference(PG_FUNCTION_ARGS)
     }
     PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
+
+PG_FUNCTION_INFO_V1(crm_row_columns);
+
+/* crm.row_columns(row jsonb) → name[] */
+Datum
+crm_row_columns(PG_FUNCTION_ARGS)
+{
+    Jsonb *row = PG_GETARG_JSONB_P(0);
+    int room = (int) JB_ROOT_COUNT(row);
+    Datum *names = palloc(mul_size(sizeof(Datum), (Size) Max(room, 1)));
+    JsonbIterator *iterator = JsonbIteratorInit(&row->root);
+    JsonbIteratorToken token;
+    JsonbValue value;
+    int count = 0;
+
+    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
+        Name name;
+
+        if (token != WJB_KEY || count == room)
+            continue;
+        name = palloc0(NAMEDATALEN);
+        memcpy(NameStr(*name), value.val.string.val, (size_t) Min(value.val.string.len, NAMEDATALEN - 1));
+        names[count++] = NameGetDatum(name);
+    }
+    PG_RETURN_ARRAYTYPE_P(construct_array(names, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
+}
+
+/* The state of the aggregate row_list: what it holds lies in the aggregate's context, a copy of what it was given. */
+typedef struct RowList {
+    JsonbParseState *state;
+} RowList;
+
+static void
+add_name(RowList *list, const char *name)
+{
+    JsonbValue key = {.type = jbvString};
+
+    key.val.string.val = unconstify(char *, name);
+    key.val.string.len = (int) strlen(name);
+    pushJsonbValue(&list->state, WJB_KEY, &key);
+}
+
+static void
+add_text(RowList *list, JsonbIteratorToken token, const char *text, int length)
+{
+    JsonbValue value = {.type = jbvString};
+
+    value.val.string.val = pnstrdup(text, (Size) length);
+    value.val.string.len = length;
+    pushJsonbValue(&list->state, token, &value);
+}
+
+static void
+add_object(RowList *list, const Jsonb *object)
+{
+    Jsonb *copy = palloc(VARSIZE(object));
+    JsonbValue value = {.type = jbvBinary};
+
+    memcpy(copy, object, VARSIZE(object));
+    value.val.binary.data = &copy->root;
+    value.val.binary.len = (int) (VARSIZE(copy) - VARHDRSZ);
+    pushJsonbValue(&list->state, WJB_VALUE, &value);
+}
+
+/* The columns of a key; all of them are strings or null. */
+static void
+add_key(RowList *list, Jsonb *row, ArrayType *columns)
+{
+    Datum *names;
+    int count = read_names(columns, &names);
+    JsonbValue nothing = {.type = jbvNull};
+
+    pushJsonbValue(&list->state, WJB_BEGIN_OBJECT, NULL);
+    for (int i = 0; i < count; i++) {
+        const char *name = NameStr(*DatumGetName(names[i]));
+        JsonbValue *value = find_column(row, names[i]);
+
+        add_text(list, WJB_KEY, name, (int) strlen(name));
+        if (value == NULL || value->type != jbvString)
+            pushJsonbValue(&list->state, WJB_VALUE, &nothing);
+        else
+            add_text(list, WJB_VALUE, value->val.string.val, value->val.string.len);
+    }
+    pushJsonbValue(&list->state, WJB_END_OBJECT, NULL);
+}
+
+PG_FUNCTION_INFO_V1(crm_row_list_add);
+
+/* crm.row_list_add(list, name text, row jsonb, key name[], wanted jsonb): a step of the aggregate row_list. */
+Datum
+crm_row_list_add(PG_FUNCTION_ARGS)
+{
+    MemoryContext context, before;
+    RowList *list;
+    Jsonb *row, *wanted;
+
+    if (!AggCheckCallContext(fcinfo, &context))
+        elog(ERROR, "row_list_add is a step of the aggregate row_list");
+    if (PG_ARGISNULL(2))
+        elog(ERROR, "a list of rows without the row");
+    row = PG_GETARG_JSONB_P(2); /* here, so that what they are unpacked to is soon gone */
+    wanted = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+    before = MemoryContextSwitchTo(context);
+    if (PG_ARGISNULL(0)) {
+        list = palloc0(sizeof(RowList));
+        pushJsonbValue(&list->state, WJB_BEGIN_ARRAY, NULL);
+    } else
+        list = (RowList *) PG_GETARG_POINTER(0);
+    pushJsonbValue(&list->state, WJB_BEGIN_OBJECT, NULL);
+    if (!PG_ARGISNULL(1)) {
+        text *name = PG_GETARG_TEXT_PP(1);
+
+        add_name(list, "n");
+        add_text(list, WJB_VALUE, VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name));
+    }
+    add_name(list, "k");
+    if (PG_ARGISNULL(3))
+        add_object(list, row);
+    else
+        add_key(list, row, PG_GETARG_ARRAYTYPE_P(3));
+    if (wanted != NULL) {
+        add_name(list, "s");
+        add_object(list, wanted);
+    }
+    pushJsonbValue(&list->state, WJB_END_OBJECT, NULL);
+    MemoryContextSwitchTo(before);
+    PG_RETURN_POINTER(list);
+}
+
+PG_FUNCTION_INFO_V1(crm_row_list_end);
+
+/* crm.row_list_end(list) → jsonb */
+Datum
+crm_row_list_end(PG_FUNCTION_ARGS)
+{
+    RowList *list;
+    JsonbParseState state;
+    JsonbParseState *end = &state;
+
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    list = (RowList *) PG_GETARG_POINTER(0);
+    Assert(list->state->next == NULL);
+    state = *list->state; /* the state itself stays: a final function may be asked twice */
+    PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&end, WJB_END_ARRAY, NULL)));
+}

@@ -141,17 +141,17 @@ COMMENT ON FUNCTION @extschema@.key_equality(pg_catalog.regclass, name[], pg_cat
 
 CREATE TYPE @extschema@.reference AS (
     relation pg_catalog.regclass, columns name[], target pg_catalog.regclass, target_columns name[], operators text[],
-    name text, kind text, removes boolean, problem text);
+    name text, kind text, acts boolean, problem text);
 COMMENT ON TYPE @extschema@.reference IS
 'A reference from a table (of a partition the root) to another: kind is constraint, inherited (a plain child of a table with the '
-'constraint), registered or mapped; operators compare a target column with a column; removes: it does something of its own when '
-'the row goes (ON DELETE other than NO ACTION); problem says why it cannot be repointed.';
+'constraint), registered or mapped; operators compare a target column with a column; acts: it does something of its own when '
+'the row goes or its key changes (ON DELETE or ON UPDATE other than NO ACTION); problem says why it cannot be repointed.';
 
 -- Only constraints without a parent: those of partitions are copies.
 CREATE FUNCTION @extschema@.constraint_references(target pg_catalog.regclass) RETURNS SETOF @extschema@.reference
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     WITH RECURSIVE own AS (
-        SELECT c.oid, c.conname, c.conrelid, c.conkey, c.confrelid, c.confkey, c.conpfeqop, c.confdeltype,
+        SELECT c.oid, c.conname, c.conrelid, c.conkey, c.confrelid, c.confkey, c.conpfeqop, c.confdeltype, c.confupdtype,
                coalesce((to_jsonb(c) ->> 'conperiod')::boolean, false) AS period
         FROM pg_constraint c
         WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid IN (SELECT m FROM members(constraint_references.target) m)),
@@ -165,7 +165,7 @@ CREATE FUNCTION @extschema@.constraint_references(target pg_catalog.regclass) RE
            ARRAY(SELECT format('OPERATOR(%I.%s)', n.nspname, p.oprname)
                  FROM unnest(o.conpfeqop) WITH ORDINALITY AS e (operator, n)
                  JOIN pg_operator p ON p.oid = e.operator JOIN pg_namespace n ON n.oid = p.oprnamespace ORDER BY e.n),
-           o.conname::text, CASE WHEN d.depth = 0 THEN 'constraint' ELSE 'inherited' END, d.depth = 0 AND o.confdeltype <> 'a',
+           o.conname::text, CASE WHEN d.depth = 0 THEN 'constraint' ELSE 'inherited' END, d.depth = 0 AND (o.confdeltype <> 'a' OR o.confupdtype <> 'a'),
            CASE WHEN o.period THEN 'it is a foreign key with a PERIOD'
                 WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = o.conrelid AND a.attnum = ANY (o.conkey) AND a.attgenerated <> '')
                 THEN 'its column is generated' END

@@ -10,14 +10,19 @@ CREATE TABLE @extschema@.row_merge (
     merged_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     unmerged_by text,
     unmerged_at timestamptz,
-    erased_at timestamptz
+    erased_at timestamptz,
+    changed bigint,
+    forgotten_at timestamptz
 );
 COMMENT ON TABLE @extschema@.row_merge IS
-'Every merge of rows: keep and lose are record keys of relation. One with unmerged_at was taken back; one with erased_at was of a person who '
-'was erased since, and what it moved is forgotten. Read it by the view merge_log.';
+'Every merge of rows: keep and lose are record keys of relation, changed how many rows it changed or removed. One with unmerged_at was taken '
+'back; one with erased_at was of a person who was erased since, and what it moved is forgotten, as by forget_merges (forgotten_at). Read it by '
+'the view merge_log.';
 
+-- Without a foreign key to row_merge: a merge writes a row here for each row that it changes, and to look for the merge each
+-- time took a seventh of all. Whoever deletes a merge (forget_merges) deletes these first.
 CREATE TABLE @extschema@.merge_change (
-    merge_id bigint NOT NULL REFERENCES @extschema@.row_merge ON DELETE CASCADE,
+    merge_id bigint NOT NULL,
     relation pg_catalog.regclass NOT NULL,
     row_key text COLLATE "C" NOT NULL,
     action text NOT NULL CHECK (action OPERATOR(pg_catalog.=) ANY (ARRAY['update', 'delete', 'stay'])),
@@ -35,20 +40,20 @@ CREATE TABLE @extschema@.merge_change (
     restore jsonb,
     PRIMARY KEY (merge_id, relation, row_key)
 );
-CREATE INDEX merge_change_row ON @extschema@.merge_change (relation, row_key);
+CREATE INDEX merge_change_row ON @extschema@.merge_change (relation, row_key) WHERE action OPERATOR(pg_catalog.=) 'delete';
 CREATE INDEX merge_change_key ON @extschema@.merge_change (relation, record_key) WHERE action OPERATOR(pg_catalog.=) 'delete';
 COMMENT ON TABLE @extschema@.merge_change IS
 'The rows that a merge changed or removed: before is the whole row as text forms (row_as_text), after what became of the columns that '
 'changed. A removed row has the key of the row that it became one with (keep_key). What is planned is written here first.';
 COMMENT ON COLUMN @extschema@.merge_change.row_key IS 'The row before: its primary key as text, of a table without key the whole row.';
-COMMENT ON COLUMN @extschema@.merge_change.after_key IS 'The row after; another than row_key where the key holds a repointed column.';
+COMMENT ON COLUMN @extschema@.merge_change.after_key IS 'The row after, where that is not row_key: the key holds a repointed column, or there is none.';
 COMMENT ON COLUMN @extschema@.merge_change.record_key IS 'Of a removed row: its key as crm''s functions take it; keep_record_key is that of the row it became one with.';
 COMMENT ON COLUMN @extschema@.merge_change.rank IS 'Where rows collide the lower rank goes first: the order of the losers.';
 COMMENT ON COLUMN @extschema@.merge_change.via IS 'For planning: by which reference and loser the row was found.';
 COMMENT ON COLUMN @extschema@.merge_change.round IS 'For planning: when the row last changed.';
-COMMENT ON COLUMN @extschema@.merge_change.expected IS 'For unmerge: what untouched columns hold now, by later merges too.';
+COMMENT ON COLUMN @extschema@.merge_change.expected IS 'For unmerge: what untouched columns hold now, where later merges changed that; NULL: after.';
 COMMENT ON COLUMN @extschema@.merge_change.held_by IS 'For unmerge: the later merge that removed the row.';
-COMMENT ON COLUMN @extschema@.merge_change.restore IS 'For unmerge: the columns that go back; NULL where the row is not there.';
+COMMENT ON COLUMN @extschema@.merge_change.restore IS 'For unmerge: the columns that go back; NULL: all that are expected, see going_back().';
 
 CREATE TABLE @extschema@.merge_held (
     merge_id bigint NOT NULL REFERENCES @extschema@.row_merge ON DELETE CASCADE,
@@ -92,7 +97,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.merge_finding', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.merge_redirected', '');
 
 CREATE FUNCTION @extschema@.merge_rows(owner_of pg_catalog.regclass, statement text, VARIADIC parameters jsonb[] DEFAULT '{}') RETURNS SETOF record
-    AS 'MODULE_PATHNAME', 'crm_merge_rows' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 1000;
+    AS 'MODULE_PATHNAME', 'crm_merge_rows' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 10000;
 COMMENT ON FUNCTION @extschema@.merge_rows(pg_catalog.regclass, text, jsonb[]) IS
 'Runs a statement over a team''s rows, with parameters $1 ... of type jsonb: as whoever called merge or unmerge, with his search_path, '
 'or, where owner_of is a table, reading only and as its owner, policies apart. Only behind merge, unmerge and their previews.';
@@ -157,6 +162,40 @@ COMMENT ON FUNCTION @extschema@.row_key(name[], jsonb) IS
 CREATE FUNCTION @extschema@.pick("row" jsonb, columns name[]) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'crm_row_pick' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pick(jsonb, name[]) IS 'Some columns of a row of text forms; null where it has none of that name.';
+
+CREATE FUNCTION @extschema@.row_columns("row" jsonb) RETURNS name[]
+    AS 'MODULE_PATHNAME', 'crm_row_columns' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.row_columns(jsonb) IS 'The columns that a row of text forms has.';
+
+CREATE FUNCTION @extschema@.row_list_add(list internal, name text, "row" jsonb, key name[], wanted jsonb) RETURNS internal
+    AS 'MODULE_PATHNAME', 'crm_row_list_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.row_list_add(internal, text, jsonb, name[], jsonb) IS 'A step of row_list.';
+CREATE FUNCTION @extschema@.row_list_end(list internal) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'crm_row_list_end' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.row_list_end(internal) IS 'The end of row_list.';
+CREATE AGGREGATE @extschema@.row_list(name text, "row" jsonb, key name[], wanted jsonb) (
+    SFUNC = @extschema@.row_list_add, STYPE = internal, SSPACE = 1000000, FINALFUNC = @extschema@.row_list_end, PARALLEL = RESTRICTED);
+COMMENT ON AGGREGATE @extschema@.row_list(text, jsonb, name[], jsonb) IS
+'Rows of text forms as the statements of a merge take them: [{"n": name, "k": the key''s columns, or the whole row where there is no key, '
+'"s": wanted}], n and s left out where they are NULL; NULL for no rows. What jsonb_agg(jsonb_build_object()) makes in three times the time.';
+
+-- No statistics know of a merge under way. Told of a few rows, the planner compares each with each.
+CREATE FUNCTION @extschema@.changes_of(merge_id bigint, relation pg_catalog.regclass DEFAULT NULL) RETURNS SETOF @extschema@.merge_change
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 10000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT c.* FROM merge_change c
+    WHERE c.merge_id = changes_of.merge_id AND (changes_of.relation IS NULL OR c.relation = changes_of.relation) AND c.held_by IS NULL
+$$;
+COMMENT ON FUNCTION @extschema@.changes_of(bigint, pg_catalog.regclass) IS
+'The rows that a merge changes, of a table or (NULL) of all, and that no later one removed; for the planner a great many.';
+SELECT @extschema@.set_audience('changes_of(bigint, regclass)', 'internal');
+
+-- Inlined into queries, so it has no search_path.
+CREATE FUNCTION @extschema@.going_back(c @extschema@.merge_change) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE((c).restore, @extschema@.pick((c).before, @extschema@.row_columns(COALESCE((c).expected, (c).after))));
+COMMENT ON FUNCTION @extschema@.going_back(@extschema@.merge_change) IS
+'What an unmerge gives back to a row that the merge changed: every column that holds what is expected, unless something else was planned.';
+SELECT @extschema@.set_audience('going_back(merge_change)', 'internal');
 
 CREATE FUNCTION @extschema@.referring_values(r @extschema@.reference, target jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp

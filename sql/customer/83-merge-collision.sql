@@ -35,13 +35,21 @@ COMMENT ON FUNCTION @extschema@.index_terms(oid) IS 'The key columns of a unique
 CREATE FUNCTION @extschema@.index_columns(index_id oid) RETURNS name[]
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN (SELECT CASE WHEN i.indexprs IS NULL AND i.indpred IS NULL
+                             AND NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = i.indrelid)
                         THEN column_names(i.indrelid, (i.indkey::smallint[])[0 : i.indnkeyatts - 1])
                         ELSE ARRAY(SELECT a.attname FROM pg_attribute a
                                    WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) END
             FROM pg_index i WHERE i.indexrelid = index_id);
-COMMENT ON FUNCTION @extschema@.index_columns(oid) IS 'The columns that an index may depend on: all, where it has expressions or a condition.';
+COMMENT ON FUNCTION @extschema@.index_columns(oid) IS 'The columns that an index may depend on: all, where it has expressions or a condition, or stands on a partition.';
 
 -- $1: [{key, rank, i: text forms of the columns}]. Names with a blank cannot be taken for columns that an expression names.
+-- An index of a single partition holds the rows of that partition.
+CREATE FUNCTION @extschema@.index_condition(index_id oid) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN (SELECT coalesce(concat_ws(' AND ', pg_get_expr(i.indpred, i.indrelid), pg_get_partition_constraintdef(i.indrelid)), 'true')
+            FROM pg_index i WHERE i.indexrelid = index_id);
+COMMENT ON FUNCTION @extschema@.index_condition(oid) IS 'SQL for whether an index holds a row: its condition, and that of the partition that it stands on.';
+
 CREATE FUNCTION @extschema@.moved_query(relation pg_catalog.regclass, index_id oid) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN format('WITH moved AS MATERIALIZED (SELECT i."crm key", i."crm rank", %s FROM (SELECT x.v ->> ''key'' AS "crm key", '
@@ -53,13 +61,13 @@ CREATE FUNCTION @extschema@.moved_query(relation pg_catalog.regclass, index_id o
                                              JOIN pg_namespace s ON s.oid = k.collnamespace WHERE k.oid = a.attcollation),
                                             a.attname), ', ')
                    FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = ANY (index_columns(index_id))),
-                  (SELECT coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') FROM pg_index i WHERE i.indexrelid = index_id));
+                  coalesce(nullif(index_condition(index_id), ''), 'true'));
 COMMENT ON FUNCTION @extschema@.moved_query(pg_catalog.regclass, oid) IS 'SQL for rows as they will be, as an index sees them.';
 
 CREATE FUNCTION @extschema@.still_collision_statement(relation pg_catalog.regclass, index_id oid) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN format('%s SELECT m."crm key", @extschema@.row_as_text(t.*) FROM moved m JOIN %s t ON %s WHERE %s',
-                  moved_query(relation, index_id), row_source(relation),
+                  moved_query(relation, index_id), (SELECT row_source(i.indrelid) FROM pg_index i WHERE i.indexrelid = index_id),
                   (SELECT string_agg(format(CASE WHEN t.nulls_equal THEN '(m."crm %1$s" %2$s %3$s OR m."crm %1$s" IS NULL AND (%3$s) IS NULL)'
                                                  ELSE 'm."crm %1$s" %2$s %3$s' END, n, t.operator, t.expression), ' AND ')
                    FROM index_terms(index_id) WITH ORDINALITY AS t (expression, operator, nulls_equal, n)),
@@ -91,8 +99,8 @@ BEGIN
         RETURN;
     END IF;
     FOR each IN SELECT i.indexrelid AS id, k.relname AS name, index_columns(i.indexrelid) AS columns
-                FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
-                WHERE i.indrelid = relation AND i.indisvalid AND (i.indisunique OR i.indisexclusion) ORDER BY i.indexrelid LOOP
+                FROM members(relation) m JOIN pg_index i ON i.indrelid = m JOIN pg_class k ON k.oid = i.indexrelid
+                WHERE NOT k.relispartition AND i.indisvalid AND (i.indisunique OR i.indisexclusion) ORDER BY i.indexrelid LOOP
         SELECT jsonb_agg(jsonb_build_object('key', c.row_key, 'rank', c.rank, 'i', pick(c.before || c.after, each.columns))),
                count(DISTINCT c.via)
         INTO moved, ways FROM merge_change c
@@ -260,7 +268,7 @@ BEGIN
     FOR target IN SELECT DISTINCT c.relation FROM merge_change c
                   WHERE c.merge_id = plan_filled.merge_id AND c.action = 'delete' ORDER BY 1 LOOP
         FOR r IN SELECT f.* FROM row_references(target) f
-                 WHERE f.relation IN (SELECT c.relation FROM merge_change c WHERE c.merge_id = plan_filled.merge_id AND c.action = 'update') LOOP
+                 WHERE f.relation IN (SELECT c.relation FROM merge_change c WHERE c.merge_id = plan_filled.merge_id AND c.action = 'delete') LOOP
             WITH pair AS MATERIALIZED (
                 SELECT referring_values(r, d.before) AS gone, referring_values(r, k.before || k.after) AS stays
                 FROM merge_change d
@@ -290,6 +298,7 @@ BEGIN
     FOR step IN 1 .. 1000 LOOP
         FOR source IN SELECT DISTINCT c.relation FROM merge_change c
                       WHERE c.merge_id = plan_rounds.merge_id AND c.round = step ORDER BY c.relation LOOP
+            PERFORM refuse_mapped(merge_id, source, step);
             FOR r IN SELECT * FROM row_references(source) LOOP
                 PERFORM refuse_taken_over(merge_id, r, step);
                 pairs := plan_pairs(merge_id, source, (r).target_columns, step);

@@ -80,7 +80,7 @@ BEGIN
                   HINT = coalesce((SELECT format('It was merged into %s.', quote_literal(c.keep_record_key))
                                    FROM merge_change c JOIN row_merge m USING (merge_id)
                                    WHERE c.relation = plan_rows.relation AND c.record_key = missing AND c.action = 'delete'
-                                     AND m.unmerged_at IS NULL LIMIT 1),
+                                     AND m.unmerged_at IS NULL AND may_see_merge(m.relation, m.merged_by) LIMIT 1),
                                   format('Its key has the columns %s.', array_to_string(key, ', ')));
     ELSIF forbidden IS NOT NULL THEN
         RAISE EXCEPTION 'you may not merge row % of %', forbidden, relation
@@ -93,13 +93,13 @@ COMMENT ON FUNCTION @extschema@.plan_rows(bigint, pg_catalog.regclass, text[]) I
 SELECT @extschema@.set_audience('plan_rows(bigint, regclass, text[])', 'internal');
 
 -- What the kept row holds afterwards.
-CREATE FUNCTION @extschema@.plan_values(merge_id bigint, relation pg_catalog.regclass, keys text[], choose jsonb) RETURNS void
+CREATE FUNCTION @extschema@.plan_values(merge_id bigint, relation pg_catalog.regclass, keys text[], choose jsonb, values_by text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     fillable CONSTANT text[] := fillable_columns(relation)::text[];
     chosen record;
     source integer;
-    "values" jsonb := '{}';
+    "values" jsonb := survivor_values(merge_id, relation, keys, values_by);
 BEGIN
     IF jsonb_typeof(choose) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'choose must be a JSON object' USING ERRCODE = 'RM005',
@@ -135,12 +135,12 @@ BEGIN
       AND k.merge_id = plan_values.merge_id AND k.relation = plan_values.relation AND k.rank = 0;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.plan_values(bigint, pg_catalog.regclass, text[], jsonb) IS
-'The values of the kept row: what choose says; else its own; else, where it has none, that of the first loser that has one.';
-SELECT @extschema@.set_audience('plan_values(bigint, regclass, text[], jsonb)', 'internal');
+COMMENT ON FUNCTION @extschema@.plan_values(bigint, pg_catalog.regclass, text[], jsonb, text) IS
+'The values of the kept row: what choose says; else what survivorship says; else its own; else, where it has none, that of the first loser that has one.';
+SELECT @extschema@.set_audience('plan_values(bigint, regclass, text[], jsonb, text)', 'internal');
 
 CREATE FUNCTION @extschema@.plan_merge(relation pg_catalog.regclass, keep text, lose text[], reason text, choose jsonb,
-                                       on_collision text, collisions jsonb) RETURNS bigint
+                                       on_collision text, collisions jsonb, values_by text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     policies CONSTANT text[] := ARRAY['keep', 'combine', 'refuse'];
@@ -152,9 +152,10 @@ BEGIN
             PERFORM raise_unknown('policy for collisions', coalesce(policy, ''), policies);
         END IF;
     END LOOP;
+    PERFORM require_choice('values_by', values_by, ARRAY['rules', 'golden', 'keeper']);
     number := begin_merge(relation, keep, lose, reason);
     PERFORM plan_rows(number, relation, keep || lose);
-    PERFORM plan_values(number, relation, keep || lose, choose);
+    PERFORM plan_values(number, relation, keep || lose, choose, values_by);
     PERFORM plan_collisions(number, relation, 1, 'refuse');
     PERFORM plan_rounds(number, on_collision, collisions);
     DELETE FROM merge_change c WHERE c.merge_id = number AND c.action = 'stay'
@@ -164,9 +165,9 @@ BEGIN
     RETURN number;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.plan_merge(pg_catalog.regclass, text, text[], text, jsonb, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.plan_merge(pg_catalog.regclass, text, text[], text, jsonb, text, jsonb, text) IS
 'All of a merge but the change itself: its rows are locked and its plan stands in merge_change.';
-SELECT @extschema@.set_audience('plan_merge(regclass, text, text[], text, jsonb, text, jsonb)', 'internal');
+SELECT @extschema@.set_audience('plan_merge(regclass, text, text[], text, jsonb, text, jsonb, text)', 'internal');
 
 CREATE FUNCTION @extschema@.name_removed(merge_id bigint, relation pg_catalog.regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

@@ -53,7 +53,7 @@ COMMENT ON FUNCTION @extschema@.update_statement(pg_catalog.regclass, name[], na
 CREATE FUNCTION @extschema@.planned_deletes(merge_id bigint) RETURNS SETOF @extschema@.row_change
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT format('d%s', row_number() OVER (ORDER BY c.relation)), c.relation, 'delete', delete_statement(c.relation, k.key),
-           jsonb_agg(jsonb_build_object('k', CASE WHEN k.key IS NULL THEN c.before ELSE pick(c.before, k.key) END))
+           row_list(NULL, c.before, k.key, NULL)
     FROM merge_change c CROSS JOIN LATERAL (SELECT row_key_columns(c.relation) AS key) k
     WHERE c.merge_id = planned_deletes.merge_id AND c.action = 'delete' GROUP BY c.relation, k.key
 $$;
@@ -63,19 +63,20 @@ SELECT @extschema@.set_audience('planned_deletes(bigint)', 'internal');
 CREATE FUNCTION @extschema@.changing_rows(merge_id bigint, back boolean) RETURNS SETOF @extschema@.row_change
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     WITH change AS MATERIALIZED (
-        SELECT c.relation, c.present, c.wanted, ARRAY(SELECT jsonb_object_keys(c.wanted)) AS columns
-        FROM (SELECT m.relation, CASE WHEN back THEN m.before || m.expected ELSE m.before END AS present,
-                     CASE WHEN back THEN m.restore ELSE m.after END AS wanted
+        SELECT c.relation, c.present, c.wanted, row_columns(c.wanted) AS columns
+        FROM (SELECT m.relation, CASE WHEN back THEN m.before || coalesce(m.expected, m.after) ELSE m.before END AS present,
+                     CASE WHEN back THEN going_back(m) ELSE m.after END AS wanted
               FROM merge_change m WHERE m.merge_id = changing_rows.merge_id AND m.action = 'update') c
         WHERE c.wanted <> '{}'),
+    shape AS MATERIALIZED (
+        SELECT DISTINCT c.relation, c.columns FROM change c),
     touched AS (
         SELECT s.relation, row_key_columns(s.relation) AS key, count(*) = 1 AS uniform,
-               (SELECT array_agg(DISTINCT e::name) FROM change c, unnest(c.columns) e WHERE c.relation = s.relation) AS columns
-        FROM (SELECT DISTINCT c.relation, c.columns FROM change c) s GROUP BY s.relation)
+               (SELECT array_agg(DISTINCT e) FROM shape o, unnest(o.columns) e WHERE o.relation = s.relation) AS columns
+        FROM shape s GROUP BY s.relation)
     SELECT format('u%s', row_number() OVER (ORDER BY t.relation)), t.relation, 'update',
            update_statement(t.relation, t.key, t.columns, t.uniform),
-           (SELECT jsonb_agg(jsonb_build_object('k', CASE WHEN t.key IS NULL THEN c.present ELSE pick(c.present, t.key) END, 's', c.wanted))
-            FROM change c WHERE c.relation = t.relation)
+           (SELECT row_list(NULL, c.present, t.key, c.wanted) FROM change c WHERE c.relation = t.relation)
     FROM touched t
 $$;
 COMMENT ON FUNCTION @extschema@.changing_rows(bigint, boolean) IS 'The parts of a merge that change rows; or, back, of its unmerge.';
@@ -151,7 +152,7 @@ SELECT @extschema@.set_audience('check_constraints(bigint)', 'internal');
 
 -- The rows as they are now, whatever triggers made of them.
 CREATE FUNCTION @extschema@.present_rows(relation pg_catalog.regclass, "rows" jsonb) RETURNS TABLE (row_key text, present jsonb)
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     key CONSTANT name[] := row_key_columns(relation);
     matched record;
@@ -178,18 +179,18 @@ BEGIN
                    WHERE c.merge_id = observe_merge.merge_id AND c.action <> 'delete' ORDER BY 1 LOOP
         key := row_key_columns(touched);
         WITH planned AS MATERIALIZED (
-            SELECT c.row_key, c.before, c.before || c.after AS planned FROM merge_change c
-            WHERE c.merge_id = observe_merge.merge_id AND c.relation = touched AND c.action <> 'delete'),
+            SELECT c.row_key, c.before, c.after FROM changes_of(observe_merge.merge_id, touched) c WHERE c.action <> 'delete'),
         present AS MATERIALIZED (
-            SELECT p.* FROM present_rows(touched, (SELECT jsonb_agg(jsonb_build_object(
-                'n', p.row_key, 'k', CASE WHEN key IS NULL THEN p.planned ELSE pick(p.planned, key) END)) FROM planned p)) p)
-        UPDATE merge_change c
-        SET after = row_difference(n.before, n.present),
-            after_key = row_key(key, n.present)
-        FROM (SELECT p.row_key, p.before, s.present FROM planned p LEFT JOIN present s USING (row_key)) n
-        WHERE c.merge_id = observe_merge.merge_id AND c.relation = touched AND c.row_key = n.row_key AND n.present IS NOT NULL;
-        SELECT min(c.row_key) INTO lost FROM merge_change c
-        WHERE c.merge_id = observe_merge.merge_id AND c.relation = touched AND c.action <> 'delete' AND c.after_key IS NULL;
+            SELECT p.* FROM present_rows(touched, (SELECT row_list(p.row_key, p.before || p.after, key, NULL) FROM planned p)) p),
+        surprise AS MATERIALIZED (
+            SELECT p.row_key, d.after, row_key(key, s.present) AS after_key
+            FROM planned p JOIN present s USING (row_key) CROSS JOIN LATERAL (SELECT row_difference(p.before, s.present) AS after) d
+            WHERE d.after <> p.after OR row_key(key, s.present) <> p.row_key),
+        noted AS (
+            INSERT INTO merge_change (merge_id, relation, row_key, action, before, after, after_key, round)
+            SELECT observe_merge.merge_id, touched, s.row_key, 'update', '{}', s.after, s.after_key, 0 FROM surprise s
+            ON CONFLICT ON CONSTRAINT merge_change_pkey DO UPDATE SET after = excluded.after, after_key = excluded.after_key)
+        SELECT min(p.row_key) INTO lost FROM planned p LEFT JOIN present s USING (row_key) WHERE s.row_key IS NULL;
         IF lost IS NOT NULL THEN
             PERFORM refuse_merge(touched, format('row %s was removed or got another key meanwhile', lost), 'A trigger did that.');
         END IF;

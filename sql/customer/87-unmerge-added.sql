@@ -5,11 +5,11 @@ CREATE FUNCTION @extschema@.returning_keys(merge_id bigint, relation pg_catalog.
     SELECT jsonb_agg(jsonb_build_object('n', p.n, 'l', p.present, 'k', p.going, 'shared', EXISTS (
                SELECT FROM merge_change d WHERE d.merge_id = returning_keys.merge_id AND d.relation = returning_keys.relation
                                             AND d.action = 'delete' AND pick(d.restore, columns) = p.present)) ORDER BY p.n)
-    FROM (SELECT row_number() OVER (ORDER BY c.row_key) AS n, pick(c.before || c.expected, columns) AS present,
-                 pick(c.before || c.expected || c.restore, columns) AS going
+    FROM (SELECT row_number() OVER (ORDER BY c.row_key) AS n, pick(c.before || coalesce(c.expected, c.after), columns) AS present,
+                 pick(c.before || coalesce(c.expected, c.after) || going_back(c), columns) AS going
           FROM merge_change c
           WHERE c.merge_id = returning_keys.merge_id AND c.relation = returning_keys.relation AND c.action = 'update'
-            AND c.restore ?| columns::text[]) p
+            AND going_back(c) ?| columns::text[]) p
     WHERE p.present <> p.going AND NOT jsonb_path_exists(p.present, '$.* ? (@ == null)')
 $$;
 COMMENT ON FUNCTION @extschema@.returning_keys(bigint, pg_catalog.regclass, name[]) IS
@@ -22,10 +22,10 @@ CREATE FUNCTION @extschema@.refuse_moved_later(merge_id bigint, r @extschema@.re
 DECLARE
     moved record;
 BEGIN
-    SELECT l.merge_id, l.after_key INTO moved
+    SELECT l.merge_id, coalesce(l.after_key, l.row_key) AS after_key INTO moved
     FROM merge_change l JOIN row_merge m USING (merge_id)
     WHERE l.merge_id > refuse_moved_later.merge_id AND m.unmerged_at IS NULL AND l.relation = (r).relation AND l.action = 'update'
-      AND l.after ?| (r).columns::text[] AND l.after_key = ANY (row_keys)
+      AND l.after ?| (r).columns::text[] AND coalesce(l.after_key, l.row_key) = ANY (row_keys)
     ORDER BY l.merge_id DESC LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'merge % must be taken back before merge %', moved.merge_id, merge_id
@@ -80,9 +80,10 @@ BEGIN
                row_number() OVER (PARTITION BY row_key(key, q.present)) AS copy
         FROM merge_rows(NULL, referring_statement(r, key, true), pairs) AS q (n integer, present jsonb, going jsonb)),
     known AS MATERIALIZED (
-        SELECT c.row_key AS known_as, c.restore, k.row_key, row_number() OVER (PARTITION BY k.row_key ORDER BY c.row_key) AS copy
-        FROM merge_change c CROSS JOIN LATERAL (SELECT row_key(key, c.before || coalesce(c.expected, '{}')) AS row_key) k
-        WHERE c.merge_id = follow_reference.merge_id AND c.relation = (r).relation AND c.action <> 'delete' AND c.held_by IS NULL),
+        SELECT c.row_key AS known_as, going_back(c) AS restore, k.row_key, row_number() OVER (PARTITION BY k.row_key ORDER BY c.row_key) AS copy
+        FROM changes_of(follow_reference.merge_id, (r).relation) c
+        CROSS JOIN LATERAL (SELECT row_key(key, c.before || coalesce(c.expected, c.after)) AS row_key) k
+        WHERE c.action <> 'delete'),
     added AS MATERIALIZED (
         SELECT f.present, f.going, f.shared, f.row_key, k.known_as,
                coalesce(k.known_as, f.row_key || CASE WHEN key IS NULL THEN format(' #%s', f.copy) ELSE '' END) AS change_key
@@ -93,7 +94,7 @@ BEGIN
         SELECT follow_reference.merge_id, (r).relation, a.change_key, 'update', a.present, '{}', a.row_key, 0, '{}', a.going
         FROM added a WHERE NOT a.shared
         ON CONFLICT ON CONSTRAINT merge_change_pkey DO UPDATE
-        SET action = 'update', expected = excluded.before, restore = coalesce(c.restore, '{}') || excluded.restore),
+        SET action = 'update', expected = excluded.before, restore = going_back(c) || excluded.restore),
     told AS (
         INSERT INTO merge_finding
         SELECT follow_reference.merge_id, (r).relation, a.row_key, 'followed', a.going, pick(a.present, (r).columns)
@@ -130,7 +131,7 @@ BEGIN
     LOOP
         followed := 0;
         FOR r IN SELECT f.* FROM (SELECT DISTINCT c.relation FROM merge_change c
-                                  WHERE c.merge_id = follow_returning.merge_id AND c.action = 'update' AND c.restore <> '{}') t,
+                                  WHERE c.merge_id = follow_returning.merge_id AND c.action = 'update' AND going_back(c) <> '{}') t,
                                  row_references(t.relation) f ORDER BY f.target, f.relation, f.columns LOOP
             followed := followed + follow_reference(merge_id, r);
         END LOOP;

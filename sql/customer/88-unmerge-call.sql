@@ -28,24 +28,24 @@ DECLARE
     columns text[];
 BEGIN
     FOR touched IN SELECT DISTINCT c.relation FROM merge_change c
-                   WHERE c.merge_id = observe_unmerge.merge_id AND c.restore IS NOT NULL AND c.restore <> '{}' ORDER BY 1 LOOP
+                   WHERE c.merge_id = observe_unmerge.merge_id AND c.action <> 'stay' AND going_back(c) <> '{}' ORDER BY 1 LOOP
         key := row_key_columns(touched);
         columns := writable_columns(touched);
         WITH wanted AS MATERIALIZED (
-            SELECT c.row_key, CASE c.action WHEN 'delete' THEN c.restore ELSE c.before || c.expected || c.restore END AS "row",
-                   c.restore AS told
-            FROM merge_change c WHERE c.merge_id = observe_unmerge.merge_id AND c.relation = touched AND c.restore <> '{}'),
+            SELECT c.row_key, CASE c.action WHEN 'delete' THEN c.restore ELSE c.before || coalesce(c.expected, c.after) || going_back(c) END AS "row",
+                   going_back(c) AS told
+            FROM changes_of(observe_unmerge.merge_id, touched) c WHERE c.action <> 'stay' AND going_back(c) <> '{}'),
         present AS MATERIALIZED (
-            SELECT p.* FROM present_rows(touched, (SELECT jsonb_agg(jsonb_build_object(
-                'n', w.row_key, 'k', CASE WHEN key IS NULL THEN w."row" ELSE pick(w."row", key) END)) FROM wanted w)) p),
+            SELECT p.* FROM present_rows(touched, (SELECT row_list(w.row_key, w."row", key, NULL) FROM wanted w)) p),
         compared AS (
-            SELECT w.row_key, p.present IS NULL AS gone, d.wanted, d.found
+            SELECT w.row_key, p.present, d.wanted
             FROM wanted w LEFT JOIN present p USING (row_key)
-            CROSS JOIN LATERAL (SELECT jsonb_object_agg(e.key, e.value) AS wanted, jsonb_object_agg(e.key, p.present -> e.key) AS found
-                                FROM jsonb_each(w.told) e WHERE e.key = ANY (columns) AND p.present -> e.key IS DISTINCT FROM e.value) d)
+            CROSS JOIN LATERAL (SELECT row_difference(coalesce(p.present, '{}'), w.told) AS wanted) d
+            WHERE d.wanted <> '{}' AND d.wanted ?| columns)
         INSERT INTO merge_finding
-        SELECT observe_unmerge.merge_id, touched, c.row_key, 'changed by a trigger', c.wanted, CASE WHEN NOT c.gone THEN c.found END
-        FROM compared c WHERE c.wanted IS NOT NULL;
+        SELECT observe_unmerge.merge_id, touched, c.row_key, 'changed by a trigger', o.wanted, pick(c.present, row_columns(o.wanted))
+        FROM compared c
+        CROSS JOIN LATERAL (SELECT jsonb_object_agg(e.key, e.value) AS wanted FROM jsonb_each(c.wanted) e WHERE e.key = ANY (columns)) o;
     END LOOP;
 END
 $$;
@@ -144,7 +144,7 @@ BEGIN
     END IF;
     PERFORM follow_later(merge_id);
     SELECT c.relation, c.row_key, c.held_by INTO lost FROM merge_change c
-    WHERE c.merge_id = plan_unmerge.merge_id AND c.held_by IS NOT NULL AND c.expected ?| row_key_columns(c.relation)::text[]
+    WHERE c.merge_id = plan_unmerge.merge_id AND c.held_by IS NOT NULL AND coalesce(c.expected, c.after) ?| row_key_columns(c.relation)::text[]
       AND EXISTS (SELECT FROM row_references(c.relation)) ORDER BY c.held_by DESC LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'merge % must be taken back before merge %', lost.held_by, merge_id
@@ -169,6 +169,35 @@ $$;
 COMMENT ON FUNCTION @extschema@.plan_unmerge(bigint, text, text) IS 'All of an unmerge but the change itself.';
 SELECT @extschema@.set_audience('plan_unmerge(bigint, text, text)', 'internal');
 
+-- The tables' own constraints have the last word. Where a later merge that stands changed the same rows that is what to take back first;
+-- else somebody wrote what stands in the way, or a later merge of the same tables did.
+CREATE FUNCTION @extschema@.refuse_unmerge(merge_id bigint, message text, detail text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    later record;
+BEGIN
+    SELECT max(l.merge_id) AS any_rows, max(l.merge_id) FILTER (WHERE k.same) AS same_rows INTO later
+    FROM row_merge m JOIN merge_change l USING (merge_id)
+    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM merge_change c WHERE c.merge_id = refuse_unmerge.merge_id AND c.relation = l.relation
+                                         AND (c.row_key IN (l.row_key, l.keep_key) OR c.after_key = l.row_key OR c.keep_key = l.row_key)) AS same) k
+    WHERE m.merge_id > refuse_unmerge.merge_id AND m.unmerged_at IS NULL
+      AND l.relation IN (SELECT c.relation FROM merge_change c WHERE c.merge_id = refuse_unmerge.merge_id);
+    IF later.same_rows IS NOT NULL THEN
+        RAISE EXCEPTION 'merge % must be taken back before merge %', later.same_rows, merge_id
+            USING ERRCODE = 'RM205', DETAIL = concat_ws(': ', 'It changed the same rows', message, detail),
+                  HINT = format('Type SELECT @extschema@.unmerge(%s); first.', later.same_rows);
+    END IF;
+    RAISE EXCEPTION 'merge % cannot be taken back: %', merge_id, message
+        USING ERRCODE = 'RM205', DETAIL = detail,
+              HINT = concat(CASE WHEN later.any_rows IS NULL THEN 'Somebody'
+                                 ELSE format('A later merge, which SELECT @extschema@.unmerge(%s); takes back, or somebody', later.any_rows) END,
+                            ' wrote since what stands in the way: give that row another value, or delete it.');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.refuse_unmerge(bigint, text, text) IS
+'Raises RM205 for an unmerge that a constraint does not allow, and says what to take back or to change first.';
+SELECT @extschema@.set_audience('refuse_unmerge(bigint, text, text)', 'internal');
+
 CREATE FUNCTION @extschema@.unmerge_run(merge_id bigint, dry_run boolean, triggers text, added text, edited text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -177,6 +206,10 @@ DECLARE
     changed row_change[];
     returned row_change[];
     planned record;
+    broken text;
+    place text;
+    message text;
+    detail text;
 BEGIN
     PERFORM require_choice('triggers', triggers, ARRAY['fire', 'skip']), require_choice('added', added, ARRAY['keep', 'back']),
             require_choice('edited', edited, ARRAY['keep', 'refuse']);
@@ -197,8 +230,16 @@ BEGIN
         PERFORM check_constraints(merge_id);
         silenced := silence_triggers(merge_id);
     END IF;
-    PERFORM run_changes(changed, returned);
-    PERFORM check_constraints(merge_id);
+    BEGIN
+        PERFORM run_changes(changed, returned);
+        PERFORM check_constraints(merge_id);
+    EXCEPTION WHEN not_null_violation OR foreign_key_violation OR restrict_violation OR unique_violation OR exclusion_violation OR check_violation THEN
+        GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME, place = COLUMN_NAME, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+        IF coalesce(broken, '') = '' AND coalesce(place, '') = '' THEN -- a trigger of the team's said so
+            RAISE;
+        END IF;
+        PERFORM refuse_unmerge(merge_id, message, detail);
+    END;
     PERFORM restore_triggers(silenced);
     PERFORM observe_unmerge(merge_id);
     PERFORM follow_merge(merge_id, 'unmerged');
@@ -219,7 +260,7 @@ DECLARE
 BEGIN
     BEGIN
         PERFORM plan_unmerge($1, added, edited);
-        changes := ARRAY(SELECT c FROM merge_change c WHERE c.merge_id = $1 AND c.restore IS NOT NULL AND c.restore <> '{}'
+        changes := ARRAY(SELECT c FROM merge_change c WHERE c.merge_id = $1 AND c.action <> 'stay' AND going_back(c) <> '{}'
                          ORDER BY c.relation, c.action, c.row_key);
         findings := ARRAY(SELECT f FROM merge_finding f WHERE f.merge_id = $1 ORDER BY f.relation, f.row_key);
         RAISE EXCEPTION USING ERRCODE = 'MP001', MESSAGE = 'only a preview';
@@ -227,8 +268,8 @@ BEGIN
         -- who could take it back need not be allowed to read what was removed
         RETURN QUERY
         WITH told AS (
-            SELECT c.relation, c.row_key, CASE c.action WHEN 'delete' THEN 'insert' ELSE 'update' END AS action, c.restore AS wanted,
-                   CASE c.action WHEN 'update' THEN (SELECT jsonb_object_agg(e.key, c.expected -> e.key) FROM jsonb_each(c.restore) e) END AS found
+            SELECT c.relation, c.row_key, CASE c.action WHEN 'delete' THEN 'insert' ELSE 'update' END AS action, going_back(c) AS wanted,
+                   CASE c.action WHEN 'update' THEN pick(coalesce(c.expected, c.after), row_columns(going_back(c))) END AS found
             FROM unnest(changes) c
             UNION ALL
             SELECT f.relation, f.row_key, f.finding, f.wanted, f.found FROM unnest(findings) f),
@@ -253,7 +294,7 @@ COMMENT ON FUNCTION @extschema@.unmerge(bigint, boolean, text, text, text) IS
 'those home that were meant for a loser (redirect). The team''s triggers fire; triggers => ''skip'', for the owner of the tables, keeps them '
 'quiet. Returns how many rows were changed; unmerge_report(merge_id) says which did not become what they were, and why. With dry_run nothing '
 'changes: NULL, and a notice for each table. Everything is done with the caller''s rights. Errors: RM204 (no such merge, or taken back), RM203, '
-'RM205 (edited since, or a later merge must go first), 42501, 23505 (somebody uses a key that would return). Example: SELECT unmerge(42);';
+'RM205 (edited since, a later merge must go first, or somebody uses a key that would return), 42501. Example: SELECT unmerge(42);';
 
 CREATE FUNCTION @extschema@.unmerge_preview(merge_id bigint, added text DEFAULT 'keep', edited text DEFAULT 'keep')
     RETURNS TABLE (in_relation pg_catalog.regclass, row_key text, action text, wanted jsonb, found jsonb)

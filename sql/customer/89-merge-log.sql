@@ -13,18 +13,64 @@ SELECT @extschema@.set_audience('may_see_merge(regclass, text)', 'internal');
 
 CREATE FUNCTION @extschema@.merge_log_rows()
     RETURNS TABLE (merge_id bigint, relation regclass, keep text, lose text[], reason text, merged_by text,
-                   merged_at timestamptz, unmerged_at timestamptz, unmerged_by text)
+                   merged_at timestamptz, unmerged_at timestamptz, unmerged_by text, state text, changed bigint)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT m.merge_id, m.relation, m.keep, m.lose, m.reason, m.merged_by, m.merged_at, m.unmerged_at, m.unmerged_by
+    SELECT m.merge_id, m.relation, m.keep, m.lose, m.reason, m.merged_by, m.merged_at, m.unmerged_at, m.unmerged_by,
+           CASE WHEN m.erased_at IS NOT NULL THEN 'erased' WHEN m.unmerged_at IS NOT NULL THEN 'taken back'
+                WHEN m.forgotten_at IS NOT NULL THEN 'forgotten' ELSE 'merged' END, m.changed
     FROM row_merge m WHERE may_see_merge(m.relation, m.merged_by)
 $$;
 COMMENT ON FUNCTION @extschema@.merge_log_rows() IS 'The rows of merge_log.';
 CREATE VIEW @extschema@.merge_log AS SELECT r.* FROM @extschema@.merge_log_rows() r;
 COMMENT ON VIEW @extschema@.merge_log IS
 'Merges of rows and their taking back, as far as the caller may know: those of tables that he owns or may administer, his own, and those of '
-'tables without policies that he may read.';
+'tables without policies that he may read. state: merged, taken back, forgotten (it stays as it is), erased (of a person who was erased); '
+'changed: how many rows it changed or removed.';
 GRANT SELECT ON @extschema@.merge_log TO PUBLIC;
+
+-- What is needed to take merges back, whole rows, goes; which row stands for a key stays, for resolve_key and redirects.
+CREATE FUNCTION @extschema@.forget_merges(before timestamptz) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    merges bigint[];
+BEGIN
+    IF forget_merges.before IS NULL THEN
+        RAISE EXCEPTION 'forget_merges needs a time' USING ERRCODE = 'RM005', HINT = 'SELECT @extschema@.forget_merges(now() - interval ''1 year'');';
+    END IF;
+    -- never a merge with an older one left: that could not be followed through it
+    merges := ARRAY(SELECT m.merge_id FROM row_merge m
+                    WHERE m.forgotten_at IS NULL AND m.merged_at < forget_merges.before
+                      AND m.merge_id < coalesce((SELECT min(o.merge_id) FROM row_merge o WHERE o.merged_at >= forget_merges.before), m.merge_id + 1)
+                    ORDER BY 1 FOR UPDATE);
+    DELETE FROM merge_change c WHERE c.merge_id = ANY (merges) AND (c.action <> 'delete' OR EXISTS (
+        SELECT FROM row_merge m WHERE m.merge_id = c.merge_id AND m.unmerged_at IS NOT NULL));
+    UPDATE merge_change c SET before = '{}', after = '{}', expected = NULL, restore = NULL, via = NULL WHERE c.merge_id = ANY (merges);
+    DELETE FROM merge_held h WHERE h.merge_id = ANY (merges);
+    DELETE FROM merge_finding f WHERE f.merge_id = ANY (merges);
+    DELETE FROM merge_redirected r WHERE r.merge_id = ANY (merges);
+    UPDATE row_merge m SET forgotten_at = now() WHERE m.merge_id = ANY (merges);
+    RETURN cardinality(merges);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_merges(timestamptz) IS
+'Forgets what merges before a time changed, which cannot be taken back then (RM204): the log grows by a whole row for each row that a merge changed. '
+'That they were, and where their keys lead, stays known. Returns how many. For administrators. '
+'Example: SELECT forget_merges(now() - interval ''1 year'');';
+SELECT @extschema@.set_audience('forget_merges(timestamptz)', 'admin');
+
+CREATE FUNCTION @extschema@.status_merges() RETURNS SETOF @extschema@.status_row
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT 'customer', 'merges', 'ok', coalesce(sum(m.changed), 0)::bigint, min(m.merged_at),
+           format('rows that %s merges changed, kept so that they can be taken back: %s', count(*),
+                  pg_size_pretty(pg_total_relation_size('@extschema@.merge_change'))),
+           'SELECT @extschema@.forget_merges(now() - interval ''1 year'');'
+    FROM row_merge m WHERE m.forgotten_at IS NULL HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION @extschema@.status_merges() IS 'Row of status: what is kept of merges.';
+SELECT @extschema@.set_audience('status_merges()', 'admin');
+INSERT INTO @extschema@.status_source (function_name, room) VALUES ('status_merges', 'customer');
 
 -- Whole rows of other tables stand in a merge, so each table asks for itself.
 CREATE FUNCTION @extschema@.merge_rows_of(merge_id bigint)

@@ -170,6 +170,27 @@ COMMENT ON FUNCTION @extschema@.remove_redirect(regclass, name[], interval) IS
 'Takes away what install_redirect created on a table, for these columns or (NULL) all; returns how many there were. disown does it '
 'too. Errors: 42501, 55P03.';
 
+CREATE FUNCTION @extschema@.require_redirects(relation regclass) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    lacking record;
+BEGIN
+    SELECT count(*) AS number, string_agg(format('SELECT @extschema@.install_redirect(%L, %L);', table_name(c.relation), c.columns), ' '
+                                          ORDER BY table_name(c.relation), c.name) AS calls
+    INTO lacking FROM constraint_references(require_redirects.relation) c
+    WHERE c.kind = 'constraint'
+      AND NOT EXISTS (SELECT FROM redirect_triggers() t JOIN pg_trigger g ON g.tgrelid = t.relation AND g.tgname = t.name AND g.tgenabled <> 'D'
+                      WHERE t.relation = c.relation AND t.columns @> c.columns AND t.columns <@ c.columns);
+    IF lacking.number > 0 THEN
+        RAISE EXCEPTION 'rows of % cannot be merged with a redirect: % foreign keys to it have none', relation, lacking.number
+            USING ERRCODE = 'RM203', DETAIL = 'A redirect is a trigger, which a merge never installs: nobody could write meanwhile.',
+                  HINT = 'The owners of those tables type ' || lacking.calls;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_redirects(regclass) IS 'Raises RM203 where a foreign key to a table has no redirect, or one that is disabled.';
+SELECT @extschema@.set_audience('require_redirects(regclass)', 'internal');
+
 CREATE FUNCTION @extschema@.redirect_rows() RETURNS TABLE (relation regclass, columns name[], refers_to regclass, trigger name)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT t.relation, t.columns, (SELECT c.confrelid::regclass FROM pg_constraint c

@@ -55,3 +55,38 @@ CREATE FUNCTION checks.unaccounted(first text[]) RETURNS TABLE (line text) LANGU
     UNION ALL SELECT 'rose again: ' || t.memo FROM there t WHERE t.memo NOT IN (SELECT memo FROM expected)
     UNION ALL SELECT 'twice: ' || t.memo FROM there t GROUP BY t.memo HAVING count(*) > 1
 $$;
+
+-- What the merges so far went through, of everything that a foreign key can be and that can collide: how many rows of each kind.
+CREATE FUNCTION checks.kinds() RETURNS TABLE (kind text, times bigint) LANGUAGE sql STABLE AS $$
+    WITH foreign_key AS (
+        SELECT c.*, s.relkind AS child, p.relkind AS parent,
+               ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS columns,
+               NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.confrelid AND i.indisprimary
+                                                    AND i.indkey::smallint[] @> c.confkey AND i.indkey::smallint[] <@ c.confkey) AS elsewhere
+        FROM pg_constraint c JOIN pg_class s ON s.oid = c.conrelid JOIN pg_class p ON p.oid = c.confrelid
+        WHERE c.contype = 'f' AND c.conparentid = 0 AND c.conrelid IN (SELECT checks.roots())),
+    moved AS (
+        SELECT f.*, n.rows FROM foreign_key f CROSS JOIN LATERAL (
+            SELECT count(*) AS rows FROM crm.merge_change m WHERE m.relation = f.conrelid AND m.action <> 'stay' AND m.after ?| f.columns) n),
+    went AS (
+        SELECT k.kind, m.rows FROM moved m CROSS JOIN LATERAL (VALUES
+            ('composite', cardinality(m.conkey) > 1), ('to another unique key', m.elsewhere), ('self reference', m.conrelid = m.confrelid),
+            ('cascade', m.confdeltype = 'c'), ('set null', m.confdeltype = 'n'), ('set default', m.confdeltype = 'd'), ('restrict', m.confdeltype = 'r'),
+            ('update cascade', m.confupdtype = 'c'), ('deferred', m.condeferred), ('deferrable', m.condeferrable AND NOT m.condeferred),
+            ('partitioned child', m.child = 'p'), ('partitioned parent', m.parent = 'p'), ('not valid', NOT m.convalidated),
+            ('of a table without key', NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.conrelid AND i.indisunique))) AS k (kind, holds)
+        WHERE k.holds
+        UNION ALL
+        SELECT 'inherited child with a foreign key', m.rows FROM moved m WHERE m.conrelid = 'hostile.long_visit'::regclass
+        UNION ALL
+        SELECT 'inherited child without one', count(*) FROM crm.merge_change c WHERE c.relation = 'hostile.short_visit'::regclass AND c.action = 'update'
+        UNION ALL
+        SELECT 'soft reference', count(*) FROM crm.merge_change c WHERE c.relation = '"Other.Schéma ""2""".soft'::regclass AND c.action = 'update'
+        UNION ALL
+        SELECT 'collision: ' || t.kind, (SELECT count(*) FROM crm.merge_change c JOIN crm.row_merge m USING (merge_id)
+                                         WHERE c.relation = t.relation::regclass AND c.action = 'delete' AND m.relation <> c.relation)
+        FROM (VALUES ('primary key', 'hostile.tag'), ('key that is the reference', 'hostile.profile'), ('partial', 'hostile.subscription'),
+                     ('expression', 'hostile.alias'), ('exclusion', 'hostile.booking'), ('nulls not distinct', 'hostile.contact'),
+                     ('deferred', 'hostile.rank'), ('one partition', 'hostile.event')) AS t (kind, relation))
+    SELECT w.kind, sum(w.rows)::bigint FROM went w GROUP BY 1 ORDER BY 1
+$$;

@@ -117,6 +117,8 @@ CREATE TABLE hostile.event_new PARTITION OF hostile.event DEFAULT PARTITION BY R
 CREATE TABLE hostile.event_new_low PARTITION OF hostile.event_new FOR VALUES FROM (MINVALUE) TO (20);
 CREATE TABLE hostile."event new high" (memo text, id integer NOT NULL, kunde bigint, at timestamptz NOT NULL);
 ALTER TABLE hostile.event_new ATTACH PARTITION hostile."event new high" DEFAULT;
+-- unique in one partition alone
+CREATE UNIQUE INDEX ON hostile."event new high" (kunde, (at > '2021-02-15'));
 CREATE TABLE hostile.tour (kunde bigint REFERENCES hostile."Kunde" ON UPDATE CASCADE, memo text, id integer, PRIMARY KEY (id, kunde)) PARTITION BY HASH (kunde);
 CREATE TABLE hostile.tour_0 PARTITION OF hostile.tour FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE hostile.tour_1 (memo text, id integer NOT NULL, kunde bigint NOT NULL);
@@ -126,6 +128,7 @@ CREATE TABLE hostile.movement (id serial PRIMARY KEY, memo text, account integer
 -- Plain inheritance: each table has its own foreign key; one child has none
 CREATE TABLE hostile.visit (id integer PRIMARY KEY, memo text, kunde bigint REFERENCES hostile."Kunde" ON DELETE CASCADE);
 CREATE TABLE hostile.long_visit (kunde bigint, id integer PRIMARY KEY, hours integer, FOREIGN KEY (kunde) REFERENCES hostile."Kunde") INHERITS (hostile.visit);
+CREATE TABLE hostile.short_visit (minutes integer) INHERITS (hostile.visit);
 
 -- Columns that hold a key and no foreign key says so: soft references
 CREATE TABLE "Other.Schéma ""2""".soft (id serial PRIMARY KEY, memo text, "Kunde" bigint, kind text);

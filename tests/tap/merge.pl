@@ -23,7 +23,7 @@ my $node = $team->node;
 my ($out, $err) = run_command([ 'psql', '-Xq', '-h', $node->host, '-p', $node->port, '-d', 'team', '-f', '../merge/load.sql' ]);
 is($err, '', 'the hostile schema is loaded');
 my $session = Session->new($node, 'team', '-c jit=off');
-my (@problems, @history, %refused);
+my (@problems, @history, %refused, %policies);
 
 sub problem {
     my ($what) = @_;
@@ -72,6 +72,7 @@ sub merge_some {
         if ($printed =~ /\A\d+\z/) {
             push @ids, $printed;
             push @history, "$printed: $call";
+            $policies{$_}++ for $call =~ /"?(keep|combine|refuse)['"]/ ? $1 : 'keep';
             problem("$about: $call: leads nowhere: $_") for lines('dangling');
         } elsif ($printed =~ /ERROR:  (RM2\d\d): (.*)/) {
             $refused{"$1 " . ($2 =~ s/"[^"]*"|[\d.]+/_/gr)}++;
@@ -97,7 +98,7 @@ sub unmerge_all {
             $waiting = 0;
             next;
         }
-        return problem("$about: unmerge($id): $printed") if $printed !~ /ERROR:  (RM2\d\d|2350[235]): (.*)/;
+        return problem("$about: unmerge($id): $printed") if $printed !~ /ERROR:  (RM2\d\d): (.*)/;
         $refused{"unmerge: $1 " . ($2 =~ s/"[^"]*"|[\d.]+/_/gr)}++;
         same_rows(\@old, [ lines('rows') ], "$about, a refused unmerge($id)");
         push @ids, $id;
@@ -200,7 +201,7 @@ sub check_writers {
         push @history, "$call -> $printed";
         if ($printed =~ /ERROR:  (\w+):/) {
             $count{$1}++;
-            problem("$about: $call: $printed") if $1 !~ /\A(?:RM2\d\d|40P01|2350[235])\z/;
+            problem("$about: $call: $printed") if $1 !~ /\A(?:RM2\d\d|40P01)\z/;
             push @ids, $id if $undo;
         } else {
             $count{ $undo ? 'taken back' : 'merged' }++;
@@ -229,6 +230,41 @@ sub check_writers {
     return;
 }
 
+# What cannot be merged is refused by name, before anything changed.
+sub check_refused {
+    my $clerk = 'hostile, "Other.Schéma ""2""" TO clerk';
+    my $reference = 'bigint REFERENCES hostile."Kunde"';
+    my %cases = (
+        'its column is generated' => [ 'CREATE TABLE hostile.refused (memo text, raw bigint, kunde bigint GENERATED ALWAYS AS (raw) STORED REFERENCES hostile."Kunde")',
+            q(INSERT INTO hostile.refused VALUES ('memo', 2)) ],
+        'it is published and has no replica identity' => [ "CREATE TABLE hostile.refused (memo text, kunde $reference)",
+            q(INSERT INTO hostile.refused VALUES ('memo', 2)), 'SET client_min_messages = error; CREATE PUBLICATION refused FOR TABLE hostile.refused' ],
+        'you may see and change' => [ "CREATE TABLE hostile.refused (memo text, kunde $reference)",
+            q(INSERT INTO hostile.refused VALUES ('memo', 2), ('hidden', 2)), 'ALTER TABLE hostile.refused ENABLE ROW LEVEL SECURITY',
+            q(CREATE POLICY clerk ON hostile.refused USING (memo <> 'hidden')), 'CREATE ROLE clerk', "GRANT USAGE ON SCHEMA $clerk",
+            "GRANT ALL ON ALL TABLES IN SCHEMA $clerk" ]);
+    $cases{'it is a foreign key with a PERIOD'} = [ 'CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA hostile',
+        q(CREATE TABLE hostile.valid (id bigint, at daterange, memo text, PRIMARY KEY (id, at WITHOUT OVERLAPS))),
+        q(CREATE TABLE hostile.refused (memo text, kunde bigint, at daterange, FOREIGN KEY (kunde, PERIOD at) REFERENCES hostile.valid (id, PERIOD at))),
+        q{INSERT INTO hostile.valid SELECT n, '[2024-01-01,2025-01-01)', 'memo' || n FROM generate_series(1, 2) n},
+        q{INSERT INTO hostile.refused VALUES ('memo', 2, '[2024-03-01,2024-04-01)')} ]
+        if ask("SELECT current_setting('server_version_num')::integer >= 180000") eq 't';
+    for my $why (sort keys %cases) {
+        my ($table, @keys) = $why =~ /PERIOD/ ? ('hostile.valid', map { qq{["$_", "[2024-01-01,2025-01-01)"]} } 1, 2) : ('hostile."Kunde"', 1, 2);
+        ask('SELECT chance.empty()');
+        ask(q(INSERT INTO hostile."Kunde" (memo, id, code) OVERRIDING SYSTEM VALUE VALUES ('a', 1, 'A'), ('b', 2, 'B')));
+        ask($_) for @{ $cases{$why} };
+        my @old = lines('rows');
+        ask('SET ROLE clerk') if $why =~ /you may see/;
+        like($session->run("SELECT crm.merge('$table', '$keys[0]', ARRAY['$keys[1]'])"), qr/ERROR:  RM203: .*\Q$why\E/, "refused: $why");
+        ask('RESET ROLE');
+        ok(same_rows(\@old, [ lines('rows') ], "refused: $why"), '... and nothing changed');
+        ask('DROP TABLE IF EXISTS hostile.refused, hostile.valid; DROP PUBLICATION IF EXISTS refused');
+    }
+    ask('DROP OWNED BY clerk; DROP ROLE clerk');
+    return;
+}
+
 note("seed $first_seed");
 my $seed = $first_seed;
 for (; $seed < $first_seed + $seeds && @problems < 5; $seed++) {
@@ -238,6 +274,14 @@ for (; $seed < $first_seed + $seeds && @problems < 5; $seed++) {
 is(scalar @problems, 0, "seeds $first_seed to " . ($seed - 1) . ": $merged merges taken back in any order without a trace, $undone histories "
     . "with edits in between taken back without a loss ($not_undone that an edit stands in the way of)");
 cmp_ok($merged, '>=', 4 * ($seed - $first_seed), 'most merges were not refused');
+my %kinds = map { split /\|/ } split /\n/, ask("SELECT k.kind || '|' || k.times FROM checks.kinds() k");
+note('rows of merges by kind: ' . join ', ', map { "$_ $kinds{$_}" } sort keys %kinds);
+note('merges by policy: ' . join ', ', map { "$_ $policies{$_}" } sort keys %policies);
+is(join(', ', grep { !$kinds{$_} } sort keys %kinds), '', 'merges went through everything that a foreign key can be, and that can collide');
+is(scalar keys %kinds, 25, 'all kinds were looked for');
+is(join(', ', grep { !$policies{$_} } qw(keep combine refuse)), '', 'merges went by every policy');
+cmp_ok(scalar(grep { /RM205 rows of .* would collide/ } keys %refused), '>', 0, 'and some were refused for a collision');
+check_refused();
 note("refused $refused{$_} times: $_") for sort keys %refused;
 note(sprintf 'took %.0f s', time - $started);
 $session->quit;

@@ -124,7 +124,7 @@ $$;
 SELECT outcome(s) FROM unnest(ARRAY[
     'SELECT FROM crm.row_merge', 'UPDATE crm.row_merge SET merged_by = current_user', 'INSERT INTO crm.merge_change DEFAULT VALUES', 'DELETE FROM crm.merge_change',
     'SELECT FROM crm.merge_change', 'SELECT FROM crm.merge_redirected', 'SELECT FROM crm.merge_finding', 'SELECT FROM crm.merge_held',
-    'SELECT crm.merge_run(''eve.client'', ''1'', ''{3}'', NULL, false, ''{}'', ''keep'', ''{}'')',
+    'SELECT crm.merge_run(''eve.client'', ''1'', ''{3}'', NULL, false, ''{}'', ''keep'', ''{}'', ''rules'', false)',
     'SELECT crm.unmerge_run(1, false, ''fire'', ''keep'', ''keep'')', 'SELECT crm.merge_rows(NULL, ''SELECT 1'')',
     'SELECT crm.merge_rows(''eve.client'', ''SELECT 1'')', 'SELECT crm.present_rows(''eve.client'', ''[]'')', 'SELECT crm.kept_key(''eve.client'', ''2'')',
     'SELECT crm.resolve_key_query(''eve.client'', ''2'')', 'SELECT crm.next_merge(''eve.client'', ''2'', 0)', 'SELECT crm.silence_triggers(1)']) s;

@@ -49,10 +49,14 @@ TABLE original EXCEPT ALL SELECT * FROM everything();
 SELECT * FROM everything() EXCEPT ALL TABLE original ORDER BY 1, 2;
 SELECT * FROM crm.unmerge_report(:merge_id);
 
--- a value that goes back to the row that had it: refused where the foreign key would take the reference along
+-- a value that would go back to the row that had it: refused where the foreign key would take the reference along, when it is merged,
+-- and when it is taken back if the foreign key acts only since
 CREATE TABLE bycode (id integer PRIMARY KEY, code text REFERENCES client (code) ON UPDATE CASCADE);
 INSERT INTO bycode VALUES (1, 'B');
+SELECT crm.merge('client', '1', '{2}', choose => '{"code": "2"}');
+ALTER TABLE bycode DROP CONSTRAINT bycode_code_fkey, ADD FOREIGN KEY (code) REFERENCES client (code);
 SELECT crm.merge('client', '1', '{2}', choose => '{"code": "2"}') AS merge_id \gset
+ALTER TABLE bycode DROP CONSTRAINT bycode_code_fkey, ADD FOREIGN KEY (code) REFERENCES client (code) ON UPDATE CASCADE;
 SELECT crm.unmerge(:merge_id);
 TABLE bycode;
 ALTER TABLE bycode DROP CONSTRAINT bycode_code_fkey, ADD FOREIGN KEY (code) REFERENCES client (code);

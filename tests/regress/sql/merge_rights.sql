@@ -94,7 +94,7 @@ SELECT id, person, who FROM shop.task ORDER BY id;
 INSERT INTO crm.row_merge (relation, keep, lose, merged_by) VALUES ('shop.person', '1', '{2}', 'eve');
 UPDATE crm.merge_change SET before = '{}';
 SELECT * FROM crm.merge_rows(NULL, 'SELECT 1') AS r (n integer);
-SELECT crm.merge_run('shop.person', '1', '{2}', NULL, false, '{}', 'keep', '{}');
+SELECT crm.merge_run('shop.person', '1', '{2}', NULL, false, '{}', 'keep', '{}', 'rules', false);
 SELECT crm.register_reference('shop.task', 'id', 'shop.person');
 SELECT keep, lose, merged_by, unmerged_by FROM crm.merge_log;
 SELECT in_relation, row_key, action FROM crm.merge_rows_of(:merge) ORDER BY 1, 2;
