@@ -78,7 +78,7 @@ BEGIN
 END
 $$;
 
--- What a new row of a table would hold, column to text; a column of a foreign key holds a key that is there, if any.
+-- What a new row of a table would hold, column to text; a column that refers, by a foreign key or without one, holds a key that is there, if any.
 CREATE FUNCTION chance.new_row(relation regclass) RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     each record;
@@ -101,7 +101,9 @@ BEGIN
                         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.here
                         JOIN pg_attribute f ON f.attrelid = c.confrelid AND f.attnum = k.there),
                        ARRAY(SELECT a.attname FROM unnest(c.conkey) k JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k) AS columns
-                FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = relation AND c.conparentid = 0 ORDER BY c.conname
+                FROM pg_constraint c WHERE c.contype = 'f' AND c.conparentid = 0
+                 AND (c.conrelid = relation OR c.conrelid IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = relation))
+                ORDER BY c.conname
     LOOP
         EXECUTE format('SELECT jsonb_build_object(%s) FROM %s t ORDER BY t.memo COLLATE "C" OFFSET $1 LIMIT 1', each.pairs, each.target)
         INTO found USING chance.number(0, 9);
@@ -109,6 +111,11 @@ BEGIN
             found := (SELECT jsonb_object_agg(c, NULL) FROM unnest(each.columns) c);
         END IF;
         made := made || found;
+    END LOOP;
+    FOR each IN SELECT s.columns[1] AS name, s.target, s.target_columns[1] AS key FROM crm.soft_reference s WHERE s.relation = new_row.relation LOOP
+        EXECUTE format('SELECT jsonb_build_object(%L, t.%I::text) FROM %s t ORDER BY t.memo COLLATE "C" OFFSET $1 LIMIT 1', each.name, each.key, each.target)
+        INTO found USING chance.number(0, 9);
+        made := made || coalesce(found, '{}');
     END LOOP;
     RETURN made;
 END
@@ -223,7 +230,7 @@ BEGIN
             FROM unnest(columns) WITH ORDINALITY AS k (attnum, n)
             JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = k.attnum);
     EXECUTE format('SELECT array_agg(k ORDER BY r) FROM (SELECT k, random() AS r FROM (SELECT %s AS k FROM %s ORDER BY 1) o) s', key, relation) INTO keys;
-    IF cardinality(keys) < 2 THEN
+    IF keys IS NULL OR cardinality(keys) < 2 THEN
         RETURN chance.merge_call();
     END IF;
     RETURN format('SELECT crm.merge(%L, %L, %L%s)', relation, keys[1], keys[2 : chance.number(2, 3)],
