@@ -54,7 +54,10 @@ AS $$
 DECLARE
     family CONSTANT bigint[] := customer_family(customer_id);
 BEGIN
-    IF family IS NULL OR NOT may_read_customer(family[1]) THEN
+    IF family IS NULL AND EXISTS (SELECT FROM customer_registry c WHERE c.customer_id = require_customer.customer_id) THEN
+        RAISE EXCEPTION 'customer % is gone', customer_id
+            USING ERRCODE = 'RM201', DETAIL = 'No record of it is left: its rows were deleted, or it was erased.';
+    ELSIF family IS NULL OR NOT may_read_customer(family[1]) THEN
         RAISE EXCEPTION 'customer % does not exist, or you may read none of its records', customer_id
             USING ERRCODE = 'RM201', HINT = 'Look it up in @extschema@.customer, or by @extschema@.customer_of(table, key).';
     END IF;

@@ -155,5 +155,18 @@ SELECT value, relation, record_key, since IS NULL AS undated FROM crm.customer_v
 RESET ROLE;
 SELECT crm.unshare_attribute('phone');
 
+-- ids that were joined lead on, also over others; one without records says so; there is no row of either
+INSERT INTO crm.customer_registry (customer_id, retired_at, redirect_to) VALUES (6001, now(), 6002), (6002, now(), 7), (6003, now(), NULL);
+SELECT crm.customer_360(6001) -> 'customer' ->> 'name' AS joined_twice, (SELECT count(*) FROM crm.customer_timeline(6001, max_rows => 1)) AS told;
+SELECT crm.customer_360(6003);
+SELECT crm.customer_360(6004);
+SELECT count(*) FROM crm.customer_timeline(NULL);
+SELECT count(*) FROM crm.customer WHERE customer_id IN (6001, 6002, 6003, 6004, NULL);
+-- a customer of all the accounts
+UPDATE crm.record_link SET customer_id = 1;
+SELECT name, country, records FROM crm.customer;
+SELECT attribute, value, record_key, jsonb_array_length(others) AS others FROM crm.customer_value WHERE attribute IN ('name', 'country') ORDER BY 1;
+SELECT count(*), min(t.at), max(t.at) FROM (SELECT t FROM crm.customer_timeline(1, max_rows => 30, newest_first => true) t) p, LATERAL (SELECT (p.t).at) t;
+
 DROP OWNED BY regress_golden_read_sue, regress_golden_read_eve;
 DROP ROLE regress_golden_read_sue, regress_golden_read_eve;
