@@ -67,8 +67,8 @@ sort_out(Linker *linker, const uint8_t *by_verdict, WeightedPair *weighted, Reco
             const LinkPair *pair = &kept.pair[i];
             double weight = linker->pattern_weight[pair->pattern] + (double) pair->rare;
 
-            if (weight < (double) AGGLOMERATE_FLOOR)
-                continue;
+            if (weight < (double) AGGLOMERATE_FLOOR || isinf(weight))
+                continue; /* hopeless, or decided: that is passed by itself */
             if (weight >= CERTAIN && by_verdict != NULL && linker->twin[pair->b] == pair->a &&
                 by_verdict[pair->a] == 0) {
                 if (same != NULL)

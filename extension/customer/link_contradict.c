@@ -18,6 +18,7 @@
 #define GENERATION 15 /* years */
 #define IDS_APART 4   /* the level of more than two edits */
 #define ID_LENGTH 8   /* numbers of states have as many characters; shorter ones are some office's own */
+#define NAMES_APART 7 /* the level of companies' names that have hardly a word in common */
 #define JARO_APART 0.75 /* words that are less alike than this are no slips of each other */
 #define SHORTEST 3      /* letters of a word that can be part of another: Bert, Albert */
 
@@ -147,8 +148,12 @@ link_contradiction(const Linker *linker, LinkScratch *scratch, uint32_t a, uint3
     if (!may_contradict(level))
         return LINK_NO_CONTRADICTION;
     other_id = level[LINK_ATTRIBUTE_TAX_ID] >= IDS_APART && ids_apart(linker, a, b, level);
-    if (other_id && linker->kind[a] == LINK_ORGANISATION && linker->kind[b] == LINK_ORGANISATION)
-        return LINK_OTHER_TAX_ID;
+    if (linker->kind[a] == LINK_ORGANISATION && linker->kind[b] == LINK_ORGANISATION) {
+        if (other_id)
+            return LINK_OTHER_TAX_ID;
+        if (level[LINK_ATTRIBUTE_TAX_ID] >= IDS_APART && level[LINK_ATTRIBUTE_COMPANY] >= NAMES_APART)
+            return LINK_OTHER_COMPANY;
+    }
     if (level[LINK_ATTRIBUTE_BIRTH_DATE] >= DATES_APART) {
         const char *x = value_of(linker, LINK_ATTRIBUTE_BIRTH_DATE, a)->data;
         const char *y = value_of(linker, LINK_ATTRIBUTE_BIRTH_DATE, b)->data;
@@ -182,6 +187,8 @@ link_contradiction_name(LinkContradiction contradiction)
         break;
     case LINK_OTHER_TAX_ID:
         return "another tax id";
+    case LINK_OTHER_COMPANY:
+        return "another tax id and another company name";
     case LINK_OTHER_GENERATION:
         return "another tax id, and a birth date of another generation";
     case LINK_OTHER_PERSON:

@@ -188,7 +188,8 @@ weigh_some(void *context, int worker, size_t from, size_t to)
 
         link_compare_again(linker, weighing->scratch[worker], pair->a, pair->b,
                            linker->pattern[pair->pattern], &compared);
-        pair->rare = (float) link_rare_sum(linker, weighing->model, &compared);
+        pair->rare = (float) link_rare_sum(linker, weighing->model, &compared) +
+                     link_verdict_bits(linker, pair->a, pair->b);
     }
     return true;
 }
@@ -260,6 +261,7 @@ link_fit(Linker *linker)
     LinkScratch *scratch = link_scratch(linker);
     uint32_t *label = link_allocate(linker, (size_t) linker->records + 1, sizeof(uint32_t));
 
+    link_make_verdicts(linker);
     usual_m(model);
     model->numbers.prior = -log2(linker->records < 2 ? 2 : linker->records);
     link_sample_strangers(linker, model, scratch, NULL);
@@ -269,6 +271,7 @@ link_fit(Linker *linker)
     link_count_frequencies(linker, label);
     link_sample_strangers(linker, model, scratch, label);
     fit_m(linker, model, scratch, label);
+    link_free_verdicts(linker);
     link_release(linker, label);
     link_scratch_free(linker, scratch);
 }

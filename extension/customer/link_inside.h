@@ -254,6 +254,11 @@ typedef struct LinkRawField {
     uint16_t length;
 } LinkRawField;
 
+typedef struct LinkVerdictSlot {
+    uint64_t key; /* of a pair; 0: free */
+    bool same;
+} LinkVerdictSlot;
+
 struct Linker {
     LinkerOptions options;
     LinkMemory *memory;
@@ -278,6 +283,8 @@ struct Linker {
     size_t different_count;
     size_t different_room;
     bool settled;
+    LinkVerdictSlot *verdict; /* by hash of the pair; NULL: none */
+    uint32_t verdict_slots;   /* a power of two */
 
     /* In the order of their content. */
     uint32_t records;
@@ -465,6 +472,14 @@ extern double link_jaro_winkler(const char *a, size_t a_length, const char *b, s
 
 /* linker.c: values, words and their frequencies, which is all that comparing needs; once. */
 extern void link_prepare(Linker *linker);
+
+/*
+ * link_verdict.c: what people decided, among the pairs that a model is fitted to: INFINITY and -INFINITY bits are certain. To be made
+ * before, and unmade after, since clusters take verdicts by themselves.
+ */
+extern void link_make_verdicts(Linker *linker);
+extern void link_free_verdicts(Linker *linker);
+extern float link_verdict_bits(const Linker *linker, uint32_t a, uint32_t b);
 
 /* link_contradict.c: of two records at these levels. */
 extern LinkContradiction link_contradiction(const Linker *linker, LinkScratch *scratch, uint32_t a,

@@ -170,7 +170,8 @@ extern int linker_explain(Linker *linker, uint32_t a, uint32_t b, LinkEvidence *
 /* What two records, of those added, say that one customer cannot both have; link_contradict.c says when. */
 typedef enum LinkContradiction {
     LINK_NO_CONTRADICTION,
-    LINK_OTHER_TAX_ID,     /* of two organisations */
+    LINK_OTHER_TAX_ID,     /* of two organisations, of one scheme */
+    LINK_OTHER_COMPANY,    /* of two organisations, another tax id of any scheme and another name */
     LINK_OTHER_GENERATION, /* of two people, who were born fifteen years apart, too */
     LINK_OTHER_PERSON      /* another given name and another birth date */
 } LinkContradiction;
@@ -181,12 +182,12 @@ extern const char *link_contradiction_name(LinkContradiction contradiction);
 extern const char *link_level_name(LinkAttribute attribute, int level);
 extern const char *link_attribute_name(LinkAttribute attribute);
 
-/* Pairs that a verdict would help most with, most uncertain first: at most room of them. */
+/* Pairs that a verdict would help most with, those first that are worth most: at most room of them. */
 typedef struct LinkDoubt {
     uint32_t a;
     uint32_t b;
     double weight; /* bits above the threshold that the clusters were cut at */
-    double worth;  /* pairs that the verdict decides about, times how uncertain they are */
+    double worth;  /* how likely a verdict changes what the two are taken for: at most a half */
 } LinkDoubt;
 extern int linker_doubts(Linker *linker, LinkDoubt *doubts, int room);
 

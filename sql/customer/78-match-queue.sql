@@ -36,8 +36,8 @@ $$;
 COMMENT ON FUNCTION @extschema@.match_queue_rows() IS 'The rows of match_queue.';
 CREATE VIEW @extschema@.match_queue AS SELECT * FROM @extschema@.match_queue_rows();
 COMMENT ON VIEW @extschema@.match_queue IS
-    'Pairs of records that a person should look at, those first where a verdict decides most: how uncertain the pair is, times the '
-    'pairs that go with it. probability is above one half where the pair weighs more than the threshold; linked: whether they are one '
+    'Pairs of records that a person should look at, those first where a verdict most likely changes something (worth: how '
+    'likely); of two customers the most uncertain pair. probability is above one half where the pair weighs more than the threshold; linked: whether they are one '
     'customer now. Pairs that were decided, and records that you may not read, are not shown. Filled by full runs; look with '
     'explain_match, answer with decide.';
 GRANT SELECT ON @extschema@.match_queue TO PUBLIC;

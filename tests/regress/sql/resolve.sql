@@ -21,7 +21,7 @@ INSERT INTO leads VALUES
 INSERT INTO accounts VALUES
     ('A1', 'Acme GmbH', 'DE 123.456.789', 'office@acme.example', '+49 30 1000', '2020-01-01'),
     ('A2', 'ACME Germany', 'de123456789', NULL, NULL, '2021-01-01'),
-    ('A3', 'Other Ltd', 'GB1', NULL, '+49 30 2000', '2022-01-01');
+    ('A3', 'Other Ltd', 'GB1', NULL, '+49 30 1000', '2022-01-01');
 INSERT INTO people VALUES
     (1, 1, 'Ann Lee', 'annlee@googlemail.com', NULL, 'A1', '2023-05-05 12:00'),
     (1, 2, 'Zed', NULL, NULL, 'A2', '2023-05-06 12:00');

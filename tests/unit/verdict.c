@@ -1,0 +1,259 @@
+// links: extension/customer/agglomerate.c extension/customer/agglomerate_component.c extension/customer/agglomerate_edge.c extension/customer/agglomerate_missing.c extension/customer/email_syntax.c extension/customer/link_alike.c extension/customer/link_atom.c extension/customer/link_block.c extension/customer/link_cluster.c extension/customer/link_compare.c extension/customer/link_compare_name.c extension/customer/link_compare_text.c extension/customer/link_contradict.c extension/customer/link_depend.c extension/customer/link_doubt.c extension/customer/link_explain.c extension/customer/link_fit.c extension/customer/link_frequency.c extension/customer/link_kept.c extension/customer/link_memory.c extension/customer/link_model.c extension/customer/link_near.c extension/customer/link_pairs.c extension/customer/link_parse.c extension/customer/link_spill.c extension/customer/link_store.c extension/customer/link_threads.c extension/customer/link_twin.c extension/customer/link_type.c extension/customer/link_verdict.c extension/customer/link_weigh.c extension/customer/linker.c extension/customer/normal_address.c extension/customer/normal_date.c extension/customer/normal_fold.c extension/customer/normal_key.c extension/customer/normal_nickname.c extension/customer/normal_nickname_english.c extension/customer/normal_nickname_other.c extension/customer/normal_person.c extension/customer/normal_phonetic.c extension/customer/normal_text.c extension/customer/normal_words.c extension/customer/phone_plan.c extension/customer/phone_syntax.c extension/customer/similarity.c extension/customer/similarity_long.c extension/customer/threshold.c
+/* What verdicts are worth: the model learns from them, and the queue asks for those first that mend most. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "customer/linker.h"
+
+#define MOST 3000
+
+typedef struct Person {
+    char given[24];
+    char family[24];
+    char phone[16];
+    char address[48];
+    char birth[16];
+    uint32_t entity;
+    uint32_t household;
+} Person;
+
+static Person people[MOST];
+static uint32_t count;
+static uint64_t state_of_chance;
+
+static unsigned
+chance(unsigned below)
+{
+    state_of_chance = state_of_chance * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (unsigned) (state_of_chance >> 33) % below;
+}
+
+static void
+word(char *out, unsigned kind, unsigned number)
+{
+    static const char *const syllable[] = {"ba", "ke", "lo",  "mi",  "nu",  "ra",  "se", "to",
+                                           "va", "zi", "dor", "fen", "gal", "hus", "jon"};
+
+    snprintf(out, 24, "%s%s%s", syllable[(number * 7 + kind) % 15], syllable[number / 4 % 15],
+             syllable[number / 31 % 15]);
+}
+
+static void
+misspell(char *text)
+{
+    size_t length = strlen(text);
+
+    if (length > 3)
+        text[1 + chance((unsigned) length - 2)] = (char) ('a' + chance(26));
+}
+
+/* Households of one to three with one telephone and address; every third person has a second record, often a poor one. */
+static void
+make_households(uint32_t households, uint64_t seed)
+{
+    uint32_t entity = 0;
+
+    state_of_chance = seed;
+    count = 0;
+    for (uint32_t h = 0; h < households; h++) {
+        Person home = {.household = h};
+        unsigned street = chance(400);
+
+        word(home.family, 1, chance(900));
+        snprintf(home.phone, sizeof(home.phone), "+3120%07u", 1000000 + chance(9000000));
+        snprintf(home.address, sizeof(home.address), "Straat%u %u", street, 1 + chance(150));
+        for (unsigned members = 1 + chance(3); members > 0; members--, entity++) {
+            Person person = home;
+
+            person.entity = entity;
+            word(person.given, 2, chance(250));
+            snprintf(person.birth, sizeof(person.birth), "%u-%02u-%02u", 1940 + chance(60), 1 + chance(12),
+                     2 + chance(26));
+            people[count++] = person;
+            for (unsigned more = chance(3) == 0 ? 1 + chance(3) : 0; more > 0; more--) {
+                Person again = person;
+
+                if (chance(2) == 0)
+                    misspell(again.given);
+                if (chance(4) == 0)
+                    misspell(again.family);
+                if (chance(3) == 0)
+                    again.phone[0] = '\0';
+                if (chance(2) == 0)
+                    again.address[0] = '\0';
+                if (chance(3) > 0)
+                    again.birth[0] = '\0';
+                people[count++] = again;
+            }
+        }
+    }
+}
+
+static LinkText
+text(const char *value)
+{
+    return value[0] == '\0' ? (LinkText){NULL, 0} : (LinkText){value, strlen(value)};
+}
+
+static Linker *
+with_all(void)
+{
+    LinkerOptions options = {.memory = (size_t) 256 << 20, .threads = 1};
+    Linker *linker;
+
+    assert_int_equal(linker_create(&options, &linker), LINK_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        LinkInput input = {.name = i, .kind = LINK_PERSON};
+
+        input.field[LINK_GIVEN_NAME] = text(people[i].given);
+        input.field[LINK_FAMILY_NAME] = text(people[i].family);
+        input.field[LINK_PHONE] = text(people[i].phone);
+        input.field[LINK_ADDRESS] = text(people[i].address);
+        input.field[LINK_BIRTH_DATE] = text(people[i].birth);
+        assert_int_equal(linker_add(linker, &input), LINK_OK);
+    }
+    return linker;
+}
+
+static void
+decide(Linker *linker, uint32_t a, uint32_t b)
+{
+    assert_int_equal(
+        linker_decide(linker, a, b, people[a].entity == people[b].entity ? LINK_SAME : LINK_DIFFERENT),
+        LINK_OK);
+}
+
+static double
+f1_of(const uint32_t *label)
+{
+    double found = 0;
+    double truth = 0;
+    double right = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = i + 1; k < count; k++) {
+            found += label[i] == label[k];
+            truth += people[i].entity == people[k].entity;
+            right += label[i] == label[k] && people[i].entity == people[k].entity;
+        }
+    return 2 * right / (found + truth);
+}
+
+/* The mean weight of pairs that nobody decided: of one household and two people, or of one person, by what is asked. */
+static double
+mean_weight(Linker *linker, bool same)
+{
+    LinkEvidence evidence[LINK_ATTRIBUTES];
+    double sum = 0;
+    double pairs = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = i + 1; k < count && people[k].household == people[i].household; k++) {
+            double prior;
+            double weight;
+
+            if ((people[i].entity == people[k].entity) != same || people[i].household % 2 == 0)
+                continue;
+            linker_explain(linker, i, k, evidence, &prior, &weight);
+            sum += weight;
+            pairs++;
+        }
+    assert_true(pairs > 100);
+    return sum / pairs;
+}
+
+/* In half of the households everything is decided. That teaches what the others are. */
+static void
+test_the_model_learns(void **state)
+{
+    Linker *before;
+    Linker *after;
+
+    (void) state;
+    make_households(700, 3);
+    before = with_all();
+    assert_int_equal(linker_run(before), LINK_OK);
+    after = with_all();
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = i + 1; k < count && people[k].household == people[i].household; k++)
+            if (people[i].household % 2 == 0)
+                decide(after, i, k);
+    assert_int_equal(linker_run(after), LINK_OK);
+    assert_true(mean_weight(after, false) < mean_weight(before, false) - 0.2);
+    assert_true(mean_weight(after, true) - mean_weight(after, false) >
+                mean_weight(before, true) - mean_weight(before, false));
+    linker_free(before);
+    linker_free(after);
+}
+
+/* What clusters are once the first of these are decided. */
+static double
+f1_after(const LinkDoubt *doubts, int verdicts)
+{
+    Linker *linker = with_all();
+    double f1;
+
+    for (int i = 0; i < verdicts; i++)
+        decide(linker, doubts[i].a, doubts[i].b);
+    assert_int_equal(linker_run(linker), LINK_OK);
+    f1 = f1_of(linker_clusters(linker));
+    linker_free(linker);
+    return f1;
+}
+
+#define VERDICTS 60
+#define QUEUE 1000
+
+static void
+test_the_queue_asks_what_helps(void **state)
+{
+    static LinkDoubt queue[QUEUE];
+    static LinkDoubt other[QUEUE];
+    double gain = 0;
+    double gain_at_random = 0;
+
+    (void) state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        Linker *linker;
+        double before;
+        int room;
+
+        make_households(450, seed);
+        linker = with_all();
+        assert_int_equal(linker_run(linker), LINK_OK);
+        before = f1_of(linker_clusters(linker));
+        room = linker_doubts(linker, queue, QUEUE);
+        linker_free(linker);
+        assert_true(room > 2 * VERDICTS);
+        gain += f1_after(queue, VERDICTS) - before;
+        memcpy(other, queue, sizeof(queue));
+        for (int i = room; i > 1; i--) {
+            int k = (int) chance((unsigned) i);
+            LinkDoubt doubt = other[i - 1];
+
+            other[i - 1] = other[k];
+            other[k] = doubt;
+        }
+        gain_at_random += f1_after(other, VERDICTS) - before;
+    }
+    assert_true(gain / 4 > 0.01);
+    assert_true(gain > 2 * gain_at_random);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_model_learns),
+        cmocka_unit_test(test_the_queue_asks_what_helps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
