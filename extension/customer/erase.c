@@ -31,8 +31,8 @@ crm_change_as_owner(PG_FUNCTION_ARGS)
                              PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     code = SPI_execute(statement, false, 0);
     crm_rights_leave(rights);
-    if (code != SPI_OK_UPDATE && code != SPI_OK_DELETE)
-        elog(ERROR, "change_as_owner takes an UPDATE or a DELETE");
+    if (code != SPI_OK_UPDATE && code != SPI_OK_DELETE && code != SPI_OK_SELECT)
+        elog(ERROR, "change_as_owner takes an UPDATE, a DELETE or a SELECT FOR UPDATE");
     changed = SPI_processed;
     SPI_finish();
     table_close(relation, NoLock);

@@ -6,6 +6,7 @@
  */
 #include "customer/key_pack.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define SLOT_ENTRIES 256
@@ -174,4 +175,78 @@ key_pack_records(const KeyHolders *holders, int64_t *records)
         records[i] = (int64_t) record;
     }
     return true;
+}
+
+static bool
+is_among(int64_t record, const int64_t *records, size_t count)
+{
+    while (count > 0) {
+        size_t half = count / 2;
+
+        if (records[half] == record)
+            return true;
+        if (records[half] < record) {
+            records += half + 1;
+            count -= half + 1;
+        } else {
+            count = half;
+        }
+    }
+    return false;
+}
+
+/*
+ * The number of a key's records comes before them: they are read twice, to be counted and to be written. The result is never
+ * longer: a difference that spans two others takes at most one byte more than the longer of them, and ten at most.
+ */
+size_t
+key_pack_without(const uint8_t *list, size_t size, const int64_t *records, size_t count, uint8_t *out)
+{
+    const uint8_t *end = list + size;
+    uint64_t key = 0;
+    uint64_t last_key = 0;
+    uint8_t *to = out;
+
+    for (const uint8_t *at = list; at < end;) {
+        uint64_t step;
+        uint64_t holders;
+        uint64_t stay = 0;
+        uint64_t record = 0;
+        uint64_t last = 0;
+        const uint8_t *first;
+
+        if ((at = get(at, end, &step)) == NULL || (at = get(at, end, &holders)) == NULL)
+            return KEY_PACK_DAMAGED;
+        key += step;
+        if (holders & 1) { /* elsewhere */
+            to = put(put(to, key - last_key), holders);
+            last_key = key;
+            continue;
+        }
+        holders >>= 1;
+        if (holders > (size_t) (end - at))
+            return KEY_PACK_DAMAGED;
+        first = at;
+        for (uint64_t i = 0; i < holders; i++) {
+            if ((at = get(at, end, &step)) == NULL)
+                return KEY_PACK_DAMAGED;
+            record += step;
+            stay += !is_among((int64_t) record, records, count);
+        }
+        if (stay == 0)
+            continue;
+        to = put(put(to, key - last_key), stay << 1);
+        last_key = key;
+        record = 0;
+        at = first;
+        for (uint64_t i = 0; i < holders; i++) {
+            at = get(at, end, &step);
+            record += step;
+            if (is_among((int64_t) record, records, count))
+                continue;
+            to = put(to, record - last);
+            last = record;
+        }
+    }
+    return (size_t) (to - out);
 }

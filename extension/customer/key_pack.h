@@ -52,4 +52,15 @@ extern bool key_pack_find(const uint8_t *list, size_t size, uint32_t key, KeyHol
 /* Writes the records, of which there are holders->count; false where the bytes are no such list. */
 extern bool key_pack_records(const KeyHolders *holders, int64_t *records);
 
+#define KEY_PACK_DAMAGED SIZE_MAX
+
+/*
+ * Writes the list without some records, which rise, and without the keys that only they have; keys whose records are elsewhere
+ * stay as they are. out has room for size bytes.
+ * Returns the bytes written, which are size where none of the records was there, KEY_PACK_DAMAGED where the bytes are no such
+ * list.
+ */
+extern size_t key_pack_without(const uint8_t *list, size_t size, const int64_t *records, size_t count,
+                               uint8_t *out);
+
 #endif

@@ -41,10 +41,11 @@ static ModelInForce in_force;
 static HTAB *kept = NULL;
 static ErrorData *error = NULL;
 static IndexProbe *probe = NULL; /* into link_frequency, open from the first look-up until model_check */
+static void (*watch)(void *context, int space, int64_t hash) = NULL;
+static void *watch_context = NULL;
 
-/* What link_frequency.kind says of a space. */
-static const char *
-space_name(int space)
+const char *
+model_space_name(int space)
 {
     static const char *const names[] = {
         [LINK_SPACE_NAME_WORD - LINK_ATTRIBUTES] = "word of a name",
@@ -64,7 +65,7 @@ static int
 space_number(const char *name)
 {
     for (int space = 0; space < LINK_SPACES; space++)
-        if (strcmp(space_name(space), name) == 0)
+        if (strcmp(model_space_name(space), name) == 0)
             return space;
     return -1;
 }
@@ -235,7 +236,7 @@ read_share(int space, int64 hash)
     ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(in_force.version));
     ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(hash));
     ScanKeyEntryInitialize(&keys[2], 0, 3, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
-                           CStringGetTextDatum(space_name(space)));
+                           CStringGetTextDatum(model_space_name(space)));
     row = index_probe_find(table, keys);
     return row == NULL ? -1 : DatumGetFloat8(slot_getattr(row, 4, &isnull));
 }
@@ -251,6 +252,8 @@ look_up(void *context, int space, int64_t hash)
 
     if (error != NULL || space < 0 || space >= LINK_SPACES)
         return -1;
+    if (watch != NULL)
+        watch(watch_context, space, hash);
     frequency = hash_search(kept, &key, HASH_FIND, NULL);
     if (frequency != NULL)
         return frequency->share;
@@ -285,6 +288,13 @@ model_check(void)
         ReThrowError(raised);
 }
 
+void
+model_watch(void (*seen)(void *context, int space, int64_t hash), void *context)
+{
+    watch = seen;
+    watch_context = context;
+}
+
 static void
 forget_kept(void)
 {
@@ -307,6 +317,7 @@ model_in_force(void)
 
     error = NULL; /* of a statement that was given up, as is the probe, which was closed then */
     probe = NULL;
+    watch = NULL;
     if (!kept_plan_ready(&plan))
         kept_plan_make(&plan,
                        psprintf("SELECT m.version, m.build, m.key_bits, m.records, m.threshold, m.changed "
@@ -418,7 +429,7 @@ prepare_save(Save *save)
     Datum names[LINK_SPACES];
 
     for (int space = 0; space < LINK_SPACES; space++)
-        names[space] = CStringGetTextDatum(space_name(space));
+        names[space] = CStringGetTextDatum(model_space_name(space));
     save->names = construct_array(names, LINK_SPACES, TEXTOID, -1, false, TYPALIGN_INT);
     save->space = palloc(sizeof(int32) * SAVE_AT_ONCE);
     save->hash = palloc(sizeof(int64) * SAVE_AT_ONCE);

@@ -34,6 +34,11 @@ typedef struct ModelInForce {
 extern const ModelInForce *model_in_force(void);
 extern void model_check(void);
 
+/* Called for each value and word that frequencies are looked up of, until model_in_force is called again. */
+extern void model_watch(void (*seen)(void *context, int space, int64_t hash), void *context);
+/* What link_frequency.kind says of a space. */
+extern const char *model_space_name(int space);
+
 extern Datum crm_model_save(PG_FUNCTION_ARGS);
 
 #endif

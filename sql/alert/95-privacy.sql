@@ -10,6 +10,7 @@ INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES
     ('delivery_history', 'detail', 'alert', 'what a receiver answered'),
     ('delivery_attempt', 'detail', 'alert', 'what a receiver answered'),
     ('rule_schedule', 'error', 'alert', 'why a rule failed');
+UPDATE @extschema@.free_text SET moves = true WHERE relation = 'delivery_queue'; -- to delivery_history, by crmd
 
 -- Messages are about numbers; that one names somebody is rare, and told without what else is in it.
 CREATE FUNCTION @extschema@.exported_messages(customer_id bigint, relations regclass[], keys text[], words text[]) RETURNS jsonb

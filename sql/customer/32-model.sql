@@ -100,10 +100,13 @@ COMMENT ON COLUMN @extschema@.link_doubt.weight IS 'Bits above the threshold; ne
 CREATE TABLE @extschema@.resolve_run (
     pid integer NOT NULL,
     segment bigint NOT NULL,
+    erasures bigint NOT NULL DEFAULT 0,
     started_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE @extschema@.resolve_run IS
     'The resolve that is running, and where its counters are; at most one row, which may be left of one that was cancelled.';
+
+COMMENT ON COLUMN @extschema@.resolve_run.erasures IS 'The last erasure that it read the records after: a later one makes it void.';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.link_model', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.link_model_version_seq', '');

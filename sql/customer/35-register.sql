@@ -186,6 +186,7 @@ DECLARE
     adopted adoption;
     parent regclass;
     gone bigint[];
+    gone_keys text[];
     kept bigint[];
 BEGIN
     SELECT * INTO adopted FROM adoption a WHERE a.relation = read_records.relation;
@@ -194,7 +195,6 @@ BEGIN
     END IF;
     SELECT a.reference INTO parent FROM adoption_attribute a
     WHERE a.relation = read_records.relation AND a.attribute = 'parent';
-    PERFORM note_consent_customers(relation, keys);
     EXECUTE format($sql$
         WITH source AS MATERIALIZED (
             SELECT %5$s FROM rows_as_owner($2, $5) AS s (%1$s)
@@ -208,7 +208,7 @@ BEGIN
             SELECT $2, s.record_key, s.erasure_id FROM source s WHERE s.erasure_id IS NOT NULL ON CONFLICT DO NOTHING),
         gone AS (
             DELETE FROM record_copy d WHERE d.relation = $2 AND ($1 IS NULL OR d.record_key = ANY ($1))
-              AND NOT EXISTS (SELECT FROM source s WHERE s.record_key = d.record_key) RETURNING d.record_no),
+              AND NOT EXISTS (SELECT FROM source s WHERE s.record_key = d.record_key) RETURNING d.record_no, d.record_key),
         kept AS (
             INSERT INTO record_copy AS r (relation, record_key, entity, %2$s)
             SELECT $2, s.record_key, $3, record_kind(s.kind, s.given_name, s.family_name, s.full_name, s.company), s.unit,
@@ -222,16 +222,18 @@ BEGIN
             FROM source s WHERE octet_length(s.record_key) <= 2000 -- what an index can hold; nor is a longer one a key
             ON CONFLICT (relation, record_key) DO UPDATE SET (%2$s) = (%3$s)
             WHERE (%4$s) IS DISTINCT FROM (%3$s) RETURNING r.record_no)
-        SELECT (SELECT coalesce(array_agg(record_no), '{}') FROM gone), (SELECT coalesce(array_agg(record_no), '{}') FROM kept)
+        SELECT g.numbers, g.keys, (SELECT coalesce(array_agg(record_no), '{}') FROM kept)
+        FROM (SELECT coalesce(array_agg(record_no), '{}'), array_agg(record_key) FROM gone) AS g (numbers, keys)
         $sql$, (SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.position) FROM record_column() c),
         array_to_string(columns, ', '), 'excluded.' || array_to_string(columns, ', excluded.'),
         'r.' || array_to_string(columns, ', r.'), copied_columns())
-    INTO gone, kept USING keys, relation, adopted.entity, parent,
+    INTO gone, gone_keys, kept USING keys, relation, adopted.entity, parent,
         format('%s WHERE %s ORDER BY 1', record_source(relation),
                CASE WHEN keys IS NULL THEN 'true' ELSE key_condition(relation, 'id', format('%L::text[]', keys)) END),
         tombstone_keys();
     PERFORM read_consents(relation, keys);
     IF cardinality(gone) > 0 THEN
+        PERFORM leave_objections(relation, gone_keys, gone);
         PERFORM unlink_records(gone);
     END IF;
     IF cardinality(kept) > 0 THEN
@@ -288,13 +290,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extsche
 AS $$
 DECLARE
     gone bigint[];
+    gone_keys text[];
 BEGIN
     LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE;
     PERFORM detach_triggers(relation, 'customer');
-    PERFORM note_consent_customers(relation, NULL);
-    WITH gone AS (DELETE FROM record_copy r WHERE r.relation = unregister_records.relation RETURNING r.record_no)
-    SELECT array_agg(g.record_no) INTO gone FROM gone g;
+    WITH gone AS (DELETE FROM record_copy r WHERE r.relation = unregister_records.relation RETURNING r.record_no, r.record_key)
+    SELECT array_agg(g.record_no), array_agg(g.record_key) INTO gone, gone_keys FROM gone g;
     IF gone IS NOT NULL THEN
+        PERFORM leave_objections(relation, gone_keys, gone);
         PERFORM unlink_records(gone);
     END IF;
     DELETE FROM record_dirty d WHERE d.relation = unregister_records.relation;

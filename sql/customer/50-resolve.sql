@@ -106,6 +106,7 @@ CREATE FUNCTION @extschema@.resolve_take(refit boolean) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 BEGIN
+    UPDATE resolve_run SET erasures = coalesce((SELECT max(e.erasure_id) FROM erasure e), 0);
     PERFORM resolve_read((SELECT m.version FROM link_model m WHERE m.in_force AND NOT refit));
     RETURN (SELECT coalesce(array_agg(d.no), '{}') FROM link_dirty d);
 END
@@ -113,6 +114,21 @@ $$;
 COMMENT ON FUNCTION @extschema@.resolve_take(boolean) IS
     'Step of resolve, in a transaction with one snapshot: reads all records; returns which rows of link_dirty they cover.';
 SELECT @extschema@.set_audience('resolve_take(boolean)', 'daemon');
+
+-- What was read of somebody who was erased meanwhile must not be written.
+CREATE FUNCTION @extschema@.resolve_refuse_erased() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    LOCK TABLE customer_registry IN ROW EXCLUSIVE MODE; -- an erasure holds a stronger one until it is committed
+    IF EXISTS (SELECT FROM resolve_run r WHERE r.erasures < (SELECT max(e.erasure_id) FROM erasure e)) THEN
+        RAISE EXCEPTION 'a customer was erased while records were linked' USING ERRCODE = 'serialization_failure',
+            DETAIL = 'What was read of them must not be written; the links are those of the last run.', HINT = 'CALL @extschema@.resolve();';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.resolve_refuse_erased() IS 'Step of resolve: raises 40001 where somebody was erased since the records were read.';
+SELECT @extschema@.set_audience('resolve_refuse_erased()', 'internal');
 
 -- Nobody sees this before resolve_switch.
 CREATE FUNCTION @extschema@.resolve_save(refit boolean) RETURNS bigint
@@ -122,6 +138,7 @@ DECLARE
     found_out CONSTANT jsonb := resolve_report();
     saved bigint := (SELECT m.version FROM link_model m WHERE m.in_force AND NOT refit);
 BEGIN
+    PERFORM resolve_refuse_erased();
     IF saved IS NULL THEN
         INSERT INTO link_model (records, report) VALUES ((found_out->>'records')::bigint, found_out) RETURNING version INTO saved;
         PERFORM model_save(saved);
@@ -136,6 +153,7 @@ CREATE FUNCTION @extschema@.resolve_index(OUT build bigint, OUT key_bits integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 BEGIN
+    PERFORM resolve_refuse_erased();
     begun_at := clock_timestamp();
     build := 1 + coalesce((SELECT max(b.build) FROM link_block b), 0);
     key_bits := key_index_build(build);
@@ -155,6 +173,7 @@ DECLARE
     stale bigint[];
 BEGIN
     LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM resolve_refuse_erased();
     DELETE FROM link_dirty d WHERE d.no = ANY (covered);
     -- what was linked since the keys were written knows the old model's keys
     INSERT INTO link_dirty (record_no) SELECT k.record_no FROM link_key k WHERE k.noted_at >= begun_at;
@@ -276,5 +295,5 @@ COMMENT ON PROCEDURE @extschema@.resolve(boolean, bigint, bigint, bigint, bigint
     'it leaves the last result. Records and customers there are, records linked for the first time, records moved to another customer, '
     'customers created and retired, pairs compared, the model''s version, milliseconds. Memory: maintenance_work_mem; threads: '
     'max_parallel_maintenance_workers and one. decide() comes first; ids stay. Errors: 25001 (inside a transaction block), 55P03 '
-    '(another resolve is running), 53200 (maintenance_work_mem). Type CALL resolve();';
+    '(another resolve is running), 53200 (maintenance_work_mem), 40001 (a customer was erased meanwhile). Type CALL resolve();';
 SELECT @extschema@.set_audience('resolve(boolean, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint)', 'daemon');

@@ -8,6 +8,7 @@
 --   * A row's grant holds while the row states it, and takes back nothing but what the same row withdrew before, by a later date.
 --   * A call's grant takes back the withdrawals that are dated before it, of records that it covers: of the customer as it was known
 --     then. Records that are linked later bring their withdrawals along, however old, and grants that they bring take back nothing.
+--   * Rows that are merged are as records that are linked, and cannot be parted by it (74-merged-record.sql).
 --   * After a split a call's grant stays with the record that it was given for; one given for a whole customer holds while all
 --     records that it covers are one customer.
 
@@ -33,7 +34,7 @@ COMMENT ON TABLE @extschema@.consent_entry IS
 'Each consent given or withdrawn: what rows state (source record) and what record_consent was told (source call).';
 COMMENT ON COLUMN @extschema@.consent_entry.relation IS 'The record that it was given for; NULL where it was the whole customer.';
 COMMENT ON COLUMN @extschema@.consent_entry.customer_id IS
-'The last customer of the records it covers, noted when it was recorded and before a record goes: what is left where none remains.';
+'The customer when it was recorded, or whose record went: an erasure finds by it what no record leads to. What holds goes by records.';
 COMMENT ON COLUMN @extschema@.consent_entry.channel IS 'As consent_channel() writes it; * is every channel, for withdrawals only.';
 COMMENT ON COLUMN @extschema@.consent_entry.purpose IS 'As consent_purpose() writes it; * is every purpose, for withdrawals only.';
 COMMENT ON COLUMN @extschema@.consent_entry.ended_at IS 'When the row ceased to state it; what ended counts no more and stays as evidence.';
@@ -42,12 +43,11 @@ CREATE TABLE @extschema@.consent_cover (
     entry bigint NOT NULL REFERENCES @extschema@.consent_entry ON DELETE CASCADE,
     relation regclass NOT NULL,
     record_key text COLLATE "C" NOT NULL,
-    merged_key text COLLATE "C",
     PRIMARY KEY (entry, relation, record_key)
 );
 CREATE INDEX consent_cover_record ON @extschema@.consent_cover (relation, record_key);
 COMMENT ON TABLE @extschema@.consent_cover IS
-'The other records that an entry covers: those that the customer had then, and the keeper of a merge that took one of them (merged_key).';
+'The other records that an entry covers: those that the customer had then, also those that had been merged into them.';
 
 CREATE TABLE @extschema@.consent_problem (
     relation regclass NOT NULL,
@@ -194,22 +194,6 @@ COMMENT ON FUNCTION @extschema@.consent_statements(jsonb, text) IS
 'and false: every purpose, everything. null states nothing. Anything else comes with a problem and never grants; zone is that of '
 'times without offset. Example: SELECT * FROM consent_statements(''{"sms.service": "no"}'');';
 
--- The customers of covered records are noted before records go: what they withdrew stays with the rest of the customer.
-CREATE FUNCTION @extschema@.note_consent_customers(relation regclass, keys text[]) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
-AS $$
-    UPDATE consent_entry e SET customer_id = r.customer_id
-    FROM record r
-    WHERE r.relation = $1 AND (keys IS NULL OR r.record_key = ANY (keys)) AND r.customer_id IS NOT NULL
-      AND e.customer_id IS DISTINCT FROM r.customer_id
-      AND (e.relation = r.relation AND e.record_key = r.record_key
-           OR e.relation IS NULL AND EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry AND c.relation = r.relation
-                                                                           AND c.record_key = r.record_key))
-$$;
-COMMENT ON FUNCTION @extschema@.note_consent_customers(regclass, text[]) IS
-'Notes whose entries the consents of these records are, before the records are read again or forgotten; keys NULL: all of the table.';
-SELECT @extschema@.set_audience('note_consent_customers(regclass, text[])', 'internal');
-
 -- One statement, so that every part sees the entries as they were: parts change disjoint rows. Whoever reads records holds the lock
 -- that orders readers.
 CREATE FUNCTION @extschema@.read_consents(relation regclass, keys text[]) RETURNS bigint
@@ -302,9 +286,13 @@ BEGIN
             coalesce(current_principal(), caller()::text))
     RETURNING entry INTO new_entry;
     INSERT INTO consent_cover (entry, relation, record_key)
-    SELECT new_entry, r.relation, r.record_key FROM record r
-    WHERE r.customer_id = write_consent.customer_id
-      AND (r.relation, r.record_key) IS DISTINCT FROM ((given_for).relation, (given_for).record_key);
+    SELECT new_entry, c.relation, c.record_key
+    FROM (SELECT r.relation, r.record_key FROM record r WHERE r.customer_id = write_consent.customer_id
+          UNION -- but what is a record again under the key is somebody's own
+          SELECT r.relation, k FROM record r CROSS JOIN LATERAL merged_into(r.relation, r.record_key) k
+          WHERE r.customer_id = write_consent.customer_id
+            AND NOT EXISTS (SELECT FROM record_copy x WHERE x.relation = r.relation AND x.record_key = k)) c
+    WHERE (c.relation, c.record_key) IS DISTINCT FROM ((given_for).relation, (given_for).record_key);
     RETURN new_entry;
 END
 $$;

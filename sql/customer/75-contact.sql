@@ -9,52 +9,67 @@ JOIN @extschema@.consent_entry e USING (entry) WHERE e.ended_at IS NULL;
 COMMENT ON VIEW @extschema@.consent_touch IS
 'The records that each entry of consent covers; given_for: the one that it was given for. For code that runs with the extension''s rights.';
 
+-- Where each of them stands now: at its record, or at what that was merged into.
+CREATE VIEW @extschema@.consent_place AS
+SELECT t.entry, t.given_for, t.relation, t.record_key AS said_of, t.record_key, true AS last FROM @extschema@.consent_touch t
+WHERE NOT EXISTS (SELECT FROM @extschema@.merged_record m
+                  WHERE m.relation OPERATOR(pg_catalog.=) t.relation AND m.record_key OPERATOR(pg_catalog.=) t.record_key)
+UNION ALL
+SELECT t.entry, t.given_for, t.relation, t.record_key, p.record_key, p.last
+FROM @extschema@.consent_touch t CROSS JOIN LATERAL @extschema@.merged_places(t.relation, t.record_key, t.entry) p
+WHERE EXISTS (SELECT FROM @extschema@.merged_record m
+              WHERE m.relation OPERATOR(pg_catalog.=) t.relation AND m.record_key OPERATOR(pg_catalog.=) t.record_key);
+COMMENT ON VIEW @extschema@.consent_place IS
+'The keys at which each entry of consent stands now, said_of the record that it covers; last: where a merge led it, at its end. For code '
+'that runs with the extension''s rights.';
+
 -- The entries that count for customers. A withdrawal counts for all customers of its records, a grant for one.
-CREATE FUNCTION @extschema@.consent_reach(ids bigint[]) RETURNS TABLE (customer_id bigint, entry bigint)
+CREATE FUNCTION @extschema@.consent_reach(ids bigint[], channel text DEFAULT NULL, purpose text DEFAULT NULL)
+RETURNS TABLE (customer_id bigint, entry bigint)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    WITH RECURSIVE called (customer_id) AS ( -- ids that lead to these
-        SELECT unnest(ids)
-        UNION
-        SELECT c.customer_id FROM called n JOIN customer_registry c ON c.redirect_to = n.customer_id),
+    WITH held AS MATERIALIZED (
+        SELECT r.relation, r.record_key FROM record r WHERE r.customer_id = ANY (ids)),
     candidate AS MATERIALIZED (
-        SELECT t.entry FROM record r JOIN consent_touch t ON t.relation = r.relation AND t.record_key = r.record_key
-        WHERE r.customer_id = ANY (ids)
+        SELECT t.entry FROM held h JOIN consent_touch t ON t.relation = h.relation AND t.record_key = h.record_key
         UNION
-        SELECT e.entry FROM consent_entry e WHERE e.customer_id IN (SELECT n.customer_id FROM called n) AND e.ended_at IS NULL
+        SELECT t.entry FROM held h CROSS JOIN LATERAL merged_into(h.relation, h.record_key) k
+        JOIN consent_touch t ON t.relation = h.relation AND t.record_key = k
+        WHERE EXISTS (SELECT FROM merged_record m WHERE m.relation = h.relation AND m.keep_key = h.record_key)
         UNION
         SELECT e.entry FROM consent_entry e WHERE ids IS NULL AND e.ended_at IS NULL),
+    asked AS MATERIALIZED (
+        SELECT e.entry, e.granted FROM candidate c JOIN consent_entry e USING (entry)
+        WHERE ($2 IS NULL OR e.channel IN ($2, '*')) AND ($3 IS NULL OR e.purpose IN ($3, '*'))),
     touched AS MATERIALIZED (
-        SELECT c.entry, bool_or(t.given_for) AS own, array_agg(DISTINCT r.customer_id) AS customers,
-               array_agg(DISTINCT r.customer_id) FILTER (WHERE t.given_for) AS own_customer
-        FROM candidate c JOIN consent_touch t USING (entry)
-        JOIN record r ON r.relation = t.relation AND r.record_key = t.record_key
+        SELECT a.entry, bool_or(p.given_for) AS own, array_agg(DISTINCT r.customer_id) AS customers,
+               array_agg(DISTINCT r.customer_id) FILTER (WHERE p.given_for) AS own_customer
+        FROM asked a JOIN consent_place p USING (entry)
+        JOIN record r ON r.relation = p.relation AND r.record_key = p.record_key
+        WHERE p.last OR NOT a.granted
         GROUP BY 1),
     reached AS (
-        SELECT e.entry, unnest(CASE WHEN NOT e.granted THEN t.customers
-                                    WHEN t.own THEN t.own_customer
+        SELECT a.entry, unnest(CASE WHEN NOT a.granted THEN t.customers
+                                    WHEN t.own THEN CASE WHEN cardinality(t.own_customer) = 1 THEN t.own_customer END
                                     WHEN cardinality(t.customers) = 1 THEN t.customers END) AS customer_id
-        FROM touched t JOIN consent_entry e USING (entry)
-        UNION ALL
-        SELECT e.entry, (customer_family(e.customer_id))[1] -- no record is left
-        FROM candidate c JOIN consent_entry e USING (entry)
-        WHERE NOT e.granted AND e.customer_id IS NOT NULL AND NOT EXISTS (SELECT FROM touched t WHERE t.entry = e.entry))
+        FROM touched t JOIN asked a USING (entry))
     SELECT r.customer_id, r.entry FROM reached r
     WHERE r.customer_id IS NOT NULL AND (ids IS NULL OR r.customer_id = ANY (ids))
 $$;
-COMMENT ON FUNCTION @extschema@.consent_reach(bigint[]) IS
-'The entries of consent that count for these customers (NULL: all), by the links as they are now. No rights are applied.';
-SELECT @extschema@.set_audience('consent_reach(bigint[])', 'internal');
+COMMENT ON FUNCTION @extschema@.consent_reach(bigint[], text, text) IS
+'The entries of consent that count for these customers (NULL: all), by the links as they are now; channel and purpose: only entries '
+'about them, or about all. No rights are applied.';
+SELECT @extschema@.set_audience('consent_reach(bigint[], text, text)', 'internal');
 
--- Whether a grant takes back a withdrawal of a customer: each record of his that the withdrawal covers is covered by the grant. Where
--- none is left, the grant must have been written down after the withdrawal. A row takes back only what it said itself.
+-- Whether a grant takes back a withdrawal of a customer: each record of his that the withdrawal covers is covered by the grant, also
+-- those that were merged since. A row takes back only what it said itself.
 CREATE FUNCTION @extschema@.consent_answers(customer_id bigint, taken bigint, given bigint) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     SELECT coalesce(
-        (SELECT bool_and(EXISTS (SELECT FROM consent_touch g WHERE g.entry = given AND g.relation = w.relation AND g.record_key = w.record_key))
-         FROM consent_touch w JOIN record r ON r.relation = w.relation AND r.record_key = w.record_key
-         WHERE w.entry = taken AND r.customer_id = $1), given > taken)
+        (SELECT bool_and(EXISTS (SELECT FROM consent_touch g WHERE g.entry = given AND g.relation = w.relation AND g.record_key = w.said_of))
+         FROM consent_place w JOIN record r ON r.relation = w.relation AND r.record_key = w.record_key
+         WHERE w.entry = taken AND r.customer_id = $1), false)
        AND EXISTS (SELECT FROM consent_entry g, consent_entry w
                    WHERE g.entry = given AND w.entry = taken
                      AND (g.source = 'call' OR w.source = 'record' AND (g.relation, g.record_key) = (w.relation, w.record_key)))
@@ -67,20 +82,22 @@ CREATE FUNCTION @extschema@.consent_state(ids bigint[], channel text DEFAULT NUL
 RETURNS TABLE (customer_id bigint, channel text, purpose text, granted boolean, entry bigint)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 COST 20000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    WITH counted AS MATERIALIZED (SELECT r.customer_id, e.* FROM consent_reach(ids) r
+    WITH counted AS MATERIALIZED (SELECT r.customer_id, e.* FROM consent_reach(ids, $2, $3) r
                                   JOIN (SELECT c.entry, c.channel, c.purpose, c.granted, c.at, c.source FROM consent_entry c) e USING (entry)),
+    answered AS MATERIALIZED ( -- withdrawals that were taken back, and for what
+        SELECT DISTINCT w.customer_id, w.entry, g.channel, g.purpose
+        FROM counted w JOIN counted g ON g.customer_id = w.customer_id AND g.granted AND (g.at, g.entry) > (w.at, w.entry)
+                                     AND w.channel IN (g.channel, '*') AND w.purpose IN (g.purpose, '*')
+        WHERE NOT w.granted AND consent_answers(w.customer_id, w.entry, g.entry)),
     pair AS (
         SELECT DISTINCT c.customer_id, c.channel, c.purpose FROM counted c WHERE $2 IS NULL
         UNION ALL
         SELECT DISTINCT c.customer_id, $2, $3 FROM counted c WHERE $2 IS NOT NULL)
     SELECT DISTINCT ON (p.customer_id, p.channel, p.purpose) p.customer_id, p.channel, p.purpose, c.granted, c.entry
     FROM pair p
-    JOIN counted c ON c.customer_id = p.customer_id
-                  AND (c.channel, c.purpose) IN ((p.channel, p.purpose), ('*', p.purpose), (p.channel, '*'), ('*', '*'))
-    WHERE c.granted OR NOT EXISTS (
-        SELECT FROM counted g
-        WHERE g.customer_id = p.customer_id AND g.channel = p.channel AND g.purpose = p.purpose AND g.granted
-          AND (g.at, g.entry) > (c.at, c.entry) AND consent_answers(p.customer_id, c.entry, g.entry))
+    JOIN counted c ON c.customer_id = p.customer_id AND c.channel IN (p.channel, '*') AND c.purpose IN (p.purpose, '*')
+    WHERE c.granted OR NOT EXISTS (SELECT FROM answered a WHERE a.customer_id = p.customer_id AND a.entry = c.entry
+                                                            AND a.channel = p.channel AND a.purpose = p.purpose)
     ORDER BY p.customer_id, p.channel, p.purpose, c.granted, c.at DESC, c.entry DESC
 $$;
 COMMENT ON FUNCTION @extschema@.consent_state(bigint[], text, text) IS
@@ -267,28 +284,62 @@ COMMENT ON FUNCTION @extschema@.explain_contact(bigint, text, text) IS
 'first; records, reasons and evidence where the caller may read the record. Errors: RM005, RM201. '
 'Example: SELECT * FROM explain_contact(42, ''email'', ''marketing'');';
 
--- A withdrawal goes with the row that is merged into another, and comes back with it.
-CREATE FUNCTION @extschema@.consent_merged(relation regclass, lose text[], keep text[], held jsonb) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+-- The same for all at once: withdrawals of rows that wait are read table by table, entries and restrictions are joined.
+CREATE FUNCTION @extschema@.waiting_withdrawals(channel text, purpose text) RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    INSERT INTO consent_cover (entry, relation, record_key, merged_key)
-    SELECT DISTINCT ON (t.entry, u.keep) t.entry, $1, u.keep, u.lose
-    FROM unnest($2, $3) AS u (lose, keep) JOIN consent_touch t ON t.relation = $1 AND t.record_key = u.lose
-    WHERE NOT EXISTS (SELECT FROM consent_touch o WHERE o.entry = t.entry AND o.relation = $1 AND o.record_key = u.keep)
-    ORDER BY t.entry, u.keep, u.lose
-    ON CONFLICT DO NOTHING
+DECLARE
+    waiting pg_catalog.record;
+BEGIN
+    FOR waiting IN
+        SELECT a.relation, a.zone, CASE WHEN count(*) = count(d.record_key) THEN array_agg(DISTINCT d.record_key) END AS keys
+        FROM adoption a JOIN record_dirty d USING (relation)
+        WHERE has_attribute(a.relation, 'consent') GROUP BY 1, 2
+    LOOP
+        RETURN QUERY
+        SELECT r.customer_id
+        FROM rows_as_owner(waiting.relation, format('SELECT @extschema@.map_id(r)::text, @extschema@.map_consent(r) FROM %s r '
+                           'WHERE @extschema@.map_consent(r) IS NOT NULL AND %s', waiting.relation,
+                           CASE WHEN waiting.keys IS NULL THEN 'true'
+                                ELSE key_condition(waiting.relation, 'id', format('%L::text[]', waiting.keys)) END))
+                 AS s (record_key text, document jsonb)
+        JOIN record r ON r.relation = waiting.relation AND r.record_key = s.record_key
+        WHERE r.customer_id IS NOT NULL
+          AND EXISTS (SELECT FROM consent_statements(s.document, waiting.zone) t
+                      WHERE t.problem IS NULL AND NOT t.granted AND t.channel IN ($1, '*') AND t.purpose IN ($2, '*'));
+    END LOOP;
+END
 $$;
-COMMENT ON FUNCTION @extschema@.consent_merged(regclass, text[], text[], jsonb) IS 'After a merge what the lost rows consented to covers their keepers.';
-SELECT @extschema@.set_audience('consent_merged(regclass, text[], text[], jsonb)', 'internal');
+COMMENT ON FUNCTION @extschema@.waiting_withdrawals(text, text) IS
+'The customers with a row that withdraws consent and waits to be read again.';
+SELECT @extschema@.set_audience('waiting_withdrawals(text, text)', 'internal');
 
-CREATE FUNCTION @extschema@.consent_unmerged(relation regclass, lose text[], keep text[], held jsonb) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+CREATE FUNCTION @extschema@.contactable(channel text, purpose text) RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10000 COST 1000000 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
-    DELETE FROM consent_cover c USING unnest($2, $3) AS u (lose, keep)
-    WHERE c.relation = $1 AND c.record_key = u.keep AND c.merged_key = u.lose
+DECLARE
+    asked_channel CONSTANT text := consent_channel(channel);
+    asked_purpose CONSTANT text := consent_purpose(purpose);
+BEGIN
+    PERFORM require_contact_words(channel, purpose);
+    RETURN QUERY
+    WITH state AS MATERIALIZED (SELECT s.customer_id, s.granted FROM consent_state(NULL, asked_channel, asked_purpose) s),
+    rests AS MATERIALIZED (SELECT FROM contact_basis b WHERE b.purpose = asked_purpose),
+    restricted AS MATERIALIZED (
+        SELECT x.customer_id FROM restriction r JOIN restriction_place c USING (restriction_id)
+        JOIN record x ON x.relation = c.relation AND x.record_key = c.record_key
+        WHERE r.lifted_at IS NULL AND 'contact' = ANY (r.restrictions) AND x.customer_id IS NOT NULL)
+    SELECT DISTINCT c.customer_id
+    FROM customer_record c LEFT JOIN state s USING (customer_id)
+    WHERE c.customer_id IS NOT NULL AND coalesce(s.granted, EXISTS (SELECT FROM rests))
+      AND c.customer_id NOT IN (SELECT r.customer_id FROM restricted r)
+      AND c.customer_id NOT IN (SELECT w FROM waiting_withdrawals(asked_channel, asked_purpose) w);
+END
 $$;
-COMMENT ON FUNCTION @extschema@.consent_unmerged(regclass, text[], text[], jsonb) IS 'Undoes consent_merged.';
-SELECT @extschema@.set_audience('consent_unmerged(regclass, text[], text[], jsonb)', 'internal');
+COMMENT ON FUNCTION @extschema@.contactable(text, text) IS
+'The customers who may be contacted by a channel for a purpose, of those of whom the caller may read a record: just those for whom '
+'may_contact is true, all at once, for campaigns. Error: RM005. '
+'Example: SELECT c.email FROM customer c WHERE c.customer_id IN (SELECT contactable(''email'', ''marketing''));';
 
 CREATE FUNCTION @extschema@.status_consent() RETURNS SETOF @extschema@.status_row
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp

@@ -22,20 +22,30 @@ CREATE TABLE @extschema@.restricted_record (
     restriction_id bigint NOT NULL REFERENCES @extschema@.restriction ON DELETE CASCADE,
     relation regclass NOT NULL,
     record_key text COLLATE "C" NOT NULL,
-    merged_key text COLLATE "C",
     PRIMARY KEY (restriction_id, relation, record_key)
 );
 CREATE INDEX restricted_record_record ON @extschema@.restricted_record (relation, record_key);
 COMMENT ON TABLE @extschema@.restricted_record IS
-'The records that a restriction stands on: those the customer had then, and the keeper of a merge that took one of them (merged_key).';
+'The records that a restriction was put on: those that the customer had then. It holds for whatever they are merged into.';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.restriction', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.restriction_restriction_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.restricted_record', '');
 
+CREATE VIEW @extschema@.restriction_place AS
+SELECT c.restriction_id, c.relation, p.record_key
+FROM @extschema@.restricted_record c
+CROSS JOIN LATERAL (SELECT c.record_key
+                    UNION
+                    SELECT m.record_key FROM @extschema@.merged_places(c.relation, c.record_key, 0) m
+                    WHERE EXISTS (SELECT FROM @extschema@.merged_record x
+                                  WHERE x.relation OPERATOR(pg_catalog.=) c.relation AND x.record_key OPERATOR(pg_catalog.=) c.record_key)) p;
+COMMENT ON VIEW @extschema@.restriction_place IS
+'The keys at which each restriction stands now: its records, and what those were merged into. For code that runs with the extension''s rights.';
+
 CREATE VIEW @extschema@.unmatchable_record AS
 SELECT DISTINCT c.relation, c.record_key
-FROM @extschema@.restriction r JOIN @extschema@.restricted_record c USING (restriction_id)
+FROM @extschema@.restriction r JOIN @extschema@.restriction_place c USING (restriction_id)
 WHERE r.lifted_at IS NULL AND 'match' OPERATOR(pg_catalog.=) ANY (r.restrictions);
 COMMENT ON VIEW @extschema@.unmatchable_record IS
 'Records that nothing may be linked with and that match() does not find: each is a customer of its own.';
@@ -43,16 +53,18 @@ COMMENT ON VIEW @extschema@.unmatchable_record IS
 CREATE FUNCTION @extschema@.standing_restrictions(customer_id bigint) RETURNS SETOF @extschema@.restriction
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT r.* FROM restriction r
-    WHERE r.lifted_at IS NULL
-      AND (EXISTS (SELECT FROM restricted_record c JOIN record x ON x.relation = c.relation AND x.record_key = c.record_key
-                   WHERE c.restriction_id = r.restriction_id AND x.customer_id = $1)
-           OR (customer_family(r.customer_id))[1] = $1
-              AND NOT EXISTS (SELECT FROM restricted_record c JOIN record x ON x.relation = c.relation AND x.record_key = c.record_key
-                              WHERE c.restriction_id = r.restriction_id))
+    WITH held AS (SELECT r.relation, r.record_key FROM record r WHERE r.customer_id = $1),
+    own AS (
+        SELECT c.restriction_id FROM held h JOIN restricted_record c ON c.relation = h.relation AND c.record_key = h.record_key
+        UNION
+        SELECT c.restriction_id FROM held h CROSS JOIN LATERAL merged_into(h.relation, h.record_key) k
+        JOIN restricted_record c ON c.relation = h.relation AND c.record_key = k
+        WHERE EXISTS (SELECT FROM merged_record m WHERE m.relation = h.relation AND m.keep_key = h.record_key)
+          AND EXISTS (SELECT FROM merged_places(h.relation, k, 0) p WHERE p.record_key = h.record_key))
+    SELECT r.* FROM own JOIN restriction r USING (restriction_id) WHERE r.lifted_at IS NULL
 $$;
 COMMENT ON FUNCTION @extschema@.standing_restrictions(bigint) IS
-'The restrictions of a customer that were not lifted: those on a record it has, and those all of whose records are gone.';
+'The restrictions of a customer that were not lifted: those on a record it has, or on one that was merged into such.';
 SELECT @extschema@.set_audience('standing_restrictions(bigint)', 'internal');
 
 CREATE FUNCTION @extschema@.contact_restricted(customer_id bigint) RETURNS boolean
@@ -97,8 +109,8 @@ BEGIN
                     INSERT INTO restriction (customer_id, restrictions, reason, restricted_at, restricted_by)
                     VALUES (standing.customer_id, ARRAY(SELECT w FROM unnest(standing.restrictions) w WHERE w <> ALL (wanted)),
                             standing.reason, standing.restricted_at, standing.restricted_by) RETURNING restriction_id)
-                INSERT INTO restricted_record (restriction_id, relation, record_key, merged_key)
-                SELECT a.restriction_id, c.relation, c.record_key, c.merged_key
+                INSERT INTO restricted_record (restriction_id, relation, record_key)
+                SELECT a.restriction_id, c.relation, c.record_key
                 FROM again a, restricted_record c WHERE c.restriction_id = standing.restriction_id;
             END IF;
         END LOOP;
@@ -133,7 +145,7 @@ AS $$
     SELECT DISTINCT r.restriction_id, coalesce(k.customer_id, (customer_family(r.customer_id))[1]), r.restrictions, r.reason, r.restricted_at,
            r.restricted_by, r.lifted_at, r.lifted_by, r.lifted_reason
     FROM restriction r
-    LEFT JOIN restricted_record c USING (restriction_id)
+    LEFT JOIN restriction_place c USING (restriction_id)
     LEFT JOIN customer_record k ON k.relation = c.relation AND k.record_key = c.record_key
     WHERE k.record_key IS NOT NULL OR (SELECT may_administer())
 $$;
@@ -150,7 +162,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@,
 AS $$
     INSERT INTO link_dirty (record_no)
     SELECT DISTINCT x.record_no
-    FROM restriction r JOIN restricted_record c USING (restriction_id)
+    FROM restriction r JOIN restriction_place c USING (restriction_id)
     JOIN record o ON o.relation = c.relation AND o.record_key = c.record_key
     JOIN record x ON x.record_no = o.record_no OR x.customer_id = o.customer_id
     WHERE r.restriction_id = $1 AND 'match' = ANY (r.restrictions)
@@ -158,29 +170,88 @@ $$;
 COMMENT ON FUNCTION @extschema@.relink_restricted(bigint) IS 'Has the records of a restriction on matching linked again, with all that are linked with them.';
 SELECT @extschema@.set_audience('relink_restricted(bigint)', 'internal');
 
-CREATE FUNCTION @extschema@.restriction_merged(relation regclass, lose text[], keep text[], held jsonb) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+-- A record that goes leaves what was withdrawn and what it was restricted by to the rest of its customer: nobody can be contacted again
+-- because a row was deleted. One that was merged into another stands there, and leaves nothing.
+CREATE FUNCTION @extschema@.leave_objections(relation regclass, keys text[], numbers bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT consent_merged(relation, lose, keep, held);
-    INSERT INTO restricted_record (restriction_id, relation, record_key, merged_key)
-    SELECT DISTINCT ON (c.restriction_id, u.keep) c.restriction_id, $1, u.keep, u.lose
-    FROM unnest($2, $3) AS u (lose, keep) JOIN restricted_record c ON c.relation = $1 AND c.record_key = u.lose
-    ORDER BY c.restriction_id, u.keep, u.lose
-    ON CONFLICT DO NOTHING
+DECLARE
+    going pg_catalog.record;
+BEGIN
+    FOR going IN -- each key that stands where the record was, and the customer that the record had
+        SELECT p.record_key, l.customer_id, array_agg(DISTINCT k) AS said_of
+        FROM unnest(keys, numbers) AS p (record_key, record_no)
+        JOIN record_link l USING (record_no)
+        CROSS JOIN LATERAL (SELECT p.record_key UNION ALL SELECT m FROM merged_into($1, p.record_key) m) AS s (k)
+        WHERE NOT EXISTS (SELECT FROM merged_record m WHERE m.relation = $1 AND m.record_key = p.record_key)
+          AND (EXISTS (SELECT FROM consent_touch t WHERE t.relation = $1 AND t.record_key = k)
+               OR EXISTS (SELECT FROM restricted_record t WHERE t.relation = $1 AND t.record_key = k))
+        GROUP BY 1, 2
+    LOOP
+        UPDATE consent_entry e SET customer_id = going.customer_id
+        FROM consent_touch t WHERE t.entry = e.entry AND t.relation = $1 AND t.record_key = ANY (going.said_of)
+                               AND (t.given_for OR e.record_key IS NULL) AND e.customer_id IS DISTINCT FROM going.customer_id;
+        INSERT INTO consent_cover (entry, relation, record_key)
+        SELECT DISTINCT e.entry, r.relation, r.record_key
+        FROM consent_touch t JOIN consent_entry e USING (entry)
+        CROSS JOIN record r
+        WHERE t.relation = $1 AND t.record_key = ANY (going.said_of) AND NOT e.granted AND r.customer_id = going.customer_id
+          AND (r.relation, r.record_key) IS DISTINCT FROM (e.relation, e.record_key)
+          AND EXISTS (SELECT FROM merged_places($1, t.record_key, e.entry) p WHERE p.record_key = going.record_key)
+        ON CONFLICT DO NOTHING;
+        INSERT INTO restricted_record (restriction_id, relation, record_key)
+        SELECT DISTINCT c.restriction_id, r.relation, r.record_key
+        FROM restricted_record c CROSS JOIN record r
+        WHERE c.relation = $1 AND c.record_key = ANY (going.said_of) AND r.customer_id = going.customer_id
+          AND EXISTS (SELECT FROM merged_places($1, c.record_key, 0) p WHERE p.record_key = going.record_key)
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+END
 $$;
-COMMENT ON FUNCTION @extschema@.restriction_merged(regclass, text[], text[], jsonb) IS
-'After a merge the consents and restrictions of the lost rows hold for their keepers.';
-SELECT @extschema@.set_audience('restriction_merged(regclass, text[], text[], jsonb)', 'internal');
+COMMENT ON FUNCTION @extschema@.leave_objections(regclass, text[], bigint[]) IS
+'For whoever deletes records, once their copies are gone and before their links are: withdrawals and restrictions go on to the other '
+'records of their customers. keys and numbers are those of the records.';
+SELECT @extschema@.set_audience('leave_objections(regclass, text[], bigint[])', 'internal');
 
-CREATE FUNCTION @extschema@.restriction_unmerged(relation regclass, lose text[], keep text[], held jsonb) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+-- What a row said that nobody has read yet would go with it unheard.
+CREATE FUNCTION @extschema@.privacy_merging(relation regclass, lose text[], keep text[]) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    SELECT consent_unmerged(relation, lose, keep, held);
-    DELETE FROM restricted_record c USING unnest($2, $3) AS u (lose, keep)
-    WHERE c.relation = $1 AND c.record_key = u.keep AND c.merged_key = u.lose
+BEGIN
+    PERFORM read_consents(relation, lose);
+    RETURN NULL;
+END
 $$;
-COMMENT ON FUNCTION @extschema@.restriction_unmerged(regclass, text[], text[], jsonb) IS 'Undoes restriction_merged.';
-SELECT @extschema@.set_audience('restriction_unmerged(regclass, text[], text[], jsonb)', 'internal');
+COMMENT ON FUNCTION @extschema@.privacy_merging(regclass, text[], text[]) IS 'Before a merge: reads what the rows that go say of consent.';
+SELECT @extschema@.set_audience('privacy_merging(regclass, text[], text[])', 'internal');
 
-INSERT INTO @extschema@.follow_hook (room, "position", merged, unmerged)
-VALUES ('privacy', 250, 'restriction_merged', 'restriction_unmerged');
+CREATE FUNCTION @extschema@.privacy_merged(relation regclass, lose text[], keep text[], held jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    INSERT INTO merged_record AS m (relation, record_key, keep_key, upto)
+    SELECT DISTINCT $1, u.lose, u.keep, coalesce(pg_sequence_last_value('@extschema@.consent_entry_entry_seq'::regclass), 0)
+    FROM unnest($2, $3) AS u (lose, keep)
+    WHERE u.lose <> u.keep AND EXISTS (SELECT FROM adoption a WHERE a.relation = $1 AND a.entity IN ('customer', 'lead'))
+    ON CONFLICT ON CONSTRAINT merged_record_pkey DO UPDATE SET upto = excluded.upto;
+    PERFORM relink_restricted(c.restriction_id) FROM restriction_place c WHERE c.relation = $1 AND c.record_key = ANY (keep);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.privacy_merged(regclass, text[], text[], jsonb) IS
+'After a merge what the lost rows consented to, and their restrictions, stand at their keepers.';
+SELECT @extschema@.set_audience('privacy_merged(regclass, text[], text[], jsonb)', 'internal');
+
+CREATE FUNCTION @extschema@.privacy_unmerged(relation regclass, lose text[], keep text[], held jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    PERFORM relink_restricted(c.restriction_id) FROM restriction_place c WHERE c.relation = $1 AND c.record_key = ANY (keep);
+    DELETE FROM merged_record m USING unnest(lose, keep) AS u (lost, kept)
+    WHERE m.relation = $1 AND m.record_key = u.lost AND m.keep_key = u.kept;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.privacy_unmerged(regclass, text[], text[], jsonb) IS 'Undoes privacy_merged.';
+SELECT @extschema@.set_audience('privacy_unmerged(regclass, text[], text[], jsonb)', 'internal');
+
+INSERT INTO @extschema@.follow_hook (room, "position", merging, merged, unmerged)
+VALUES ('privacy', 250, 'privacy_merging', 'privacy_merged', 'privacy_unmerged');

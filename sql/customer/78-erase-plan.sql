@@ -4,7 +4,7 @@
 CREATE FUNCTION @extschema@.change_as_owner(relation regclass, statement text) RETURNS bigint
     AS 'MODULE_PATHNAME', 'crm_change_as_owner' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION @extschema@.change_as_owner(regclass, text) IS
-'Runs an UPDATE or DELETE of a team''s table with the rights of its owner; returns how many rows it changed. For erasures, which make '
+'Runs an UPDATE, DELETE or SELECT FOR UPDATE of a team''s table with the rights of its owner; returns how many rows it changed or locked. For erasures, which make '
 'all constraints immediate first.';
 SELECT @extschema@.set_audience('change_as_owner(regclass, text)', 'internal');
 

@@ -7,8 +7,11 @@ CREATE TABLE @extschema@.free_text (
     room text NOT NULL,
     purpose text NOT NULL,
     readers text[] NOT NULL DEFAULT '{}',
+    moves boolean NOT NULL DEFAULT false,
     PRIMARY KEY (relation, "column")
 );
+COMMENT ON COLUMN @extschema@.free_text.moves IS
+'Rows of the table move to another while an erasure runs: it waits for them there, and looks where they went afterwards.';
 COMMENT ON TABLE @extschema@.free_text IS
 'Columns of crm''s own tables that hold what people typed or what an error quoted: an erasure puts [erased] for the person''s values '
 'there. Each room names its own. Shipped.';
@@ -63,7 +66,7 @@ DECLARE
     changed bigint;
     total bigint := 0;
 BEGIN
-    FOR place IN SELECT * FROM free_text f ORDER BY f.relation, f."column" LOOP
+    FOR place IN SELECT * FROM free_text f ORDER BY f.moves DESC, f.relation, f."column" LOOP
         EXECUTE format('UPDATE @extschema@.%1$I t SET %2$I = redact(t.%2$I::text, $1) '
                        'WHERE EXISTS (SELECT FROM unnest($1) w WHERE strpos(lower(t.%2$I::text), w) > 0)', place.relation, place."column") USING words;
         GET DIAGNOSTICS changed = ROW_COUNT;
@@ -101,7 +104,12 @@ BEGIN
         found_values := found_values || raw;
     END LOOP;
     SELECT found_values || array_agg(v) INTO found_values
-    FROM lost_records(customer_id) l, unnest(ARRAY[l.email, l.phone, l.tax_id, l.full_name]) v WHERE v IS NOT NULL;
+    FROM (SELECT unnest(ARRAY[l.email, l.phone, l.tax_id, l.full_name]) FROM lost_records(customer_id) l
+          UNION ALL
+          SELECT g.value FROM golden_value g JOIN record_link l USING (record_no)
+          WHERE l.customer_id = $1 AND g.attribute = ANY (ARRAY['name', 'email', 'phone', 'address', 'website', 'tax_id'])
+          UNION ALL
+          SELECT i.anonymous_id FROM identification i JOIN record_link l USING (record_no) WHERE l.customer_id = $1) AS x (v) WHERE v IS NOT NULL;
     RETURN ARRAY(SELECT DISTINCT v FROM unnest(found_values) v WHERE btrim(v) <> '' ORDER BY v);
 END
 $$;
@@ -109,6 +117,64 @@ COMMENT ON FUNCTION @extschema@.person_values(bigint) IS
 'What a customer can be recognised by: e-mails, phones, tax ids, full names, addresses, visitors'' ids, as rows have them and as '
 'matching compares them.';
 SELECT @extschema@.set_audience('person_values(bigint)', 'internal');
+
+-- What somebody else objected to when both were one customer stays his, without a word of the one who is erased. A grant that covered
+-- both was never his alone, and goes.
+CREATE FUNCTION @extschema@.forget_objections(relation regclass, keys text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    touched CONSTANT bigint[] := ARRAY(SELECT e.entry FROM consent_entry e WHERE e.relation = $1 AND e.record_key = ANY (keys)
+                                       UNION SELECT c.entry FROM consent_cover c WHERE c.relation = $1 AND c.record_key = ANY (keys));
+    restricted CONSTANT bigint[] := ARRAY(SELECT DISTINCT c.restriction_id FROM restricted_record c
+                                          WHERE c.relation = $1 AND c.record_key = ANY (keys));
+    changed bigint;
+    total bigint := 0;
+BEGIN
+    DELETE FROM consent_cover c WHERE c.relation = $1 AND c.record_key = ANY (keys);
+    DELETE FROM consent_entry e
+    WHERE e.entry = ANY (touched) AND (e.granted OR (e.record_key IS NULL OR e.relation = $1 AND e.record_key = ANY (keys))
+                                                    AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry));
+    GET DIAGNOSTICS total = ROW_COUNT;
+    UPDATE consent_entry e
+    SET relation = NULL, record_key = NULL, reason = NULL, evidence = NULL,
+        customer_id = (SELECT min(r.customer_id) FROM consent_cover c
+                       JOIN record r ON r.relation = c.relation AND r.record_key = c.record_key WHERE c.entry = e.entry)
+    WHERE e.entry = ANY (touched) AND e.relation = $1 AND e.record_key = ANY (keys);
+    DELETE FROM consent_problem p WHERE p.relation = $1 AND p.record_key = ANY (keys);
+    DELETE FROM restricted_record c WHERE c.relation = $1 AND c.record_key = ANY (keys);
+    DELETE FROM restriction r
+    WHERE r.restriction_id = ANY (restricted) AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN total + changed;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_objections(regclass, text[]) IS
+'Forgets consents and restrictions of records, save what others withdrew with them; returns how many rows.';
+SELECT @extschema@.set_audience('forget_objections(regclass, text[])', 'internal');
+
+-- Rows that went before anybody asked for an erasure have left their keys, which may be an address.
+CREATE FUNCTION @extschema@.stale_keys(customer_id bigint, words text[]) RETURNS TABLE (relation regclass, keys text[])
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 2 SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT k.relation, array_agg(DISTINCT k.record_key)
+    FROM (SELECT e.relation, e.record_key, e.customer_id FROM consent_entry e WHERE e.record_key IS NOT NULL
+          UNION ALL SELECT c.relation, c.record_key, e.customer_id FROM consent_cover c JOIN consent_entry e USING (entry)
+          UNION ALL SELECT c.relation, c.record_key, r.customer_id FROM restricted_record c JOIN restriction r USING (restriction_id)
+          UNION ALL SELECT p.relation, p.record_key, NULL FROM consent_problem p
+          UNION ALL SELECT v.relation_a, v.key_a, NULL FROM verdict v
+          UNION ALL SELECT v.relation_b, v.key_b, NULL FROM verdict v
+          UNION ALL SELECT m.relation, m.record_key, NULL FROM merged_record m
+          UNION ALL SELECT m.relation, m.keep_key, NULL FROM merged_record m
+          UNION ALL SELECT x.relation, x.record_key, NULL FROM released_record x
+          UNION ALL SELECT d.relation, d.record_key, NULL FROM record_dirty d WHERE d.record_key IS NOT NULL) k
+    WHERE (k.customer_id = $1 OR EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(k.record_key), w) > 0))
+      AND NOT EXISTS (SELECT FROM record_copy r WHERE r.relation = k.relation AND r.record_key = k.record_key)
+    GROUP BY 1
+$$;
+COMMENT ON FUNCTION @extschema@.stale_keys(bigint, text[]) IS
+'Keys that are no record any more, and are known to have been of a customer, or hold one of the words (lower case).';
+SELECT @extschema@.set_audience('stale_keys(bigint, text[])', 'internal');
 
 -- What this room holds by record. The merge stays known, what it moved does not.
 CREATE FUNCTION @extschema@.privacy_erased(relation regclass, keys text[], mode text) RETURNS bigint
@@ -119,20 +185,12 @@ DECLARE
     changed bigint;
     total bigint := 0;
 BEGIN
-    WITH touched AS (SELECT t.entry FROM consent_touch t WHERE t.relation = $1 AND t.record_key = ANY (keys)
-                     UNION SELECT e.entry FROM consent_entry e WHERE e.relation = $1 AND e.record_key = ANY (keys))
-    DELETE FROM consent_entry e USING touched t WHERE e.entry = t.entry;
-    GET DIAGNOSTICS changed = ROW_COUNT;
-    total := total + changed;
-    DELETE FROM consent_problem p WHERE p.relation = $1 AND p.record_key = ANY (keys);
-    WITH touched AS (DELETE FROM restricted_record c WHERE c.relation = $1 AND c.record_key = ANY (keys) RETURNING c.restriction_id)
-    DELETE FROM restriction r USING touched t WHERE r.restriction_id = t.restriction_id;
-    GET DIAGNOSTICS changed = ROW_COUNT;
-    total := total + changed;
+    total := forget_objections(relation, keys);
     DELETE FROM verdict v WHERE v.relation_a = $1 AND v.key_a = ANY (keys) OR v.relation_b = $1 AND v.key_b = ANY (keys);
     GET DIAGNOSTICS changed = ROW_COUNT;
     total := total + changed;
     DELETE FROM released_record x WHERE x.relation = $1 AND x.record_key = ANY (keys);
+    DELETE FROM merged_record m WHERE m.relation = $1 AND (m.record_key = ANY (keys) OR m.keep_key = ANY (keys));
     RETURN total + forget_numbers(numbers) + forget_row_changes(relation, keys);
 END
 $$;
@@ -154,3 +212,41 @@ COMMENT ON FUNCTION @extschema@.forget_numbers(bigint[]) IS 'Deletes what the ro
 SELECT @extschema@.set_audience('forget_numbers(bigint[])', 'internal');
 
 UPDATE @extschema@.follow_hook SET erased = 'privacy_erased' WHERE room = 'privacy';
+
+-- Linking keeps hashes of values, which nobody can read, but by which whoever has a list of addresses could tell who was here.
+CREATE FUNCTION @extschema@.link_hashes(numbers bigint[]) RETURNS TABLE (kind text, hash bigint, space bigint)
+    AS 'MODULE_PATHNAME', 'crm_link_hashes' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100 COST 10000;
+COMMENT ON FUNCTION @extschema@.link_hashes(bigint[]) IS
+'The hashes by which link_frequency knows the values and words of records, and by which it knows what no frequency is of (space); none where '
+'nothing was linked yet.';
+SELECT @extschema@.set_audience('link_hashes(bigint[])', 'internal');
+
+CREATE FUNCTION @extschema@.key_index_forget(numbers bigint[]) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'crm_key_index_forget' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION @extschema@.key_index_forget(bigint[]) IS
+'Takes records out of link_block, and the keys that nobody else has; returns how many of its rows changed. Reads all of it.';
+SELECT @extschema@.set_audience('key_index_forget(bigint[])', 'internal');
+
+-- A frequency is that of others who have the value, and 0.2; that of no value is 0.2 (link_frequency.c). His own records may count as
+-- others: what at least two more have is not his.
+CREATE FUNCTION @extschema@.forget_hashes(numbers bigint[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    DELETE FROM link_block b WHERE b.build IS DISTINCT FROM (SELECT m.build FROM link_model m WHERE m.in_force);
+    DELETE FROM link_frequency f WHERE f.version IS DISTINCT FROM (SELECT m.version FROM link_model m WHERE m.in_force);
+    DELETE FROM link_frequency f USING link_hashes(numbers) h, link_model m
+    WHERE m.in_force AND f.version = m.version AND f.hash = h.hash AND f.kind = h.kind
+      AND f.share < (5 * (cardinality(numbers) + 1) + 1)
+                    * coalesce((SELECT u.share FROM link_frequency u WHERE u.version = m.version AND u.kind = 'unseen' AND u.hash = h.space),
+                               0.2 / (m.records + 1));
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed + key_index_forget(numbers);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_hashes(bigint[]) IS
+'Forgets hashes of values of records, while their copies are still there: frequencies that are theirs, or of one more, and block keys; and '
+'what a run of resolve wrote that is not in force, which it is refused then. Returns how many rows.';
+SELECT @extschema@.set_audience('forget_hashes(bigint[])', 'internal');

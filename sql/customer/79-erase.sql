@@ -62,7 +62,11 @@ BEGIN
                                                          ELSE blank_value(part.relation, c) END), ', ' ORDER BY c)
              FROM unnest(columns) c JOIN pg_attribute a ON a.attrelid = part.relation AND a.attname = c), part.condition))
         ELSE 0 END;
-EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception OR insufficient_privilege THEN
+EXCEPTION WHEN foreign_key_violation THEN
+    RAISE EXCEPTION 'cannot erase rows of %: %', part.relation, sqlerrm USING ERRCODE = 'RM208',
+        DETAIL = 'Another row refers to them that the plan did not have; nothing was changed.',
+        HINT = 'Where it was written this very moment, type the same again; else SELECT @extschema@.register_reference(...), or blank the rows.';
+WHEN integrity_constraint_violation OR data_exception OR raise_exception OR insufficient_privilege THEN
     RAISE EXCEPTION 'cannot erase rows of %: %', part.relation, sqlerrm USING ERRCODE = 'RM208',
         DETAIL = 'A rule or trigger of the table is against it; nothing was changed.',
         HINT = CASE part.mode WHEN 'blank' THEN format('Give values that it takes: {"%s": {"mode": "blank", "values": {...}}}.', part.relation)
@@ -136,13 +140,17 @@ DECLARE
     records CONSTANT jsonb := (SELECT jsonb_object_agg(k.relation::oid, k.keys)
                                FROM (SELECT r.relation, jsonb_agg(r.record_key) AS keys FROM record r WHERE r.customer_id = $1 GROUP BY 1) k);
     merges CONSTANT bigint[] := ARRAY(SELECT m FROM merges_of(customer_id) m);
-    merged CONSTANT record_ref[] := ARRAY(SELECT (l.relation, l.record_key)::record_ref FROM lost_records(customer_id) l);
+    numbers CONSTANT bigint[] := ARRAY(SELECT l.record_no FROM record_link l WHERE l.customer_id = $1 ORDER BY 1);
+    merged CONSTANT record_ref[] := ARRAY(SELECT (k.relation, k.record_key)::record_ref FROM merged_keys(customer_id) k
+                                          WHERE NOT EXISTS (SELECT FROM record r WHERE r.relation = k.relation AND r.record_key = k.record_key
+                                                                                   AND r.customer_id = $1));
     each pg_catalog.record;
 BEGIN
     words := person_words(looked_for);
     INSERT INTO erasure (erased_at, erased_by, reason, modes, counts, tombstones, remains, proof)
     VALUES (now(), caller()::text, redact(asked, words), '{}', '{}', 0, '[]', '') RETURNING * INTO written;
     SELECT t.made, t.shared INTO written.tombstones, shared FROM write_tombstones(customer_id, written.erasure_id) t;
+    followed := jsonb_build_object('hashes', forget_hashes(numbers));
     PERFORM fire_deferred(); -- nothing of the team's may run later, with whosever rights
     FOREACH part IN ARRAY order_parts(parts) LOOP
         columns := CASE part.mode WHEN 'blank' THEN blank_columns(part) END;
@@ -167,6 +175,15 @@ BEGIN
     FOR each IN SELECT g.relation, array_agg(g.record_key) AS keys FROM unnest(merged) g GROUP BY 1 LOOP
         PERFORM privacy_erased(each.relation, each.keys, 'delete'); -- what was said of rows that were merged into his
     END LOOP;
+    FOR each IN SELECT * FROM stale_keys(customer_id, words) LOOP
+        part := NULL;
+        part.relation := each.relation;
+        part.mode := 'delete';
+        PERFORM follow_erasure(part, each.keys); -- and of rows that went before
+        DELETE FROM record_dirty d WHERE d.relation = each.relation AND d.record_key = ANY (each.keys);
+    END LOOP;
+    DELETE FROM consent_entry e WHERE e.customer_id = $1 AND e.record_key IS NULL AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry);
+    DELETE FROM restriction r WHERE r.customer_id = $1 AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id);
     followed := followed || jsonb_build_object('merges', forget_merges(merges, words));
     PERFORM retire_customers(ARRAY[customer_id]);
     followed := followed || jsonb_build_object('texts', redact_texts(words));
@@ -200,21 +217,56 @@ $$;
 COMMENT ON FUNCTION @extschema@.left_columns(@extschema@.erase_part, name[]) IS
 'Columns of a blanked table that could hold words and stay as they are: whoever erases looks whether one of them is personal.';
 
+-- Rows of the person are held until the end, so that what others write of them meanwhile comes before or after: who changes one of
+-- them, or refers to one by a foreign key, waits. What is held is then read again, until nothing came to it.
+CREATE FUNCTION @extschema@.hold_parts(customer_id bigint) RETURNS @extschema@.erase_part[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    parts erase_part[] := '{}';
+    found_parts erase_part[];
+    part erase_part;
+    each pg_catalog.record;
+BEGIN
+    FOR i IN 1 .. 10 LOOP
+        found_parts := ARRAY(SELECT p FROM erase_parts(customer_id) p ORDER BY table_name(p.relation));
+        IF found_parts = parts THEN
+            RETURN parts;
+        END IF;
+        parts := found_parts;
+        FOREACH part IN ARRAY parts LOOP
+            PERFORM change_as_owner(part.relation, format('SELECT FROM %s r WHERE %s FOR UPDATE', part.relation, part.condition));
+        END LOOP;
+        FOR each IN SELECT r.relation, array_agg(r.record_key) AS keys FROM record r WHERE r.customer_id = $1 GROUP BY 1 ORDER BY 1 LOOP
+            PERFORM read_records(each.relation, each.keys); -- as they are now: what they could come back by
+        END LOOP;
+    END LOOP;
+    RAISE EXCEPTION 'rows of customer % change faster than they can be held', customer_id USING ERRCODE = 'serialization_failure',
+        HINT = 'Nothing was changed. Type the same again.';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.hold_parts(bigint) IS 'erase_parts() with all of its rows locked, and the copies of its records as they are. Error: 40001.';
+SELECT @extschema@.set_audience('hold_parts(bigint)', 'internal');
+
 CREATE FUNCTION @extschema@.erase_customer(customer_id bigint, modes jsonb DEFAULT '{}', reason text DEFAULT NULL, dry_run boolean DEFAULT false)
 RETURNS jsonb LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 DECLARE
-    subject CONSTANT bigint := (customer_family(customer_id))[1];
+    subject bigint := (customer_family(customer_id))[1];
     parts erase_part[];
     result jsonb;
 BEGIN
-    IF subject IS NULL THEN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'a customer is erased in READ COMMITTED' USING ERRCODE = 'invalid_transaction_state',
+            DETAIL = 'An older snapshot would leave rows that others have written since.', HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED;';
+    ELSIF subject IS NULL THEN
         RAISE EXCEPTION 'customer % does not exist', customer_id USING ERRCODE = 'RM201',
             HINT = 'Look it up in @extschema@.customer, or by @extschema@.customer_of(table, key).';
     END IF;
     LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE; -- no link changes meanwhile
-    parts := assign_modes(subject, ARRAY(SELECT p FROM erase_parts(subject) p ORDER BY table_name(p.relation)), modes);
+    subject := (customer_family(customer_id))[1]; -- as it is now that the lock is there
+    parts := assign_modes(subject, hold_parts(subject), modes);
     IF NOT dry_run AND coalesce(btrim(reason), '') = '' THEN
         RAISE EXCEPTION 'an erasure needs a reason' USING ERRCODE = 'RM005', HINT = 'For example reason => ''asked by letter of 1 March''.';
     END IF;
@@ -238,7 +290,8 @@ COMMENT ON FUNCTION @extschema@.erase_customer(bigint, jsonb, text, boolean) IS
 'sync does not bring the person back. reason is needed and kept. dry_run does everything and takes it back. Triggers of the tables fire, '
 'with their owners'' rights. Returns what was done to each table, what other columns a blanked row still has, what was found by searching '
 'afterwards (remains), and what to VACUUM. Backups, WAL archives, replicas elsewhere and logs are outside. Errors: RM005, RM201, RM207, '
-'RM208 (what is in the way, by name, before anything is changed). '
+'RM208 (what is in the way, by name, before anything is changed), 25000 (not in READ COMMITTED), 40001 and 40P01 (others write the same '
+'rows: nothing was changed, type it again). '
 'Example: SELECT erase_customer(42, ''{"public.contact": "delete"}'', ''asked by letter of 1 March'', dry_run => true);';
 SELECT @extschema@.set_audience('erase_customer(bigint, jsonb, text, boolean)', 'admin');
 

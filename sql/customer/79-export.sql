@@ -9,6 +9,20 @@ COMMENT ON TABLE @extschema@.export_source IS
 'What rooms add to the document of export_customer: section(customer_id bigint, relations regclass[], keys text[], words text[]) returns jsonb, '
 'NULL for nothing. relations and keys are the records whose rows the caller may export, words what the person is known by. Shipped.';
 
+CREATE TABLE @extschema@.export_made (
+    export_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    exported_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    exported_by text NOT NULL,
+    customer_id bigint NOT NULL,
+    tables integer NOT NULL,
+    rows bigint NOT NULL,
+    left_out integer NOT NULL
+);
+COMMENT ON TABLE @extschema@.export_made IS
+'Who exported which customer when, and how much: tables and rows of theirs, and of how many tables not all. Nothing of the document.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.export_made', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.export_made_export_id_seq', '');
+
 -- Rows of a part that the caller may read and export, whole.
 CREATE FUNCTION @extschema@.exported_rows(part @extschema@.erase_part, OUT rows jsonb, OUT keys text[])
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -99,7 +113,7 @@ COMMENT ON FUNCTION @extschema@.exported_privacy(bigint, regclass[], text[]) IS
 SELECT @extschema@.set_audience('exported_privacy(bigint, regclass[], text[])', 'internal');
 
 CREATE FUNCTION @extschema@.export_customer(customer_id bigint) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 DECLARE
@@ -114,7 +128,12 @@ DECLARE
     keys text[] := '{}';
     records record_ref[] := '{}';
     document jsonb;
+    taken bigint := 0;
 BEGIN
+    IF current_setting('transaction_read_only') = 'on' THEN
+        RAISE EXCEPTION 'an export is written down' USING ERRCODE = 'read_only_sql_transaction',
+            DETAIL = 'Who exported whom is kept, and this transaction, or this replica, cannot write.', HINT = 'Export from the primary.';
+    END IF;
     FOR part IN SELECT (p).* FROM erase_parts(subject) p ORDER BY table_name((p).relation) LOOP
         SELECT * INTO exported FROM exported_rows(part);
         IF coalesce(jsonb_array_length(exported.rows), 0) < part.rows THEN
@@ -122,6 +141,7 @@ BEGIN
                 'reason', CASE WHEN exported.rows IS NULL THEN 'you may not export its rows' ELSE 'you may not export all of its rows' END));
         END IF;
         CONTINUE WHEN exported.rows IS NULL;
+        taken := taken + jsonb_array_length(exported.rows);
         relations := relations || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('relation', table_name(part.relation),
             'entity', (SELECT a.entity FROM adoption a WHERE a.relation = part.relation),
             'department', (SELECT a.department FROM adoption a WHERE a.relation = part.relation), 'why', part.via))
@@ -152,6 +172,9 @@ BEGIN
         USING subject, known, keys, person_words(person_values(subject));
         document := document || jsonb_build_object(source.section, section);
     END LOOP;
+    INSERT INTO export_made (exported_by, customer_id, tables, rows, left_out)
+    VALUES (coalesce(asker_name(), caller()::text), subject, jsonb_array_length(relations), taken, jsonb_array_length(left_out));
+    RAISE LOG 'customer % was exported by %', subject, coalesce(asker_name(), caller()::text); -- stays when the transaction is given up
     RETURN jsonb_strip_nulls(document - 'relations' - 'left_out') || jsonb_build_object('relations', relations, 'left_out', left_out);
 END
 $$;
@@ -160,4 +183,29 @@ COMMENT ON FUNCTION @extschema@.export_customer(bigint) IS
 'golden values with provenance, timeline, why records are one customer, consents, restrictions, visitors, verdicts, shares, merges, '
 'and what other rooms keep. Of rows that the caller may read and has the privilege export for; left_out names the tables where that '
 'was not all. An organisation''s people are not in it: they are customers of their own. The same database gives the same document. '
-'Error: RM201. Example: SELECT jsonb_pretty(export_customer(42));';
+'That it was made is kept (view export_log) and written to the server''s log. Errors: RM201, 25006 (read-only). Example: SELECT jsonb_pretty(export_customer(42));';
+
+CREATE FUNCTION @extschema@.export_rows()
+RETURNS TABLE (export_id bigint, exported_at timestamptz, exported_by text, customer_id bigint, tables integer, rows bigint, left_out integer)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT m.export_id, m.exported_at, m.exported_by, m.customer_id, m.tables, m.rows, m.left_out FROM export_made m WHERE (SELECT may_administer())
+$$;
+COMMENT ON FUNCTION @extschema@.export_rows() IS 'The rows of the view export_log.';
+CREATE VIEW @extschema@.export_log AS SELECT r.* FROM @extschema@.export_rows() r;
+COMMENT ON VIEW @extschema@.export_log IS
+'Which customers were exported when and by whom, and how many tables and rows; of left_out tables not all. For administrators.';
+GRANT SELECT ON @extschema@.export_log TO PUBLIC;
+
+CREATE FUNCTION @extschema@.status_export() RETURNS SETOF @extschema@.status_row
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT 'customer', 'exports of customers', 'ok', count(*), min(m.exported_at),
+           format('%s of them in the last 30 days, by %s', count(*) FILTER (WHERE m.exported_at > now() - interval '30 days'),
+                  coalesce(string_agg(DISTINCT m.exported_by, ', ') FILTER (WHERE m.exported_at > now() - interval '30 days'), 'nobody')),
+           'SELECT * FROM @extschema@.export_log;'
+    FROM export_made m HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION @extschema@.status_export() IS 'Rows of status: exports of customers.';
+SELECT @extschema@.set_audience('status_export()', 'admin');
+INSERT INTO @extschema@.status_source (function_name, room) VALUES ('status_export', 'customer');

@@ -49,6 +49,68 @@ record_of(uint32_t i)
     return i % 3 == 0 ? INT64_MAX - i : i % 3 == 1 ? (int64_t) i : -(int64_t) i;
 }
 
+/* Without some records the others are found by every key that they have, and keys of nobody else are gone. */
+static void
+test_forgets_records(void **context)
+{
+    KeyEntry entries[COUNT];
+    KeyEntry scratch[COUNT];
+    int64_t record[COUNT];
+    int64_t gone[COUNT / 3 + 1];
+    size_t gone_count = 0;
+    uint8_t *list = malloc(key_pack_bound(COUNT));
+    uint8_t *shorter = malloc(key_pack_bound(COUNT));
+    size_t size;
+    size_t left;
+
+    (void) context;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        entries[i] = (KeyEntry){next_number() % 5000 * (i % 9 == 0 ? 0 : 600000), i};
+        record[i] = (int64_t) (i / 4) * 1000 - 500000;
+        if (i % 12 == 0)
+            gone[gone_count++] = record[i];
+    }
+    key_pack_sort(entries, scratch, COUNT);
+    size = key_pack(entries, COUNT, KEY_PACK_MANY, record, list);
+    left = key_pack_without(list, size, gone, gone_count, shorter);
+    assert_true(left < size);
+    assert_int_equal(key_pack_without(shorter, left, gone, gone_count, list), left);
+    assert_memory_equal(list, shorter, left);
+    for (size_t first = 0, end; first < COUNT; first = end) {
+        int64_t found[COUNT];
+        KeyHolders holders;
+        uint32_t expected = 0;
+
+        assert_true(key_pack_find(shorter, left, entries[first].key, &holders));
+        if (holders.elsewhere) { /* as it was */
+            for (end = first; end < COUNT && entries[end].key == entries[first].key;)
+                end++;
+            assert_int_equal(holders.count, end - first);
+            continue;
+        }
+        assert_true(key_pack_records(&holders, found));
+        for (end = first; end < COUNT && entries[end].key == entries[first].key; end++)
+            if (entries[end].node / 4 % 3 != 0)
+                assert_int_equal(found[expected++], record[entries[end].node]);
+        assert_int_equal(holders.count, expected);
+        if (end > 2000)
+            break;
+    }
+    /* all of them: nothing is left; none of them: nothing changes; cut off, it is noticed or shorter */
+    for (uint32_t i = 0; i < COUNT; i++)
+        record[i] = (int64_t) (i / 4) * 1000 - 500000;
+    assert_true(key_pack_without(shorter, left, record, COUNT, list) <
+                8); /* but for the key that many have */
+    assert_int_equal(key_pack_without(shorter, left, NULL, 0, list), left);
+    for (size_t cut = 1; cut < 200 && cut < left; cut++) {
+        size_t got = key_pack_without(shorter, left - cut, gone, gone_count, list);
+
+        assert_true(got == KEY_PACK_DAMAGED || got <= left - cut);
+    }
+    free(list);
+    free(shorter);
+}
+
 /* Every key is found with its records, or their number where they are many, and no other key is. */
 static void
 test_finds_what_was_packed(void **context)
@@ -158,6 +220,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sorts_and_keeps_the_order_of_equal_keys),
         cmocka_unit_test(test_finds_what_was_packed),
+        cmocka_unit_test(test_forgets_records),
         cmocka_unit_test(test_damage_is_noticed_or_harmless),
         cmocka_unit_test(test_slots_take_a_few_hundred_entries),
     };
