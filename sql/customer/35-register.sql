@@ -272,6 +272,7 @@ BEGIN
     END IF;
     IF NOT EXISTS (SELECT FROM attached_trigger t WHERE t.relation = register_records.relation AND t.room = 'customer') THEN
         PERFORM attach_triggers(relation, 'customer', 'record_changed');
+        PERFORM restore_parked(relation);
     END IF;
     RETURN NEXT ('customer', 'triggers crm_customer_*', 'SHARE ROW EXCLUSIVE',
                  'its rows are records of customers; linked by '
@@ -294,6 +295,7 @@ DECLARE
 BEGIN
     LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE;
     PERFORM detach_triggers(relation, 'customer');
+    PERFORM park_values(relation);
     WITH gone AS (DELETE FROM record_copy r WHERE r.relation = unregister_records.relation RETURNING r.record_no, r.record_key)
     SELECT array_agg(g.record_no), array_agg(g.record_key) INTO gone, gone_keys FROM gone g;
     IF gone IS NOT NULL THEN
@@ -301,14 +303,10 @@ BEGIN
         PERFORM unlink_records(gone);
     END IF;
     DELETE FROM record_dirty d WHERE d.relation = unregister_records.relation;
-    -- what people decided stays for the day when the table is adopted again, as long as there is a table
-    DELETE FROM verdict v
-    WHERE unregister_records.relation = ANY (ARRAY[v.relation_a, v.relation_b])
-      AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = unregister_records.relation);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unregister_records(regclass) IS
-    'Forgets the records of a table and their links. What was decided about them is kept while the table exists. disown calls it.';
+    'Forgets the records of a table and their links. What people said of them is kept (77-anchor.sql). disown calls it.';
 SELECT @extschema@.set_audience('unregister_records(regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.backfill_records(relation regclass) RETURNS bigint
@@ -320,6 +318,7 @@ BEGIN
     -- nobody else writes records of a table that is being filled: its dirty list waits. But no link may be made to one that goes.
     LOCK TABLE customer_registry IN ROW EXCLUSIVE MODE;
     count := read_records(relation, NULL);
+    PERFORM restore_values(relation);
     ANALYZE record_copy; -- the next step is resolve, and autovacuum comes too late for it
     RETURN count;
 END

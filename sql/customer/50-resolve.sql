@@ -210,15 +210,12 @@ BEGIN
     DELETE FROM link_model m
     WHERE NOT m.in_force AND m.version NOT IN (SELECT o.version FROM link_model o ORDER BY o.version DESC LIMIT 10);
     DELETE FROM link_parameter p WHERE NOT EXISTS (SELECT FROM link_model m WHERE m.version = p.version);
-    -- verdicts outlive an adoption, but not the table
-    DELETE FROM verdict v WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.relation_a)
-                             OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.relation_b);
     DELETE FROM resolve_run;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.resolve_tidy() IS
-    'Step of resolve: deletes keys and frequencies that are not in force (also those of runs that were cancelled), models but the '
-    'last ten, and verdicts about tables that are gone.';
+    'Step of resolve: deletes keys and frequencies that are not in force (also those of runs that were cancelled), and models but the '
+    'last ten.';
 SELECT @extschema@.set_audience('resolve_tidy()', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_outcome() RETURNS jsonb

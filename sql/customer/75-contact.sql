@@ -11,50 +11,68 @@ COMMENT ON VIEW @extschema@.consent_touch IS
 
 -- Where each of them stands now: at its record, or at what that was merged into.
 CREATE VIEW @extschema@.consent_place AS
-SELECT t.entry, t.given_for, t.relation, t.record_key AS said_of, t.record_key, true AS last FROM @extschema@.consent_touch t
-WHERE NOT EXISTS (SELECT FROM @extschema@.merged_record m
-                  WHERE m.relation OPERATOR(pg_catalog.=) t.relation AND m.record_key OPERATOR(pg_catalog.=) t.record_key)
-UNION ALL
-SELECT t.entry, t.given_for, t.relation, t.record_key, p.record_key, p.last
-FROM @extschema@.consent_touch t CROSS JOIN LATERAL @extschema@.merged_places(t.relation, t.record_key, t.entry) p
-WHERE EXISTS (SELECT FROM @extschema@.merged_record m
-              WHERE m.relation OPERATOR(pg_catalog.=) t.relation AND m.record_key OPERATOR(pg_catalog.=) t.record_key);
+SELECT t.entry, t.given_for, t.relation, t.record_key AS said_of, p.record_key, p.last
+FROM @extschema@.consent_touch t
+CROSS JOIN LATERAL (
+    SELECT t.record_key, true AS last
+    WHERE NOT EXISTS (SELECT FROM @extschema@.merged_record m
+                      WHERE m.relation OPERATOR(pg_catalog.=) t.relation AND m.record_key OPERATOR(pg_catalog.=) t.record_key)
+    UNION ALL
+    SELECT q.record_key, q.last
+    FROM (SELECT FROM @extschema@.merged_record m
+          WHERE m.relation OPERATOR(pg_catalog.=) t.relation AND m.record_key OPERATOR(pg_catalog.=) t.record_key LIMIT 1) x
+    CROSS JOIN LATERAL @extschema@.merged_places(t.relation, t.record_key, t.entry) q) p;
 COMMENT ON VIEW @extschema@.consent_place IS
 'The keys at which each entry of consent stands now, said_of the record that it covers; last: where a merge led it, at its end. For code '
 'that runs with the extension''s rights.';
 
 -- The entries that count for customers. A withdrawal counts for all customers of its records, a grant for one.
+-- In PL/pgSQL, which keeps its plans; one entry after the other is looked up by indexes, so that one plan is right for few and for all.
 CREATE FUNCTION @extschema@.consent_reach(ids bigint[], channel text DEFAULT NULL, purpose text DEFAULT NULL)
 RETURNS TABLE (customer_id bigint, entry bigint)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    WITH held AS MATERIALIZED (
-        SELECT r.relation, r.record_key FROM record r WHERE r.customer_id = ANY (ids)),
-    candidate AS MATERIALIZED (
-        SELECT t.entry FROM held h JOIN consent_touch t ON t.relation = h.relation AND t.record_key = h.record_key
-        UNION
-        SELECT t.entry FROM held h CROSS JOIN LATERAL merged_into(h.relation, h.record_key) k
-        JOIN consent_touch t ON t.relation = h.relation AND t.record_key = k
-        WHERE EXISTS (SELECT FROM merged_record m WHERE m.relation = h.relation AND m.keep_key = h.record_key)
-        UNION
-        SELECT e.entry FROM consent_entry e WHERE ids IS NULL AND e.ended_at IS NULL),
-    asked AS MATERIALIZED (
-        SELECT e.entry, e.granted FROM candidate c JOIN consent_entry e USING (entry)
-        WHERE ($2 IS NULL OR e.channel IN ($2, '*')) AND ($3 IS NULL OR e.purpose IN ($3, '*'))),
-    touched AS MATERIALIZED (
-        SELECT a.entry, bool_or(p.given_for) AS own, array_agg(DISTINCT r.customer_id) AS customers,
+DECLARE
+    entries bigint[];
+BEGIN
+    IF ids IS NULL THEN
+        SELECT array_agg(e.entry) INTO entries FROM consent_entry e
+        WHERE e.ended_at IS NULL AND (consent_reach.channel IS NULL OR e.channel IN (consent_reach.channel, '*'))
+          AND (consent_reach.purpose IS NULL OR e.purpose IN (consent_reach.purpose, '*'));
+    ELSE
+        WITH held AS MATERIALIZED (SELECT r.relation, r.record_key FROM record r WHERE r.customer_id = ANY (ids)),
+        said_of AS MATERIALIZED (
+            SELECT h.relation, h.record_key FROM held h
+            UNION
+            SELECT h.relation, k.record_key
+            FROM held h
+            CROSS JOIN LATERAL (SELECT FROM merged_record m WHERE m.relation = h.relation AND m.keep_key = h.record_key LIMIT 1) x
+            CROSS JOIN LATERAL merged_into(h.relation, h.record_key) AS k (record_key))
+        SELECT array_agg(DISTINCT t.entry) INTO entries
+        FROM said_of s
+        CROSS JOIN LATERAL (
+            SELECT e.entry FROM consent_entry e WHERE e.relation = s.relation AND e.record_key = s.record_key
+            UNION ALL
+            SELECT c.entry FROM consent_cover c WHERE c.relation = s.relation AND c.record_key = s.record_key OFFSET 0) t
+        JOIN consent_entry e USING (entry)
+        WHERE e.ended_at IS NULL AND (consent_reach.channel IS NULL OR e.channel IN (consent_reach.channel, '*'))
+          AND (consent_reach.purpose IS NULL OR e.purpose IN (consent_reach.purpose, '*'));
+    END IF;
+    RETURN QUERY
+    WITH touched AS (
+        SELECT a.entry, a.granted, bool_or(p.given_for) AS own, array_agg(DISTINCT r.customer_id) AS customers,
                array_agg(DISTINCT r.customer_id) FILTER (WHERE p.given_for) AS own_customer
-        FROM asked a JOIN consent_place p USING (entry)
+        FROM (SELECT u.entry, e.granted FROM unnest(entries) AS u (entry) JOIN consent_entry e USING (entry)) a
+        CROSS JOIN LATERAL (SELECT q.* FROM consent_place q WHERE q.entry = a.entry OFFSET 0) p
         JOIN record r ON r.relation = p.relation AND r.record_key = p.record_key
-        WHERE p.last OR NOT a.granted
-        GROUP BY 1),
-    reached AS (
-        SELECT a.entry, unnest(CASE WHEN NOT a.granted THEN t.customers
-                                    WHEN t.own THEN CASE WHEN cardinality(t.own_customer) = 1 THEN t.own_customer END
-                                    WHEN cardinality(t.customers) = 1 THEN t.customers END) AS customer_id
-        FROM touched t JOIN asked a USING (entry))
-    SELECT r.customer_id, r.entry FROM reached r
-    WHERE r.customer_id IS NOT NULL AND (ids IS NULL OR r.customer_id = ANY (ids))
+        WHERE (p.last OR NOT a.granted) AND r.customer_id IS NOT NULL
+        GROUP BY 1, 2)
+    SELECT r.customer_id, r.entry
+    FROM (SELECT t.entry, unnest(CASE WHEN NOT t.granted THEN t.customers
+                                      WHEN t.own THEN CASE WHEN cardinality(t.own_customer) = 1 THEN t.own_customer END
+                                      WHEN cardinality(t.customers) = 1 THEN t.customers END) AS customer_id FROM touched t) r
+    WHERE ids IS NULL OR r.customer_id = ANY (ids);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.consent_reach(bigint[], text, text) IS
 'The entries of consent that count for these customers (NULL: all), by the links as they are now; channel and purpose: only entries '
@@ -78,11 +96,13 @@ COMMENT ON FUNCTION @extschema@.consent_answers(bigint, bigint, bigint) IS
 'Whether the grant of an entry covers every record of a customer that the withdrawal of another covers.';
 SELECT @extschema@.set_audience('consent_answers(bigint, bigint, bigint)', 'internal');
 
-CREATE FUNCTION @extschema@.consent_state(ids bigint[], channel text DEFAULT NULL, purpose text DEFAULT NULL)
+CREATE FUNCTION @extschema@.consent_state(ids bigint[], only_channel text DEFAULT NULL, only_purpose text DEFAULT NULL)
 RETURNS TABLE (customer_id bigint, channel text, purpose text, granted boolean, entry bigint)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 COST 20000 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 20000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    WITH counted AS MATERIALIZED (SELECT r.customer_id, e.* FROM consent_reach(ids, $2, $3) r
+BEGIN
+    RETURN QUERY
+    WITH counted AS MATERIALIZED (SELECT r.customer_id, e.* FROM consent_reach(ids, only_channel, only_purpose) r
                                   JOIN (SELECT c.entry, c.channel, c.purpose, c.granted, c.at, c.source FROM consent_entry c) e USING (entry)),
     answered AS MATERIALIZED ( -- withdrawals that were taken back, and for what
         SELECT DISTINCT w.customer_id, w.entry, g.channel, g.purpose
@@ -90,15 +110,16 @@ AS $$
                                      AND w.channel IN (g.channel, '*') AND w.purpose IN (g.purpose, '*')
         WHERE NOT w.granted AND consent_answers(w.customer_id, w.entry, g.entry)),
     pair AS (
-        SELECT DISTINCT c.customer_id, c.channel, c.purpose FROM counted c WHERE $2 IS NULL
+        SELECT DISTINCT c.customer_id, c.channel, c.purpose FROM counted c WHERE only_channel IS NULL
         UNION ALL
-        SELECT DISTINCT c.customer_id, $2, $3 FROM counted c WHERE $2 IS NOT NULL)
+        SELECT DISTINCT c.customer_id, only_channel, only_purpose FROM counted c WHERE only_channel IS NOT NULL)
     SELECT DISTINCT ON (p.customer_id, p.channel, p.purpose) p.customer_id, p.channel, p.purpose, c.granted, c.entry
     FROM pair p
     JOIN counted c ON c.customer_id = p.customer_id AND c.channel IN (p.channel, '*') AND c.purpose IN (p.purpose, '*')
     WHERE c.granted OR NOT EXISTS (SELECT FROM answered a WHERE a.customer_id = p.customer_id AND a.entry = c.entry
                                                             AND a.channel = p.channel AND a.purpose = p.purpose)
-    ORDER BY p.customer_id, p.channel, p.purpose, c.granted, c.at DESC, c.entry DESC
+    ORDER BY p.customer_id, p.channel, p.purpose, c.granted, c.at DESC, c.entry DESC;
+END
 $$;
 COMMENT ON FUNCTION @extschema@.consent_state(bigint[], text, text) IS
 'What holds for customers (NULL: all) by channel and purpose, and the entry that decides: a standing withdrawal, the latest first, '

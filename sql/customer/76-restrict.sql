@@ -35,11 +35,13 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.restricted_record', '');
 CREATE VIEW @extschema@.restriction_place AS
 SELECT c.restriction_id, c.relation, p.record_key
 FROM @extschema@.restricted_record c
-CROSS JOIN LATERAL (SELECT c.record_key
-                    UNION
-                    SELECT m.record_key FROM @extschema@.merged_places(c.relation, c.record_key, 0) m
-                    WHERE EXISTS (SELECT FROM @extschema@.merged_record x
-                                  WHERE x.relation OPERATOR(pg_catalog.=) c.relation AND x.record_key OPERATOR(pg_catalog.=) c.record_key)) p;
+CROSS JOIN LATERAL (
+    SELECT c.record_key
+    UNION
+    SELECT q.record_key
+    FROM (SELECT FROM @extschema@.merged_record m
+          WHERE m.relation OPERATOR(pg_catalog.=) c.relation AND m.record_key OPERATOR(pg_catalog.=) c.record_key LIMIT 1) x
+    CROSS JOIN LATERAL @extschema@.merged_places(c.relation, c.record_key, 0) q) p;
 COMMENT ON VIEW @extschema@.restriction_place IS
 'The keys at which each restriction stands now: its records, and what those were merged into. For code that runs with the extension''s rights.';
 
@@ -51,17 +53,25 @@ COMMENT ON VIEW @extschema@.unmatchable_record IS
 'Records that nothing may be linked with and that match() does not find: each is a customer of its own.';
 
 CREATE FUNCTION @extschema@.standing_restrictions(customer_id bigint) RETURNS SETOF @extschema@.restriction
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    WITH held AS (SELECT r.relation, r.record_key FROM record r WHERE r.customer_id = $1),
-    own AS (
-        SELECT c.restriction_id FROM held h JOIN restricted_record c ON c.relation = h.relation AND c.record_key = h.record_key
+BEGIN
+    RETURN QUERY
+    WITH held AS MATERIALIZED (SELECT r.relation, r.record_key FROM record r WHERE r.customer_id = $1),
+    said_of AS MATERIALIZED (
+        SELECT h.relation, h.record_key FROM held h
         UNION
-        SELECT c.restriction_id FROM held h CROSS JOIN LATERAL merged_into(h.relation, h.record_key) k
-        JOIN restricted_record c ON c.relation = h.relation AND c.record_key = k
-        WHERE EXISTS (SELECT FROM merged_record m WHERE m.relation = h.relation AND m.keep_key = h.record_key)
-          AND EXISTS (SELECT FROM merged_places(h.relation, k, 0) p WHERE p.record_key = h.record_key))
-    SELECT r.* FROM own JOIN restriction r USING (restriction_id) WHERE r.lifted_at IS NULL
+        SELECT h.relation, k.record_key
+        FROM held h
+        CROSS JOIN LATERAL (SELECT FROM merged_record m WHERE m.relation = h.relation AND m.keep_key = h.record_key LIMIT 1) x
+        CROSS JOIN LATERAL merged_into(h.relation, h.record_key) AS k (record_key)
+        WHERE EXISTS (SELECT FROM merged_places(h.relation, k.record_key, 0) p WHERE p.record_key = h.record_key))
+    SELECT r.* FROM restriction r
+    WHERE r.lifted_at IS NULL
+      AND r.restriction_id IN (SELECT c.restriction_id FROM said_of s
+                               CROSS JOIN LATERAL (SELECT o.restriction_id FROM restricted_record o
+                                                   WHERE o.relation = s.relation AND o.record_key = s.record_key OFFSET 0) c);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.standing_restrictions(bigint) IS
 'The restrictions of a customer that were not lifted: those on a record it has, or on one that was merged into such.';

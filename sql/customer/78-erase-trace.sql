@@ -134,7 +134,9 @@ BEGIN
     DELETE FROM consent_cover c WHERE c.relation = $1 AND c.record_key = ANY (keys);
     DELETE FROM consent_entry e
     WHERE e.entry = ANY (touched) AND (e.granted OR (e.record_key IS NULL OR e.relation = $1 AND e.record_key = ANY (keys))
-                                                    AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry));
+                                                    AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry)
+                                                    AND NOT EXISTS (SELECT FROM parked_record p WHERE p.source = 'consent_cover'
+                                                                                                  AND p.content = jsonb_build_object('entry', e.entry)));
     GET DIAGNOSTICS total = ROW_COUNT;
     UPDATE consent_entry e
     SET relation = NULL, record_key = NULL, reason = NULL, evidence = NULL,

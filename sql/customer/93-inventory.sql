@@ -44,7 +44,11 @@ AS $$
                  ('merge_finding', 'found', 'what could not be taken back', ARRAY['function unmerge_report']),
                  ('merge_redirected', 'meant', 'rows sent to the kept row', ARRAY[]::text[]),
                  ('merge_redirected', 'given', 'rows sent to the kept row', ARRAY[]::text[]),
-                 ('link_frequency', 'hash', 'how rare a value is, by hashes of values that several records have', ARRAY[]::text[])) i
+                 ('parked_record', 'content', 'what people said of records of a table that is gone, until it is there again', ARRAY[]::text[]),
+                 ('export_made', 'customer_id', 'who exported which customer: by number, which names nobody once the customer is erased', ARRAY['view export_log']),
+                 ('link_frequency', 'hash', 'how rare a value is, by hashes of values that several records have', ARRAY[]::text[]),
+                 ('link_block', 'entries', 'finding who is alike, by hashes of words and values', ARRAY[]::text[]),
+                 ('link_key', 'keys', 'finding who is alike, by hashes of words and values', ARRAY[]::text[])) i
     WHERE EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relname = i.relation)
 $$;
 COMMENT ON FUNCTION @extschema@.inventory_customer() IS 'For data_inventory(): tables of this room.';

@@ -340,7 +340,7 @@ my %step = (
         }
         delete @row{ keys %gone };
     });
-my @weighted = (('row') x 5, ('call') x 6, ('decide') x 5, ('merge') x 3, ('unmerge') x 2, 'delete', ('insert') x 2, 'restrict', 'erase');
+my @weighted = (('row') x 5, ('call') x 6, ('decide') x 5, ('merge') x 3, ('unmerge') x 2, ('delete') x 2, ('insert') x 2, 'restrict', 'erase');
 
 look();
 $row{$_} = 1 for keys %customer;
