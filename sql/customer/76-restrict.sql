@@ -188,19 +188,20 @@ AS $$
 DECLARE
     going pg_catalog.record;
 BEGIN
+    UPDATE consent_entry e SET customer_id = l.customer_id
+    FROM unnest(keys, numbers) AS p (record_key, record_no) JOIN record_link l USING (record_no)
+    WHERE e.relation = $1 AND e.record_key = p.record_key AND e.customer_id IS DISTINCT FROM l.customer_id;
     FOR going IN -- each key that stands where the record was, and the customer that the record had
         SELECT p.record_key, l.customer_id, array_agg(DISTINCT k) AS said_of
         FROM unnest(keys, numbers) AS p (record_key, record_no)
         JOIN record_link l USING (record_no)
         CROSS JOIN LATERAL (SELECT p.record_key UNION ALL SELECT m FROM merged_into($1, p.record_key) m) AS s (k)
         WHERE NOT EXISTS (SELECT FROM merged_record m WHERE m.relation = $1 AND m.record_key = p.record_key)
+          AND EXISTS (SELECT FROM record_link o JOIN record_copy r USING (record_no) WHERE o.customer_id = l.customer_id)
           AND (EXISTS (SELECT FROM consent_touch t WHERE t.relation = $1 AND t.record_key = k)
                OR EXISTS (SELECT FROM restricted_record t WHERE t.relation = $1 AND t.record_key = k))
         GROUP BY 1, 2
     LOOP
-        UPDATE consent_entry e SET customer_id = going.customer_id
-        FROM consent_touch t WHERE t.entry = e.entry AND t.relation = $1 AND t.record_key = ANY (going.said_of)
-                               AND (t.given_for OR e.record_key IS NULL) AND e.customer_id IS DISTINCT FROM going.customer_id;
         INSERT INTO consent_cover (entry, relation, record_key)
         SELECT DISTINCT e.entry, r.relation, r.record_key
         FROM consent_touch t JOIN consent_entry e USING (entry)
