@@ -45,7 +45,9 @@ extern int normal_fold(const char *text, size_t length, char *out);
 
 /*
  * A person's name is one set of words from full, given and family name (any may be NULL): titles (dr, mrs, jr, ing),
- * particles (van, de, von, zu, della, bin) and words that begin with a digit are dropped; "Lee, Ann" is read as family name first.
+ * particles (van, de, von, zu, della, bin, also behind the name: "Berg, Jan van der"), German ranks (Graf), degrees with dots and
+ * words that begin with a digit are dropped; "Lee, Ann" and "LEE Ann" are read as family name first, and so are Chinese, Japanese
+ * and Korean names, which are parted where they are written without a blank.
  */
 extern void normal_person(const char *given, size_t given_length, const char *family, size_t family_length,
                           const char *full, size_t full_length, NormalWords *out);
@@ -53,7 +55,7 @@ extern void normal_person(const char *given, size_t given_length, const char *fa
 /* Groups of names that go for each other (robert, bob, rob): at most room ids are written, their number is returned. */
 extern int normal_nicknames(const char *word, size_t length, uint16_t *groups, int room);
 
-/* A company's words: legal forms dropped, runs of single letters joined (I.B.M.), usual abbreviations written out. */
+/* A company's words: legal forms dropped (also those that Asian names are written together with), runs of single letters joined (I.B.M.), usual abbreviations written out. */
 extern void normal_company(const char *text, size_t length, NormalWords *out);
 /* Any other text's words. */
 extern void normal_text(const char *text, size_t length, NormalWords *out);
@@ -70,8 +72,8 @@ extern void normal_address(const char *text, size_t length, NormalAddress *out);
 /*
  * Eight digits yyyymmdd, not validated (month 71 is a typing error), from ISO, 19711224, 24.12.1971, 24/12/71, "Dec 24, 1971",
  * 1971; parts that are not known are "00": of a year alone, and of 1 January, which is what systems write for "unknown".
- * False where no year can be read. Where day and month cannot be told apart the day is taken to be first, unless the
- * separator is a slash and the second part is above 12.
+ * False where no year can be read. Where day and month cannot be told apart the day is taken to be first, unless only the second
+ * part is above 12. Digits of other scripts and names of months in some twenty languages are read.
  */
 extern bool normal_date(const char *text, size_t length, char out[8]);
 
@@ -83,12 +85,12 @@ extern int normal_postcode(const char *text, size_t length, char *out, int room,
 /* Letters and digits in upper case, leading zeros kept; 0 where nothing is left, or it is one character repeated. */
 extern int normal_id(const char *text, size_t length, char *out, int room);
 /*
- * Digits of the E.164 form where it can be read (with the country), else the digits as they stand; no extension. 0 where
- * there is none, or one digit repeated.
+ * Digits of the E.164 form where it can be read (with the country), else the digits as they stand; no extension. Of several
+ * numbers the first; labels around it are left out. 0 where there is none, or one digit repeated.
  */
 extern int normal_phone(const char *text, size_t length, const char *country, size_t country_length,
                         char *out, int room);
-/* The match key of an address, *at is the place of its '@'; 0 where it is none. */
+/* The match key of an address, of several the first, *at is the place of its '@'; 0 where there is none. */
 extern int normal_email(const char *text, size_t length, char *out, int room, int *at);
 /* The host of an address of the web, without www. and path. */
 extern int normal_website(const char *text, size_t length, char *out, int room);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <strings.h>
 
 #define TYPE 1u      /* street, road: dropped where another word is left */
 #define UNIT 2u      /* flat, suite: dropped with what it numbers */
@@ -202,6 +203,8 @@ number_behind(const Line *line)
             continue;
         if (found < 0)
             found = i;
+        else if (i == found + 1) /* 6/12 */
+            return found;
         else if (i > found + 1 && normal_piece_digits(&line->piece[i]) < 4 &&
                  !is_letter(&line->piece[found + 1]))
             return i;
@@ -239,6 +242,16 @@ drop_town(Line *line)
     if (type < 0)
         return;
     line->count = type + 1 < line->count && (line->kind[type + 1] & DIRECTION) ? type + 2 : type + 1;
+}
+
+/* "s/n", without a number, as it is written in Spanish. */
+static void
+drop_no_number(Line *line)
+{
+    int last = line->count - 1;
+
+    if (last > 1 && normal_piece_is(&line->piece[last - 1], "s") && normal_piece_is(&line->piece[last], "n"))
+        line->count -= 2;
 }
 
 /* Finds the house number and takes it out, with what does not belong to the street. */
@@ -399,30 +412,86 @@ is_complete(const Line *line)
     return number && name;
 }
 
+/* "c/o Smith": a part that names who is reached at the address. */
+static bool
+names_somebody(const char *text, size_t length)
+{
+    while (length > 0 && *text == ' ') {
+        text++;
+        length--;
+    }
+    return (length > 4 && strncasecmp(text, "c/o ", 4) == 0) ||
+           (length > 5 && strncasecmp(text, "attn", 4) == 0 && strchr(" :.", text[4]) != NULL);
+}
+
+/* Reads one part behind what the line has; what stands behind "#" is a unit, whose number alone would be a word. */
+static int
+read_part(Line *line, const char *text, size_t length, char *folded)
+{
+    const char *mark = length > 1 ? memchr(text + 1, '#', length - 1) : NULL;
+    int size = normal_fold(text, mark == NULL ? length : (size_t) (mark - text), folded);
+    int before = line->count;
+
+    line->count += normal_split(folded, size, line->piece + before, NORMAL_MAX_PIECES - before);
+    look_up(line);
+    /* "Flat 2/1": the second number is the flat's, too */
+    if (line->count > before + 2 && (line->kind[before] & UNIT)) {
+        int numbers = before + 1;
+
+        while (numbers < line->count && is_number(&line->piece[numbers]))
+            numbers++;
+        if (numbers == line->count)
+            line->count = before;
+    }
+    return size;
+}
+
+/* "10117 Berlin, Unter den Linden 77": whether a first part is a postcode and a town, and the next one the street. */
+static bool
+town_comes_first(const Line *line, const char *next, size_t length)
+{
+    char folded[NORMAL_MAX_FOLDED];
+    Line street = {.count = 0};
+    const NormalPiece *number;
+
+    if (normal_piece_digits(&line->piece[0]) != 5 || line->piece[0].length != 5)
+        return false;
+    for (int i = 1; i < line->count; i++)
+        if ((line->kind[i] & (TYPE | WAY | DIRECTION)) != 0 || is_number(&line->piece[i]))
+            return false;
+    read_part(&street, next, length, folded);
+    if (street.count == 0 || !is_complete(&street))
+        return false;
+    number = is_number(&street.piece[0]) ? &street.piece[0] : &street.piece[street.count - 1];
+    return is_number(number) && normal_piece_digits(number) < 4;
+}
+
 /* The words of the parts up to the one that completes street and number; folded has room for all of them. */
 static void
 read_line(Line *line, const char *text, size_t length, char *folded)
 {
     size_t from = unit_before_slash(text, length);
+    bool first = true;
     int used = 0;
 
     line->count = 0;
-    while (from < length) {
+    while (from < length && used <= NORMAL_MAX_FOLDED) {
         size_t end = part_end(text, length, from);
-        int size = normal_fold(text + from, end - from, folded + used);
+        size_t next = end + 1;
 
-        for (size_t i = from; i < end; i++)
-            if (text[i] == '#' && i > from) { /* #4 is a unit; the number alone would be a word */
-                size = normal_fold(text + from, i - from, folded + used);
+        if (end < length && names_somebody(text + from, end - from)) {
+            from = next;
+            continue;
+        }
+        used += read_part(line, text + from, end - from, folded + used);
+        if (is_complete(line)) {
+            if (!first || next >= length ||
+                !town_comes_first(line, text + next, part_end(text, length, next) - next))
                 break;
-            }
-        line->count +=
-            normal_split(folded + used, size, line->piece + line->count, NORMAL_MAX_PIECES - line->count);
-        used += size;
-        from = end + 1;
-        look_up(line);
-        if (is_complete(line) || used > NORMAL_MAX_FOLDED)
-            break;
+            line->count = 0;
+        }
+        first = false;
+        from = next;
     }
 }
 
@@ -442,6 +511,7 @@ normal_address(const char *text, size_t length, NormalAddress *out)
     }
     read_line(&line, text, length < NORMAL_MAX_TEXT ? length : NORMAL_MAX_TEXT, folded);
     take_box(&line);
+    drop_no_number(&line);
     drop_units(&line);
     drop_postcode(&line);
     take_number(&line, out);

@@ -9,26 +9,26 @@
 #define MAX_GROUPS 3
 #define PIVOT 30 /* a year of two digits from here on is of the 20th century */
 
-/* Names of months by their first letters, folded; the entry's kind is the month. */
+/* Names of months, short and long, folded; the entry's kind is the month. */
 /* clang-format off */
 static const NormalEntry entries[] = {
-    {"jan january januar janvier enero ene januari gennaio gen janeiro styczen stycznia janner", NULL, 1},
-    {"feb february februar fevrier fev fevr febrero februari febbraio fevereiro luty lutego", NULL, 2},
-    {"mar march marz maerz mars marzo maart mrt marco marzec marca mrz", NULL, 3},
-    {"apr april avril avr abril abr aprile kwiecien kwietnia", NULL, 4},
-    {"may mai mayo mei maggio mag maio maj maja", NULL, 5},
-    {"jun june juni juin junio giugno giu junho czerwiec czerwca", NULL, 6},
-    {"jul july juli juillet juil julio luglio lug julho lipiec lipca", NULL, 7},
-    {"aug august aout agosto ago augustus augusti sierpien sierpnia", NULL, 8},
-    {"sep sept september septembre septiembre settembre set setembro wrzesien wrzesnia", NULL, 9},
-    {"oct october okt oktober octobre octubre ottobre ott outubro out pazdziernik pazdziernika", NULL, 10},
-    {"nov november novembre noviembre novembro listopad listopada", NULL, 11},
-    {"dec december dez dezember decembre diciembre dic dicembre dezembro grudzien grudnia", NULL, 12},
+    {"jan january januar janvier enero ene januari gennaio gen janeiro styczen stycznia janner ianuarie leden ledna tammikuu tammikuuta ocak января январь janv", NULL, 1},
+    {"feb february februar fevrier fev fevr febrero februari febbraio fevereiro luty lutego februarie unor unora helmikuu helmikuuta subat февраля февраль", NULL, 2},
+    {"mar march marz maerz mars marzo maart mrt marco marzec marca mrz martie brezen brezna marts maaliskuu maaliskuuta mart марта март marcius", NULL, 3},
+    {"apr april avril avr abril abr aprile kwiecien kwietnia aprilie duben dubna huhtikuu huhtikuuta nisan апреля апрель aprilis", NULL, 4},
+    {"may mai mayo mei maggio mag maio maj maja kveten kvetna toukokuu toukokuuta mayis мая маи majus", NULL, 5},
+    {"jun june juni juin junio giugno giu junho czerwiec czerwca iunie cerven cervna kesakuu kesakuuta haziran июня июнь junius", NULL, 6},
+    {"jul july juli juillet juil julio luglio lug julho lipiec lipca iulie cervenec cervence heinakuu heinakuuta temmuz июля июль julius", NULL, 7},
+    {"aug august aout agosto ago augustus augusti sierpien sierpnia srpen srpna elokuu elokuuta agustos августа август augusztus", NULL, 8},
+    {"sep sept september septembre septiembre settembre set setembro wrzesien wrzesnia septembrie zari syyskuu syyskuuta eylul сентября сентябрь szeptember", NULL, 9},
+    {"oct october okt oktober octobre octubre ottobre ott outubro out pazdziernik pazdziernika octombrie rijen rijna lokakuu lokakuuta ekim октября октябрь", NULL, 10},
+    {"nov november novembre noviembre novembro listopad listopada noiembrie marraskuu marraskuuta kasim ноября ноябрь", NULL, 11},
+    {"dec december dez dezember decembre diciembre dic dicembre dezembro grudzien grudnia decembrie desember des prosinec prosince joulukuu joulukuuta aralik декабря декабрь", NULL, 12},
 };
 /* clang-format on */
 
-static NormalSlot slots[512];
-static const NormalTable table = {entries, sizeof entries / sizeof entries[0], slots, 512};
+static NormalSlot slots[1024];
+static const NormalTable table = {entries, sizeof entries / sizeof entries[0], slots, 1024};
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 
 typedef struct Number {
@@ -83,6 +83,13 @@ read_month(const char *text, size_t length)
             return (int) entry->kind;
     }
     return 0;
+}
+
+/* "24 Xyz 1971": what stands alone beside a year and is no month is the day of one whose name is not known. */
+static int
+known_month(int value)
+{
+    return value <= 12 ? value : 0;
 }
 
 static int
@@ -147,7 +154,7 @@ three_numbers(const Number *number, char out[8])
 
     if (number[0].digits >= 3)
         return write_date(number[0].value, number[1].value, number[2].value, out);
-    if (number[0].after == '/' && month > 12) {
+    if (month > 12 && day <= 12) {
         day = number[1].value;
         month = number[0].value;
     }
@@ -157,16 +164,17 @@ three_numbers(const Number *number, char out[8])
 bool
 normal_date(const char *text, size_t length, char out[8])
 {
+    char plain[NORMAL_MAX_TEXT];
     Number number[MAX_GROUPS];
     int month = 0;
     int count;
 
-    if (length > NORMAL_MAX_TEXT)
-        length = NORMAL_MAX_TEXT;
-    count = read_numbers(text, length, number);
+    length = normal_signs(text, length < NORMAL_MAX_TEXT ? length : NORMAL_MAX_TEXT, plain, sizeof plain);
+    count = read_numbers(plain, length, number);
     for (size_t i = 0; i < length && month == 0; i++)
-        if ((text[i] >= 'A' && text[i] <= 'Z') || (text[i] >= 'a' && text[i] <= 'z')) {
-            month = read_month(text, length);
+        if ((plain[i] >= 'A' && plain[i] <= 'Z') || (plain[i] >= 'a' && plain[i] <= 'z') ||
+            (unsigned char) plain[i] >= 0x80) {
+            month = read_month(plain, length);
             break;
         }
     if (month > 0)
@@ -176,8 +184,8 @@ normal_date(const char *text, size_t length, char out[8])
     if (count == 3)
         return three_numbers(number, out);
     if (count == 2 && number[0].digits == 4)
-        return write_date(number[0].value, number[1].value, 0, out);
+        return write_date(number[0].value, known_month(number[1].value), 0, out);
     if (count == 2 && number[1].digits == 4)
-        return write_date(number[1].value, number[0].value, 0, out);
+        return write_date(number[1].value, known_month(number[0].value), 0, out);
     return count == 1 && number[0].digits == 4 && write_date(number[0].value, 0, 0, out);
 }

@@ -38,8 +38,10 @@ put(Output *out, char c)
 static void
 put_all(Output *out, const char *text)
 {
-    while (*text != '\0')
-        put(out, *text++);
+    for (; *text != '\0'; text++) {
+        out->text[out->length++] = *text;
+        out->last = 'x';
+    }
 }
 
 static bool
@@ -55,12 +57,43 @@ plain_letter(utf8proc_int32_t c)
 {
     static const struct {
         uint16_t letter;
-        char plain[3];
-    } letters[] = {{0xE6, "ae"}, {0xF0, "d"},  {0xF8, "o"},  {0xFE, "th"}, {0x111, "d"},  {0x127, "h"},
-                   {0x131, "i"}, {0x138, "k"}, {0x142, "l"}, {0x14B, "n"}, {0x153, "oe"}, {0x167, "t"},
-                   {0x180, "b"}, {0x188, "c"}, {0x192, "f"}, {0x199, "k"}, {0x1B4, "y"},  {0x1B6, "z"},
-                   {0x1E5, "g"}, {0x253, "b"}, {0x254, "o"}, {0x256, "d"}, {0x257, "d"},  {0x259, "a"},
-                   {0x25B, "e"}, {0x268, "i"}, {0x272, "n"}, {0x289, "u"}};
+        char plain[4];
+    } letters[] = {
+        {0xE6, "ae"},
+        {0xF0, "d"},
+        {0xF8, "o"},
+        {0xFE, "th"},
+        {0x111, "d"},
+        {0x127, "h"},
+        {0x131, "i"},
+        {0x138, "k"},
+        {0x142, "l"},
+        {0x14B, "n"},
+        {0x153, "oe"},
+        {0x167, "t"},
+        {0x180, "b"},
+        {0x188, "c"},
+        {0x192, "f"},
+        {0x199, "k"},
+        {0x1B4, "y"},
+        {0x1B6, "z"},
+        {0x1E5, "g"},
+        {0x253, "b"},
+        {0x254, "o"},
+        {0x256, "d"},
+        {0x257, "d"},
+        {0x259, "a"},
+        {0x25B, "e"},
+        {0x268, "i"},
+        {0x272, "n"},
+        {0x289, "u"},
+        /* Arabic: what Persian and Urdu keyboards write, and endings that are often written so; the line */
+        {0x6A9, "\u0643"},
+        {0x6CC, "\u064A"},
+        {0x649, "\u064A"},
+        {0x6C1, "\u0647"},
+        {0x629, "\u0647"},
+        {0x640, ""}};
 
     for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++)
         if (letters[i].letter == c)
@@ -106,10 +139,11 @@ put_folded(Output *out, utf8proc_int32_t c)
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO:
-        if ((plain = plain_letter(c)) != NULL)
+        if ((plain = plain_letter(c)) != NULL) {
             put_all(out, plain);
-        else
-            out->length += (int) utf8proc_encode_char(c, (utf8proc_uint8_t *) out->text + out->length);
+            return;
+        }
+        out->length += (int) utf8proc_encode_char(c, (utf8proc_uint8_t *) out->text + out->length);
         break;
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_MC:
@@ -186,4 +220,42 @@ normal_fold(const char *text, size_t length, char *out)
     if (output.length > 0 && out[output.length - 1] == ' ')
         output.length--;
     return output.length;
+}
+
+/* The ASCII form of a digit, a sign or a blank of another script or width; 0 where there is none. */
+static char
+plain_sign(utf8proc_int32_t c)
+{
+    if (c > 0xFF00 && c < 0xFF5F) /* wide forms */
+        return (char) (c - 0xFF00 + ' ');
+    if (c == 0xA0 || c == 0x3000 || (c >= 0x2000 && c <= 0x200A) || c == 0x202F)
+        return ' ';
+    if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212 || c == 0x30FC)
+        return '-';
+    return plain_digit(c);
+}
+
+size_t
+normal_signs(const char *text, size_t length, char *out, size_t room)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < length && used < room;) {
+        utf8proc_int32_t c = (unsigned char) text[i];
+        utf8proc_ssize_t size = 1;
+        char plain = 0;
+
+        if (c >= 0x80 && (size = utf8proc_iterate((const utf8proc_uint8_t *) text + i,
+                                                  (utf8proc_ssize_t) (length - i), &c)) > 0)
+            plain = plain_sign(c);
+        if (size <= 0)
+            size = 1;
+        if (plain != 0)
+            out[used++] = plain;
+        else
+            for (utf8proc_ssize_t k = 0; k < size && used < room; k++)
+                out[used++] = text[i + (size_t) k];
+        i += (size_t) size;
+    }
+    return used;
 }

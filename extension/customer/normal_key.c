@@ -6,6 +6,7 @@
 #include "customer/phone_syntax.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool
 is_digit(char c)
@@ -24,6 +25,15 @@ one_character(const char *text, int length)
 {
     for (int i = 1; i < length; i++)
         if (text[i] != text[0])
+            return false;
+    return true;
+}
+
+static bool
+only_digits(const char *text, int length)
+{
+    for (int i = 0; i < length; i++)
+        if (!is_digit(text[i]))
             return false;
     return true;
 }
@@ -101,8 +111,8 @@ normal_postcode(const char *text, size_t length, char *out, int room, int *outwa
     if (length > 2 && memcmp(text + length - 2, ".0", 2) == 0) /* it was taken for a number */
         length -= 2;
     count = letters_and_digits(text, length, out, room);
-    /* 60302-1234 is a block of houses in 60302 */
-    if (count == 9 && mark != NULL && mark - text == 5)
+    /* 60302-1234 is a block of houses in 60302; nobody else's has nine digits */
+    if (count == 9 && ((mark != NULL && mark - text == 5) || only_digits(out, count)))
         count = 5;
     if (count > 0)
         postcode_areas(out, count, mark == NULL ? -1 : (int) (mark - text), outward, area);
@@ -117,43 +127,117 @@ normal_id(const char *text, size_t length, char *out, int room)
     return one_character(out, count) ? 0 : count;
 }
 
+static bool
+is_phone_sign(char c)
+{
+    return is_digit(c) || strchr("+()-./ \t", c) != NULL;
+}
+
+/* The first run of signs that a number has which holds digits enough: what stands around is a label, or another number. */
+static size_t
+first_number(const char *text, size_t length, size_t *run)
+{
+    for (size_t i = 0; i < length; i++) {
+        size_t start = i;
+        int digits = 0;
+
+        for (; i < length && text[i] != '\0' && is_phone_sign(text[i]); i++)
+            digits += is_digit(text[i]);
+        if (digits >= PHONE_MIN_DIGITS) {
+            *run = i - start;
+            while (strchr("( .-/", text[start + *run - 1]) != NULL)
+                --*run;
+            return start;
+        }
+    }
+    *run = length;
+    return 0;
+}
+
+/* Where one number stands behind another: up to a slash, a dash or two blanks with digits enough before it. */
+static size_t
+before_second(const char *text, size_t length)
+{
+    int digits = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (digits >= PHONE_MIN_DIGITS && (text[i] == '/' || text[i] == '+'))
+            return i;
+        digits += is_digit(text[i]);
+    }
+    return length;
+}
+
+static bool
+parse_phone(const char *text, size_t length, const PhonePlan *plan, char *phone, size_t *phone_length)
+{
+    return phone_syntax_parse(text, length, plan, phone, phone_length) == PHONE_OK;
+}
+
 int
 normal_phone(const char *text, size_t length, const char *country, size_t country_length, char *out, int room)
 {
+    char plain[NORMAL_MAX_TEXT];
     char phone[PHONE_MAX_LENGTH];
     size_t phone_length;
+    size_t run;
     const PhonePlan *plan = country == NULL ? NULL : phone_plan_country(country, country_length);
     int count = 0;
 
-    if (length > NORMAL_MAX_TEXT)
-        length = NORMAL_MAX_TEXT;
-    if (phone_syntax_parse(text, length, plan, phone, &phone_length) == PHONE_OK) {
+    length = normal_signs(text, length < NORMAL_MAX_TEXT ? length : NORMAL_MAX_TEXT, plain, sizeof plain);
+    text = plain;
+    if (length > 2 && memcmp(text + length - 2, ".0", 2) == 0) /* it was taken for a number */
+        length -= 2;
+    if (!parse_phone(text, length, plan, phone, &phone_length)) {
+        text += first_number(text, length, &run);
+        length = run;
+        if (!parse_phone(text, length, plan, phone, &phone_length)) {
+            length = before_second(text, length);
+            if (!parse_phone(text, length, plan, phone, &phone_length))
+                phone_length = 0;
+        }
+    }
+    if (phone_length > 0) {
         text = phone;
         length = phone_syntax_main(phone, phone_length);
     }
     for (size_t i = 0; i < length && count < room; i++)
         if (is_digit(text[i]))
             out[count++] = text[i];
-        else if (count >= PHONE_MIN_DIGITS &&
-                 (text[i] == 'x' || text[i] == 'X' || text[i] == 'e' || text[i] == '#'))
-            break; /* an extension */
     return one_character(out, count) ? 0 : count;
+}
+
+/* The first address among several, with names or labels around them. */
+static bool
+find_address(const char *text, size_t length, char *address, size_t *address_length)
+{
+    for (size_t i = 0; i < length; i++) {
+        size_t start = i;
+
+        while (i < length && (unsigned char) text[i] > ' ' && strchr(",;|/<>()[]\"", text[i]) == NULL)
+            i++;
+        if (i - start > 7 && strncasecmp(text + start, "mailto:", 7) == 0)
+            start += 7;
+        if (memchr(text + start, '@', i - start) != NULL &&
+            email_syntax_parse(text + start, i - start, true, address, address_length) == EMAIL_OK)
+            return true;
+    }
+    return false;
 }
 
 int
 normal_email(const char *text, size_t length, char *out, int room, int *at)
 {
+    char plain[NORMAL_MAX_TEXT];
     char address[EMAIL_MAX_LENGTH];
     char key[EMAIL_MAX_LENGTH];
     size_t address_length;
     int count;
 
     *at = 0;
-    if (length > 7 && memcmp(text, "mailto:", 7) == 0) {
-        text += 7;
-        length -= 7;
-    }
-    if (email_syntax_parse(text, length, true, address, &address_length) != EMAIL_OK)
+    length = normal_signs(text, length < NORMAL_MAX_TEXT ? length : NORMAL_MAX_TEXT, plain, sizeof plain);
+    if (email_syntax_parse(plain, length, true, address, &address_length) != EMAIL_OK &&
+        !find_address(plain, length, address, &address_length))
         return 0;
     count = (int) email_syntax_match_key(address, address_length, key);
     if (count > room)

@@ -24,6 +24,8 @@ static const NormalEntry entries[] = {
     {"co company cos compagnie gie pc nl ulc kk gk yk ag ev eg ek se cv maatschap sa snc scp sci scop sl sau coop cb sc sapi spa ss mei",
      NULL, LAST},
     {"ab hb kb amba as asa ans da ky ay ry doo dd ad rt bt kkt ou ip spj sk spk ао ип", NULL, LAST},
+    {"株 有 合", NULL, LEGAL | FRONT},
+    {"dba aka", NULL, SMALL},
     {"and und et en och og y e the der die das het le la les el los of", NULL, SMALL},
     /* abbreviations */
     {"intl internat", "international", 0},
@@ -80,6 +82,13 @@ static const NormalEntry entries[] = {
 };
 /* clang-format on */
 
+/* Legal forms that are written together with the name, before it or behind it; folded where they are first used. */
+static const char *const attached[] = {"株式会社",     "有限会社",     "合同会社", "株式會社", "股份有限公司",
+                                       "有限责任公司", "有限責任公司", "有限公司", "주식회사", "유한회사"};
+#define ATTACHED ((int) (sizeof attached / sizeof attached[0]))
+static char attached_folded[ATTACHED][64];
+static int attached_length[ATTACHED];
+
 static NormalSlot slots[1024];
 static const NormalTable table = {entries, sizeof entries / sizeof entries[0], slots, 1024};
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
@@ -88,6 +97,50 @@ static void
 fill_table(void)
 {
     (void) normal_table_fill(&table);
+    for (int i = 0; i < ATTACHED; i++) {
+        char folded[NORMAL_MAX_FOLDED];
+
+        attached_length[i] = normal_fold(attached[i], strlen(attached[i]), folded);
+        memcpy(attached_folded[i], folded, (size_t) attached_length[i]);
+    }
+}
+
+static bool
+has_at(const NormalPiece *piece, int at, int form)
+{
+    return memcmp(piece->text + at, attached_folded[form], (size_t) attached_length[form]) == 0;
+}
+
+/* Takes a form off either end; true where that is all there is. */
+static bool
+detach_form(NormalPiece *piece)
+{
+    for (int i = 0; i < ATTACHED && (unsigned char) piece->text[0] >= 0x80; i++) {
+        int rest = piece->length - attached_length[i];
+
+        if (rest < 0)
+            continue;
+        if (rest == 0 && has_at(piece, 0, i))
+            return true;
+        if (has_at(piece, 0, i)) {
+            piece->text += attached_length[i];
+            piece->length = rest;
+        } else if (has_at(piece, rest, i))
+            piece->length = rest;
+    }
+    return false;
+}
+
+/* Returns how many words are left; a form alone is a name. */
+static int
+detach_forms(NormalPiece *piece, int count)
+{
+    int kept = 0;
+
+    for (int i = 0; i < count; i++)
+        if (!detach_form(&piece[i]) || count == 1)
+            piece[kept++] = piece[i];
+    return kept;
 }
 
 void
@@ -151,7 +204,7 @@ normal_company(const char *text, size_t length, NormalWords *out)
 
     pthread_once(&table_once, fill_table);
     out->used = out->count = 0;
-    count = legal_end(piece, count);
+    count = legal_end(piece, detach_forms(piece, count));
     for (int i = 0; i < count; i++) {
         unsigned place = 0;
         const NormalEntry *entry = normal_table_find(&table, piece[i].text, piece[i].length, &place);

@@ -18,12 +18,30 @@ typedef struct NormalPiece {
     int length;
 } NormalPiece;
 
+/*
+ * Digits, signs and blanks of other scripts and widths in ASCII, all else as it is: for what people type with a keyboard of
+ * theirs. Returns how many bytes were written, at most room and never more than length.
+ */
+extern size_t normal_signs(const char *text, size_t length, char *out, size_t room);
+
 /* The first room words of a folded text; returns how many. */
 extern int normal_split(const char *folded, int length, NormalPiece *pieces, int room);
 
 extern bool normal_piece_is(const NormalPiece *piece, const char *word);
 /* How many digits a piece begins with. */
 extern int normal_piece_digits(const NormalPiece *piece);
+
+/* A word of Chinese characters, Korean letters as normal_fold writes them, or Japanese syllables. */
+extern bool normal_is_east_asian(const NormalPiece *piece);
+/*
+ * Whether all pieces are such words, so that the family name is the first. One that is written without a blank is parted: one
+ * character and one or two, two and two; a piece more then, for which there must be room.
+ */
+extern bool normal_east_asian_name(NormalPiece *piece, int *count);
+
+/* Letters of any script that has both. */
+extern bool normal_is_capital(uint32_t c);
+extern bool normal_is_small(uint32_t c);
 
 /* Copies a word into a set, unless it is there or does not fit. The first to come keeps its place and its role. */
 extern void normal_add(NormalWords *words, const char *text, int length, NormalRole role);

@@ -310,7 +310,7 @@ CREATE TABLE @extschema@.story_label (
     function_name text NOT NULL
 );
 COMMENT ON TABLE @extschema@.story_label IS
-    'Functions(relation regclass, value text) → text that say what a team''s value of an attribute is called; NULL where they do not '
+    'Functions(relation regclass, value text) -> text that say what a team''s value of an attribute is called; NULL where they do not '
     'know. Shipped.';
 
 CREATE FUNCTION @extschema@.story_label_of(relation regclass, attribute text, value text) RETURNS text

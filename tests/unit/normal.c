@@ -1,4 +1,4 @@
-// links: extension/customer/normal_fold.c extension/customer/normal_words.c extension/customer/normal_text.c extension/customer/normal_person.c extension/customer/normal_nickname.c extension/customer/normal_nickname_english.c extension/customer/normal_nickname_other.c extension/customer/normal_address.c extension/customer/normal_date.c extension/customer/normal_key.c extension/customer/normal_phonetic.c extension/customer/email_syntax.c extension/customer/phone_syntax.c extension/customer/phone_plan.c
+// links: extension/customer/normal_fold.c extension/customer/normal_words.c extension/customer/normal_text.c extension/customer/normal_person.c extension/customer/normal_script.c extension/customer/normal_nickname.c extension/customer/normal_nickname_english.c extension/customer/normal_nickname_other.c extension/customer/normal_address.c extension/customer/normal_date.c extension/customer/normal_key.c extension/customer/normal_phonetic.c extension/customer/email_syntax.c extension/customer/phone_syntax.c extension/customer/phone_plan.c
 /* Values as matching compares them: real-looking ones of several countries, and hostile ones. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "cases.h"
-#include "customer/normal.h"
+#include "customer/normal_words.h"
 
 static char shown[8 * NORMAL_MAX_TEXT];
 
@@ -144,6 +144,11 @@ test_fold(void **state)
         {"x²", "x2"},
         {"½", "1 2"},
         {"100% _sure_", "100 sure"},
+        {"علی كريمي", "علي كريمي"}, /* the letter of a Persian keyboard */
+        {"علي کریمی", "علي كريمي"},
+        {"محـمد", "محمد"}, /* drawn out by a line */
+        {"أحمد", "احمد"},
+        {"مدرسة", "مدرسه"},
     };
 
     (void) state;
@@ -181,6 +186,14 @@ test_company(void **state)
         {"Univ. of Chicago Dept. of Med.", "university chicago department medical"},
         {"3M", "3m"},
         {"New York New York", "new york"},
+        {"株式会社山田商事", "山田商事"},
+        {"山田商事株式会社", "山田商事"},
+        {"(株)山田商事", "山田商事"},
+        {"東京電力 株式会社", "東京電力"},
+        {"株式会社", "株式会社"},
+        {"华为技术有限公司", "华为技术"},
+        {"ПАО «Газпром»", "газпром"},
+        {"Acme Inc. d/b/a Acme Tools", "acme tools"},
     };
 
     (void) state;
@@ -243,6 +256,21 @@ test_address(void **state)
         {"Broadway", " - broadway"},
         {"100", "100 - "},
         {"1234567890123 Main", " - 1234567890123 main"},
+        {"10117 Berlin, Unter den Linden 77", "77 - unter linden"}, /* postcode and town first */
+        {"75001 Paris, 12 rue de Rivoli", "12 - rivoli"},
+        {"12345 Broadway, New York 10005", "12345 - broadway"},
+        {"12345 Oak, Apt 5", "12345 - oak"},
+        {"Flat 2/1, 12 Main Street", "12 - main"},
+        {"c/o Smith, 12 High Street", "12 - high"},
+        {"Attn: Ann Lee, 12 High Street", "12 - high"},
+        {"ul. Nowy Świat 6/12 m. 5", "6 - nowy swiat"},
+        {"Avda. de la Constitución s/n", " - constitucion"},
+        {"1600 Pennsylvania Avenue NW, Washington, DC 20500", "1600 n pennsylvania"},
+        {"Am Markt 5-7", "5 - markt"},
+        {"Schloss-Str. 1", "1 - schloss"},
+        {"Schloßstraße 1", "1 - schloss"},
+        {"No. 12, High Street", "12 - high"},
+        {"123 N. Main St. Apt. 4", "123 n main"},
     };
 
     (void) state;
@@ -262,7 +290,9 @@ test_date(void **state)
         {"24.12.71", "19711224"},
         {"24/12/71", "19711224"},
         {"12/24/1971", "19711224"},
-        {"12-24-1971", "19712412"}, /* only a slash is American */
+        {"12-24-1971", "19711224"}, /* there is no month 24, whatever the separator */
+        {"12.24.1971", "19711224"},
+        {"24.71.1971", "19717124"}, /* a typing error, and no swap */
         {"3/4/1971", "19710403"},
         {"Dec 24, 1971", "19711224"},
         {"24 December 1971", "19711224"},
@@ -285,6 +315,20 @@ test_date(void **state)
         {"0000-00-00", "none"},
         {"9999-12-31", "none"},
         {"711224", "none"},
+        {"1971年12月24日", "19711224"},
+        {"１９７１－１２－２４", "19711224"}, /* wide digits, and Arabic ones */
+        {"١٩٧١-١٢-٢٤", "19711224"},
+        {"24 декабря 1971", "19711224"},
+        {"24 Aralık 1971", "19711224"},
+        {"24. joulukuuta 1971", "19711224"},
+        {"24 prosince 1971", "19711224"},
+        {"24 Šubat 1971", "19710224"}, /* an accent too many does not matter */
+        {"24 Xyz 1971", "19710000"},   /* not the 24th month */
+        {"01.01.1971", "19710000"},
+        {"1.1.71", "19710000"},
+        {"Wed, 24 Dec 1971", "19711224"},
+        {"1971-12-24 10:00:00+02", "19711224"},
+        {"31-Dec-99", "19991231"},
         {"99999999999999999999", "none"},
     };
 
@@ -313,6 +357,11 @@ test_postcode(void **state)
         {"00-950", "00950 3 2"},
         {"150-0001", "1500001 3 2"},
         {"D", "D 1 1"},
+        {"EC1A 1BB", "EC1A1BB 4 2"},
+        {"６０３０２", "60302 3 2"},
+        {"603021234", "60302 3 2"}, /* nine digits are a block of houses everywhere they are used */
+        {"110 00", "11000 3 2"},
+        {"DK-2100", "2100 3 2"},
     };
 
     (void) state;
@@ -353,6 +402,20 @@ test_keys(void **state)
         {"ann", ""},
         {"", ""},
         {"a@b@c.com", ""},
+        /* several, labels, names: the first that is one */
+        {"ann@example.com, bob@example.com", "ann@example.com"},
+        {"ann@example.com; bob@example.com", "ann@example.com"},
+        {"ann@example.com bob@example.com", "ann@example.com"},
+        {"ann@@x, bob@example.com", "bob@example.com"},
+        {"Ann Lee <Ann@Example.com>", "ann@example.com"},
+        {"ann@example.com (work)", "ann@example.com"},
+        {"MAILTO:ann@example.com", "ann@example.com"},
+        {"ann@example.com,", "ann@example.com"},
+        {"ａｎｎ＠example.com", "ann@example.com"},
+        {"ann+news@example.com", "ann+news@example.com"}, /* a company's own domain keeps dots and tags */
+        {"a.n.n@example.com", "a.n.n@example.com"},
+        {"@", ""},
+        {"at home, @ann", ""},
     };
     static const Case phones[] = {
         {"US|(415) 555-0123", "14155550123"},
@@ -366,6 +429,25 @@ test_keys(void **state)
         {"|", ""},
         {"|000-0000", ""},
         {"|none", ""},
+        /* several, labels: the first */
+        {"US|(415) 555-0123 / (415) 555-0199", "14155550123"},
+        {"US|415-555-0123, 415-555-0199", "14155550123"},
+        {"US|415.555.0123 or 415.555.0199", "14155550123"},
+        {"DE|030 123456; 0171 5550123", "4930123456"},
+        {"DE|030/123456", "4930123456"}, /* a slash is no second number here */
+        {"FR|06 12 34 56 78 / 01 23 45 67 89", "33612345678"},
+        {"FR|+33612345678+33123456789", "33612345678"},
+        {"US|Tel: 415-555-0123", "14155550123"},
+        {"US|(415) 555-0123 (home)", "14155550123"},
+        {"US|４１５－５５５－０１２３", "14155550123"},
+        {"US|4155550123.0", "14155550123"}, /* it was taken for a number */
+        {"GB|+44 (0)20 7946 0958", "442079460958"},
+        {"GB|0044 20 7946 0958", "442079460958"},
+        {"GB|020 7946 0958", "442079460958"},
+        {"IT|06 1234567", "39061234567"}, /* no trunk prefix there */
+        {"RU|8 (916) 123-45-67", "79161234567"},
+        {"US|1-415-555-0123", "14155550123"},
+        {"US|12 34", "1234"},
     };
 
     (void) state;
@@ -450,6 +532,7 @@ read_all(const char *data, size_t length)
     normal_address(text, length, &found);
     assert_in_range(found.number_length, 0, (int) sizeof found.number);
     normal_date(text, length, out);
+    assert_in_range(normal_signs(text, length, out, 12), 0, length < 12 ? length : 12);
     n = normal_postcode(text, length, out, 12, &a, &b);
     assert_true(n >= 0 && n <= 12 && a <= n && b <= a);
     assert_in_range(normal_id(text, length, out, 12), 0, 12);

@@ -1,4 +1,4 @@
-// links: extension/customer/normal_fold.c extension/customer/normal_words.c extension/customer/normal_person.c extension/customer/normal_nickname.c extension/customer/normal_nickname_english.c extension/customer/normal_nickname_other.c
+// links: extension/customer/normal_fold.c extension/customer/normal_words.c extension/customer/normal_person.c extension/customer/normal_script.c extension/customer/normal_nickname.c extension/customer/normal_nickname_english.c extension/customer/normal_nickname_other.c
 /* Names of persons as matching compares them, and names that go for each other. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,7 +97,57 @@ test_person(void **state)
         {"Ben Johnson", "g:ben f:johnson"},
         {"Jean-Luc Picard", "g:jean luc f:picard"},
         {"Иван Петров", "g:иван f:петров"},
-        {"김민수", "\u1100\u1175\u11B7\u1106\u1175\u11AB\u1109\u116E"},
+        /* Chinese, Japanese and Korean names begin with the family's, and have a blank or none */
+        {"김민수", "f:\u1100\u1175\u11B7 g:\u1106\u1175\u11AB\u1109\u116E"},
+        {"김 민수", "f:\u1100\u1175\u11B7 g:\u1106\u1175\u11AB\u1109\u116E"},
+        {"王小明", "f:王 g:小明"},
+        {"王 明", "f:王 g:明"},
+        {"山田太郎", "f:山田 g:太郎"},
+        {"山田　太郎", "f:山田 g:太郎"},
+        {"ﾀﾅｶ ﾊﾅｺ", "f:タナカ g:ハナコ"},
+        {"山", "山"},
+        {"山田太郎左衛門", "山田太郎左衛門"},
+        {"Wang 小明", "g:wang f:小明"},
+        /* capitals of any alphabet */
+        {"MÜLLER Hans", "g:hans f:muller"},
+        {"GARCÍA LÓPEZ María José", "g:maria g:jose f:garcia f:lopez"},
+        {"ИВАНОВ Иван", "g:иван f:иванов"},
+        {"JR Smith", "g:jr f:smith"},
+        /* particles before the name, behind it, and with dots */
+        {"Berg, Jan van der", "g:jan f:berg"},
+        {"Dijk, Jan van", "g:jan f:dijk"},
+        {"Goethe, Johann Wolfgang von", "g:johann g:wolfgang f:goethe"},
+        {"Nguyen, Thi Le", "g:thi g:le f:nguyen"},
+        {"Jan v.d. Berg", "g:jan f:berg"},
+        {"Jan v/d Berg", "g:jan f:berg"},
+        {"Jan van 't Hoff", "g:jan f:hoff"},
+        {"John V. Smith", "g:john v. f:smith"},
+        {"John T. Smith", "g:john t. f:smith"},
+        /* German ranks and degrees */
+        {"Otto Graf Lambsdorff", "g:otto f:lambsdorff"},
+        {"Steffi Graf", "g:steffi f:graf"},
+        {"Prinz Ernst August von Hannover", "g:ernst august f:hannover"},
+        {"Karl-Theodor Freiherr von und zu Guttenberg", "g:karl theodor f:guttenberg"},
+        {"Frau Prof. Dr. h. c. mult. Angela Merkel", "g:angela f:merkel"},
+        {"Dr. H. Smith", "g:h. f:smith"},
+        {"Dr. C. Smith", "g:c. f:smith"},
+        {"Herr Dipl.-Ing. (FH) Meier", "meier"},
+        /* degrees with dots; single letters behind one word are initials */
+        {"Ing. Petr Novák, Ph.D.", "g:petr f:novak"},
+        {"John Smith M.D.", "g:john f:smith"},
+        {"John Smith, M.D., Ph.D.", "g:john f:smith"},
+        {"Smith, J. D.", "g:j. g:d. f:smith"},
+        {"Smith, J. R. R.", "g:j. g:r. f:smith"},
+        {"John M. D. Smith", "g:john m. d. f:smith"},
+        {"Mary Smith née Jones", "g:mary smith f:jones"},
+        {"Mary Smith (geb. Jones)", "g:mary smith f:jones"},
+        {"Ronald Mac Donald", "g:ronald f:macdonald"},
+        {"Mac Miller", "g:mac f:miller"},
+        {"Sra. Dña. María Pérez", "g:maria f:perez"},
+        {"Hr. Jensen", "jensen"},
+        {"İPEK IŞIK", "g:ipek f:isik"},
+        {"Zoe\u0301 Lee", "g:zoe f:lee"},
+        {"Ｊｏｈｎ Ｓｍｉｔｈ", "g:john f:smith"},
         {"Li Wei", "g:li f:wei"},
         {"McDonald, Ronald", "g:ronald f:mcdonald"},
         {"Mc Donald, Ronald", "g:ronald f:mcdonald"},
@@ -120,6 +170,13 @@ test_person(void **state)
         {"Maria|Maria", "g:maria"},
         {"Dr|Who", "f:who"},
         {"J|Smith", "g:j. f:smith"},
+        {"太郎|山田", "g:太郎 f:山田"},
+        {"明|王", "g:明 f:王"},
+        {"Jan|Berg, van der", "g:jan f:berg"},
+        {"Karl|Freiherr von Stein", "g:karl f:stein"},
+        {"Hans|Graf", "g:hans f:graf"},
+        {"Ronald|Mac Donald", "g:ronald f:macdonald"},
+        {"Thanh Van|Nguyen", "g:thanh g:van f:nguyen"},
         {"Ж|Иванов", "g:ж. f:иванов"},
     };
 

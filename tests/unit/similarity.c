@@ -323,6 +323,38 @@ test_agreement_with_the_definitions(void **state)
     }
 }
 
+/* Malformed UTF-8 and NULs: all ways to compare agree with the one by characters. */
+static void
+test_any_bytes(void **state)
+{
+    static const unsigned char likely[] = {'a', 'b', 'a', 'b', 'a', 'b', 0, 0x80, 0xC3, 0xBC, 0xFF, 0x7F};
+
+    (void) state;
+    srand(9);
+    for (int round = 0; round < 60000; round++) {
+        int n = rand() % (round % 10 == 0 ? 70 : 9), m = rand() % (round % 10 == 0 ? 70 : 9);
+        unsigned char *x = malloc((size_t) n + 1), *y = malloc((size_t) m + 1);
+        SimilarityChar a[70], b[70];
+        double jaro;
+
+        assert_true(x != NULL && y != NULL);
+        for (int i = 0; i < n; i++)
+            x[i] = likely[rand() % (int) sizeof likely];
+        for (int i = 0; i < m; i++)
+            y[i] = likely[rand() % (int) sizeof likely];
+        x = realloc(x, (size_t) n + (n == 0));
+        y = realloc(y, (size_t) m + (m == 0));
+        jaro = slow_jaro_winkler(a, similarity_characters(x, n, a), b, similarity_characters(y, m, b));
+        if (similarity_bytes_jaro_winkler(x, n, y, m) != jaro || by_pattern(x, n, y, m) != jaro)
+            fail_msg("round %d: %.17g and %.17g, expected %.17g", round,
+                     similarity_bytes_jaro_winkler(x, n, y, m), by_pattern(x, n, y, m), jaro);
+        assert_int_equal(similarity_bytes_edits(x, n, y, m, -1),
+                         slow_edits(a, similarity_characters(x, n, a), b, similarity_characters(y, m, b)));
+        free(x);
+        free(y);
+    }
+}
+
 /* Just below, at and above the width of a word, and of what the processor compares at once. */
 static void
 test_lengths_at_the_borders(void **state)
@@ -481,6 +513,7 @@ main(void)
         cmocka_unit_test(test_characters_and_not_bytes),
         cmocka_unit_test(test_edits),
         cmocka_unit_test(test_agreement_with_the_definitions),
+        cmocka_unit_test(test_any_bytes),
         cmocka_unit_test(test_lengths_at_the_borders),
         cmocka_unit_test(test_the_first_thousand_count),
         cmocka_unit_test(test_word_sets),
