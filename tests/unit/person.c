@@ -102,6 +102,7 @@ test_person(void **state)
         {"김 민수", "f:\u1100\u1175\u11B7 g:\u1106\u1175\u11AB\u1109\u116E"},
         {"王小明", "f:王 g:小明"},
         {"王 明", "f:王 g:明"},
+        {"王明", "f:王 g:明"},
         {"山田太郎", "f:山田 g:太郎"},
         {"山田　太郎", "f:山田 g:太郎"},
         {"ﾀﾅｶ ﾊﾅｺ", "f:タナカ g:ハナコ"},
@@ -126,6 +127,7 @@ test_person(void **state)
         /* German ranks and degrees */
         {"Otto Graf Lambsdorff", "g:otto f:lambsdorff"},
         {"Steffi Graf", "g:steffi f:graf"},
+        {"Graf Lambsdorff", "g:graf f:lambsdorff"}, /* of two words both are names */
         {"Prinz Ernst August von Hannover", "g:ernst august f:hannover"},
         {"Karl-Theodor Freiherr von und zu Guttenberg", "g:karl theodor f:guttenberg"},
         {"Frau Prof. Dr. h. c. mult. Angela Merkel", "g:angela f:merkel"},
