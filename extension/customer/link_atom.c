@@ -46,8 +46,7 @@ link_note_large(Linker *linker, uint64_t hash, double count)
 {
     LinkFrequency row = {LINK_SPACE_BLOCK, (int64_t) hash, count / linker->distinct};
 
-    if (!link_model_add_frequency(linker->fitted, &row))
-        link_fail(linker, LINK_NO_MEMORY);
+    link_add_frequency(linker, &row);
 }
 
 void

@@ -18,6 +18,8 @@
 #define EXPLAINS 1.5 /* times more usual than among all strangers */
 #define ENOUGH 5.0   /* strangers that agree on both, by which dependence is seen */
 #define PARENTS 4
+#define ROOMY 16    /* so many times what is drawn is there before it is kept in memory */
+#define AT_ONCE 256 /* pairs that are read of a file */
 
 static bool
 strangers(const uint32_t *label, uint32_t a, uint32_t b)
@@ -227,7 +229,8 @@ draw(const Groups *groups, uint64_t seed, uint64_t t, uint32_t *a, uint32_t *b)
 struct LinkStratum {
     int attribute;
     int level;
-    LinkCompared *drawn;
+    LinkCompared *drawn; /* NULL where they are in the file */
+    LinkFile *file;
     uint32_t draws;
     double count[LINK_ATTRIBUTES][LINK_MAX_LEVELS];
     double believed[LINK_ATTRIBUTES]; /* of these, how many are of one entity */
@@ -259,6 +262,20 @@ judge(const Linker *linker, const LinkModel *model, const LinkCompared *compared
     }
 }
 
+/* All strata are drawn before any is judged, and are much more than all else where records are few. */
+static void
+stow(Linker *linker, LinkStratum *stratum)
+{
+    size_t size = stratum->draws * sizeof(LinkCompared);
+
+    if (!link_can_spill(linker) || link_spare(linker) / ROOMY > size)
+        return;
+    stratum->file = link_file_open(linker);
+    link_file_write(linker, stratum->file, stratum->drawn, size);
+    link_release(linker, stratum->drawn);
+    stratum->drawn = NULL;
+}
+
 static void
 draw_stratum(Linker *linker, LinkScratch *scratch, const uint32_t *label, LinkStratum *stratum)
 {
@@ -283,6 +300,8 @@ draw_stratum(Linker *linker, LinkScratch *scratch, const uint32_t *label, LinkSt
         stratum->draws += compared->level[stratum->attribute] == stratum->level;
     }
     free_groups(linker, &groups);
+    stratum->drawn = link_shrink(linker, stratum->drawn, stratum->draws + 1, sizeof(LinkCompared));
+    stow(linker, stratum);
 }
 
 LinkStratum *
@@ -312,8 +331,10 @@ link_draw_strata(Linker *linker, LinkScratch *scratch, const uint32_t *label, in
 void
 link_free_strata(Linker *linker, LinkStratum *strata, int count)
 {
-    for (int s = 0; s < count; s++)
+    for (int s = 0; s < count; s++) {
         link_release(linker, strata[s].drawn);
+        link_file_close(linker, strata[s].file);
+    }
     link_release(linker, strata);
 }
 
@@ -491,14 +512,31 @@ choose_parents(LinkModel *model, int child, const LinkStratum *stratum, int stra
     }
 }
 
+static void
+judge_all(Linker *linker, const LinkModel *model, LinkStratum *stratum)
+{
+    LinkCompared batch[AT_ONCE];
+
+    if (stratum->file != NULL)
+        link_file_rewind(linker, stratum->file);
+    for (uint32_t i = 0; i < stratum->draws; i++) {
+        const LinkCompared *compared = stratum->file == NULL ? &stratum->drawn[i] : &batch[i % AT_ONCE];
+
+        if (stratum->file != NULL && i % AT_ONCE == 0)
+            link_file_read(linker, stratum->file, batch,
+                           sizeof(LinkCompared) *
+                               (stratum->draws - i < AT_ONCE ? stratum->draws - i : AT_ONCE));
+        judge(linker, model, compared, stratum);
+    }
+}
+
 void
-link_find_parents(const Linker *linker, LinkModel *model, LinkStratum *strata, int count)
+link_find_parents(Linker *linker, LinkModel *model, LinkStratum *strata, int count)
 {
     for (int s = 0; s < count; s++) {
         memset(strata[s].count, 0, sizeof(strata[s].count));
         memset(strata[s].believed, 0, sizeof(strata[s].believed));
-        for (uint32_t i = 0; i < strata[s].draws; i++)
-            judge(linker, model, &strata[s].drawn[i], &strata[s]);
+        judge_all(linker, model, &strata[s]);
     }
     link_model_forget_contexts(model);
     for (int c = 0; c < linker->columns; c++)

@@ -99,6 +99,18 @@ link_read_frequencies(Linker *linker)
     each_space(linker, read_space);
 }
 
+/* The model's memory is its own, since it can outlive the linker, but counts. */
+void
+link_add_frequency(Linker *linker, const LinkFrequency *row)
+{
+    uint64_t before = linker->fitted->slots;
+
+    if (!link_model_add_frequency(linker->fitted, row))
+        link_fail(linker, LINK_NO_MEMORY);
+    if (linker->fitted->slots != before)
+        link_count(linker, (linker->fitted->slots - before) * sizeof(LinkSlot));
+}
+
 static void
 write_space(Linker *linker, int space, float *bits, uint32_t count)
 {
@@ -107,8 +119,8 @@ write_space(Linker *linker, int space, float *bits, uint32_t count)
     for (uint32_t v = 1; v < count; v++) {
         LinkFrequency row = {space, (int64_t) hash_of(linker, space, v), exp2(-(double) bits[v])};
 
-        if (bits[v] < most && !link_model_add_frequency(linker->fitted, &row))
-            link_fail(linker, LINK_NO_MEMORY);
+        if (bits[v] < most)
+            link_add_frequency(linker, &row);
     }
 }
 

@@ -340,7 +340,8 @@ extern void *link_grow(Linker *linker, void *old, size_t count, size_t size);
 extern void *link_shrink(Linker *linker, void *old, size_t count, size_t size); /* NULL is fine */
 extern void link_release(Linker *linker, void *old);
 extern void link_release_all(Linker *linker);
-extern size_t link_spare(const Linker *linker); /* bytes that may still be held */
+extern void link_count(Linker *linker, size_t size); /* of memory that is not link_allocate's */
+extern size_t link_spare(const Linker *linker);      /* bytes that may still be held */
 extern void *link_keep(Linker *linker, LinkChunks *chunks, const void *data,
                        size_t size); /* a copy, aligned to 4 */
 extern void link_keep_free(Linker *linker, LinkChunks *chunks);
@@ -566,6 +567,7 @@ extern void link_read_near_frequencies(Linker *linker, LinkScratch *scratch);
 /* Of one value or word, as bits; for a hash that the model does not have, as rare as can be. */
 extern float link_read_bits(const LinkModel *model, int space, uint64_t hash);
 extern float link_unseen_bits(const LinkModel *model, int space);
+extern void link_add_frequency(Linker *linker, const LinkFrequency *row);
 
 /* link_fit.c */
 extern void link_fit(Linker *linker);
@@ -581,7 +583,7 @@ extern void link_sample_strangers(Linker *linker, LinkModel *model, LinkScratch 
 typedef struct LinkStratum LinkStratum;
 extern LinkStratum *link_draw_strata(Linker *linker, LinkScratch *scratch, const uint32_t *label, int *count);
 extern void link_free_strata(Linker *linker, LinkStratum *strata, int count);
-extern void link_find_parents(const Linker *linker, LinkModel *model, LinkStratum *strata, int count);
+extern void link_find_parents(Linker *linker, LinkModel *model, LinkStratum *strata, int count);
 
 /* link_cluster.c: the clusters of the pairs, cut at threshold (NAN: where the joins say). */
 extern void link_cluster(Linker *linker, double threshold, uint32_t *label);

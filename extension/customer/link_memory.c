@@ -63,6 +63,13 @@ check(Linker *linker, size_t elements, size_t size, size_t freed)
     }
 }
 
+void
+link_count(Linker *linker, size_t size)
+{
+    check(linker, size, 1, 0);
+    count(linker, size);
+}
+
 static void
 hang(Linker *linker, Header *header)
 {

@@ -107,6 +107,26 @@ like(${ $full->{err} }, qr/temporary file size exceeds temp_file_limit/, 'a full
 is(value($links), $links_before, 'and leaves the links as they were');
 like(${ start_resolve_to_end() }, qr/^$records\|/, 'the next run works');
 
+# With little memory it spills, and finds the same; temp_file_limit holds for what it spills.
+my $report = q{(SELECT report FROM crm.link_model WHERE in_force)};
+is(value("SELECT ($report->>'spilled_bytes')::bigint"), 0, 'nothing was spilled where memory sufficed');
+my ($clusters, $sum) = (value("SELECT $report->>'clusters'"), value("SELECT $report->>'expected_pairs'"));
+$links_before = value($links);
+my $little = start_resolve(options => '-c maintenance_work_mem=12MB');
+$little->{run}->finish;
+is(${ $little->{err} }, '', 'a run with little memory ends well');
+cmp_ok(value("SELECT ($report->>'spilled_bytes')::bigint"), '>', 1_000_000, 'it spilled');
+cmp_ok(value("SELECT ($report->>'memory_bytes')::bigint"), '<=', 12 * 1024 * 1024, 'and kept to maintenance_work_mem');
+is(value($links), $links_before, 'and found the same customers');
+is(value("SELECT $report->>'expected_pairs'"), $sum, 'and the same model');
+my $limited = start_resolve(options => '-c maintenance_work_mem=12MB -c temp_file_limit=600');
+$limited->{run}->finish;
+like(${ $limited->{err} }, qr/temporary file size exceeds temp_file_limit/, 'what is spilled counts for temp_file_limit');
+my $tiny = start_resolve(options => '-c maintenance_work_mem=1MB');
+$tiny->{run}->finish;
+like(${ $tiny->{err} }, qr/does not fit into maintenance_work_mem/, 'less than the least memory is refused');
+is(value($links), $links_before, 'and both leave the links as they were');
+
 sub start_resolve_to_end {
     my $run = start_resolve();
     $run->{run}->finish;
