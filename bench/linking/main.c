@@ -26,7 +26,6 @@ static const char usage[] =
     "  --low-duplicates SHARE           one record for each entity, a second for a share of them\n"
     "  --sample ROWS                    whole entities until there are so many rows\n"
     "  --shuffle SEED                   another order of the rows\n"
-    "  --recall                         share of true pairs that have a key in common\n"
     "  --errors N                       true pairs that were not found and pairs that are not true, "
     "explained\n"
     "  --contradictions N               pairs that contradict each other, true and wrong; N true ones "
@@ -44,7 +43,6 @@ typedef struct Options {
     double low_duplicates;
     size_t sample;
     uint64_t seed;
-    bool recall;
     int errors;
     int contradictions;
     bool model;
@@ -109,11 +107,20 @@ static void
 parse_options(int argc, char **argv, Options *options)
 {
     static const struct option names[] = {
-        {"map", 1, NULL, 'm'},     {"truth", 1, NULL, 't'},          {"kind", 1, NULL, 'k'},
-        {"threads", 1, NULL, 'j'}, {"memory", 1, NULL, 'M'},         {"low-duplicates", 1, NULL, 'l'},
-        {"sample", 1, NULL, 's'},  {"shuffle", 1, NULL, 'S'},        {"recall", 0, NULL, 'r'},
-        {"errors", 1, NULL, 'e'},  {"brief", 1, NULL, 'b'},          {"no-spill", 0, NULL, 'n'},
-        {"model", 0, NULL, 'p'},   {"contradictions", 1, NULL, 'c'}, {NULL, 0, NULL, 0},
+        {"map", 1, NULL, 'm'},
+        {"truth", 1, NULL, 't'},
+        {"kind", 1, NULL, 'k'},
+        {"threads", 1, NULL, 'j'},
+        {"memory", 1, NULL, 'M'},
+        {"low-duplicates", 1, NULL, 'l'},
+        {"sample", 1, NULL, 's'},
+        {"shuffle", 1, NULL, 'S'},
+        {"errors", 1, NULL, 'e'},
+        {"brief", 1, NULL, 'b'},
+        {"no-spill", 0, NULL, 'n'},
+        {"model", 0, NULL, 'p'},
+        {"contradictions", 1, NULL, 'c'},
+        {NULL, 0, NULL, 0},
     };
     int letter;
 
@@ -147,9 +154,6 @@ parse_options(int argc, char **argv, Options *options)
             break;
         case 'S':
             options->seed = strtoull(optarg, NULL, 10);
-            break;
-        case 'r':
-            options->recall = true;
             break;
         case 'e':
             options->errors = (int) strtol(optarg, NULL, 10);
@@ -218,35 +222,6 @@ check(LinkStatus status, const Linker *linker)
     }
 }
 
-/* Share of the true pairs, of 200,000 at most, that a common key brings together. */
-static double
-key_recall(const Table *table, const LinkModel *model)
-{
-    static int32_t mine[LINK_MAX_KEYS];
-    static int32_t others[LINK_MAX_KEYS];
-    uint64_t tried = 0;
-    uint64_t met = 0;
-
-    for (size_t i = 0; i < table->rows && tried < 200000; i++) {
-        int count = link_keys(model, &table->input[i], mine, LINK_MAX_KEYS);
-
-        for (size_t k = i + 1; k < table->rows && k < i + 5000; k++) {
-            bool common = false;
-            int other_count;
-
-            if (table->truth[k] != table->truth[i])
-                continue;
-            other_count = link_keys(model, &table->input[k], others, LINK_MAX_KEYS);
-            for (int x = 0; x < count && !common; x++)
-                for (int y = 0; y < other_count && !common; y++)
-                    common = mine[x] == others[y];
-            met += common;
-            tried++;
-        }
-    }
-    return tried == 0 ? 1 : (double) met / (double) tried;
-}
-
 static void
 print_details(const Options *options, const Table *table, const Linker *linker, const Score *score)
 {
@@ -268,8 +243,6 @@ print_details(const Options *options, const Table *table, const Linker *linker, 
             printf("  by %-12s %" PRIu64 "\n",
                    i == LINK_ATTRIBUTES ? "two" : link_attribute_name((LinkAttribute) i),
                    report->candidates_by[i]);
-    if (options->recall)
-        printf("true pairs with a common key %.4f\n", key_recall(table, linker_model(linker)));
     for (int i = 0; i < LINK_DONE; i++)
         printf("%-10s %8.3f s\n", phase[i], report->seconds[i]);
     printf("held %zu MB  spilled %" PRIu64 " MB\n", report->memory >> 20, report->spilled >> 20);

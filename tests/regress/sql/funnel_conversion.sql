@@ -72,13 +72,12 @@ SELECT funnel, from_department, to_department, offered, accepted, refused, unans
 -- Errors.
 SELECT * FROM crm.funnel_counts('journey', ARRAY['visitor', 'wonn']);
 SELECT * FROM crm.funnel_counts('jurney', ARRAY['visitor']);
-SELECT * FROM crm.funnel_counts('journey', '{}');
+SELECT * FROM crm.funnel_counts('journey', '{}'::text[]);
 SELECT * FROM crm.funnel_counts('journey', ARRAY['visitor'], '1 month');
 SELECT * FROM crm.funnel_counts('journey', ARRAY['visitor'], '-1 day');
 SELECT * FROM crm.funnel_reach('jurney');
 SELECT crm.allow_transition('journey', 'lead', 'won');
 SELECT crm.attribution('last_touch');
-SELECT crm.retention(true, false);
 
 -- Numbers obey total, rows obey read, nobody without identity gets anything.
 CREATE ROLE regress_conversion_whole;
