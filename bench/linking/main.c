@@ -223,7 +223,7 @@ check(LinkStatus status, const Linker *linker)
 }
 
 static void
-print_details(const Options *options, const Table *table, const Linker *linker, const Score *score)
+print_details(const Table *table, const Linker *linker, const Score *score)
 {
     static const char *const phase[] = {"reading", "blocking", "comparing", "fitting", "clustering"};
     const LinkReport *report = linker_report(linker);
@@ -299,7 +299,7 @@ main(int argc, char **argv)
                report->cluster_pairs == 0 ? 0 : report->posterior_sum / (double) report->cluster_pairs,
                report->candidates, start, cpu, report->memory >> 20);
     else {
-        print_details(&options, &table, linker, &score);
+        print_details(&table, linker, &score);
         printf("%.2f s, %.2f s of processors, %.0f pairs a second of them, %zu MB more than before\n", start,
                cpu, cpu > 0 ? (double) report->candidates / cpu : 0, (resident() - before) >> 20);
     }
