@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "errors.h"
+#include "oracle.h"
 #include "score.h"
 #include "table.h"
 
@@ -31,6 +32,7 @@ static const char usage[] =
     "  --contradictions N               pairs that contradict each other, true and wrong; N true ones "
     "explained\n"
     "  --model                          the model's parameters\n"
+    "  --oracle                         what is lost where: the same with parameters measured by the truth\n"
     "  --brief NAME                     one line of a table instead of all figures\n";
 
 typedef struct Options {
@@ -46,6 +48,7 @@ typedef struct Options {
     int errors;
     int contradictions;
     bool model;
+    bool oracle;
     const char *brief;
 } Options;
 
@@ -120,19 +123,23 @@ parse_options(int argc, char **argv, Options *options)
         {"no-spill", 0, NULL, 'n'},
         {"model", 0, NULL, 'p'},
         {"contradictions", 1, NULL, 'c'},
+        {"oracle", 0, NULL, 'o'},
         {NULL, 0, NULL, 0},
     };
     int letter;
 
     *options = (Options){.contradictions = -1,
                          .linker = {.memory = (size_t) 1024 << 20, .threads = 1, .spill = &spill}};
-    while ((letter = getopt_long(argc, argv, "m:t:k:j:M:l:s:S:re:b:npc:", names, NULL)) != -1)
+    while ((letter = getopt_long(argc, argv, "m:t:k:j:M:l:s:S:re:b:npoc:", names, NULL)) != -1)
         switch (letter) {
         case 'm':
             add_map(options, optarg);
             break;
         case 'p':
             options->model = true;
+            break;
+        case 'o':
+            options->oracle = true;
             break;
         case 't':
             options->truth = optarg;
@@ -309,6 +316,8 @@ main(int argc, char **argv)
         errors_print(linker, &table, options.errors);
     if (options.contradictions >= 0)
         errors_contradictions(linker, &table, options.contradictions);
+    if (options.oracle)
+        oracle_print(linker, &table);
     linker_free(linker);
     table_free(&table);
     return 0;

@@ -184,6 +184,8 @@ link_compare_values(const Linker *linker, LinkScratch *scratch, int attribute, u
         level = compare_repeated(linker, scratch, attribute, a, b);
     else
         level = compare_different(linker, scratch, attribute, &values->value[a], &values->value[b], bits);
+    if (a == b && type == LINK_TYPE_ADDRESS && values->bits[a] < *bits)
+        *bits = values->bits[a]; /* a house of many is more usual than its words say */
     if ((type == LINK_TYPE_CATEGORY && level == 2) || (type == LINK_TYPE_PHONE && level == LINK_EXACT))
         *bits = values->bits[a] < values->bits[b] ? values->bits[a] : values->bits[b];
     return level;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* What the words after the rarest add to how rare it is that strangers share them: words of a text go together. */
-#define FURTHER_WORDS 0.3F
+#define FURTHER_WORDS 0.7F
 
 typedef struct Shared {
     float a_total;

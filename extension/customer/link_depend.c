@@ -12,14 +12,15 @@
 #include <string.h>
 
 #define STRANGERS 300000
-#define AGREEING 30000
+#define AGREEING 15000
 #define SMOOTHING 50.0 /* pairs of all strangers, added to those that agree */
-#define SURE 0.005
+#define FEW 5.0        /* the same for those, of strangers as they are everywhere */
+#define SEEN 0.5       /* of these at any level */
+#define STRATUM_STEPS 8
 #define EXPLAINS 1.5 /* times more usual than among all strangers */
 #define ENOUGH 5.0   /* strangers that agree on both, by which dependence is seen */
 #define PARENTS 4
-#define ROOMY 16    /* so many times what is drawn is there before it is kept in memory */
-#define AT_ONCE 256 /* pairs that are read of a file */
+#define ROOMY 16 /* so many times what is drawn is there before it is kept in memory */
 
 static bool
 strangers(const uint32_t *label, uint32_t a, uint32_t b)
@@ -47,6 +48,47 @@ exact_by_value(int attribute)
     LinkType type = link_type((LinkAttribute) attribute);
 
     return type != LINK_TYPE_NAME && type != LINK_TYPE_TEXT && type != LINK_TYPE_ADDRESS;
+}
+
+/*
+ * u, where so many strangers were counted at each level, and so many others are taken to be as is usual (from level 1). A level that
+ * too few pairs were drawn for to see it at all stays as usual as it was.
+ */
+static void
+blend(const double *count, const double *usual, double others, int levels, double *u)
+{
+    double counted = 0;
+    double sum = 0;
+
+    for (int level = 1; level <= levels; level++)
+        counted += count[level];
+    for (int level = 1; level <= levels; level++) {
+        double pairs = others * usual[level - 1] > SEEN ? others : SEEN / usual[level - 1];
+
+        u[level] = (count[level] + pairs * usual[level - 1]) / (counted + pairs);
+        sum += u[level];
+    }
+    for (int level = 1; level <= levels; level++)
+        u[level] /= sum;
+}
+
+/* The same of all strangers: what was not seen is counted half, where so many were drawn that one could be expected; else less. */
+static void
+share_levels(const double *count, const double *usual, int levels, double *u)
+{
+    double counted = FEW;
+    double sum = 0;
+
+    for (int level = 1; level <= levels; level++)
+        counted += count[level];
+    for (int level = 1; level <= levels; level++) {
+        double expected_here = usual[level - 1] * counted;
+
+        u[level] = count[level] + (expected_here < SEEN ? expected_here : SEEN);
+        sum += u[level];
+    }
+    for (int level = 1; level <= levels; level++)
+        u[level] /= sum;
 }
 
 void
@@ -79,13 +121,9 @@ link_sample_strangers(Linker *linker, LinkModel *model, LinkScratch *scratch, co
         int k = linker->column_attribute[c];
         int levels = link_type_levels(link_type((LinkAttribute) k));
         double *u = model->context[k].u;
-        double all = 0;
         double exact = exact_share(&linker->values[k]);
 
-        for (int level = 1; level <= levels; level++)
-            all += count[k][level] + 0.5;
-        for (int level = 1; level <= levels; level++)
-            u[level] = (count[k][level] + 0.5) / all;
+        share_levels(count[k], link_type_strangers(link_type((LinkAttribute) k)), levels, u);
         if (exact_by_value(k)) {
             double rest = 1 - u[LINK_EXACT];
 
@@ -115,7 +153,8 @@ coarse_hash(int attribute, int level, const LinkValue *value)
     uint32_t family = 0;
 
     if (attribute == LINK_ATTRIBUTE_POSTCODE)
-        return link_hash(level, value->data, level == LINK_POSTCODE_OUTWARD ? value->mark : value->area);
+        return link_hash(level, value->data,
+                         level == LINK_POSTCODE_OUTWARD ? value->mark : value->area /* also of one edit */);
     use = link_uses(attribute, value);
     for (int i = 0; i < value->length; i++)
         if (use[i].role == NORMAL_FAMILY)
@@ -221,47 +260,6 @@ draw(const Groups *groups, uint64_t seed, uint64_t t, uint32_t *a, uint32_t *b)
     *b = groups->record[groups->first[low] + y];
 }
 
-/*
- * Levels of pairs that agree on one thing. Whether a pair are strangers is judged for each attribute by all the others: what
- * a household shares would make its members believed in, and so no strangers. Some of the pairs are of one entity
- * nevertheless; how many of those are at each level is known, and taken off.
- */
-struct LinkStratum {
-    int attribute;
-    int level;
-    LinkCompared *drawn; /* NULL where they are in the file */
-    LinkFile *file;
-    uint32_t draws;
-    double count[LINK_ATTRIBUTES][LINK_MAX_LEVELS];
-    double believed[LINK_ATTRIBUTES]; /* of these, how many are of one entity */
-};
-
-static void
-judge(const Linker *linker, const LinkModel *model, const LinkCompared *compared, LinkStratum *stratum)
-{
-    double bits[LINK_ATTRIBUTES] = {0};
-    double weight = model->numbers.prior;
-
-    for (int c = 0; c < linker->columns; c++) {
-        int k = linker->column_attribute[c];
-
-        if (compared->level[k] != 0)
-            bits[k] =
-                log2(model->context[k].m[compared->level[k]] / model->context[k].u[compared->level[k]]) +
-                link_rare(model, k, k, compared->level[k], compared->bits[k]);
-        weight += bits[k];
-    }
-    for (int c = 0; c < linker->columns; c++) {
-        int k = linker->column_attribute[c];
-        double believed = 1 / (1 + exp2(bits[k] - weight));
-
-        if (compared->level[k] == 0 || believed > SURE)
-            continue;
-        stratum->count[k][compared->level[k]]++;
-        stratum->believed[k] += believed;
-    }
-}
-
 /* All strata are drawn before any is judged, and are much more than all else where records are few. */
 static void
 stow(Linker *linker, LinkStratum *stratum)
@@ -288,15 +286,15 @@ draw_stratum(Linker *linker, LinkScratch *scratch, const uint32_t *label, LinkSt
     all = groups.pairs[groups.count - 1];
     draws = all > AGREEING ? AGREEING : (uint64_t) all;
     stratum->drawn = link_allocate(linker, draws + 1, sizeof(LinkCompared));
+    stratum->linked = link_allocate(linker, draws + 1, sizeof(bool));
     for (uint64_t t = 0; t < draws; t++) {
         LinkCompared *compared = &stratum->drawn[stratum->draws];
         uint32_t a;
         uint32_t b;
 
         draw(&groups, seed, t, &a, &b);
-        if (!strangers(label, a, b))
-            continue;
         link_compare(linker, scratch, a, b, compared);
+        stratum->linked[stratum->draws] = !strangers(label, a, b);
         stratum->draws += compared->level[stratum->attribute] == stratum->level;
     }
     free_groups(linker, &groups);
@@ -307,7 +305,7 @@ draw_stratum(Linker *linker, LinkScratch *scratch, const uint32_t *label, LinkSt
 LinkStratum *
 link_draw_strata(Linker *linker, LinkScratch *scratch, const uint32_t *label, int *count)
 {
-    LinkStratum *strata = link_allocate(linker, (size_t) linker->columns + 4, sizeof(LinkStratum));
+    LinkStratum *strata = link_allocate(linker, (size_t) linker->columns + 5, sizeof(LinkStratum));
 
     *count = 0;
     for (int c = 0; c < linker->columns; c++) {
@@ -317,6 +315,7 @@ link_draw_strata(Linker *linker, LinkScratch *scratch, const uint32_t *label, in
         if (k == LINK_ATTRIBUTE_NAME && linker->attribute_column[LINK_ATTRIBUTE_EMAIL] >= 0)
             strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_FAMILY_ONLY};
         if (k == LINK_ATTRIBUTE_POSTCODE) {
+            strata[(*count)++] = (LinkStratum){.attribute = k, .level = 2};
             strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_POSTCODE_OUTWARD};
             strata[(*count)++] = (LinkStratum){.attribute = k, .level = LINK_POSTCODE_AREA};
         }
@@ -333,6 +332,7 @@ link_free_strata(Linker *linker, LinkStratum *strata, int count)
 {
     for (int s = 0; s < count; s++) {
         link_release(linker, strata[s].drawn);
+        link_release(linker, strata[s].linked);
         link_file_close(linker, strata[s].file);
     }
     link_release(linker, strata);
@@ -349,21 +349,25 @@ static const struct {
 } known[] = {
     {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_PHONE, 0.3},
     {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_ADDRESS, 0.3},
+    {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_POSTCODE, 0.1},
+    {LINK_ATTRIBUTE_ADDRESS, LINK_ATTRIBUTE_PHONE, 0.5},
     {LINK_ATTRIBUTE_POSTCODE, LINK_ATTRIBUTE_PHONE, 0.5},
     {LINK_ATTRIBUTE_POSTCODE, LINK_ATTRIBUTE_ADDRESS, 0.8},
     {LINK_ATTRIBUTE_CITY, LINK_ATTRIBUTE_PHONE, 0.6},
     {LINK_ATTRIBUTE_CITY, LINK_ATTRIBUTE_ADDRESS, 0.8},
     {LINK_ATTRIBUTE_CITY, LINK_ATTRIBUTE_POSTCODE, 0.8},
     {LINK_ATTRIBUTE_EMAIL, LINK_ATTRIBUTE_NAME, 0.2},
+    {LINK_ATTRIBUTE_COMPANY, LINK_ATTRIBUTE_PHONE, 0.3},
 };
-#define SAME_NAME 0.02 /* of those that share a house, father and son */
-/* Namesakes' e-mail addresses: the same at another host, and with one or two edits. */
-static const double namesakes[] = {[2] = 0.1, [3] = 0.15};
+/* Of strangers that share a place and the family name, those that share the given name too: father and son. */
+#define SAME_NAME 0.05
+/* Namesakes' e-mail addresses: the same, the same at another host, and with one or two edits. */
+static const double namesakes[] = {[1] = 0.005, [2] = 0.1, [3] = 0.15};
 
 static double
 agreement_known(const LinkModel *model, int child, int parent)
 {
-    if (model->context[LINK_ATTRIBUTE_NAME].u[LINK_EXACT] <= 0)
+    if (model->context[LINK_ATTRIBUTE_NAME].u[LINK_EXACT] <= 0 && child != LINK_ATTRIBUTE_COMPANY)
         return 0; /* of organisations it is not */
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if ((int) known[i].child == child && (int) known[i].parent == parent)
@@ -371,7 +375,14 @@ agreement_known(const LinkModel *model, int child, int parent)
     return 0;
 }
 
-/* u before any pair of the stratum is seen. */
+static bool
+is_place(int attribute)
+{
+    return attribute == LINK_ATTRIBUTE_PHONE || attribute == LINK_ATTRIBUTE_ADDRESS ||
+           attribute == LINK_ATTRIBUTE_POSTCODE;
+}
+
+/* u before any pair of the stratum is seen, but for how usual one family is there. */
 static void
 expected(const LinkModel *model, int child, const LinkStratum *stratum, double *u)
 {
@@ -380,48 +391,214 @@ expected(const LinkModel *model, int child, const LinkStratum *stratum, double *
     int key = link_key_level(child);
     bool known_here = stratum->level == LINK_EXACT || child == LINK_ATTRIBUTE_EMAIL;
     double agree = known_here ? agreement_known(model, child, stratum->attribute) : 0;
+    double family = stratum->u[LINK_ATTRIBUTE_NAME][LINK_FAMILY_ONLY];
     double sum = 0;
 
+    family = family > agree ? family : agree;
     memcpy(u, all->u, sizeof(all->u));
     if (u[key] < agree)
         u[key] = agree;
-    if (child == LINK_ATTRIBUTE_NAME && agree > 0)
-        u[LINK_EXACT] = SAME_NAME;
+    if (child == LINK_ATTRIBUTE_NAME && is_place(stratum->attribute) && u[LINK_EXACT] < SAME_NAME * family)
+        u[LINK_EXACT] = SAME_NAME * family;
     if (child == LINK_ATTRIBUTE_EMAIL && stratum->level == LINK_EXACT && agree > 0)
-        for (int level = 2; level <= 3; level++)
-            u[level] = namesakes[level];
+        for (int level = 1; level <= 3; level++)
+            u[level] = u[level] > namesakes[level] ? u[level] : namesakes[level];
     for (int level = 1; level <= levels; level++)
         sum += u[level];
     for (int level = 1; level <= levels; level++)
         u[level] /= sum;
 }
 
-/* u of the attribute among strangers of the stratum; returns how many agree on it beyond those that may be of one entity. */
-static double
-conditional(const LinkModel *model, const LinkStratum *stratum, int attribute, double *u)
+/* u of the attribute among strangers of the stratum. */
+static void
+estimate(const LinkModel *model, LinkStratum *stratum, int attribute)
 {
-    const LinkContext *all = &model->context[attribute];
     int levels = link_type_levels(link_type((LinkAttribute) attribute));
-    int key = link_key_level(attribute);
-    double believed = stratum->believed[attribute];
     double before[LINK_MAX_LEVELS];
-    double sum = 0;
 
     expected(model, attribute, stratum, before);
-    for (int level = 1; level <= levels; level++) {
-        double count = stratum->count[attribute][level] - believed * all->m[level];
+    blend(stratum->count[attribute], before + 1, SMOOTHING, levels, stratum->u[attribute]);
+}
 
-        u[level] = (count > 0 ? count : 0) + SMOOTHING * before[level];
-        sum += u[level];
+void
+link_estimate_stratum(const Linker *linker, const LinkModel *model, LinkStratum *stratum)
+{
+    for (int c = 0; c < linker->columns; c++)
+        estimate(model, stratum, linker->column_attribute[c]);
+}
+
+/* The context that an attribute is judged in, apart from those of one parent. */
+static int
+context_beside(const LinkModel *model, int attribute, const uint8_t *level, int parent)
+{
+    int key = link_key_level(attribute);
+    int best = attribute;
+
+    for (int c = model->context[attribute].next; c >= 0; c = model->context[c].next)
+        if (model->context[c].given != parent &&
+            level[model->context[c].given] == model->context[c].given_level &&
+            model->context[c].u[key] > model->context[best].u[key])
+            best = c;
+    return best;
+}
+
+/* What does not change while a stratum is fitted: for each pair and attribute the context beside it, and what its values say. */
+typedef struct Beside {
+    uint16_t context;
+    float rare;
+} Beside;
+
+static Beside *
+look_beside(Linker *linker, const LinkModel *model, const LinkStratum *stratum)
+{
+    Beside *beside =
+        link_allocate(linker, (size_t) stratum->draws * (size_t) linker->columns + 1, sizeof(Beside));
+
+    for (uint32_t i = 0; i < stratum->draws; i++)
+        for (int c = 0; c < linker->columns; c++) {
+            const LinkCompared *compared = &stratum->drawn[i];
+            Beside *of = &beside[(size_t) i * (size_t) linker->columns + (size_t) c];
+            int k = linker->column_attribute[c];
+
+            of->context = (uint16_t) context_beside(model, k, compared->level, stratum->attribute);
+            of->rare = (float) link_rare(model, k, k, compared->level[k], compared->bits[k]);
+        }
+    return beside;
+}
+
+/* What levels say, in every context and of the stratum, and how much of a value's rarity counts beside that. */
+typedef struct Said {
+    float bits[LINK_MAX_CONTEXTS][LINK_MAX_LEVELS];
+    float part[LINK_MAX_CONTEXTS][LINK_MAX_LEVELS];
+    float own_bits[LINK_MAX_CONTEXTS]
+                  [LINK_MAX_LEVELS]; /* the same where the stratum explains the attribute */
+    float own_part[LINK_ATTRIBUTES][LINK_MAX_LEVELS];
+    bool own[LINK_MAX_CONTEXTS]; /* whether it does, better than the context */
+} Said;
+
+static void
+say(const LinkModel *model, const LinkStratum *stratum, Said *said)
+{
+    for (int c = 0; c < model->contexts; c++) {
+        const LinkContext *context = &model->context[c];
+        int k = context->attribute;
+        int levels = link_type_levels(link_type((LinkAttribute) k));
+        int key = link_key_level(k);
+
+        if (context->u[key] <= 0)
+            continue;
+        said->own[c] = stratum->u[k][key] >= context->u[key];
+        for (int level = 1; level <= levels; level++) {
+            double all = model->context[k].u[level];
+
+            said->bits[c][level] = (float) log2(context->m[level] / context->u[level]);
+            said->part[c][level] = link_part(all, context->u[level]);
+            said->own_bits[c][level] = (float) log2(context->m[level] / stratum->u[k][level]);
+            said->own_part[k][level] = link_part(all, stratum->u[k][level]);
+        }
     }
-    for (int level = 1; level <= levels; level++)
-        u[level] /= sum;
-    return stratum->count[attribute][key] - believed * all->m[key] - 2 * sqrt(believed * all->m[key]);
+}
+
+/* Counts of a pair; returns how much it is believed to be of one entity. */
+static double
+count_pair(const Linker *linker, const Said *said, const Beside *beside, uint32_t pair, double weight,
+           LinkStratum *stratum)
+{
+    const uint8_t *level = stratum->drawn[pair].level;
+    double stranger;
+
+    if (stratum->linked[pair])
+        return 1;
+    beside += (size_t) pair * (size_t) linker->columns;
+    for (int c = 0; c < linker->columns; c++) {
+        int k = linker->column_attribute[c];
+        int x = beside[c].context;
+
+        if (level[k] == 0 || k == stratum->attribute)
+            continue;
+        weight += (double) (said->own[x]
+                                ? said->own_bits[x][level[k]] + said->own_part[k][level[k]] * beside[c].rare
+                                : said->bits[x][level[k]] + said->part[x][level[k]] * beside[c].rare);
+    }
+    stranger = 1 / (1 + exp2(weight));
+    for (int c = 0; c < linker->columns; c++) {
+        int k = linker->column_attribute[c];
+
+        if (level[k] != 0 && k != stratum->attribute && said->own[beside[c].context])
+            stratum->count[k][level[k]] += stranger;
+    }
+    return 1 - stranger;
+}
+
+static double
+odds_of_stratum(const LinkModel *model, const LinkStratum *stratum)
+{
+    const LinkContext *all = &model->context[stratum->attribute];
+    double odds = model->numbers.prior + log2(all->m[stratum->level] / all->u[stratum->level]);
+
+    return odds > 6 ? 6 : odds;
+}
+
+/*
+ * Of the pairs of a stratum some are of one entity. The two kinds are told apart by all attributes at once: one is at levels
+ * as the model says of entities, the other as is usual for strangers that have this in common, which is what is looked for.
+ */
+static void
+fit_stratum(Linker *linker, const LinkModel *model, LinkStratum *stratum)
+{
+    double odds = odds_of_stratum(model, stratum);
+    Beside *beside = look_beside(linker, model, stratum);
+    Said *said = link_allocate(linker, 1, sizeof(Said));
+
+    for (int c = 0; c < linker->columns; c++)
+        expected(model, linker->column_attribute[c], stratum, stratum->u[linker->column_attribute[c]]);
+    for (int step = 0; step < STRATUM_STEPS; step++) {
+        double believed = 1;
+
+        say(model, stratum, said);
+        memset(stratum->count, 0, sizeof(stratum->count));
+        for (uint32_t i = 0; i < stratum->draws; i++)
+            believed += count_pair(linker, said, beside, i, odds, stratum);
+        odds = log2(believed / ((double) stratum->draws + 2 - believed));
+        link_estimate_stratum(linker, model, stratum);
+    }
+    link_release(linker, beside);
+    link_release(linker, said);
+}
+
+static bool
+is_rarer(const LinkModel *model, int parent, int child)
+{
+    return model->context[parent].u[LINK_EXACT] < model->context[child].u[link_key_level(child)];
+}
+
+/*
+ * What is rarer explains what is more usual. Of two that could explain each other only one may, or what they have in common would be
+ * taken off twice: a telephone or a house explains a family's name, and a name explains an e-mail address.
+ */
+static bool
+may_explain(const LinkModel *model, int child, int parent)
+{
+    static const int made[] = {LINK_ATTRIBUTE_EMAIL, LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_COMPANY};
+
+    if (agreement_known(model, child, parent) > 0)
+        return true;
+    if (agreement_known(model, parent, child) > 0)
+        return false;
+    if (!is_rarer(model, parent, child))
+        return false;
+    for (int i = 0; i < 3; i++) {
+        if (child == made[i])
+            return true;
+        if (parent == made[i])
+            return !is_rarer(model, child, parent);
+    }
+    return true;
 }
 
 /* How much more usual the attribute's agreement is in the stratum; 0 where it cannot depend on it. */
 static double
-explains(const LinkModel *model, int child, const LinkStratum *stratum, double *u)
+explains(const LinkModel *model, int child, const LinkStratum *stratum)
 {
     const LinkContext *all = &model->context[child];
     int parent = stratum->attribute;
@@ -431,12 +608,11 @@ explains(const LinkModel *model, int child, const LinkStratum *stratum, double *
         return 0;
     if (stratum->level == LINK_FAMILY_ONLY && parent == LINK_ATTRIBUTE_NAME && child != LINK_ATTRIBUTE_EMAIL)
         return 0;
-    if (model->context[parent].u[LINK_EXACT] >= all->u[key] &&
-        !(child == LINK_ATTRIBUTE_EMAIL && parent == LINK_ATTRIBUTE_NAME))
+    if (!may_explain(model, child, parent))
         return 0;
-    if (conditional(model, stratum, child, u) < ENOUGH && agreement_known(model, child, parent) <= 0)
+    if (stratum->count[child][key] < ENOUGH && agreement_known(model, child, parent) <= 0)
         return 0;
-    return u[key] / all->u[key];
+    return stratum->u[child][key] / all->u[key];
 }
 
 /*
@@ -447,7 +623,8 @@ static int
 stratum_of_level(int child, int parent, int level)
 {
     if (parent != LINK_ATTRIBUTE_NAME || child != LINK_ATTRIBUTE_EMAIL)
-        return level;
+        return level == 2 && (parent == LINK_ATTRIBUTE_ADDRESS || parent == LINK_ATTRIBUTE_PHONE) ? LINK_EXACT
+                                                                                                  : level;
     switch (level) {
     case LINK_EXACT:
     case LINK_EXACT + 1:
@@ -466,10 +643,9 @@ add_contexts(LinkModel *model, int child, const LinkStratum *stratum, int strata
 {
     for (int s = 0; s < strata; s++) {
         const LinkContext *all = &model->context[child];
-        double u[LINK_MAX_LEVELS] = {0};
         int c;
 
-        if (stratum[s].attribute != parent || explains(model, child, &stratum[s], u) <= EXPLAINS)
+        if (stratum[s].attribute != parent || explains(model, child, &stratum[s]) <= EXPLAINS)
             continue;
         for (int level = 1; level < LINK_MAX_LEVELS; level++) {
             if (stratum_of_level(child, parent, level) != stratum[s].level)
@@ -478,7 +654,7 @@ add_contexts(LinkModel *model, int child, const LinkStratum *stratum, int strata
             if (c < 0)
                 return;
             memcpy(model->context[c].m, all->m, sizeof(all->m));
-            memcpy(model->context[c].u, u, sizeof(u));
+            memcpy(model->context[c].u, stratum[s].u[child], sizeof(stratum[s].u[child]));
         }
     }
 }
@@ -493,13 +669,12 @@ choose_parents(LinkModel *model, int child, const LinkStratum *stratum, int stra
         int best = -1;
 
         for (int s = 0; s < strata; s++) {
-            double u[LINK_MAX_LEVELS] = {0};
             double ratio;
 
-            if (stratum[s].level == LINK_POSTCODE_OUTWARD || stratum[s].level == LINK_POSTCODE_AREA ||
-                taken[stratum[s].attribute])
+            if (stratum[s].level == 2 || stratum[s].level == LINK_POSTCODE_OUTWARD ||
+                stratum[s].level == LINK_POSTCODE_AREA || taken[stratum[s].attribute])
                 continue;
-            ratio = explains(model, child, &stratum[s], u);
+            ratio = explains(model, child, &stratum[s]);
             if (ratio > most) {
                 most = ratio;
                 best = stratum[s].attribute;
@@ -512,32 +687,34 @@ choose_parents(LinkModel *model, int child, const LinkStratum *stratum, int stra
     }
 }
 
+/* What was stowed is in memory again. */
 static void
-judge_all(Linker *linker, const LinkModel *model, LinkStratum *stratum)
+fetch(Linker *linker, LinkStratum *stratum)
 {
-    LinkCompared batch[AT_ONCE];
+    stratum->drawn = link_allocate(linker, (size_t) stratum->draws + 1, sizeof(LinkCompared));
+    link_file_rewind(linker, stratum->file);
+    link_file_read(linker, stratum->file, stratum->drawn, stratum->draws * sizeof(LinkCompared));
+}
 
-    if (stratum->file != NULL)
-        link_file_rewind(linker, stratum->file);
-    for (uint32_t i = 0; i < stratum->draws; i++) {
-        const LinkCompared *compared = stratum->file == NULL ? &stratum->drawn[i] : &batch[i % AT_ONCE];
+void
+link_judge_strata(Linker *linker, const LinkModel *model, LinkStratum *strata, int count)
+{
+    for (int s = 0; s < count; s++) {
+        LinkStratum *stratum = &strata[s];
 
-        if (stratum->file != NULL && i % AT_ONCE == 0)
-            link_file_read(linker, stratum->file, batch,
-                           sizeof(LinkCompared) *
-                               (stratum->draws - i < AT_ONCE ? stratum->draws - i : AT_ONCE));
-        judge(linker, model, compared, stratum);
+        if (stratum->file != NULL)
+            fetch(linker, stratum);
+        fit_stratum(linker, model, stratum);
+        if (stratum->file != NULL) {
+            link_release(linker, stratum->drawn);
+            stratum->drawn = NULL;
+        }
     }
 }
 
 void
-link_find_parents(Linker *linker, LinkModel *model, LinkStratum *strata, int count)
+link_find_parents(const Linker *linker, LinkModel *model, const LinkStratum *strata, int count)
 {
-    for (int s = 0; s < count; s++) {
-        memset(strata[s].count, 0, sizeof(strata[s].count));
-        memset(strata[s].believed, 0, sizeof(strata[s].believed));
-        judge_all(linker, model, &strata[s]);
-    }
     link_model_forget_contexts(model);
     for (int c = 0; c < linker->columns; c++)
         choose_parents(model, linker->column_attribute[c], strata, count);

@@ -11,9 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRIOR_PAIRS 1000.0
+#define PRIOR_PAIRS 300.0
 #define CONTEXT_PAIRS 100.0
 #define RUNAWAY 1.25
+#define LIKELY (2.0 / 3)
+#define EXPECTED 0.2 /* pairs for each record, where nothing shows how many there are */
+#define STRUCTURES 2 /* times that dependence is looked for with m as usual */
 #define SURE_THRESHOLD 2.0
 #define STEPS_TABLE 64 /* a bit in so many parts */
 #define TABLE_BITS 32
@@ -67,14 +70,14 @@ link_believe(Linker *linker, const LinkModel *model, double *belief)
                 belief_of(linker->pattern_weight[pair->pattern] + (double) pair->rare) * (double) pair->pairs;
 
             sum += q;
-            if (belief != NULL)
-                belief[pair->pattern] += q;
+            if (belief != NULL && q > LIKELY * (double) pair->pairs)
+                belief[pair->pattern] += (double) pair->pairs;
         }
     return sum;
 }
 
-static void
-set_prior(Linker *linker, LinkModel *model, double sum)
+void
+link_set_prior(const Linker *linker, LinkModel *model, double sum)
 {
     double all = (double) linker->records * ((double) linker->records - 1) / 2;
     double lambda = (sum + 1) / (all + 2);
@@ -130,8 +133,8 @@ blend(double *m, const double *count, const double *expected, double worth, int 
  * m of an attribute is what was believed in and invented pairs that are as usual; m of it in a context the same, as the
  * attribute is.
  */
-static void
-maximise(const Linker *linker, LinkModel *model, const double *belief, double worth)
+void
+link_maximise(const Linker *linker, LinkModel *model, const double *belief, double worth)
 {
     Counts count;
     double whole[LINK_MAX_LEVELS];
@@ -160,9 +163,9 @@ iterate(Linker *linker, LinkModel *model, double *belief, int steps, double wort
 
     for (int step = 0; step < steps; step++) {
         sum = link_believe(linker, model, belief);
-        set_prior(linker, model, sum);
+        link_set_prior(linker, model, sum);
         if (free_m)
-            maximise(linker, model, belief, worth);
+            link_maximise(linker, model, belief, worth);
         link_poll(linker, LINK_FITTING, (uint64_t) step, (uint64_t) steps);
     }
     return sum;
@@ -194,8 +197,8 @@ weigh_some(void *context, int worker, size_t from, size_t to)
     return true;
 }
 
-static void
-weigh_rare(Linker *linker, const LinkModel *model)
+void
+link_weigh_rare(Linker *linker, const LinkModel *model)
 {
     Weighing weighing = {.linker = linker, .model = model};
     LinkPairs kept;
@@ -215,8 +218,8 @@ weigh_rare(Linker *linker, const LinkModel *model)
  * m as free as the data bear. The sum of beliefs with m as usual is a fair count of the pairs there are; a model that
  * believes in many more has found another kind of pairs, such as relatives, and is tied to the usual m more tightly.
  */
-static void
-learn(Linker *linker, LinkModel *model, double *belief)
+void
+link_learn(Linker *linker, LinkModel *model, double *belief)
 {
     double worth = PRIOR_PAIRS;
     double usual;
@@ -236,7 +239,30 @@ learn(Linker *linker, LinkModel *model, double *belief)
     model->numbers.fixed = true;
 }
 
-/* Dependence and m, from a model whose u of all strangers is known. */
+/* Dependence, in the light of a model that is known so far. */
+static void
+find_structure(Linker *linker, LinkModel *model, LinkStratum *strata, int count)
+{
+    link_judge_strata(linker, model, strata, count);
+    link_find_parents(linker, model, strata, count);
+    link_weigh_rare(linker, model);
+}
+
+/* One attribute says nothing of how often it errs itself: m, and how many pairs there are, are taken as usual. */
+static void
+take_as_usual(Linker *linker, LinkModel *model)
+{
+    usual_m(model);
+    link_set_prior(linker, model, EXPECTED * (double) linker->records);
+    link_weigh_rare(linker, model);
+    linker->report.usual_sum = link_believe(linker, model, NULL);
+    model->numbers.fixed = true;
+}
+
+/*
+ * Dependence and m, from a model whose u of all strangers is known. Relatives are told from entities by dependence, so that is
+ * settled with m as usual before m is learned.
+ */
 static void
 fit_m(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label)
 {
@@ -244,12 +270,20 @@ fit_m(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *la
     LinkStratum *strata;
     int count;
 
-    strata = link_draw_strata(linker, scratch, label, &count);
-    for (int turn = 0; turn < 2; turn++) {
-        link_find_parents(linker, model, strata, count);
-        weigh_rare(linker, model);
-        learn(linker, model, belief);
+    if (link_is_alone(linker)) {
+        take_as_usual(linker, model);
+        link_release(linker, belief);
+        return;
     }
+    strata = link_draw_strata(linker, scratch, label, &count);
+    for (int turn = 0; turn < STRUCTURES; turn++) {
+        usual_m(model);
+        find_structure(linker, model, strata, count);
+        usual_m(model);
+        iterate(linker, model, belief, 6, 0, false);
+    }
+    find_structure(linker, model, strata, count);
+    link_learn(linker, model, belief);
     link_free_strata(linker, strata, count);
     link_release(linker, belief);
 }

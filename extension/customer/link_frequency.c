@@ -12,13 +12,17 @@
 #define UNSEEN 0.2 /* records of others that have a value which nobody else was seen to have */
 
 /*
- * A table of ten says nothing of how usual an address or a number is: those are handed out to one each. With few records they
- * are taken to be a sample of so many, in which two or three that share one are more likely the same than strangers.
+ * A table of ten says nothing of how usual an e-mail address or a number of a person is: those are handed out to one each. With few
+ * records they are taken to be a sample of so many, in which two or three that share one are more likely the same than
+ * strangers. A telephone is less of that: a household shares one in a table of ten as in a large one.
  */
 #define CROWD 1000.0
 #define PERSONAL 2
+#define TOWN 100.0 /* the same for telephones */
 
 #define WORDED 3
+#define TELLING                                                                                              \
+    10 /* values with which an attribute tells records apart; of few records, one for three of them */
 
 static const int worded[WORDED] = {LINK_ATTRIBUTE_NAME, LINK_ATTRIBUTE_COMPANY, LINK_ATTRIBUTE_ADDRESS};
 
@@ -39,7 +43,7 @@ is_personal(int attribute, double records)
 {
     LinkType type = link_type((LinkAttribute) attribute);
 
-    return records < CROWD && (type == LINK_TYPE_EMAIL || type == LINK_TYPE_PHONE || type == LINK_TYPE_ID);
+    return records < CROWD && (type == LINK_TYPE_EMAIL || type == LINK_TYPE_ID);
 }
 
 static void count_holders(Linker *linker);
@@ -175,6 +179,27 @@ add_word(void *context, uint32_t word)
     count->holders[word] += count->more;
 }
 
+bool
+link_is_alone(const Linker *linker)
+{
+    uint32_t most = linker->records / 3 < TELLING ? linker->records / 3 : TELLING;
+    int telling = 0;
+
+    for (int c = 0; c < linker->columns; c++)
+        telling += linker->values[linker->column_attribute[c]].count > most;
+    return telling <= 1;
+}
+
+/*
+ * Of a company that is all that is known of a record, equal names are counted once: most are of one company, and nothing else
+ * would show that. In all other cases a word is as usual as there are records with it.
+ */
+static bool
+counts_names(const Linker *linker, int attribute)
+{
+    return attribute == LINK_ATTRIBUTE_COMPANY && link_is_alone(linker);
+}
+
 static void
 count_words(Linker *linker)
 {
@@ -186,7 +211,7 @@ count_words(Linker *linker)
         words->bits = link_allocate(linker, words->count + 1, sizeof(float));
         count.holders = words->holders;
         for (uint32_t v = 1; v < linker->values[worded[w]].count; v++) {
-            count.more = linker->values[worded[w]].holders[v];
+            count.more = counts_names(linker, worded[w]) ? 1 : linker->values[worded[w]].holders[v];
             each_word(linker, worded[w], v, add_word, &count);
         }
     }
@@ -251,6 +276,8 @@ having(const Linker *linker, int attribute)
     const LinkValues *values = &linker->values[attribute];
     double sum = 0;
 
+    if (counts_names(linker, attribute))
+        return values->count - 1.0;
     for (uint32_t v = 1; v < values->count; v++)
         sum += values->holders[v];
     return sum;
@@ -278,6 +305,8 @@ link_count_frequencies(Linker *linker, const uint32_t *label)
         double records = having(linker, k);
         bool personal = is_personal(k, records);
 
+        if (k == LINK_ATTRIBUTE_PHONE && records < TOWN)
+            records = TOWN;
         linker->fitted->unseen[k] = share(0, personal ? CROWD : records);
         set_bits(values->bits, values->holders, value_pairs[k], values->count, records, personal);
     }

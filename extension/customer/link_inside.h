@@ -34,8 +34,10 @@ extern LinkType link_type(LinkAttribute attribute);
 extern int link_type_levels(LinkType type);
 extern const double *link_type_prior(LinkType type); /* m of level 1, 2 ... before anything is known */
 
+extern const double *link_type_strangers(LinkType type); /* u, likewise */
+
 /* Levels that others ask for by name. */
-enum { LINK_EXACT = 1, LINK_FAMILY_ONLY = 9, LINK_LOCAL_ALIKE = 4 };
+enum { LINK_EXACT = 1, LINK_FAMILY_ONLY = 9, LINK_LOCAL_ALIKE = 4, LINK_HALF_OF_WORDS = 5 };
 enum { LINK_POSTCODE_OUTWARD = 3, LINK_POSTCODE_AREA = 4 };
 
 #define LINK_MAX_THREADS 64
@@ -442,6 +444,8 @@ extern int link_key_level(int attribute);
 extern double link_bits(const LinkModel *model, int attribute, const LinkCompared *compared);
 /* Bits that the values say beyond their level. */
 extern double link_rare(const LinkModel *model, int attribute, int context, int level, float bits);
+/* How much of that counts where strangers are at the level as often as u, and as all among strangers. */
+extern float link_part(double all, double u);
 extern double link_rare_sum(const Linker *linker, const LinkModel *model, const LinkCompared *compared);
 /* Without what the values say; with the prior. */
 extern double link_pattern_weight(const LinkModel *model, const uint8_t *level);
@@ -560,7 +564,9 @@ extern bool link_next_pairs(Linker *linker, LinkPairs *reading);
 
 /* link_frequency.c: how often values and words are, without what an entity's own records add. label may be NULL. */
 extern void link_count_frequencies(Linker *linker, const uint32_t *label);
-extern void link_read_frequencies(Linker *linker);  /* from the model given */
+extern void link_read_frequencies(Linker *linker); /* from the model given */
+/* Whether only one attribute has values enough to tell records apart. */
+extern bool link_is_alone(const Linker *linker);
 extern void link_write_frequencies(Linker *linker); /* to the model that was fitted */
 /* link_near.c: from the model given, only those that comparing the first record with the others needs. */
 extern void link_read_near_frequencies(Linker *linker, LinkScratch *scratch);
@@ -573,17 +579,43 @@ extern void link_add_frequency(Linker *linker, const LinkFrequency *row);
 extern void link_fit(Linker *linker);
 /* What each pattern of levels weighs under the model; with LinkPair.rare it is the pair's weight. */
 extern void link_weigh_patterns(const Linker *linker, const LinkModel *model);
-/* Posteriors of all pairs under the model: the sums by pattern, where belief is not NULL, and of all. */
+/* The prior, where so many pairs are of one entity. */
+extern void link_set_prior(const Linker *linker, LinkModel *model, double sum);
+/* What values say by being rare, anew, of all pairs that were kept. */
+extern void link_weigh_rare(Linker *linker, const LinkModel *model);
+/* The prior and m, from an m that is usual. belief has room for each pattern. */
+extern void link_learn(Linker *linker, LinkModel *model, double *belief);
+/* m that explains the beliefs best, and worth invented pairs that are as usual. */
+extern void link_maximise(const Linker *linker, LinkModel *model, const double *belief, double worth);
+/*
+ * Posteriors of all pairs under the model: their sum; and where belief is not NULL, how many of each pattern are likely to be of one
+ * entity. The others are too many: what each of them adds to a level would, all together, outweigh the entities.
+ */
 extern double link_believe(Linker *linker, const LinkModel *model, double *belief);
 
 /* link_depend.c: u of strangers, of all and of those that agree on something. label may be NULL. */
 extern void link_sample_strangers(Linker *linker, LinkModel *model, LinkScratch *scratch,
                                   const uint32_t *label);
-/* Pairs that agree on one thing: drawn and compared once, judged by each model. */
-typedef struct LinkStratum LinkStratum;
+/* Pairs that agree on one thing, and the strangers among them. */
+typedef struct LinkStratum {
+    int attribute;
+    int level;
+    LinkCompared *drawn; /* NULL while they are in the file */
+    LinkFile *file;
+    bool *linked; /* those that are in one cluster already: of one entity for sure */
+    uint32_t draws;
+    double count[LINK_ATTRIBUTES][LINK_MAX_LEVELS]; /* strangers */
+    double u[LINK_ATTRIBUTES][LINK_MAX_LEVELS];
+} LinkStratum;
+
+/* Drawn and compared once, judged by each model. */
 extern LinkStratum *link_draw_strata(Linker *linker, LinkScratch *scratch, const uint32_t *label, int *count);
 extern void link_free_strata(Linker *linker, LinkStratum *strata, int count);
-extern void link_find_parents(Linker *linker, LinkModel *model, LinkStratum *strata, int count);
+extern void link_judge_strata(Linker *linker, const LinkModel *model, LinkStratum *strata, int count);
+/* u of the stratum by its counts. */
+extern void link_estimate_stratum(const Linker *linker, const LinkModel *model, LinkStratum *stratum);
+/* Which attributes are judged in the light of which, by what was counted. */
+extern void link_find_parents(const Linker *linker, LinkModel *model, const LinkStratum *strata, int count);
 
 /* link_cluster.c: the clusters of the pairs, cut at threshold (NAN: where the joins say). */
 extern void link_cluster(Linker *linker, double threshold, uint32_t *label);

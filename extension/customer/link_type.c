@@ -8,6 +8,7 @@ typedef struct Type {
     int levels;
     const char *name[LINK_MAX_LEVELS]; /* from level 1 */
     double prior[LINK_MAX_LEVELS];
+    double strangers[LINK_MAX_LEVELS]; /* how often they are at it; the last is all the rest */
 } Type;
 
 static const Type types[LINK_TYPES] = {
@@ -18,29 +19,42 @@ static const Type types[LINK_TYPES] = {
                          "family name, others differ", "one word, others differ",
                          "family name alike, others differ", "one word alike, others differ", "initials only",
                          "one initial, others differ", "different"},
-                        {.42, .2, .17, .02, .03, .02, .02, .02, .015, .03, .02, .015, .005, .005, .01}},
+                        {.42, .2, .17, .02, .03, .02, .02, .02, .015, .03, .02, .015, .005, .005, .01},
+                        {1e-5, 1e-5, 2e-5, 1e-5, 1e-5, 1e-5, 2e-5, 1e-4, 1e-3, 5e-3, 1.5e-3, 5e-3, 1e-4, 3e-3,
+                         .984}},
     [LINK_TYPE_TEXT] = {7,
                         {"exact", "nearly all words", "all words of the shorter", "most words",
                          "half of the words", "some words", "different"},
-                        {.5, .12, .13, .05, .07, .05, .08}},
+                        {.5, .12, .13, .05, .07, .05, .08},
+                        {1e-5, 5e-5, 2e-4, 1e-4, 2e-3, .02, .978}},
     [LINK_TYPE_EMAIL] = {5,
                          {"exact", "same local part", "local part one or two edits", "local part alike",
                           "different"},
-                         {.65, .1, .1, .05, .1}},
-    [LINK_TYPE_PHONE] = {4, {"exact", "one edit", "two edits", "different"}, {.75, .06, .02, .17}},
-    [LINK_TYPE_ID] = {4, {"exact", "one edit", "two edits", "different"}, {.8, .08, .02, .1}},
+                         {.65, .1, .1, .05, .1},
+                         {1e-5, 3e-4, 3e-5, 1e-4, 1}},
+    [LINK_TYPE_PHONE] = {4,
+                         {"exact", "one edit", "two edits", "different"},
+                         {.75, .06, .02, .17},
+                         {1e-5, 1e-3, 3e-3, .996}},
+    [LINK_TYPE_ID] = {4,
+                      {"exact", "one edit", "two edits", "different"},
+                      {.8, .08, .02, .1},
+                      {1e-5, 1e-3, 3e-3, .996}},
     [LINK_TYPE_DATE] = {6,
                         {"exact", "one edit or day and month swapped", "two of three parts or two edits",
                          "same year", "within ten years", "different"},
-                        {.72, .12, .06, .04, .03, .03}},
+                        {.72, .12, .06, .04, .03, .03},
+                        {1e-4, 1e-3, .016, .01, .22, .753}},
     [LINK_TYPE_POSTCODE] = {5,
                             {"exact", "one edit", "same district", "same area", "different"},
-                            {.65, .07, .08, .08, .12}},
-    [LINK_TYPE_CATEGORY] = {3, {"exact", "alike", "different"}, {.78, .07, .15}},
+                            {.65, .07, .08, .08, .12},
+                            {1e-3, 4e-3, .01, .05, .935}},
+    [LINK_TYPE_CATEGORY] = {3, {"exact", "alike", "different"}, {.78, .07, .15}, {.01, 3e-3, .987}},
     [LINK_TYPE_ADDRESS] = {7,
                            {"same number and street", "same number, street alike", "number one edit",
                             "number missing", "number differs", "same number, street differs", "different"},
-                           {.65, .1, .05, .02, .08, .02, .08}},
+                           {.65, .1, .05, .02, .08, .02, .08},
+                           {1e-4, 1e-5, 2e-4, 1e-4, 3e-3, 3e-3, .994}},
 };
 
 static const struct {
@@ -79,6 +93,12 @@ const double *
 link_type_prior(LinkType type)
 {
     return types[type].prior;
+}
+
+const double *
+link_type_strangers(LinkType type)
+{
+    return types[type].strangers;
 }
 
 const char *

@@ -7,16 +7,17 @@
 #include <math.h>
 
 /* Of how rare a value is where another attribute explains it already. */
-#define EXPLAINED 0.3
+#define EXPLAINED 0.3F
 #define TEXT_LEAST (-8.0)
 #define TEXT_MOST 4.0
 
 int
 link_key_level(int attribute)
 {
-    return attribute == LINK_ATTRIBUTE_NAME    ? LINK_FAMILY_ONLY
-           : attribute == LINK_ATTRIBUTE_EMAIL ? LINK_LOCAL_ALIKE
-                                               : LINK_EXACT;
+    return attribute == LINK_ATTRIBUTE_NAME      ? LINK_FAMILY_ONLY
+           : attribute == LINK_ATTRIBUTE_EMAIL   ? LINK_LOCAL_ALIKE
+           : attribute == LINK_ATTRIBUTE_COMPANY ? LINK_HALF_OF_WORDS
+                                                 : LINK_EXACT;
 }
 
 int
@@ -32,12 +33,18 @@ link_context_of(const LinkModel *model, int attribute, const uint8_t *level)
     return best;
 }
 
+float
+link_part(double all, double u)
+{
+    return u > 1.5 * all ? EXPLAINED : 1;
+}
+
 double
 link_rare(const LinkModel *model, int attribute, int context, int level, float bits)
 {
     const LinkContext *all = &model->context[attribute];
     LinkType type = link_type((LinkAttribute) attribute);
-    double part = model->context[context].u[level] > 1.5 * all->u[level] ? EXPLAINED : 1;
+    double part = (double) link_part(all->u[level], model->context[context].u[level]);
     double rare;
 
     if (bits <= 0)

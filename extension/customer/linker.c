@@ -158,7 +158,7 @@ finish_report(Linker *linker)
     report->records = linker->records;
     report->posterior_sum = link_believe(linker, linker->model, NULL);
     report->fixed = linker->model->numbers.fixed;
-    report->sure = report->posterior_sum <= 2 * inside + 1 && inside <= 2 * report->posterior_sum + 1;
+    report->sure = fabs(report->posterior_sum - inside) <= inside / 3 + 1;
 }
 
 /* Values, words and their frequencies: all that comparing needs. */

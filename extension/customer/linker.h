@@ -147,8 +147,8 @@ typedef struct LinkReport {
     double seconds[LINK_DONE]; /* by phase */
     size_t memory;             /* most that was held */
     uint64_t spilled;          /* bytes */
-    bool sure;                 /* posterior_sum and cluster_pairs are within a factor of two */
-    bool fixed;                /* the guard held the model at its prior */
+    bool sure;                 /* posterior_sum is within a third of cluster_pairs, or one pair of it */
+    bool fixed;                /* the model is held at its prior: beliefs ran away, or one attribute was alone */
 } LinkReport;
 extern const LinkReport *linker_report(const Linker *linker);
 

@@ -654,6 +654,78 @@ test_a_model_of_another_version_is_refused(void **state)
     link_model_free(model);
 }
 
+/* A son shares his father's house, telephone and family name, in a table of seven as in a large one. */
+static void
+test_households_in_a_small_table_stay_apart(void **state)
+{
+    static const char *const row[7][5] = {
+        {"Jan", "Bakker", "Dorpsstraat 12", "+31206234567", "1950-03-12"},
+        {"Peter", "Bakker", "Dorpsstraat 12", "+31206234567", "1981-07-30"},
+        {"Maria", "de Vries", "Kerkweg 5", "+31302314455", "1972-11-02"},
+        {"Marie", "de Vries", "Kerkweg 5", "+31302314455", "1972-11-02"},
+        {"Ahmed", "Yilmaz", "Stationslaan 88", "+31104455667", "1990-01-15"},
+        {"Sofie", "Jansen", "Molenpad 3", "+31703456789", "1965-05-05"},
+        {"Willem", "Smit", "Hoofdstraat 41", "+31503123456", "1958-09-09"},
+    };
+    static const LinkField field[5] = {LINK_GIVEN_NAME, LINK_FAMILY_NAME, LINK_ADDRESS, LINK_PHONE,
+                                       LINK_BIRTH_DATE};
+    Linker *linker = fresh(1, NULL);
+
+    (void) state;
+    for (int i = 0; i < 7; i++) {
+        LinkInput input = {.name = (uint64_t) i, .kind = LINK_PERSON};
+
+        for (int f = 0; f < 5; f++)
+            input.field[field[f]] = text(row[i][f]);
+        assert_int_equal(linker_add(linker, &input), LINK_OK);
+    }
+    assert_int_equal(linker_run(linker), LINK_OK);
+    assert_int_not_equal(linker_clusters(linker)[0], linker_clusters(linker)[1]);
+    assert_int_equal(linker_clusters(linker)[2], linker_clusters(linker)[3]);
+    assert_true(explained(linker, 0, 1) < 0);
+    linker_free(linker);
+}
+
+/* One column of names of companies has nothing to judge itself by: the model stays as usual, says so, and links what is rare. */
+static void
+test_one_column_alone(void **state)
+{
+    static const char *const trade[] = {"Bakery", "Logistics", "Systems", "Foods"};
+    static char name[MAX][96];
+    Linker *linker = fresh(1, NULL);
+    double precision;
+    double recall;
+
+    (void) state;
+    state_of_chance = 11;
+    count = 0;
+    for (int entity = 0; entity < 1000; entity++) {
+        char first[32];
+        char second[32];
+        unsigned what = chance(4);
+
+        word(first, 1, chance(4000));
+        word(second, 2, chance(4000));
+        for (int again_too = entity % 4 == 0; again_too >= 0; again_too--) {
+            snprintf(name[count], sizeof(name[count]), "%s %s %s%s", first, second, trade[what],
+                     chance(2) == 0 ? " Ltd" : "");
+            people[count++].entity = entity;
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        LinkInput input = {.name = (uint64_t) i, .kind = LINK_ORGANISATION};
+
+        input.field[LINK_COMPANY] = text(name[i]);
+        assert_int_equal(linker_add(linker, &input), LINK_OK);
+    }
+    assert_int_equal(linker_run(linker), LINK_OK);
+    assert_true(linker_report(linker)->fixed);
+    score(linker_clusters(linker), &precision, &recall);
+    assert_true(precision > 0.9);
+    assert_true(recall > 0.6);
+    linker_free(linker);
+}
+
 int
 main(void)
 {
@@ -668,6 +740,8 @@ main(void)
         cmocka_unit_test(test_keys_are_the_records_own),
         cmocka_unit_test(test_only_the_first_is_explained_alike),
         cmocka_unit_test(test_too_few_records),
+        cmocka_unit_test(test_households_in_a_small_table_stay_apart),
+        cmocka_unit_test(test_one_column_alone),
         cmocka_unit_test(test_bad_data),
         cmocka_unit_test(test_stops_and_gives_back),
         cmocka_unit_test(test_a_model_of_another_version_is_refused),
