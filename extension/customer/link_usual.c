@@ -1,8 +1,8 @@
 /*
  * link_usual.c: a model for records that nothing is known of yet: what is usual of people and companies.
  *
- * m is where a fit begins (link_type.c). u and frequencies are round figures of what models say that were fitted to people and
- * companies of several countries; nothing was fitted to them. How rare an equal value is, is not known before values are
+ * m is where a fit begins (link_type.c). u and frequencies are round figures, by hand, after looking at models
+ * that were fitted to made-up people. How rare an equal value is, is not known before values are
  * counted, so that all of an attribute are taken to be equally so.
  */
 #include "customer/link_inside.h"

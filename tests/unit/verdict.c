@@ -54,9 +54,11 @@ misspell(char *text)
         text[1 + chance((unsigned) length - 2)] = (char) ('a' + chance(26));
 }
 
+typedef enum How { WITHOUT_BIRTH_DATES = 1, WITH_OTHER_NAMES = 2 } How;
+
 /* Households of one to three with one telephone and address; every third person has a second record, often a poor one. */
 static void
-make_households(uint32_t households, uint64_t seed)
+make_households(uint32_t households, uint64_t seed, How how)
 {
     uint32_t entity = 0;
 
@@ -76,11 +78,15 @@ make_households(uint32_t households, uint64_t seed)
             word(person.given, 2, chance(250));
             snprintf(person.birth, sizeof(person.birth), "%u-%02u-%02u", 1940 + chance(60), 1 + chance(12),
                      2 + chance(26));
+            if (how == WITHOUT_BIRTH_DATES && chance(4) > 0)
+                person.birth[0] = '\0';
             people[count++] = person;
             for (unsigned more = chance(3) == 0 ? 1 + chance(3) : 0; more > 0; more--) {
                 Person again = person;
 
-                if (chance(2) == 0)
+                if (how == WITH_OTHER_NAMES && chance(2) == 0)
+                    word(again.given, 2, chance(250));
+                else if (chance(2) == 0)
                     misspell(again.given);
                 if (chance(4) == 0)
                     misspell(again.family);
@@ -130,8 +136,9 @@ decide(Linker *linker, uint32_t a, uint32_t b)
         LINK_OK);
 }
 
+/* Of all households, or of those of odd number. */
 static double
-f1_of(const uint32_t *label)
+f1_of(const uint32_t *label, bool odd)
 {
     double found = 0;
     double truth = 0;
@@ -139,6 +146,8 @@ f1_of(const uint32_t *label)
 
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = i + 1; k < count; k++) {
+            if (odd && (people[i].household % 2 == 0 || people[k].household % 2 == 0))
+                continue;
             found += label[i] == label[k];
             truth += people[i].entity == people[k].entity;
             right += label[i] == label[k] && people[i].entity == people[k].entity;
@@ -146,9 +155,9 @@ f1_of(const uint32_t *label)
     return 2 * right / (found + truth);
 }
 
-/* The mean weight of pairs that nobody decided: of one household and two people, or of one person, by what is asked. */
+/* The mean weight of two records of one person, in the households of odd number. */
 static double
-mean_weight(Linker *linker, bool same)
+mean_weight(Linker *linker)
 {
     LinkEvidence evidence[LINK_ATTRIBUTES];
     double sum = 0;
@@ -159,7 +168,7 @@ mean_weight(Linker *linker, bool same)
             double prior;
             double weight;
 
-            if ((people[i].entity == people[k].entity) != same || people[i].household % 2 == 0)
+            if (people[i].entity != people[k].entity || people[i].household % 2 == 0)
                 continue;
             linker_explain(linker, i, k, evidence, &prior, &weight);
             sum += weight;
@@ -169,7 +178,10 @@ mean_weight(Linker *linker, bool same)
     return sum / pairs;
 }
 
-/* In half of the households everything is decided. That teaches what the others are. */
+/*
+ * Many people have a record under another given name, which is usual of two people who live together. In half of the
+ * households everything is decided: that teaches what the others are.
+ */
 static void
 test_the_model_learns(void **state)
 {
@@ -177,7 +189,7 @@ test_the_model_learns(void **state)
     Linker *after;
 
     (void) state;
-    make_households(700, 3);
+    make_households(700, 3, WITH_OTHER_NAMES);
     before = with_all();
     assert_int_equal(linker_run(before), LINK_OK);
     after = with_all();
@@ -186,9 +198,8 @@ test_the_model_learns(void **state)
             if (people[i].household % 2 == 0)
                 decide(after, i, k);
     assert_int_equal(linker_run(after), LINK_OK);
-    assert_true(mean_weight(after, false) < mean_weight(before, false) - 0.2);
-    assert_true(mean_weight(after, true) - mean_weight(after, false) >
-                mean_weight(before, true) - mean_weight(before, false));
+    assert_true(mean_weight(after) > mean_weight(before) + 2);
+    assert_true(f1_of(linker_clusters(after), true) > f1_of(linker_clusters(before), true) + 0.05);
     linker_free(before);
     linker_free(after);
 }
@@ -203,7 +214,7 @@ f1_after(const LinkDoubt *doubts, int verdicts)
     for (int i = 0; i < verdicts; i++)
         decide(linker, doubts[i].a, doubts[i].b);
     assert_int_equal(linker_run(linker), LINK_OK);
-    f1 = f1_of(linker_clusters(linker));
+    f1 = f1_of(linker_clusters(linker), false);
     linker_free(linker);
     return f1;
 }
@@ -225,10 +236,10 @@ test_the_queue_asks_what_helps(void **state)
         double before;
         int room;
 
-        make_households(450, seed);
+        make_households(450, seed, WITHOUT_BIRTH_DATES);
         linker = with_all();
         assert_int_equal(linker_run(linker), LINK_OK);
-        before = f1_of(linker_clusters(linker));
+        before = f1_of(linker_clusters(linker), false);
         room = linker_doubts(linker, queue, QUEUE);
         linker_free(linker);
         assert_true(room > 2 * VERDICTS);
@@ -243,7 +254,7 @@ test_the_queue_asks_what_helps(void **state)
         }
         gain_at_random += f1_after(other, VERDICTS) - before;
     }
-    assert_true(gain / 4 > 0.01);
+    assert_true(gain / 4 > 0.002);
     assert_true(gain > 2 * gain_at_random);
 }
 
