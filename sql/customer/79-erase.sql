@@ -185,7 +185,7 @@ BEGIN
     DELETE FROM parked_record p USING unnest(words) w WHERE strpos(lower(concat_ws(' ', p.record_key, p.content)), w) > 0;
     DELETE FROM consent_entry e WHERE e.customer_id = $1 AND e.record_key IS NULL AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry);
     DELETE FROM restriction r WHERE r.customer_id = $1 AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id);
-    followed := followed || jsonb_build_object('merges', forget_merges(merges, words));
+    followed := followed || jsonb_build_object('merges', erase_merges(merges, words));
     PERFORM retire_customers(ARRAY[customer_id]);
     followed := followed || jsonb_build_object('texts', redact_texts(words));
     IF NOT dry_run THEN

@@ -51,7 +51,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.lost_records(bigint) IS 'What the rows that were merged into a customer''s records could be known by.';
 SELECT @extschema@.set_audience('lost_records(bigint)', 'internal');
 
-CREATE FUNCTION @extschema@.forget_merges(merges bigint[], words text[]) RETURNS bigint
+CREATE FUNCTION @extschema@.erase_merges(merges bigint[], words text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 BEGIN
@@ -68,9 +68,9 @@ BEGIN
     RETURN cardinality(merges);
 END
 $$;
-COMMENT ON FUNCTION @extschema@.forget_merges(bigint[], text[]) IS
+COMMENT ON FUNCTION @extschema@.erase_merges(bigint[], text[]) IS
 'Empties what merges of an erased customer hold, who cannot be taken back then, and rows with these words (lower case) in merges of others.';
-SELECT @extschema@.set_audience('forget_merges(bigint[], text[])', 'internal');
+SELECT @extschema@.set_audience('erase_merges(bigint[], text[])', 'internal');
 
 CREATE FUNCTION @extschema@.forget_row_changes(relation regclass, keys text[]) RETURNS bigint
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp

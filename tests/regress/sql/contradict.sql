@@ -28,7 +28,7 @@ SELECT count(*) FROM crm.explain_match(('family', '1'), ('family', '2')) WHERE a
 SELECT count(*) FROM crm.match_queue q JOIN family a ON a.id::text = q.key_a JOIN family b ON b.id::text = q.key_b
 WHERE a.given <> b.given AND a.born <> b.born;
 
--- somebody knows better: Tim's rows were entered with his grandson's birth date and first name
+-- somebody knows better
 SELECT crm.decide(('family', '2'), ('family', '3'), 'same', 'he goes by his second name');
 SELECT crm.resolve_pending() > 0 AS changed;
 SELECT crm.customer_of('family', '2') = crm.customer_of('family', '3') AS same,
