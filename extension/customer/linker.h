@@ -148,7 +148,7 @@ typedef struct LinkReport {
     size_t memory;             /* most that was held */
     uint64_t spilled;          /* bytes */
     bool sure;                 /* posterior_sum is within a third of cluster_pairs, or one pair of it */
-    bool fixed;                /* the model is held at its prior: beliefs ran away, or one attribute was alone */
+    bool fixed; /* the model is held at its prior: beliefs ran away, or one attribute was alone */
 } LinkReport;
 extern const LinkReport *linker_report(const Linker *linker);
 
