@@ -608,9 +608,20 @@ typedef struct LinkStratum {
     double u[LINK_ATTRIBUTES][LINK_MAX_LEVELS];
 } LinkStratum;
 
-/* Drawn and compared once, judged by each model. */
+/* label may be NULL. */
+static inline bool
+link_are_strangers(const uint32_t *label, uint32_t a, uint32_t b)
+{
+    return a != b && (label == NULL || label[a] != label[b]);
+}
+
+/* link_stratum.c: drawn and compared once. What does not fit is in a file, and in memory only after it was fetched. */
 extern LinkStratum *link_draw_strata(Linker *linker, LinkScratch *scratch, const uint32_t *label, int *count);
 extern void link_free_strata(Linker *linker, LinkStratum *strata, int count);
+extern void link_fetch_stratum(Linker *linker, LinkStratum *stratum);
+extern void link_stow_stratum(Linker *linker, LinkStratum *stratum);
+
+/* link_depend.c: judged by each model. */
 extern void link_judge_strata(Linker *linker, const LinkModel *model, LinkStratum *strata, int count);
 /* u of the stratum by its counts. */
 extern void link_estimate_stratum(const Linker *linker, const LinkModel *model, LinkStratum *stratum);
