@@ -2,12 +2,12 @@
  * golden_source.c: see golden_source.h.
  */
 #include "base/compat.h"
+#include "base/kept_plan.h"
 #include "base/schema.h"
 #include "customer/golden_source.h"
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
@@ -28,32 +28,26 @@ struct GoldenPredicate {
     bool nulls[PREDICATE_ARGUMENTS];
 };
 
-static SPIPlanPtr source_plan = NULL;
-static SPIPlanPtr rule_plan = NULL;
-static Oid planned_schema = InvalidOid;
+static KeptPlan source_plan;
+static KeptPlan rule_plan;
 
-/* Both are saved for the session; the extension may be made again in another schema. */
 static void
 prepare_plans(void)
 {
     const char *schema = crm_schema_quoted();
 
-    if (planned_schema == crm_schema_oid())
-        return;
-    planned_schema = InvalidOid;
-    source_plan = SPI_prepare(
-        psprintf(
-            "SELECT s.relation, s.object, s.hierarchy, s.fallback, s.by_owner, s.by_share, s.reads, s.shown, "
-            "s.dated, s.place, s.trust FROM %s.golden_source() s",
-            schema),
-        0, NULL);
-    rule_plan = SPI_prepare(
-        psprintf("SELECT p.attribute, p.rule, p.shared, p.leader FROM %s.golden_plan() p", schema), 0, NULL);
-    if (source_plan == NULL || rule_plan == NULL || SPI_keepplan(source_plan) != 0 ||
-        SPI_keepplan(rule_plan) != 0)
-        elog(ERROR, "the queries of golden records cannot be prepared: %s",
-             SPI_result_code_string(SPI_result));
-    planned_schema = crm_schema_oid();
+    if (!kept_plan_ready(&source_plan))
+        kept_plan_make(&source_plan,
+                       psprintf("SELECT s.relation, s.object, s.hierarchy, s.fallback, s.by_owner, "
+                                "s.by_share, s.reads, s.shown, "
+                                "s.dated, s.place, s.trust FROM %s.golden_source() s",
+                                schema),
+                       0, NULL);
+    if (!kept_plan_ready(&rule_plan))
+        kept_plan_make(
+            &rule_plan,
+            psprintf("SELECT p.attribute, p.rule, p.shared, p.leader FROM %s.golden_plan() p", schema), 0,
+            NULL);
 }
 
 /* Value n of row i, counted from 0 and 1. */
@@ -75,7 +69,7 @@ select_rows(SPIPlanPtr plan)
 static void
 load_plan(MemoryContext context, GoldenPlan *plan)
 {
-    select_rows(rule_plan);
+    select_rows(rule_plan.plan);
     if (SPI_processed > RECORD_ATTRIBUTES)
         elog(ERROR, "golden records have %d attributes, not " UINT64_FORMAT, RECORD_ATTRIBUTES,
              SPI_processed);
@@ -198,7 +192,7 @@ load_sources(MemoryContext context, const GoldenPlan *plan, GoldenSources *sourc
     MemoryContext before;
     GoldenSource *made;
 
-    select_rows(source_plan);
+    select_rows(source_plan.plan);
     before = MemoryContextSwitchTo(context);
     sources->count = (int) SPI_processed;
     sources->source = made = palloc0(sizeof(GoldenSource) * (Size) (sources->count + 1));

@@ -7,7 +7,7 @@
 #include "base/compat.h"
 #include "base/schema.h"
 #include "customer/index_probe.h"
-#include "customer/kept_plan.h"
+#include "base/kept_plan.h"
 #include "customer/key_index.h"
 #include "customer/key_pack.h"
 #include "customer/number_array.h"

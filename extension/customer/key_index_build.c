@@ -5,6 +5,7 @@
  * memory, is sorted and cut into rows.
  */
 #include "base/compat.h"
+#include "base/kept_plan.h"
 #include "base/schema.h"
 #include "customer/key_index.h"
 #include "customer/key_pack.h"
@@ -73,7 +74,7 @@ note_rows(Build *to, RecordInput *record)
 static void
 read_records(Build *to)
 {
-    SPIPlanPtr plan = SPI_prepare(
+    SPIPlanPtr plan = plan_prepare(
         psprintf("SELECT %s FROM %s.record_copy r", crm_record_columns(), crm_schema_quoted()), 0, NULL);
     Portal cursor = SPI_cursor_open(NULL, plan, NULL, NULL, true);
     MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "crm records", ALLOCSET_DEFAULT_SIZES);
@@ -171,11 +172,9 @@ crm_key_index_build(PG_FUNCTION_ARGS)
     read_records(&to);
     /* a slot never spans two parts */
     bits = Max(key_pack_bits(to.entries), PART_BITS);
-    plan = SPI_prepare(
+    plan = plan_prepare(
         psprintf("INSERT INTO %s.link_block (build, slot, entries) VALUES ($1, $2, $3)", crm_schema_quoted()),
         3, types);
-    if (plan == NULL)
-        elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
     for (int i = 0; i < PARTS; i++)
         write_part(&to, plan, i, bits);
     SPI_finish();

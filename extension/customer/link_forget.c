@@ -4,6 +4,7 @@
  * The hashes are those that the linker asks for when it is given the records: so none can be forgotten here that it makes.
  */
 #include "base/compat.h"
+#include "base/kept_plan.h"
 #include "base/schema.h"
 #include "customer/key_pack.h"
 #include "customer/link_forget.h"
@@ -86,25 +87,6 @@ crm_link_hashes(PG_FUNCTION_ARGS)
     PG_RETURN_NULL();
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    int64 x = *(const int64 *) a;
-    int64 y = *(const int64 *) b;
-
-    return x < y ? -1 : x > y;
-}
-
-static SPIPlanPtr
-prepare(const char *query, int count, Oid *types)
-{
-    SPIPlanPtr plan = SPI_prepare(query, count, types);
-
-    if (plan == NULL)
-        elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
-    return plan;
-}
-
 /* Whether the row had any of the records, which rise. */
 static bool
 forget_slot(HeapTuple row, TupleDesc descriptor, SPIPlanPtr update, const int64 *numbers, int count)
@@ -145,18 +127,18 @@ crm_key_index_forget(PG_FUNCTION_ARGS)
     uint64 rows;
 
     memcpy(numbers, given, sizeof(int64) * (Size) count);
-    qsort(numbers, (size_t) count, sizeof(int64), compare_numbers);
+    qsort(numbers, (size_t) count, sizeof(int64), number_compare);
     SPI_connect();
-    update = prepare(
+    update = plan_prepare(
         psprintf("UPDATE %s.link_block SET entries = $3 WHERE build OPERATOR(pg_catalog.=) $1 AND slot "
                  "OPERATOR(pg_catalog.=) $2",
                  crm_schema_quoted()),
         3, types);
     cursor = SPI_cursor_open(NULL,
-                             prepare(psprintf("SELECT b.build, b.slot, b.entries FROM %s.link_block b "
-                                              "WHERE b.slot OPERATOR(pg_catalog.>=) 0",
-                                              crm_schema_quoted()),
-                                     0, NULL),
+                             plan_prepare(psprintf("SELECT b.build, b.slot, b.entries FROM %s.link_block b "
+                                                   "WHERE b.slot OPERATOR(pg_catalog.>=) 0",
+                                                   crm_schema_quoted()),
+                                          0, NULL),
                              NULL, NULL, true);
     do {
         SPITupleTable *table;

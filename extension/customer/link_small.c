@@ -30,21 +30,12 @@ require_model(void)
     return model;
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    int64 x = *(const int64 *) a;
-    int64 y = *(const int64 *) b;
-
-    return x < y ? -1 : x > y;
-}
-
 /* The place of a number among those of the linker, which rise; -1 where it is not there. */
 static int
 find_number(const SmallLinker *linker, int64 number)
 {
     const int64 *found =
-        bsearch(&number, linker->number, (size_t) linker->count, sizeof(int64), compare_numbers);
+        bsearch(&number, linker->number, (size_t) linker->count, sizeof(int64), number_compare);
 
     return found == NULL ? -1 : (int) (found - linker->number);
 }

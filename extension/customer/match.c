@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/schema.h"
 #include "customer/index_probe.h"
-#include "customer/kept_plan.h"
+#include "base/kept_plan.h"
 #include "customer/key_index.h"
 #include "customer/match.h"
 #include "customer/match_input.h"

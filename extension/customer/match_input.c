@@ -4,7 +4,7 @@
 #include "base/compat.h"
 #include "base/error.h"
 #include "base/schema.h"
-#include "customer/kept_plan.h"
+#include "base/kept_plan.h"
 #include "customer/match_input.h"
 #include "customer/record_input.h"
 

@@ -7,7 +7,7 @@
 #include "base/compat.h"
 #include "base/schema.h"
 #include "customer/index_probe.h"
-#include "customer/kept_plan.h"
+#include "base/kept_plan.h"
 #include "customer/model_store.h"
 #include "customer/number_array.h"
 #include "customer/resolve_run.h"
@@ -150,18 +150,16 @@ static void
 load_frequencies(LinkModel *model, int64 version, bool all)
 {
     Portal cursor;
-    SPIPlanPtr plan =
-        SPI_prepare(psprintf("SELECT f.kind, f.hash, f.share FROM %s.link_frequency f WHERE f.version "
-                             "OPERATOR(pg_catalog.=) " INT64_FORMAT "%s",
-                             crm_schema_quoted(), version,
-                             all ? ""
-                                 : psprintf(" AND f.hash BETWEEN 0 AND %d AND f.kind IN ('spread', 'unseen')",
-                                            LINK_SPACES)),
-                    0, NULL);
+    SPIPlanPtr plan = plan_prepare(
+        psprintf(
+            "SELECT f.kind, f.hash, f.share FROM %s.link_frequency f WHERE f.version "
+            "OPERATOR(pg_catalog.=) " INT64_FORMAT "%s",
+            crm_schema_quoted(), version,
+            all ? ""
+                : psprintf(" AND f.hash BETWEEN 0 AND %d AND f.kind IN ('spread', 'unseen')", LINK_SPACES)),
+        0, NULL);
     bool isnull;
 
-    if (plan == NULL)
-        elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
     cursor = SPI_cursor_open(NULL, plan, NULL, NULL, true);
     do {
         CHECK_FOR_INTERRUPTS();
@@ -411,16 +409,6 @@ save_parameter(void *context, const LinkParameter *parameter)
     return true;
 }
 
-static SPIPlanPtr
-prepare(const char *query, int count, Oid *types)
-{
-    SPIPlanPtr plan = SPI_prepare(query, count, types);
-
-    if (plan == NULL)
-        elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
-    return plan;
-}
-
 static void
 prepare_save(Save *save)
 {
@@ -434,13 +422,13 @@ prepare_save(Save *save)
     save->space = palloc(sizeof(int32) * SAVE_AT_ONCE);
     save->hash = palloc(sizeof(int64) * SAVE_AT_ONCE);
     save->share = palloc(sizeof(double) * SAVE_AT_ONCE);
-    save->frequency_plan = prepare(psprintf("INSERT INTO %s.link_frequency (version, hash, kind, share) "
-                                            "SELECT $1, u.hash, $2[u.space], u.share FROM "
-                                            "ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), "
-                                            "pg_catalog.unnest($5)) AS u (space, hash, share)",
-                                            crm_schema_quoted()),
-                                   5, frequency_types);
-    save->parameter_plan = prepare(
+    save->frequency_plan = plan_prepare(psprintf("INSERT INTO %s.link_frequency (version, hash, kind, share) "
+                                                 "SELECT $1, u.hash, $2[u.space], u.share FROM "
+                                                 "ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), "
+                                                 "pg_catalog.unnest($5)) AS u (space, hash, share)",
+                                                 crm_schema_quoted()),
+                                        5, frequency_types);
+    save->parameter_plan = plan_prepare(
         psprintf("INSERT INTO %s.link_parameter (version, attribute, level, label, given, given_level, m, "
                  "u) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                  crm_schema_quoted()),

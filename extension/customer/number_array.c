@@ -33,3 +33,12 @@ number_array_make(const void *values, int count, Oid type, int size)
     memcpy(ARR_DATA_PTR(result), values, (Size) size * (Size) count);
     return result;
 }
+
+int
+number_compare(const void *a, const void *b)
+{
+    int64 x = *(const int64 *) a;
+    int64 y = *(const int64 *) b;
+
+    return x < y ? -1 : x > y;
+}

@@ -4,7 +4,7 @@
 #include "base/compat.h"
 #include "base/caller.h"
 #include "base/schema.h"
-#include "customer/kept_plan.h"
+#include "base/kept_plan.h"
 #include "customer/number_array.h"
 #include "customer/readable_record.h"
 

@@ -8,6 +8,7 @@
 #include "base/compat.h"
 #include "base/error.h"
 #include "base/foreign.h"
+#include "base/kept_plan.h"
 #include "base/schema.h"
 #include "customer/redirect.h"
 
@@ -184,9 +185,7 @@ prepare_lock(Redirect *redirect, TupleDesc child)
                                  redirect->equal[i], psprintf("$%d", i + 1), types[i]);
     }
     appendStringInfoString(&query, " FOR KEY SHARE OF p");
-    redirect->lock = SPI_prepare(query.data, redirect->count, types);
-    if (redirect->lock == NULL)
-        elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
+    redirect->lock = plan_prepare(query.data, redirect->count, types);
     SPI_keepplan(redirect->lock);
 }
 

@@ -9,6 +9,7 @@
  * a subtransaction, which plain keys do without: it costs a transaction id for each statement.
  */
 #include "base/compat.h"
+#include "base/kept_plan.h"
 #include "base/schema.h"
 #include "customer/register.h"
 
@@ -147,9 +148,7 @@ make_plan(Change *change)
     if (change->key.event != TRIGGER_EVENT_DELETE)
         appendStringInfo(&query, "SELECT %s.map_id(r::%s) AS record_key FROM crm_new r", schema, root);
     appendStringInfoString(&query, ") k WHERE k.record_key IS NOT NULL");
-    change->plan = SPI_prepare(query.data, 0, NULL);
-    if (change->plan == NULL)
-        elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
+    change->plan = plan_prepare(query.data, 0, NULL);
     SPI_keepplan(change->plan);
 }
 

@@ -3,7 +3,7 @@
  */
 #include "base/compat.h"
 #include "base/schema.h"
-#include "customer/kept_plan.h"
+#include "base/kept_plan.h"
 #include "customer/number_array.h"
 #include "customer/record_input.h"
 #include "customer/small_linker.h"

@@ -1,42 +1,32 @@
 /*
  * stage_lookup.c: what the short form of a stage, funnel:key, means in the catalogue. See stage.h.
- *
- * The plan is kept for the session. It names the extension's schema, so it is made again where the extension
- * was dropped and created in another one.
  */
 #include "base/compat.h"
 #include "base/error.h"
+#include "base/kept_plan.h"
 #include "base/nearest.h"
 #include "base/schema.h"
 #include "funnel/stage.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
-
-static SPIPlanPtr find_plan = NULL;
-static Oid find_plan_schema = InvalidOid;
 
 static SPIPlanPtr
 get_find_plan(void)
 {
+    static KeptPlan plan;
     Oid types[] = {TEXTOID, TEXTOID};
     const char *schema = crm_schema_quoted();
 
-    if (find_plan != NULL && find_plan_schema == crm_schema_oid())
-        return find_plan;
-    if (find_plan != NULL)
-        SPI_freeplan(find_plan);
-    find_plan = SPI_prepare(psprintf("SELECT s.stage, s.\"position\" FROM %s.funnel_stage s "
-                                     "WHERE s.funnel OPERATOR(pg_catalog.=) $1 "
-                                     "AND s.stage OPERATOR(pg_catalog.=) %s.resolve_stage($1, $2)",
-                                     schema, schema),
-                            2, types);
-    if (find_plan == NULL || SPI_keepplan(find_plan) != 0)
-        elog(ERROR, "could not prepare the look-up of a stage");
-    find_plan_schema = crm_schema_oid();
-    return find_plan;
+    if (!kept_plan_ready(&plan))
+        kept_plan_make(&plan,
+                       psprintf("SELECT s.stage, s.\"position\" FROM %s.funnel_stage s "
+                                "WHERE s.funnel OPERATOR(pg_catalog.=) $1 "
+                                "AND s.stage OPERATOR(pg_catalog.=) %s.resolve_stage($1, $2)",
+                                schema, schema),
+                       2, types);
+    return plan.plan;
 }
 
 /* The nearest stage of the funnel; where there is no such funnel, the nearest funnel and *funnel_exists

@@ -3,9 +3,25 @@
  */
 #include "base/compat.h"
 #include "base/schema.h"
-#include "customer/kept_plan.h"
+#include "base/kept_plan.h"
 
 #include "nodes/parsenodes.h"
+
+static SPIPlanPtr
+prepare(const char *query, int count, Oid *types, int options)
+{
+    SPIPlanPtr made = SPI_prepare_cursor(query, count, types, options);
+
+    if (made == NULL)
+        elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
+    return made;
+}
+
+SPIPlanPtr
+plan_prepare(const char *query, int count, Oid *types)
+{
+    return prepare(query, count, types, 0);
+}
 
 bool
 kept_plan_ready(KeptPlan *kept)
@@ -20,10 +36,8 @@ kept_plan_ready(KeptPlan *kept)
 void
 kept_plan_make(KeptPlan *kept, const char *query, int count, Oid *types)
 {
-    SPIPlanPtr made = SPI_prepare_cursor(query, count, types, CURSOR_OPT_GENERIC_PLAN);
+    SPIPlanPtr made = prepare(query, count, types, CURSOR_OPT_GENERIC_PLAN);
 
-    if (made == NULL)
-        elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
     SPI_keepplan(made);
     kept->plan = made;
     kept->extension = crm_extension_oid();
