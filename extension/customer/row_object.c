@@ -2,6 +2,7 @@
  * row_object.c: rows as JSON objects of text forms, as merge.h says: their keys, some of their columns, how two differ. Called
  * for every row of a merge, which SQL functions would make many times slower.
  */
+#include "base/aggregate.h"
 #include "base/compat.h"
 #include "customer/merge.h"
 
@@ -228,12 +229,11 @@ PG_FUNCTION_INFO_V1(crm_row_list_add);
 Datum
 crm_row_list_add(PG_FUNCTION_ARGS)
 {
-    MemoryContext context, before;
+    MemoryContext context = crm_aggregate_context(fcinfo);
+    MemoryContext before;
     RowList *list;
     Jsonb *row, *wanted;
 
-    if (!AggCheckCallContext(fcinfo, &context))
-        elog(ERROR, "row_list_add is a step of the aggregate row_list");
     if (PG_ARGISNULL(2))
         elog(ERROR, "a list of rows without the row");
     row = PG_GETARG_JSONB_P(2); /* here, so that what they are unpacked to is soon gone */

@@ -36,13 +36,6 @@ below(int n)
     return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
 }
 
-/* Unsigned, since the difference may not fit. */
-bool
-attempt_fits(int64_t since, int64_t at, int64_t limit)
-{
-    return limit == ATTEMPT_UNLIMITED || (uint64_t) at - (uint64_t) since <= (uint64_t) limit;
-}
-
 static uint64_t
 required_steps(const AttemptRule *rule)
 {
@@ -109,8 +102,8 @@ find_ordered(const AttemptRule *rule, const AttemptEvent *events, size_t count, 
             }
             before = &open[highest(earlier)];
             if (before->start == ATTEMPT_NONE ||
-                !attempt_fits(events[before->start].at, event->at, rule->within) ||
-                !attempt_fits(events[before->last].at, event->at, rule->gap))
+                !is_within(events[before->start].at, event->at, rule->within) ||
+                !is_within(events[before->last].at, event->at, rule->gap))
                 continue;
             open[k] = (Open){before->start, i};
             note(&best, __builtin_popcountll(earlier) + 1, before->start, i);
@@ -135,8 +128,8 @@ find_strict(const AttemptRule *rule, const AttemptEvent *events, size_t count, s
         for (; came != 0; came &= came - 1) {
             int k = lowest(came);
 
-            if (attempt_fits(events[i - (size_t) k].at, event->at, rule->within) &&
-                attempt_fits(events[i - 1].at, event->at, rule->gap)) {
+            if (is_within(events[i - (size_t) k].at, event->at, rule->within) &&
+                is_within(events[i - 1].at, event->at, rule->gap)) {
                 open |= UINT64_C(1) << k;
                 note(&best, k + 1, i - (size_t) k, i);
             }
@@ -173,7 +166,7 @@ mark_usable(const AttemptRule *rule, const AttemptEvent *events, const AttemptSp
 
             if (k == last
                     ? i == span->end
-                    : next[k] != ATTEMPT_NONE && attempt_fits(events[i].at, events[next[k]].at, rule->gap) &&
+                    : next[k] != ATTEMPT_NONE && is_within(events[i].at, events[next[k]].at, rule->gap) &&
                           (rule->order != ATTEMPT_STRICT || next[k] == i + 1))
                 usable[i] |= UINT64_C(1) << k;
         }
@@ -215,8 +208,8 @@ find_limit(const AttemptRule *rule, const AttemptEvent *events, size_t count, co
     size_t i = span->end + 1;
 
     while (i < count && (events[i].forbids >> k & 1) == 0 &&
-           attempt_fits(events[span->start].at, events[i].at, rule->within) &&
-           attempt_fits(events[span->end].at, events[i].at, rule->gap))
+           is_within(events[span->start].at, events[i].at, rule->within) &&
+           is_within(events[span->end].at, events[i].at, rule->gap))
         i++;
     return i;
 }

@@ -27,8 +27,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "funnel/within.h"
+
 #define ATTEMPT_STEPS 64
-#define ATTEMPT_UNLIMITED INT64_MAX
 
 typedef enum AttemptOrder { ATTEMPT_ORDERED, ATTEMPT_STRICT, ATTEMPT_UNORDERED } AttemptOrder;
 typedef enum AttemptAnchor { ATTEMPT_BEST, ATTEMPT_FIRST, ATTEMPT_LAST } AttemptAnchor;
@@ -45,7 +46,7 @@ typedef struct AttemptRule {
     AttemptOrder order;
     AttemptAnchor anchor;
     uint64_t optional; /* of ATTEMPT_ORDERED alone; never bit 0 */
-    int64_t within;    /* microseconds, or ATTEMPT_UNLIMITED */
+    int64_t within;    /* microseconds, or WITHIN_UNLIMITED */
     int64_t gap;       /* the same; with ATTEMPT_UNORDERED unlimited */
 } AttemptRule;
 

@@ -15,9 +15,6 @@ typedef struct AttemptSpan {
     size_t end;
 } AttemptSpan;
 
-/* Whether at is no more than limit after since, which is not later. */
-extern bool attempt_fits(int64_t since, int64_t at, int64_t limit);
-
 extern AttemptSpan attempt_find_unordered(const AttemptRule *rule, const AttemptEvent *events, size_t count);
 /* Fills in taken and at. */
 extern void attempt_take_unordered(const AttemptEvent *events, const AttemptSpan *span, Attempt *attempt);

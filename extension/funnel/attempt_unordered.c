@@ -67,7 +67,7 @@ cut_to_anchor(const AttemptRule *rule, const AttemptEvent *events, size_t *first
     for (i = 0; i < *count && (events[i].steps & all) == 0;)
         i++;
     *first = i;
-    for (; i < *count && attempt_fits(events[*first].at, events[i].at, rule->within); i++)
+    for (; i < *count && is_within(events[*first].at, events[i].at, rule->within); i++)
         if (i > *first && events[i].forbids != 0)
             break;
     *count = i;
@@ -90,8 +90,7 @@ attempt_find_unordered(const AttemptRule *rule, const AttemptEvent *events, size
         size_t start = i;
         int depth;
 
-        for (;
-             low < i && (events[i].forbids != 0 || !attempt_fits(events[low].at, events[i].at, rule->within));
+        for (; low < i && (events[i].forbids != 0 || !is_within(events[low].at, events[i].at, rule->within));
              low++)
             for (uint64_t steps = events[low].steps & all; steps != 0; steps &= steps - 1)
                 different -= --holders[__builtin_ctzll(steps)] == 0;

@@ -193,8 +193,8 @@ read_arguments(Inquiry *inquiry)
 {
     AttemptRule *rule = &inquiry->rule;
 
-    rule->within = ATTEMPT_UNLIMITED;
-    rule->gap = ATTEMPT_UNLIMITED;
+    rule->within = WITHIN_UNLIMITED;
+    rule->gap = WITHIN_UNLIMITED;
     if (inquiry->is_null[0])
         refuse("the steps of a funnel are NULL");
     if (!inquiry->is_null[1])
@@ -210,7 +210,7 @@ read_arguments(Inquiry *inquiry)
     read_steps(inquiry, DatumGetArrayTypeP(inquiry->argument[0]));
     if (rule->optional != 0 && rule->order != ATTEMPT_ORDERED)
         refuse("only an ordered funnel has optional steps");
-    if (rule->gap != ATTEMPT_UNLIMITED && rule->order == ATTEMPT_UNORDERED)
+    if (rule->gap != WITHIN_UNLIMITED && rule->order == ATTEMPT_UNORDERED)
         refuse("an unordered funnel has no gap between steps");
 }
 
@@ -338,6 +338,12 @@ read_events(Inquiry *inquiry, struct varlena *journey, uint64 steps)
     return count;
 }
 
+static uint64
+steps_below(int step)
+{
+    return step == ATTEMPT_STEPS ? PG_UINT64_MAX : (UINT64_C(1) << step) - 1;
+}
+
 /* The rule as far as a journey with these positions can come, and the steps that are left. */
 static AttemptRule
 cut_rule(const Inquiry *inquiry, struct varlena *journey, uint64 *steps)
@@ -347,28 +353,33 @@ cut_rule(const Inquiry *inquiry, struct varlena *journey, uint64 *steps)
     if (VARSIZE_ANY_EXHDR(journey) <= JOURNEY_HEADER)
         crm_journey_corrupted();
     rule.steps = possible_steps(inquiry, journey_bitmap((const uint8 *) VARDATA_ANY(journey)));
-    *steps = rule.steps == ATTEMPT_STEPS ? PG_UINT64_MAX : (UINT64_C(1) << rule.steps) - 1;
+    *steps = steps_below(rule.steps);
     rule.optional &= *steps;
     return rule;
+}
+
+int
+crm_inquiry_depth(Inquiry *inquiry, struct varlena *journey)
+{
+    uint64 steps;
+    AttemptRule rule = cut_rule(inquiry, journey, &steps);
+    size_t count;
+
+    if (rule.steps == 0)
+        return 0;
+    count = read_events(inquiry, journey, steps);
+    return attempt_depth(&rule, inquiry->events, count);
 }
 
 uint64
 crm_inquiry_reached(Inquiry *inquiry, struct varlena *journey)
 {
-    uint64 steps;
-    AttemptRule rule = cut_rule(inquiry, journey, &steps);
-    int depth;
+    Attempt attempt;
 
-    if (rule.steps == 0)
-        return 0;
-    if (rule.optional != 0 || rule.order == ATTEMPT_UNORDERED) {
-        Attempt attempt;
-
-        crm_inquiry_attempt(inquiry, journey, &attempt);
-        return attempt.taken;
-    }
-    depth = attempt_depth(&rule, inquiry->events, read_events(inquiry, journey, steps));
-    return depth == ATTEMPT_STEPS ? PG_UINT64_MAX : (UINT64_C(1) << depth) - 1;
+    if (inquiry->rule.optional == 0 && inquiry->rule.order != ATTEMPT_UNORDERED)
+        return steps_below(crm_inquiry_depth(inquiry, journey));
+    crm_inquiry_attempt(inquiry, journey, &attempt);
+    return attempt.taken;
 }
 
 void

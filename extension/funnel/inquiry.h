@@ -29,6 +29,8 @@ extern int64 crm_window_read(Interval *within);
  */
 extern Inquiry *crm_inquiry(FunctionCallInfo fcinfo, int first);
 extern int crm_inquiry_steps(const Inquiry *inquiry);
+/* Required steps that the journey reaches; unordered: steps. */
+extern int crm_inquiry_depth(Inquiry *inquiry, struct varlena *journey);
 /* Steps that the journey reaches, as bits. */
 extern uint64 crm_inquiry_reached(Inquiry *inquiry, struct varlena *journey);
 /* The best attempt whole. */

@@ -114,18 +114,14 @@ crm_stage_at(PG_FUNCTION_ARGS)
     PG_RETURN_INT32(crm_journey_distinct(&reader)[found]);
 }
 
-/* Which of the distinct positions a position is; UINT32_MAX: none. */
+/* Which of the reader's distinct positions a position is; UINT32_MAX: none. */
 static uint32
-find_position(const JourneyReader *reader, int32 position)
+find_position(const JourneyReader *reader, const int32 *positions, int32 position)
 {
-    int32 *positions = crm_journey_distinct(reader);
-    uint32 found = UINT32_MAX;
-
-    for (uint32 i = 0; i < reader->distinct && found == UINT32_MAX; i++)
+    for (uint32 i = 0; i < reader->distinct; i++)
         if (positions[i] == position)
-            found = i;
-    pfree(positions);
-    return found;
+            return i;
+    return UINT32_MAX;
 }
 
 PG_FUNCTION_INFO_V1(crm_time_in_stage);
@@ -145,7 +141,7 @@ crm_time_in_stage(PG_FUNCTION_ARGS)
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
     crm_journey_open(&reader, PG_GETARG_JOURNEY_PP(0));
-    wanted = find_position(&reader, PG_GETARG_INT32(1));
+    wanted = find_position(&reader, crm_journey_distinct(&reader), PG_GETARG_INT32(1));
     if (wanted == UINT32_MAX)
         PG_RETURN_NULL();
     while (crm_journey_next(&reader, &at, &index)) {
@@ -169,6 +165,7 @@ crm_journey_contains(PG_FUNCTION_ARGS)
     struct varlena *journey = PG_GETARG_JOURNEY_PP(0);
     ArrayType *array = PG_GETARG_ARRAYTYPE_P(1);
     JourneyReader reader;
+    const int32 *positions;
     uint64 bitmap;
     int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
     const int32 *wanted = (const int32 *) ARR_DATA_PTR(array);
@@ -180,8 +177,9 @@ crm_journey_contains(PG_FUNCTION_ARGS)
     for (int i = 0; i < count; i++)
         if ((bitmap & journey_bit(wanted[i])) == 0)
             PG_RETURN_BOOL(false);
+    positions = crm_journey_distinct(&reader);
     for (int i = 0; i < count; i++)
-        if (find_position(&reader, wanted[i]) == UINT32_MAX)
+        if (find_position(&reader, positions, wanted[i]) == UINT32_MAX)
             PG_RETURN_BOOL(false);
     PG_RETURN_BOOL(true);
 }

@@ -3,6 +3,7 @@
  *
  * Events go by time, then by sequence, then by position, so the order in which rows and workers come makes no difference.
  */
+#include "base/aggregate.h"
 #include "base/error.h"
 #include "funnel/journey_value.h"
 
@@ -17,16 +18,6 @@ typedef struct AggState {
     uint64 capacity;
     JourneyArrival *arrivals;
 } AggState;
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-    MemoryContext context;
-
-    if (!AggCheckCallContext(fcinfo, &context))
-        elog(ERROR, "journey_agg is called outside an aggregate");
-    return context;
-}
 
 static AggState *
 new_state(MemoryContext context, uint64 capacity)
@@ -54,7 +45,7 @@ PG_FUNCTION_INFO_V1(crm_journey_agg_step);
 Datum
 crm_journey_agg_step(PG_FUNCTION_ARGS)
 {
-    MemoryContext context = aggregate_context(fcinfo);
+    MemoryContext context = crm_aggregate_context(fcinfo);
     AggState *state = PG_ARGISNULL(0) ? new_state(context, 0) : (AggState *) PG_GETARG_POINTER(0);
     JourneyArrival arrival = {0};
 
@@ -77,7 +68,7 @@ PG_FUNCTION_INFO_V1(crm_journey_agg_combine);
 Datum
 crm_journey_agg_combine(PG_FUNCTION_ARGS)
 {
-    MemoryContext context = aggregate_context(fcinfo);
+    MemoryContext context = crm_aggregate_context(fcinfo);
     AggState *left = PG_ARGISNULL(0) ? NULL : (AggState *) PG_GETARG_POINTER(0);
     AggState *right = PG_ARGISNULL(1) ? NULL : (AggState *) PG_GETARG_POINTER(1);
 

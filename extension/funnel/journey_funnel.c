@@ -1,6 +1,7 @@
 /*
  * journey_funnel.c: funnels of journeys: how far each came, when, and how many came how far. See inquiry.h.
  */
+#include "base/aggregate.h"
 #include "base/error.h"
 #include "funnel/journey_value.h"
 #include "funnel/inquiry.h"
@@ -15,12 +16,9 @@ PG_FUNCTION_INFO_V1(crm_funnel_depth);
 Datum
 crm_funnel_depth(PG_FUNCTION_ARGS)
 {
-    Attempt attempt;
-
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
-    crm_inquiry_attempt(crm_inquiry(fcinfo, 1), PG_GETARG_JOURNEY_PP(0), &attempt);
-    PG_RETURN_INT32(attempt.depth);
+    PG_RETURN_INT32(crm_inquiry_depth(crm_inquiry(fcinfo, 1), PG_GETARG_JOURNEY_PP(0)));
 }
 
 PG_FUNCTION_INFO_V1(crm_funnel_steps);
@@ -81,12 +79,10 @@ crm_funnel_counts_step(PG_FUNCTION_ARGS)
 {
     Inquiry *inquiry = crm_inquiry(fcinfo, 2);
     int count = crm_inquiry_steps(inquiry);
-    MemoryContext context;
+    MemoryContext context = crm_aggregate_context(fcinfo);
     ArrayType *state;
     int64 *counts;
 
-    if (!AggCheckCallContext(fcinfo, &context))
-        elog(ERROR, "funnel_counts is called outside an aggregate");
     state = PG_ARGISNULL(0) ? new_counts(context, count) : PG_GETARG_ARRAYTYPE_P(0);
     counts = counts_of(state, count);
     if (!PG_ARGISNULL(1))
@@ -108,8 +104,7 @@ crm_funnel_counts_combine(PG_FUNCTION_ARGS)
     int64 *sum;
     int64 *more;
 
-    if (!AggCheckCallContext(fcinfo, NULL))
-        elog(ERROR, "funnel_counts is called outside an aggregate");
+    (void) crm_aggregate_context(fcinfo); /* left is changed in place */
     sum = counts_of(left, count);
     more = counts_of(right, count);
     for (int k = 0; k < count; k++)

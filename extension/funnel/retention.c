@@ -3,8 +3,8 @@
  *
  * The state is a boolean[] changed in place: for each condition whether it was true in any row.
  */
+#include "base/aggregate.h"
 #include "base/error.h"
-#include "base/compat.h"
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -41,14 +41,12 @@ PG_FUNCTION_INFO_V1(crm_retention_step);
 Datum
 crm_retention_step(PG_FUNCTION_ARGS)
 {
-    MemoryContext context;
+    MemoryContext context = crm_aggregate_context(fcinfo);
     ArrayType *state = PG_ARGISNULL(0) ? NULL : PG_GETARG_ARRAYTYPE_P(0);
     Datum *values;
     bool *nulls;
     int count;
 
-    if (!AggCheckCallContext(fcinfo, &context))
-        elog(ERROR, "retention is called outside an aggregate");
     if (PG_ARGISNULL(1))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("retention takes conditions, not NULL"));
     deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), BOOLOID, 1, true, TYPALIGN_CHAR, &values, &nulls, &count);
@@ -75,8 +73,7 @@ crm_retention_combine(PG_FUNCTION_ARGS)
     ArrayType *left = PG_GETARG_ARRAYTYPE_P(0);
     ArrayType *right = PG_GETARG_ARRAYTYPE_P(1);
 
-    if (!AggCheckCallContext(fcinfo, NULL))
-        elog(ERROR, "retention is called outside an aggregate");
+    (void) crm_aggregate_context(fcinfo); /* left is changed in place */
     if (length(left) != length(right))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
                 errmsg("retention got %d conditions and then %d", length(left), length(right)));

@@ -1,6 +1,7 @@
 /*
  * row_state.c: rows with a time and conditions, kept for a final function. See row_state.h.
  */
+#include "base/aggregate.h"
 #include "base/error.h"
 #include "funnel/row_state.h"
 
@@ -11,16 +12,6 @@
 #include "utils/timestamp.h"
 
 #define FIRST_CAPACITY 8
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-    MemoryContext context;
-
-    if (!AggCheckCallContext(fcinfo, &context))
-        elog(ERROR, "an aggregate's function is called outside of it");
-    return context;
-}
 
 static RowState *
 new_state(MemoryContext context)
@@ -76,7 +67,7 @@ read_conditions(FunctionCallInfo fcinfo, int *count)
 RowState *
 crm_row_state(FunctionCallInfo fcinfo, const char *aggregate, bool *is_new)
 {
-    MemoryContext context = aggregate_context(fcinfo);
+    MemoryContext context = crm_aggregate_context(fcinfo);
     RowState *state = PG_ARGISNULL(0) ? NULL : (RowState *) PG_GETARG_POINTER(0);
     ArrayType *array;
     int count;
@@ -107,7 +98,7 @@ crm_row_state_add(FunctionCallInfo fcinfo, RowState *state, int time)
 
     if ((conditions == 0 && !state->keeps_all) || PG_ARGISNULL(time))
         return;
-    reserve(state, 1, aggregate_context(fcinfo));
+    reserve(state, 1, crm_aggregate_context(fcinfo));
     append(state, PG_GETARG_TIMESTAMPTZ(time), conditions);
 }
 
@@ -140,7 +131,7 @@ PG_FUNCTION_INFO_V1(crm_row_state_combine);
 Datum
 crm_row_state_combine(PG_FUNCTION_ARGS)
 {
-    MemoryContext context = aggregate_context(fcinfo);
+    MemoryContext context = crm_aggregate_context(fcinfo);
     RowState *left = PG_ARGISNULL(0) ? NULL : (RowState *) PG_GETARG_POINTER(0);
     RowState *right = PG_ARGISNULL(1) ? NULL : (RowState *) PG_GETARG_POINTER(1);
 

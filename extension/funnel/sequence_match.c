@@ -1,6 +1,7 @@
 /*
  * sequence_match.c: the aggregates sequence_match and sequence_count, (pattern, at, VARIADIC conditions). See sequence.h.
  */
+#include "base/aggregate.h"
 #include "base/error.h"
 #include "funnel/row_state.h"
 #include "funnel/sequence.h"
@@ -29,15 +30,13 @@ crm_sequence_step(PG_FUNCTION_ARGS)
 
     if (is_new) {
         SequencePattern pattern;
-        MemoryContext context;
         char *given;
 
         if (PG_ARGISNULL(1))
             ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("a pattern of events is not NULL"));
         given = TextDatumGetCString(PG_GETARG_DATUM(1));
         read_pattern(given, state->conditions, &pattern);
-        AggCheckCallContext(fcinfo, &context);
-        state->pattern = MemoryContextStrdup(context, given);
+        state->pattern = MemoryContextStrdup(crm_aggregate_context(fcinfo), given);
     }
     crm_row_state_add(fcinfo, state, 2);
     PG_RETURN_POINTER(state);

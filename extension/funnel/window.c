@@ -34,13 +34,6 @@ window_event_compare(const void *left, const void *right)
     return (a->order > b->order) - (a->order < b->order);
 }
 
-/* Whether the time from start to at is no longer than within; unsigned, since the difference may not fit. */
-static bool
-fits(int64_t start, int64_t at, int64_t within)
-{
-    return within == WINDOW_UNLIMITED || (uint64_t) at - (uint64_t) start <= (uint64_t) within;
-}
-
 static int
 depth_of(const Attempts *attempts)
 {
@@ -56,7 +49,7 @@ advance(const Search *search, const WindowEvent *event, const Attempts *before, 
             continue;
         if (k == 0)
             after->start[0] = event->at;
-        else if ((before->begun >> (k - 1) & 1) && fits(before->start[k - 1], event->at, search->within))
+        else if ((before->begun >> (k - 1) & 1) && is_within(before->start[k - 1], event->at, search->within))
             after->start[k] = before->start[k - 1];
         else
             continue;
@@ -104,7 +97,8 @@ find_strict_order(const Search *search)
             if ((event->steps & 1) == 0)
                 continue;
             start = event->at;
-        } else if ((event->steps >> depth & 1) == 0 || !later || !fits(start, event->at, search->within)) {
+        } else if ((event->steps >> depth & 1) == 0 || !later ||
+                   !is_within(start, event->at, search->within)) {
             if (search->modes & WINDOW_ALLOW_REENTRY && event->steps & ((UINT64_C(1) << depth) - 1))
                 continue;
             break;

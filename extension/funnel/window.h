@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "funnel/within.h"
+
 #define WINDOW_STEPS_MAX 64
-#define WINDOW_UNLIMITED (-1)
 
 typedef struct WindowEvent {
     int64_t at;     /* microseconds */
@@ -33,7 +34,7 @@ typedef enum WindowMode {
 extern int window_event_compare(const void *left, const void *right);
 /*
  * The number of steps reached in turn, 0 to steps. Events are sorted by time and order; within is in microseconds from
- * the first step of an attempt to its last, inclusive, or WINDOW_UNLIMITED; modes are bits.
+ * the first step of an attempt to its last, inclusive, or WITHIN_UNLIMITED; modes are bits.
  */
 extern int window_depth(const WindowEvent *events, size_t count, int steps, int64_t within, unsigned modes);
 

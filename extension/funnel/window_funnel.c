@@ -46,7 +46,7 @@ crm_window_funnel_step(PG_FUNCTION_ARGS)
     RowState *state = crm_row_state(fcinfo, "window_funnel", &is_new);
 
     if (is_new)
-        state->within = PG_ARGISNULL(1) ? WINDOW_UNLIMITED : crm_window_read(PG_GETARG_INTERVAL_P(1));
+        state->within = PG_ARGISNULL(1) ? WITHIN_UNLIMITED : crm_window_read(PG_GETARG_INTERVAL_P(1));
     crm_row_state_add(fcinfo, state, 2);
     PG_RETURN_POINTER(state);
 }
@@ -62,7 +62,7 @@ crm_window_funnel_mode_step(PG_FUNCTION_ARGS)
 
     if (is_new) {
         state->modes = PG_ARGISNULL(1) ? 0 : read_modes(TextDatumGetCString(PG_GETARG_DATUM(1)));
-        state->within = PG_ARGISNULL(2) ? WINDOW_UNLIMITED : crm_window_read(PG_GETARG_INTERVAL_P(2));
+        state->within = PG_ARGISNULL(2) ? WITHIN_UNLIMITED : crm_window_read(PG_GETARG_INTERVAL_P(2));
         state->keeps_all = (state->modes & WINDOW_STRICT_ORDER) != 0;
     }
     crm_row_state_add(fcinfo, state, 3);

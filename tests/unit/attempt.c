@@ -16,7 +16,7 @@
 #define COUNT(events) (sizeof(events) / sizeof((events)[0]))
 #define MOST 9
 
-static const AttemptRule three = {3, ATTEMPT_ORDERED, ATTEMPT_BEST, 0, ATTEMPT_UNLIMITED, ATTEMPT_UNLIMITED};
+static const AttemptRule three = {3, ATTEMPT_ORDERED, ATTEMPT_BEST, 0, WITHIN_UNLIMITED, WITHIN_UNLIMITED};
 
 #define DEPTH(rule, ...)                                                                                     \
     attempt_depth(&(rule), (AttemptEvent[]){__VA_ARGS__}, COUNT(((AttemptEvent[]){__VA_ARGS__})))
@@ -100,7 +100,7 @@ test_anchor(void **state)
     assert_int_equal(attempt_depth(&rule, events, COUNT(events)), 1);
     rule.anchor = ATTEMPT_LAST;
     assert_int_equal(attempt_depth(&rule, events, COUNT(events)), 1);
-    rule.within = ATTEMPT_UNLIMITED;
+    rule.within = WITHIN_UNLIMITED;
     rule.anchor = ATTEMPT_FIRST;
     assert_int_equal(attempt_depth(&rule, events, COUNT(events)), 3);
 }
@@ -109,7 +109,7 @@ static void
 test_optional(void **state)
 {
     AttemptEvent events[] = {{0, A, 0}, {1, C, 0}, {2, B, 0}, {3, D, 0}};
-    AttemptRule rule = {4, ATTEMPT_ORDERED, ATTEMPT_BEST, B | C, ATTEMPT_UNLIMITED, ATTEMPT_UNLIMITED};
+    AttemptRule rule = {4, ATTEMPT_ORDERED, ATTEMPT_BEST, B | C, WITHIN_UNLIMITED, WITHIN_UNLIMITED};
     uint64_t scratch[MOST];
     Attempt attempt;
 
@@ -260,7 +260,7 @@ test_against_all_choices(void **state)
         int64_t at = 0;
 
         if (rule.order == ATTEMPT_UNORDERED)
-            rule.gap = ATTEMPT_UNLIMITED;
+            rule.gap = WITHIN_UNLIMITED;
         for (size_t i = 0; i < count; i++) {
             uint64_t steps = UINT64_C(1) << random() % rule.steps;
 

@@ -21,10 +21,10 @@ test_order(void **state)
     WindowEvent repeated[] = {{1, 0, B}, {2, 0, A}, {3, 0, A}, {4, 0, C}, {5, 0, B}, {6, 0, B}};
 
     (void) state;
-    assert_int_equal(window_depth(all, COUNT(all), 3, WINDOW_UNLIMITED, 0), 3);
-    assert_int_equal(window_depth(backward, COUNT(backward), 3, WINDOW_UNLIMITED, 0), 1);
-    assert_int_equal(window_depth(repeated, COUNT(repeated), 3, WINDOW_UNLIMITED, 0), 2);
-    assert_int_equal(window_depth(all, 0, 3, WINDOW_UNLIMITED, 0), 0);
+    assert_int_equal(window_depth(all, COUNT(all), 3, WITHIN_UNLIMITED, 0), 3);
+    assert_int_equal(window_depth(backward, COUNT(backward), 3, WITHIN_UNLIMITED, 0), 1);
+    assert_int_equal(window_depth(repeated, COUNT(repeated), 3, WITHIN_UNLIMITED, 0), 2);
+    assert_int_equal(window_depth(all, 0, 3, WITHIN_UNLIMITED, 0), 0);
 }
 
 static void
@@ -34,7 +34,7 @@ test_one_event_one_step(void **state)
     WindowEvent twice[] = {{1, 0, A | B}, {1, 1, A | B}};
 
     (void) state;
-    assert_int_equal(window_depth(both, COUNT(both), 2, WINDOW_UNLIMITED, 0), 1);
+    assert_int_equal(window_depth(both, COUNT(both), 2, WITHIN_UNLIMITED, 0), 1);
     assert_int_equal(window_depth(twice, COUNT(twice), 2, 0, 0), 2);
 }
 
@@ -53,7 +53,7 @@ test_window(void **state)
     assert_int_equal(window_depth(early, COUNT(early), 3, 10, 0), 3);
     assert_int_equal(window_depth(early, COUNT(early), 3, 9, 0), 2);
     assert_int_equal(window_depth(ends, COUNT(ends), 2, INT64_MAX, 0), 1);
-    assert_int_equal(window_depth(ends, COUNT(ends), 2, WINDOW_UNLIMITED, 0), 2);
+    assert_int_equal(window_depth(ends, COUNT(ends), 2, WITHIN_UNLIMITED, 0), 2);
 }
 
 // Every way: from each event that can be the next step, go on.
@@ -65,7 +65,7 @@ try_all(const WindowEvent *events, size_t count, int steps, int64_t within, size
 
     for (size_t i = from; i < count && step < steps; i++)
         if ((events[i].steps & (1u << step)) &&
-            (step == 0 || within == WINDOW_UNLIMITED || events[i].at - start <= within)) {
+            (step == 0 || within == WITHIN_UNLIMITED || events[i].at - start <= within)) {
             int depth =
                 try_all(events, count, steps, within, i + 1, step + 1, step == 0 ? events[i].at : start);
 
@@ -85,7 +85,7 @@ test_against_all_choices(void **state)
     for (int round = 0; round < 20000; round++) {
         size_t count = (size_t) (rand() % 10);
         int steps = 1 + rand() % 4;
-        int64_t within = rand() % 4 == 0 ? WINDOW_UNLIMITED : rand() % 8;
+        int64_t within = rand() % 4 == 0 ? WITHIN_UNLIMITED : rand() % 8;
 
         for (size_t i = 0; i < count; i++)
             events[i] = (WindowEvent){rand() % 10, (uint32_t) i, (uint32_t) rand() % 16};
