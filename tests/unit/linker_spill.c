@@ -10,19 +10,11 @@
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "customer/linker.h"
 
 #define PEOPLE 1500
 #define ENOUGH ((size_t) 256 << 20)
-
-static uint64_t state_of_chance;
-
-static unsigned
-chance(unsigned below)
-{
-    state_of_chance = state_of_chance * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (unsigned) (state_of_chance >> 33) % below;
-}
 
 /* A place that can be told to fail, and to say how much is open. */
 typedef struct Disk {

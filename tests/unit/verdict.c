@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "customer/linker.h"
 
 #define MOST 3000
@@ -26,14 +27,6 @@ typedef struct Person {
 
 static Person people[MOST];
 static uint32_t count;
-static uint64_t state_of_chance;
-
-static unsigned
-chance(unsigned below)
-{
-    state_of_chance = state_of_chance * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (unsigned) (state_of_chance >> 33) % below;
-}
 
 static void
 word(char *out, unsigned kind, unsigned number)
