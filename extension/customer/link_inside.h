@@ -12,9 +12,10 @@
 #include <setjmp.h>
 #include <stdatomic.h>
 
-#include "customer/link_model.h"
-#include "customer/linker.h"
 #include "customer/agglomerate.h"
+#include "customer/link_model.h"
+#include "customer/link_spill.h"
+#include "customer/linker.h"
 
 /* How an attribute is compared. */
 typedef enum LinkType {
@@ -186,36 +187,6 @@ typedef struct LinkPairs {
 #define LINK_RECORD_MASK ((UINT64_C(1) << LINK_RECORD_BITS) - 1)
 #define LINK_CANDIDATE_BITS 4
 #define LINK_CAP 30 /* records of a block that all meet */
-
-typedef struct LinkFile LinkFile; /* what is spilled, until it is closed */
-
-#define LINK_MOST_RUNS 64
-
-/* Words in order that were written, and what of them is in memory. */
-typedef struct LinkRun {
-    LinkFile *file;
-    uint64_t left;
-    uint64_t *buffer;
-    size_t at;
-    size_t count;
-} LinkRun;
-
-typedef struct LinkSort {
-    uint64_t *word;
-    size_t count;
-    size_t room;
-    size_t most;
-    int ignored; /* of words that are equal but for so many lowest bits the least is kept; 64: all are */
-    LinkRun run[LINK_MOST_RUNS];
-    int runs;
-    bool reading;
-    size_t at;
-    uint8_t heap[LINK_MOST_RUNS]; /* runs, that with the least word on top */
-    int heaped;
-    size_t buffer_room;
-    bool any;
-    uint64_t last;
-} LinkSort;
 
 /*
  * What two values or words were found to be, kept until another pair needs the place. A key is never 0.
@@ -490,33 +461,6 @@ extern float link_verdict_bits(const Linker *linker, uint32_t a, uint32_t b);
 extern LinkContradiction link_contradiction(const Linker *linker, LinkScratch *scratch, uint32_t a,
                                             uint32_t b, const uint8_t *level);
 extern bool link_pair_contradicts(const Linker *linker, const LinkPair *pair);
-
-/*
- * link_spill.c: files of the host, where there are some. What fails there goes back as link_fail does. Only the calling thread
- * may come here.
- */
-extern bool link_can_spill(const Linker *linker);
-extern LinkFile *link_file_open(Linker *linker);
-extern void link_file_write(Linker *linker, LinkFile *file, const void *data, size_t size);
-extern void link_file_rewind(Linker *linker, LinkFile *file);
-extern void link_file_read(Linker *linker, LinkFile *file, void *data, size_t size);
-extern void link_file_close(Linker *linker, LinkFile *file); /* NULL is fine */
-extern void link_close_files(Linker *linker);
-
-/* Words are added, then it is finished, then they come in order. So many bytes are held at most, as long as it can spill. */
-extern void link_sort_open(Linker *linker, LinkSort *sort, size_t bytes, int ignored);
-extern void link_sort_make_room(Linker *linker, LinkSort *sort);
-extern void link_sort_finish(Linker *linker, LinkSort *sort);
-extern bool link_sort_next(Linker *linker, LinkSort *sort, uint64_t *word);
-extern void link_sort_close(Linker *linker, LinkSort *sort);
-
-static inline void
-link_sort_add(Linker *linker, LinkSort *sort, uint64_t word)
-{
-    if (sort->count == sort->room)
-        link_sort_make_room(linker, sort);
-    sort->word[sort->count++] = word;
-}
 
 /* link_twin.c */
 extern void link_find_twins(Linker *linker);
