@@ -41,11 +41,13 @@ CREATE TABLE @extschema@.funnel (
     funnel text PRIMARY KEY,
     subject text NOT NULL,
     label text NOT NULL,
+    version integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     created_by name NOT NULL
 );
 COMMENT ON TABLE @extschema@.funnel IS
-'Funnels. subject says who goes through it: customer (records of all tables, linked), or an entity (its records).';
+'Funnels. subject says who goes through it: customer (records of all tables, linked), or an entity (its records). version '
+'rises with each change of its stages or rules; funnel_history has the changes.';
 
 CREATE TABLE @extschema@.funnel_stage (
     funnel text NOT NULL REFERENCES @extschema@.funnel,
@@ -58,15 +60,21 @@ CREATE TABLE @extschema@.funnel_stage (
     expected interval,
     probability numeric CHECK (probability >= 0 AND probability <= 1),
     retired_at timestamptz,
+    successor text,
+    read_as text,
     PRIMARY KEY (funnel, stage),
-    UNIQUE (funnel, "position")
+    UNIQUE (funnel, "position"),
+    FOREIGN KEY (funnel, successor) REFERENCES @extschema@.funnel_stage
 );
 CREATE UNIQUE INDEX funnel_stage_name ON @extschema@.funnel_stage (funnel, pg_catalog.lower(stage));
 CREATE UNIQUE INDEX funnel_stage_label ON @extschema@.funnel_stage (funnel, pg_catalog.lower(label));
 CREATE UNIQUE INDEX funnel_stage_milestone ON @extschema@.funnel_stage (funnel, milestone) WHERE milestone IS NOT NULL;
 COMMENT ON TABLE @extschema@.funnel_stage IS
 'Stages of funnels. position orders them and never changes; department is the functional unit that works there; expected is '
-'how long a subject should stay; probability is that of a win from here, between 0 and 1.';
+'how long a subject should stay; probability is that of a win from here, between 0 and 1, as the team gave it.';
+COMMENT ON COLUMN @extschema@.funnel_stage.successor IS 'Of a retired stage: the stage that its history counts for.';
+COMMENT ON COLUMN @extschema@.funnel_stage.read_as IS
+'Where the successors lead: the stage under which readers see this one''s history; NULL where that is itself.';
 
 CREATE TABLE @extschema@.stage_alias (
     funnel text NOT NULL,
@@ -167,3 +175,11 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.require_stage(text, text) IS
 'The key of the stage that a value means; raises RM001 with the nearest match where nothing does.';
+
+CREATE FUNCTION @extschema@.require_read_stage(funnel text, value text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN (SELECT coalesce(s.read_as, s.stage) FROM funnel_stage s
+            WHERE s.funnel = require_read_stage.funnel AND s.stage = require_stage(require_read_stage.funnel, value));
+COMMENT ON FUNCTION @extschema@.require_read_stage(text, text) IS
+'The key of the stage under which readers see the history of what a value means: its successor where it is retired into one. '
+'Raises RM001 as require_stage does.';

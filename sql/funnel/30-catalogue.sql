@@ -1,4 +1,4 @@
--- Making funnels: create_funnel, add_stage, add_stage_alias, retire_stage.
+-- Making funnels: create_funnel, add_stage, add_stage_alias. 22-version.sql changes and retires stages.
 
 CREATE FUNCTION @extschema@.stage_milestone_kind(milestone text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -14,13 +14,14 @@ BEGIN
         USING ERRCODE = 'RM302',
               HINT = CASE what
                   WHEN 'position' THEN 'Positions never change: choose a free one between two stages, they lie 100 apart.'
-                  WHEN 'milestone' THEN 'A milestone belongs to one stage of a funnel, so that KPIs count it once.'
+                  WHEN 'milestone' THEN 'A milestone belongs to one stage of a funnel, so that KPIs count it once; change_stage takes it '
+                                        'from one, and retire_stage hands it to the successor.'
                   ELSE 'Keys, labels and aliases of a funnel differ, case ignored.' END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.refuse_duplicate(text, text, text, text) IS 'Raises RM302 for what another stage holds.';
 
-CREATE FUNCTION @extschema@.check_new_stage(stage @extschema@.funnel_stage) RETURNS void
+CREATE FUNCTION @extschema@.check_stage(stage @extschema@.funnel_stage, fresh boolean) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     other record;
@@ -37,7 +38,7 @@ BEGIN
         RAISE EXCEPTION 'probability % of stage "%" is not between 0 and 1', stage.probability, stage.stage
             USING ERRCODE = 'RM005', HINT = 'Write 0.4 for 40 percent.';
     END IF;
-    FOR other IN SELECT s.* FROM funnel_stage s WHERE s.funnel = stage.funnel LOOP
+    FOR other IN SELECT s.* FROM funnel_stage s WHERE s.funnel = stage.funnel AND (fresh OR s.stage <> stage.stage) LOOP
         IF other.position = stage.position THEN
             PERFORM refuse_duplicate(stage.funnel, 'position', stage.position::text, other.stage);
         ELSIF other.milestone = stage.milestone THEN
@@ -48,14 +49,15 @@ BEGIN
             PERFORM refuse_duplicate(stage.funnel, 'label', other.label, other.stage);
         END IF;
     END LOOP;
-    FOR other IN SELECT a.* FROM stage_alias a WHERE a.funnel = stage.funnel
+    FOR other IN SELECT a.* FROM stage_alias a WHERE a.funnel = stage.funnel AND (fresh OR a.stage <> stage.stage)
                  AND lower(a.alias) IN (lower(stage.stage), lower(stage.label)) LOOP
         PERFORM refuse_duplicate(stage.funnel, 'alias', other.alias, other.stage);
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.check_new_stage(@extschema@.funnel_stage) IS
-'Raises what is wrong with a stage that is to be added: names, kind, milestone, probability, or what another stage holds.';
+COMMENT ON FUNCTION @extschema@.check_stage(@extschema@.funnel_stage, boolean) IS
+'Raises what is wrong with a stage that is to be added (fresh) or changed: names, kind, milestone, probability, or what another '
+'stage holds.';
 
 CREATE FUNCTION @extschema@.read_stage(funnel text, definition jsonb, ordinal integer)
     RETURNS @extschema@.funnel_stage
@@ -125,7 +127,7 @@ SELECT @extschema@.set_audience('insert_alias(text, text, text)', 'admin');
 CREATE FUNCTION @extschema@.insert_stage(stage @extschema@.funnel_stage, aliases jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    PERFORM check_new_stage(stage);
+    PERFORM check_stage(stage, true);
     INSERT INTO funnel_stage SELECT stage.*;
     IF jsonb_typeof(aliases) = 'string' THEN
         aliases := jsonb_build_array(aliases);
@@ -172,6 +174,7 @@ BEGIN
         END IF;
         PERFORM insert_stage(stage, definition.value -> 'aliases');
     END LOOP;
+    PERFORM note_created(funnel);
     RETURN jsonb_array_length(stages);
 END
 $$;
@@ -192,9 +195,11 @@ DECLARE
     added funnel_stage;
 BEGIN
     PERFORM require_funnel(funnel);
+    PERFORM hold_funnel(funnel);
     added := read_stage(funnel, stage, (SELECT max(s.position) / 100 + 1 FROM funnel_stage s
                                         WHERE s.funnel = add_stage.funnel));
     PERFORM insert_stage(added, stage -> 'aliases');
+    PERFORM note_change(funnel, 'added', added.stage, NULL, stage_state(funnel, added.stage));
     PERFORM resolve_unknown_stages(funnel);
     RETURN added.stage;
 END
@@ -209,7 +214,13 @@ CREATE FUNCTION @extschema@.add_stage_alias(funnel text, alias text, stage text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    PERFORM insert_alias(funnel, alias, require_stage(funnel, stage));
+    IF resolve_stage(funnel, alias) IS NULL THEN
+        PERFORM hold_funnel(funnel);
+        PERFORM insert_alias(funnel, alias, require_stage(funnel, stage));
+        PERFORM note_change(funnel, 'alias', require_stage(funnel, stage), NULL, jsonb_build_object('alias', btrim(alias)));
+    ELSE
+        PERFORM insert_alias(funnel, alias, require_stage(funnel, stage));
+    END IF;
     PERFORM resolve_unknown_stages(funnel);
 END
 $$;
@@ -217,17 +228,3 @@ COMMENT ON FUNCTION @extschema@.add_stage_alias(text, text, text) IS
 'Makes a team''s own value mean a stage of a funnel; case is ignored. Transitions that held the value get the stage. '
 'Example: SELECT crm.add_stage_alias(''sales'', ''Closed Won'', ''won'');';
 SELECT @extschema@.set_audience('add_stage_alias(text, text, text)', 'admin');
-
-CREATE FUNCTION @extschema@.retire_stage(funnel text, stage text) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    key text := require_stage(funnel, stage);
-BEGIN
-    UPDATE funnel_stage s SET retired_at = coalesce(s.retired_at, now())
-    WHERE s.funnel = retire_stage.funnel AND s.stage = key;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.retire_stage(text, text) IS
-'Marks a stage as no longer in use: passing it by is no skip any more. Its values are still read, and its history stays.';
-SELECT @extschema@.set_audience('retire_stage(text, text)', 'admin');

@@ -50,8 +50,9 @@ COMMENT ON COLUMN @extschema@.transition_log.unit IS 'The team''s own unit value
 COMMENT ON COLUMN @extschema@.transition_log.department IS 'The department of to_stage.';
 COMMENT ON COLUMN @extschema@.transition_log.direction IS
 'first (no stage before), forward, skip (forward past a stage), back, reenter (again, not backward); NULL where a stage is '
-'unknown.';
-COMMENT ON COLUMN @extschema@.transition_log.first_entry IS 'Whether the record was never in to_stage before.';
+'unknown. As the stages are read: a retired one as its successor.';
+COMMENT ON COLUMN @extschema@.transition_log.first_entry IS
+'Whether the record was never before in to_stage, or in one that is read as the same.';
 COMMENT ON COLUMN @extschema@.transition_log.flags IS
 'unknown_stage, unknown_time, estimated_time (created_at stands in), impossible_time (before the change that it follows), '
 'assumed (nobody recorded it: a record begins at the entry), backfilled, unsettled (settle_transitions looks again).';
@@ -74,6 +75,13 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_gone', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_log', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_log_id_seq', '');
 
+CREATE VIEW @extschema@.stage_read AS
+SELECT s.funnel, s.stage, coalesce(s.read_as, s.stage) AS read_as, r."position", r.kind
+FROM @extschema@.funnel_stage s
+JOIN @extschema@.funnel_stage r ON r.funnel = s.funnel AND r.stage = coalesce(s.read_as, s.stage);
+COMMENT ON VIEW @extschema@.stage_read IS
+'Stages as which those of the log are read: themselves, or where the successors of a retired one lead; its position and kind.';
+
 CREATE VIEW @extschema@.stage_step AS
 SELECT f.funnel, f.stage AS from_stage, t.stage AS to_stage,
        CASE WHEN t."position" < f."position" THEN 'back'
@@ -83,12 +91,12 @@ SELECT f.funnel, f.stage AS from_stage, t.stage AS to_stage,
                          WHERE b.funnel = f.funnel AND b."position" > f."position" AND b."position" < t."position"
                            AND bk.progress AND b.retired_at IS NULL) THEN 'skip'
             ELSE 'forward' END AS direction
-FROM @extschema@.funnel_stage f
-JOIN @extschema@.funnel_stage t USING (funnel)
+FROM @extschema@.stage_read f
+JOIN @extschema@.stage_read t USING (funnel)
 JOIN @extschema@.stage_kind_name k ON k.kind = t.kind;
 COMMENT ON VIEW @extschema@.stage_step IS
-'The direction of a step between any two stages of a funnel, by position: forward, skip (past a stage of progress), back, '
-'reenter (the same again).';
+'The direction of a step between any two stages of a funnel, as they are read, by position: forward, skip (past a stage of '
+'progress), back, reenter (the same again).';
 
 CREATE FUNCTION @extschema@.key_order(key text) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_key_order' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -119,11 +127,12 @@ BEGIN
                lag(t.id) OVER w IS NOT NULL AS follows,
                t.to_stage IS NOT NULL AND row_number() OVER again = 1 AS first_entry
         FROM transition_log t
+        LEFT JOIN funnel_stage r ON r.funnel = t.funnel AND r.stage = t.to_stage
         WHERE t.relation = derive_transitions.relation AND t.record_key = ANY (keys)
         WINDOW w AS (PARTITION BY t.record_key, t.funnel
                      ORDER BY CASE WHEN t.source_key IS NULL THEN t.sequence END, t.at NULLS FIRST,
                               key_order(t.source_key) COLLATE "C", t.id),
-               again AS (PARTITION BY t.record_key, t.funnel, t.to_stage
+               again AS (PARTITION BY t.record_key, t.funnel, coalesce(r.read_as, t.to_stage)
                          ORDER BY CASE WHEN t.source_key IS NULL THEN t.sequence END, t.at NULLS FIRST,
                                   key_order(t.source_key) COLLATE "C", t.id)),
     derived AS (

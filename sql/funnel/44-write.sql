@@ -100,6 +100,9 @@ BEGIN
         SELECT v.value, resolve_stage(f.funnel, v.value) AS stage
         FROM feed f, (SELECT i.value FROM incoming i UNION SELECT i.old_value FROM incoming i) v
         WHERE v.value IS NOT NULL),
+    family AS MATERIALIZED ( -- stages that are read as the same
+        SELECT r.stage, (SELECT array_agg(o.stage) FROM stage_read o WHERE o.funnel = r.funnel AND o.read_as = r.read_as) AS stages
+        FROM stage_read r WHERE r.funnel = (SELECT f.funnel FROM feed f) AND r.stage IN (SELECT m.stage FROM meaning m)),
     change AS (
         SELECT i.*, f.*, m.stage, coalesce(o.stage, CASE WHEN i.old_value IS NULL THEN last.to_stage END) AS from_stage,
                last."sequence" AS last_sequence, last.at AS last_at
@@ -119,8 +122,9 @@ BEGIN
                c.stage IS NOT NULL AND c.stage IS DISTINCT FROM c.from_stage
                AND NOT EXISTS (SELECT FROM transition_log t
                                WHERE t.relation = c.relation AND t.record_key = c.record_key AND t.funnel = c.funnel
-                                 AND t.to_stage = c.stage) AS first_entry
+                                 AND t.to_stage = ANY (f.stages)) AS first_entry
         FROM change c LEFT JOIN funnel_stage s ON s.funnel = c.funnel AND s.stage = c.stage
+        LEFT JOIN family f ON f.stage = c.stage
         WHERE c.stage IS DISTINCT FROM c.from_stage OR c.stage IS NULL)
     INSERT INTO transition_log (funnel, relation, record_key, "sequence", from_stage, to_stage, value, at, by, unit,
                                 department, direction, first_entry, flags, source, customer_relation, customer_key, anonymous_id)
@@ -194,8 +198,9 @@ BEGIN
         SELECT p.*, row_number() OVER w AS place, lag(p.to_stage) OVER w AS from_stage, row_number() OVER w > 1 AS follows,
                p.to_stage IS NOT NULL AND row_number() OVER again = 1 AS first_entry
         FROM pool p
+        LEFT JOIN funnel_stage r ON r.funnel = feed.funnel AND r.stage = p.to_stage
         WINDOW w AS (PARTITION BY p.record_key ORDER BY p.at NULLS FIRST, p.tie, p.id NULLS LAST),
-               again AS (PARTITION BY p.record_key, p.to_stage ORDER BY p.at NULLS FIRST, p.tie, p.id NULLS LAST)),
+               again AS (PARTITION BY p.record_key, coalesce(r.read_as, p.to_stage) ORDER BY p.at NULLS FIRST, p.tie, p.id NULLS LAST)),
     step AS MATERIALIZED (SELECT s.* FROM stage_step s WHERE s.funnel = feed.funnel),
     added AS (
         INSERT INTO transition_log (funnel, relation, record_key, "sequence", from_stage, to_stage, value, at, by, unit,

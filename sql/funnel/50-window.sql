@@ -88,7 +88,10 @@ COMMENT ON AGGREGATE @extschema@.retention(boolean[]) IS
 
 -- Subjects: linked customers, or records.
 CREATE VIEW @extschema@.subject_transition AS
-SELECT t.*, coalesce(r.customer_id, v.customer_id) AS customer_id,
+SELECT t.id, t.funnel, t.relation, t.record_key, t."sequence", coalesce(fs.read_as, t.from_stage) AS from_stage,
+       coalesce(ts.read_as, t.to_stage) AS to_stage, t.value, t.at, t.recorded_at, t.by, t.unit, t.department, t.direction,
+       t.first_entry, t.flags, t.source, t.source_key, t.customer_relation, t.customer_key, t.anonymous_id,
+       coalesce(r.customer_id, v.customer_id) AS customer_id,
        CASE WHEN r.customer_id IS NOT NULL THEN 'customer ' || r.customer_id
             WHEN v.customer_id IS NOT NULL THEN 'customer ' || v.customer_id
             WHEN f.subject = 'customer' AND t.anonymous_id IS NOT NULL THEN 'visitor ' || t.anonymous_id
@@ -97,6 +100,8 @@ SELECT t.*, coalesce(r.customer_id, v.customer_id) AS customer_id,
             ELSE t.relation::pg_catalog.oid || ' ' || t.record_key END AS subject
 FROM @extschema@.transition_log t
 JOIN @extschema@.funnel f USING (funnel)
+LEFT JOIN @extschema@.funnel_stage fs ON fs.funnel = t.funnel AND fs.stage = t.from_stage AND fs.read_as IS NOT NULL
+LEFT JOIN @extschema@.funnel_stage ts ON ts.funnel = t.funnel AND ts.stage = t.to_stage AND ts.read_as IS NOT NULL
 LEFT JOIN @extschema@.record r
        ON f.subject = 'customer' AND r.relation = coalesce(t.customer_relation, t.relation)
       AND r.record_key = coalesce(t.customer_key, t.record_key) COLLATE "C"
@@ -104,7 +109,7 @@ LEFT JOIN @extschema@.identified_span v
        ON f.subject = 'customer' AND v.anonymous_id = t.anonymous_id
       AND coalesce(t.at, '-infinity') >= v.since AND coalesce(t.at, '-infinity') < v.until;
 COMMENT ON VIEW @extschema@.subject_transition IS
-'transition_log with who goes through the funnel: in one about customers the customer that the record means or belongs to, as '
+'transition_log with stages as they are read (a retired one as its successor) and with who goes through the funnel: in one about customers the customer that the record means or belongs to, as '
 'linked now, or the record that it refers to while that is not linked; of a touch that names nobody the customer that the visitor was '
 'then, or the visitor; else the record itself. No rights applied; not for '
 'users.';
@@ -146,7 +151,7 @@ CREATE FUNCTION @extschema@.funnel_counts(funnel text, steps text[], within inte
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 10000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    keys text[] := ARRAY(SELECT require_stage(funnel_counts.funnel, s.value)
+    keys text[] := ARRAY(SELECT require_read_stage(funnel_counts.funnel, s.value)
                          FROM unnest(steps) WITH ORDINALITY s (value, n) ORDER BY s.n);
 BEGIN
     PERFORM require_funnel(funnel);

@@ -59,8 +59,9 @@ FROM (SELECT f.funnel, pg_catalog.lower(f.stage) AS word, f.stage, 1 AS rank FRO
       SELECT a.funnel, pg_catalog.lower(a.alias), a.stage, 2 FROM @extschema@.stage_alias a
       UNION ALL
       SELECT f.funnel, pg_catalog.lower(f.label), f.stage, 3 FROM @extschema@.funnel_stage f) w
-JOIN @extschema@.funnel_stage s ON s.funnel = w.funnel AND s.stage = w.stage
+JOIN @extschema@.stage_read r ON r.funnel = w.funnel AND r.stage = w.stage
+JOIN @extschema@.funnel_stage s ON s.funnel = r.funnel AND s.stage = r.read_as
 ORDER BY w.funnel, w.word, w.rank;
 COMMENT ON VIEW @extschema@.stage_word IS
-'Stages by the words that mean them (key, alias, label, in small letters), with milestone and outcome: won for stages of '
+'Stages by the words that mean them (key, alias, label, in small letters), a retired one as its successor, with milestone and outcome: won for stages of '
 'kind won and all that follows, lost, or open.';
