@@ -92,9 +92,21 @@ crm_link_cluster(PG_FUNCTION_ARGS)
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
 }
 
+/* A row of link_explain; level may be NULL, and bits count where has_bits is set. */
+static void
+put_line(ReturnSetInfo *result, const char *name, const char *level, bool has_bits, double bits)
+{
+    Datum values[4] = {CStringGetTextDatum(name), level == NULL ? (Datum) 0 : CStringGetTextDatum(level),
+                       Float8GetDatum(bits), (Datum) 0};
+    bool nulls[4] = {false, level == NULL, !has_bits, true};
+
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 /*
  * link_explain(a bigint, b bigint) SETOF (attribute text, level text, bits float8, given text): a row for each attribute that
- * both have, one that is called contradiction where they contradict each other, then prior, sum and threshold.
+ * both have, one that is called contradiction where they contradict each other, then prior, sum and threshold; before the
+ * first full run, which finds the threshold, the last is one that is called model.
  */
 Datum
 crm_link_explain(PG_FUNCTION_ARGS)
@@ -102,8 +114,8 @@ crm_link_explain(PG_FUNCTION_ARGS)
     ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
     int64 numbers[2] = {PG_GETARG_INT64(0), PG_GETARG_INT64(1)};
     LinkEvidence evidence[LINK_ATTRIBUTES];
-    double totals[3] = {0, 0, 0};
-    static const char *const names[3] = {"prior", "sum", "threshold"};
+    double prior = 0;
+    double sum = 0;
     const ModelInForce *model;
     SmallLinker *linker;
     LinkContradiction contradiction = LINK_NO_CONTRADICTION;
@@ -111,12 +123,11 @@ crm_link_explain(PG_FUNCTION_ARGS)
 
     InitMaterializedSRF(fcinfo, 0);
     SPI_connect();
-    model = require_model();
-    linker = small_linker_open(model->model, false);
+    model = model_in_force();
+    linker = small_linker_open(model != NULL ? model->model : model_usual(), false);
     small_linker_add_records(linker, numbers, 2);
-    totals[2] = model->threshold;
     if (linker->count == 2) {
-        count = linker_explain(linker->linker, 0, 1, evidence, &totals[0], &totals[1]);
+        count = linker_explain(linker->linker, 0, 1, evidence, &prior, &sum);
         contradiction = linker_contradiction(linker->linker, 0, 1);
     }
     model_check();
@@ -130,19 +141,14 @@ crm_link_explain(PG_FUNCTION_ARGS)
             values[3] = CStringGetTextDatum(link_attribute_name((LinkAttribute) evidence[i].given));
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
-    if (contradiction != LINK_NO_CONTRADICTION) {
-        Datum values[4] = {CStringGetTextDatum("contradiction"),
-                           CStringGetTextDatum(link_contradiction_name(contradiction)), (Datum) 0, (Datum) 0};
-        bool nulls[4] = {false, false, true, true};
-
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
-    for (int i = 0; i < 3; i++) {
-        Datum values[4] = {CStringGetTextDatum(names[i]), (Datum) 0, Float8GetDatum(totals[i]), (Datum) 0};
-        bool nulls[4] = {false, true, false, true};
-
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
+    if (contradiction != LINK_NO_CONTRADICTION)
+        put_line(result, "contradiction", link_contradiction_name(contradiction), false, 0);
+    put_line(result, "prior", NULL, true, prior);
+    put_line(result, "sum", NULL, true, sum);
+    if (model != NULL)
+        put_line(result, "threshold", NULL, true, model->threshold);
+    else
+        put_line(result, "model", "usual", false, 0);
     small_linker_close(linker);
     SPI_finish();
     return (Datum) 0;

@@ -203,18 +203,6 @@ find_young(Jsonb *attributes, KeyCandidate *candidates)
     return count;
 }
 
-static const LinkModel *
-usual_model(void)
-{
-    static LinkModel *usual = NULL;
-
-    if (usual == NULL)
-        usual = link_model_usual(0);
-    if (usual == NULL)
-        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    return usual;
-}
-
 Datum
 crm_match(PG_FUNCTION_ARGS)
 {
@@ -235,7 +223,7 @@ crm_match(PG_FUNCTION_ARGS)
     count =
         model != NULL ? find_candidates(model, &match.input, candidates) : find_young(attributes, candidates);
     if (count > 0) {
-        match.linker = small_linker_open(model != NULL ? model->model : usual_model(), true);
+        match.linker = small_linker_open(model != NULL ? model->model : model_usual(), true);
         small_linker_add(match.linker, &match.input, 0);
         add_records(&match, candidates, count);
         weigh(&match);

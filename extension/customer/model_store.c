@@ -304,6 +304,18 @@ forget_kept(void)
     kept = hash_create("crm frequencies", 1024, &control, HASH_ELEM | HASH_BLOBS);
 }
 
+const LinkModel *
+model_usual(void)
+{
+    static LinkModel *usual = NULL;
+
+    if (usual == NULL)
+        usual = link_model_usual(0);
+    if (usual == NULL)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+    return usual;
+}
+
 const ModelInForce *
 model_in_force(void)
 {

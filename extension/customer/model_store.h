@@ -32,6 +32,8 @@ typedef struct ModelInForce {
  * cannot be left by an error: model_check raises it, and is to be called after whatever was done with the model.
  */
 extern const ModelInForce *model_in_force(void);
+/* What stands in for it before the first full run: what is usual of people and companies. It stays. */
+extern const LinkModel *model_usual(void);
 extern void model_check(void);
 
 /* Called for each value and word that frequencies are looked up of, until model_in_force is called again. */

@@ -29,7 +29,8 @@ RETURNS TABLE (attribute text, level text, bits double precision, given text)
     AS 'MODULE_PATHNAME', 'crm_link_explain' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 10 COST 10000;
 COMMENT ON FUNCTION @extschema@.link_explain(bigint, bigint) IS
     'What the model in force says of two records, by their numbers: a row for each attribute that both have, one that is called '
-    'contradiction where no customer can have both, then prior, sum and threshold. Error: 55000 (nothing was linked yet).';
+    'contradiction where no customer can have both, then prior, sum and threshold. Before the first full run the usual model says it, '
+    'and a row that is called model stands in place of the threshold, which only a run finds.';
 SELECT @extschema@.set_audience('link_explain(bigint, bigint)', 'internal');
 
 CREATE FUNCTION @extschema@.record_attribute(record @extschema@.record, attribute text) RETURNS text
@@ -68,6 +69,10 @@ BEGIN
         UNION ALL
         SELECT 2, t.place, t.attribute, NULL, NULL, NULL, t.bits, NULL FROM told t WHERE t.attribute IN ('prior', 'sum', 'threshold')
         UNION ALL
+        SELECT 2, t.place, 'model', NULL, NULL, 'what is usual, since nothing was linked yet: CALL @extschema@.resolve() learns from the records',
+               NULL, NULL
+        FROM told t WHERE t.attribute = 'model'
+        UNION ALL
         SELECT 3, 1, 'kind', x.kind, y.kind, 'a person and an organisation are never one customer', NULL, NULL WHERE x.kind <> y.kind
         UNION ALL
         SELECT 3, 2, 'contradiction', NULL, NULL, t.level || ': never one customer', NULL, NULL FROM told t WHERE t.attribute = 'contradiction'
@@ -84,11 +89,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.explain_match(@extschema@.record_ref, @extschema@.record_ref) IS
-    'Why two records are or are not the same customer, by the model in force: for each attribute both values, how they agree and the '
+    'Why two records are or are not the same customer, by the model in force (before the first resolve: by what is usual, and a row '
+    'says so): for each attribute both values, how they agree and the '
     'bits (log2) that this is worth, in the light of another attribute where given names one; then prior, their sum, and the threshold '
     'that clusters were joined at; a difference in kind; a contradiction (values that one customer cannot both have); what a person decided (with the reason as value_b); and the customers they '
     'have. Links follow from all records of two clusters together, so that a pair below the threshold can be linked, and one above it '
-    'not. Only records that you may read. Errors: RM202, 55000 (nothing was linked yet). Example: SELECT * FROM '
+    'not. Only records that you may read. Error: RM202. Example: SELECT * FROM '
     'explain_match((''public.accounts'', ''17''), (''public.leads'', ''4711''));';
 
 CREATE FUNCTION @extschema@.decide(a @extschema@.record_ref, b @extschema@.record_ref, verdict text, reason text DEFAULT NULL)

@@ -191,6 +191,87 @@ test_only_the_first_is_explained_alike(void **state)
     link_model_free(model);
 }
 
+typedef struct Sums {
+    double m[LINK_ATTRIBUTES];
+    double u[LINK_ATTRIBUTES];
+    LinkParameter last[LINK_ATTRIBUTES];
+} Sums;
+
+static bool
+add_up(void *context, const LinkParameter *row)
+{
+    Sums *sums = context;
+
+    assert_int_equal(row->given, -1);
+    assert_true(row->m > 0 && row->u > 0);
+    sums->m[row->attribute] += row->m;
+    sums->u[row->attribute] += row->u;
+    if (row->level == 1)
+        assert_true(row->m > row->u); /* equal values speak for a pair */
+    if (row->level > sums->last[row->attribute].level)
+        sums->last[row->attribute] = *row;
+    return true;
+}
+
+/* What stands in before anything was fitted is a model: shares that add up, for and against where one would expect it. */
+static void
+test_the_usual_model_is_one(void **state)
+{
+    LinkModel *model = link_model_usual(50);
+    LinkModel *large = link_model_usual(1 << 20);
+    Sums sums = {{0}, {0}, {{0}}};
+
+    (void) state;
+    assert_true(link_model_each_parameter(model, add_up, &sums));
+    for (int k = 0; k < LINK_ATTRIBUTES; k++) {
+        assert_true(fabs(sums.m[k] - 1) < 1e-9 && fabs(sums.u[k] - 1) < 1e-9);
+        assert_true(sums.last[k].m < sums.last[k].u);
+    }
+    assert_true(fabs(link_model_numbers(model)->prior + log2(1000)) < 1e-9);
+    assert_true(fabs(link_model_numbers(large)->prior + 20) < 1e-9);
+    link_model_free(model);
+    link_model_free(large);
+}
+
+/* It tells people apart that it has never seen: of each hundred second records five may be missed, of strangers one in a thousand taken. */
+static void
+test_the_usual_model_tells_people_apart(void **state)
+{
+    LinkModel *model = link_model_usual(0);
+    Linker *linker = fresh(1, model);
+    LinkInput empty = {.name = 1};
+    int same = 0;
+    int found = 0;
+    int strangers = 0;
+    int mistaken = 0;
+
+    (void) state;
+    make_people(600, 11);
+    for (int i = 0; i < count; i++)
+        add_person(linker, i);
+    assert_int_equal(linker_add(linker, &empty), LINK_OK);
+    for (int i = 1; i < count; i++) {
+        if (people[i].entity == people[i - 1].entity) {
+            same++;
+            found += explained(linker, (uint32_t) i - 1, (uint32_t) i) > 0;
+        }
+        for (int k = 0; k < 5; k++) {
+            int other = (int) chance((unsigned) i);
+
+            if (people[other].entity / 2 == people[i].entity / 2 || i - other < 3)
+                continue;
+            strangers++;
+            mistaken += explained(linker, (uint32_t) other, (uint32_t) i) > 0;
+        }
+    }
+    assert_true(same >= 100 && found * 100 >= same * 95);
+    assert_true(strangers >= 2000 && mistaken * 1000 <= strangers);
+    assert_true(fabs(explained(linker, 0, (uint32_t) count) + log2(1000)) <
+                1e-9); /* missing is no evidence */
+    linker_free(linker);
+    link_model_free(model);
+}
+
 static void
 test_a_model_of_another_version_is_refused(void **state)
 {
@@ -213,6 +294,8 @@ main(void)
         cmocka_unit_test(test_keys_find_what_was_compared),
         cmocka_unit_test(test_keys_are_the_records_own),
         cmocka_unit_test(test_only_the_first_is_explained_alike),
+        cmocka_unit_test(test_the_usual_model_is_one),
+        cmocka_unit_test(test_the_usual_model_tells_people_apart),
         cmocka_unit_test(test_a_model_of_another_version_is_refused),
     };
 

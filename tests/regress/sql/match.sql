@@ -21,8 +21,22 @@ SELECT record_key, probability > 0.5 AS likely FROM crm.match(jsonb_build_object
     'birth_date', overlay(:'born' PLACING '9' FROM 10 FOR 1)), 1) WHERE record_key IN ('14', '19');
 SELECT count(*) FROM crm.match('{"city": "Town 1"}');
 SELECT count(*) FROM crm.match('{"full_name": "Nobody Whatsoever", "email": "nobody@example.org"}');
-SELECT * FROM crm.explain_match(('people', '3'), ('people', '8'));
 SELECT * FROM crm.match_queue;
+-- explained by the same: what it says of two records is what match says of one, given the other; that it is the usual one is said
+SELECT * FROM crm.explain_match(('people', '3'), ('people', '8'));
+WITH pair AS (
+    SELECT a.id AS a, b.id AS b, m.probability, m.reasons
+    FROM people a JOIN people b ON b.id = a.id + 5 AND b.id % 10 >= 8 AND b.id < 100
+    JOIN LATERAL crm.match(jsonb_build_object('given_name', a.first, 'family_name', a.last, 'email', a.mail, 'birth_date', a.born,
+                                              'city', a.town), 20) m ON m.record_key = b.id::text)
+SELECT count(*) AS pairs, count(*) FILTER (WHERE abs(p.probability - 1 / (1 + 2 ^ -e.sum)) > 0.0001) AS of_another_weight,
+       count(*) FILTER (WHERE jsonb_array_length(p.reasons) <> e.lines OR EXISTS (
+           SELECT FROM jsonb_to_recordset(p.reasons) AS r (attribute text, level text, bits numeric)
+           WHERE (r.attribute, r.level, r.bits) <> ALL (SELECT x.attribute, x.level, x.bits FROM crm.explain_match(('people', p.a::text), ('people', p.b::text)) x
+                                                        WHERE x.bits IS NOT NULL))) AS for_other_reasons
+FROM pair p CROSS JOIN LATERAL (SELECT max(x.bits) FILTER (WHERE x.attribute = 'sum') AS sum,
+                                       count(*) FILTER (WHERE x.bits IS NOT NULL AND x.attribute NOT IN ('prior', 'sum')) AS lines
+                                FROM crm.explain_match(('people', p.a::text), ('people', p.b::text)) x) e;
 
 CALL crm.resolve() \gset
 SELECT :records AS records, :linked AS linked, :customers BETWEEN 1190 AND 1210 AS customers_as_made;
