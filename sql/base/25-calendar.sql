@@ -6,8 +6,8 @@ CREATE TABLE @extschema@.calendar (
     hours jsonb NOT NULL
 );
 COMMENT ON TABLE @extschema@.calendar IS
-'Working hours: hours maps mon to sun to [from, to], both "HH:MM"; a day that is absent is not worked. The calendar '
-'"default" gives the organisation''s time zone.';
+'Working hours: hours maps mon to sun to [from, to], both "HH:MM" up to "24:00", or to an array of such spans; a day that is absent '
+'is not worked. The calendar "default" gives the organisation''s time zone.';
 
 CREATE TABLE @extschema@.holiday (
     calendar text NOT NULL REFERENCES @extschema@.calendar ON DELETE CASCADE,
@@ -35,26 +35,20 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.require_zone(text) IS 'Raises RM001 for a time zone that the server does not know.';
 
+CREATE FUNCTION @extschema@.check_calendar(zone text, hours jsonb) RETURNS void
+    AS 'MODULE_PATHNAME', 'crm_check_calendar' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.check_calendar(text, jsonb) IS
+'Raises what is wrong with the working hours of a calendar: RM001 for an unknown weekday, RM005 for spans of time that are not '
+'understood or overlap, and for a time zone without rules.';
+
 CREATE FUNCTION @extschema@.set_calendar(key text, zone text, hours jsonb DEFAULT
     '{"mon": ["09:00", "17:00"], "tue": ["09:00", "17:00"], "wed": ["09:00", "17:00"], "thu": ["09:00", "17:00"], "fri": ["09:00", "17:00"]}')
     RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    day text;
-    span jsonb;
-    days CONSTANT text[] := '{mon,tue,wed,thu,fri,sat,sun}';
 BEGIN
     PERFORM require_zone(zone);
-    FOR day, span IN SELECT * FROM jsonb_each(hours) LOOP
-        IF day <> ALL (days) THEN
-            PERFORM raise_unknown('weekday', day, days);
-        END IF;
-        IF jsonb_typeof(span) <> 'array' OR jsonb_array_length(span) <> 2 OR (span ->> 0)::time >= (span ->> 1)::time THEN
-            RAISE EXCEPTION 'working hours of % are not understood: %', day, span
-                USING ERRCODE = 'RM005', HINT = 'Write ["09:00", "17:30"].';
-        END IF;
-    END LOOP;
+    PERFORM check_calendar(zone, hours);
     IF key = 'default' AND zone <> default_zone() AND EXISTS (SELECT FROM adoption) THEN
         RAISE EXCEPTION 'the organisation''s time zone cannot change while tables are adopted'
             USING ERRCODE = 'RM005', DETAIL = 'Days were cut in the old one.', HINT = 'Disown the tables first.';
@@ -64,9 +58,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.set_calendar(text, text, jsonb) IS
-'Makes or changes a calendar: its time zone and the working hours of each weekday. The calendar "default" also gives the '
-'zone in which days are cut, and so cannot change zone while tables are adopted. Errors: RM001 unknown zone or weekday, RM005. '
-'Example: SELECT crm.set_calendar(''default'', ''Europe/Madrid'', ''{"mon": ["09:00", "17:30"]}'');';
+'Makes or changes a calendar: its time zone and the working hours of each weekday, one span or several; 24 hours are ["00:00", '
+'"24:00"], and a shift over midnight is two spans of two days. The calendar "default" also gives the zone in which days are cut, and so cannot '
+'change zone while tables are adopted. Errors: RM001 unknown zone or weekday, RM005. '
+'Example: SELECT crm.set_calendar(''default'', ''Europe/Madrid'', ''{"mon": ["09:00", "17:30"], "tue": [["09:00", "12:00"], ["13:00", "17:00"]]}'');';
 SELECT @extschema@.set_audience('set_calendar(text, text, jsonb)', 'admin');
 
 CREATE FUNCTION @extschema@.add_holiday(calendar text, day date, name text DEFAULT NULL) RETURNS void
@@ -85,17 +80,17 @@ COMMENT ON FUNCTION @extschema@.add_holiday(text, date, text) IS
 SELECT @extschema@.set_audience('add_holiday(text, date, text)', 'admin');
 
 CREATE FUNCTION @extschema@.business_interval(calendar text, since timestamptz, until timestamptz) RETURNS interval
-    LANGUAGE sql STABLE PARALLEL SAFE COST 1000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT coalesce(sum(greatest(least(until, (d.day + (h.span ->> 1)::time) AT TIME ZONE c.zone)
-                                 - greatest(since, (d.day + (h.span ->> 0)::time) AT TIME ZONE c.zone), interval '0')),
-                    interval '0')
-    FROM calendar c,
-         generate_series((since AT TIME ZONE c.zone)::date, (until AT TIME ZONE c.zone)::date, interval '1 day') AS g (midnight),
-         LATERAL (SELECT g.midnight::date AS day) d,
-         LATERAL (SELECT c.hours -> (ARRAY['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])[extract(isodow FROM d.day)::int] AS span) h
-    WHERE c.calendar = business_interval.calendar AND h.span IS NOT NULL
-      AND NOT EXISTS (SELECT FROM holiday x WHERE x.calendar = c.calendar AND x.day = d.day)
-$$;
+    AS 'MODULE_PATHNAME', 'crm_business_interval' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION @extschema@.business_interval(text, timestamptz, timestamptz) IS
-'Working time of a calendar between two instants; zero where the second is not later, or the calendar has no such hours.';
+'Working time of a calendar between two instants, in hours, minutes and seconds; zero where the second is not later. An instant is '
+'worked where the clock on the wall, in the calendar''s zone, shows working hours of that weekday and the day is no holiday: what the '
+'clock skips when summer time begins is not worked. Errors: RM001 no such calendar, 22008 for infinity. '
+'Example: SELECT crm.business_interval(''default'', opened_at, now()) FROM tickets;';
+
+CREATE FUNCTION @extschema@.business_deadline(calendar text, since timestamptz, span interval) RETURNS timestamptz
+    AS 'MODULE_PATHNAME', 'crm_business_deadline' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION @extschema@.business_deadline(text, timestamptz, interval) IS
+'The first instant by which so much working time of a calendar has passed since another: the inverse of business_interval. The end of a '
+'working day, not the beginning of the next; since itself for an empty span. The span is given in hours, since the length of a '
+'working day is the calendar''s. Errors: RM001 no such calendar; RM005 a span in days or months, below zero, or a calendar without working '
+'hours; 22008 for infinity. Example: SELECT crm.business_deadline(''default'', now(), ''8 hours'');';
