@@ -111,6 +111,14 @@ crm_merge_gate(PG_FUNCTION_ARGS)
     return result;
 }
 
+PG_FUNCTION_INFO_V1(crm_is_merging);
+
+Datum
+crm_is_merging(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_BOOL(gate.busy);
+}
+
 static CrmRights
 enter_as_caller(void)
 {

@@ -6,6 +6,8 @@
  * arguments whose name ends in _run, which is a definer's: it plans, and writes the log. One gate at a time: a trigger of a
  * team that calls merge during a merge gets an error.
  *
+ * crm_is_merging() says whether a gate is open.
+ *
  * crm_merge_rows(owner_of, query, params jsonb ...) runs a statement behind the gate: with the rights and the search_path of
  * the gate's caller, or with those of a table's owner (read only, forced policies apart), never with the definer's.
  * Settings that the statement changes are put back.
@@ -20,6 +22,7 @@
 #include "fmgr.h"
 
 extern PGDLLEXPORT Datum crm_merge_gate(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum crm_is_merging(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum crm_merge_rows(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum crm_row_as_text(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum crm_row_key(PG_FUNCTION_ARGS);

@@ -1,5 +1,11 @@
 -- What a user calls: merge and merge_preview. The functions in C note whose rights count and call the ones ending in _run.
 
+CREATE FUNCTION @extschema@.is_merging() RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_is_merging' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.is_merging() IS
+'Whether a merge or an unmerge runs in this session: what it writes was decided already, and is not a person''s next step.';
+SELECT @extschema@.set_audience('is_merging()', 'internal');
+
 CREATE FUNCTION @extschema@.merge_run(relation pg_catalog.regclass, keep text, lose text[], reason text, dry_run boolean, choose jsonb,
                                       on_collision text, collisions jsonb, values_by text, redirect boolean) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -38,6 +38,7 @@ CREATE TABLE @extschema@.transition_log (
 CREATE INDEX transition_log_record ON @extschema@.transition_log (relation, record_key);
 CREATE INDEX transition_log_unknown ON @extschema@.transition_log (funnel) WHERE to_stage IS NULL;
 CREATE INDEX transition_log_unsettled ON @extschema@.transition_log (source) WHERE flags @> '{unsettled}';
+CREATE INDEX transition_log_not_allowed ON @extschema@.transition_log (funnel) WHERE flags @> '{not_allowed}';
 COMMENT ON TABLE @extschema@.transition_log IS
 'Each time a record entered a stage. Rows change only where the history itself was corrected (an event that came late, a '
 'value that got an alias) and go with the record that they are about.';
@@ -55,7 +56,8 @@ COMMENT ON COLUMN @extschema@.transition_log.first_entry IS
 'Whether the record was never before in to_stage, or in one that is read as the same.';
 COMMENT ON COLUMN @extschema@.transition_log.flags IS
 'unknown_stage, unknown_time, estimated_time (created_at stands in), impossible_time (before the change that it follows), '
-'assumed (nobody recorded it: a record begins at the entry), backfilled, unsettled (settle_transitions looks again).';
+'assumed (nobody recorded it: a record begins at the entry), not_allowed (by the workflow), backfilled, unsettled '
+'(settle_transitions looks again).';
 COMMENT ON COLUMN @extschema@.transition_log.source IS 'The table that it was read from: relation, or its event log.';
 COMMENT ON COLUMN @extschema@.transition_log.anonymous_id IS
 'Of a touch that names no customer: the visitor. Who that was is told when it is read (identify).';

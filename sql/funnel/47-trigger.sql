@@ -69,12 +69,15 @@ CREATE FUNCTION @extschema@.track_column() RETURNS trigger
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     root regclass := adopted_root(TG_RELID);
+    governed bigint;
     rows tracked_row[];
     keys text[];
 BEGIN
     IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        governed := governed_since(root);
         FOR rows IN EXECUTE CASE TG_OP WHEN 'INSERT' THEN inserted_rows(root, 'crm_new') ELSE updated_rows(root) END LOOP
             PERFORM track_rows(root, rows);
+            PERFORM enforce_workflow(root, governed, ARRAY(SELECT r.record_key FROM unnest(rows) r), NULL) WHERE governed IS NOT NULL;
         END LOOP;
     ELSIF TG_OP = 'DELETE' THEN
         EXECUTE format('SELECT array_agg(k.key) FROM (%s) k (key)', source_keys(root, 'crm_old')) INTO keys;
@@ -89,6 +92,8 @@ BEGIN
 EXCEPTION
     WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
         RAISE; -- the team's statement is to be tried again
+    WHEN SQLSTATE 'RM305' THEN
+        RAISE; -- the workflow refuses it
     WHEN OTHERS THEN
         PERFORM tracking_failed(root, sqlerrm, sqlstate);
         RETURN NULL;
@@ -126,6 +131,7 @@ CREATE FUNCTION @extschema@.track_events() RETURNS trigger
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     root regclass := adopted_root(TG_RELID);
+    governed bigint;
     flags text[] := CASE WHEN is_filling(root) THEN '{unsettled}' ELSE '{}' END;
     rows event_row[];
 BEGIN
@@ -137,14 +143,19 @@ BEGIN
         END LOOP;
     END IF;
     IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        governed := governed_since(root);
         FOR rows IN EXECUTE event_rows(root, 'crm_new') LOOP
             PERFORM write_events(root, rows, flags);
+            PERFORM enforce_workflow(root, governed, ARRAY(SELECT r.record_key FROM unnest(rows) r),
+                                     ARRAY(SELECT r.source_key FROM unnest(rows) r)) WHERE governed IS NOT NULL;
         END LOOP;
     END IF;
     RETURN NULL;
 EXCEPTION
     WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
         RAISE; -- the team's statement is to be tried again
+    WHEN SQLSTATE 'RM305' THEN
+        RAISE; -- the workflow refuses it
     WHEN OTHERS THEN
         PERFORM tracking_failed(root, sqlerrm, sqlstate);
         RETURN NULL;

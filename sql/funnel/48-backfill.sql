@@ -131,8 +131,14 @@ CREATE FUNCTION @extschema@.status_funnel() RETURNS SETOF @extschema@.status_row
            'SELECT @extschema@.settle_transitions();'
     FROM transition_log t WHERE t.flags @> '{unsettled}'
     GROUP BY t.source
+    UNION ALL
+    SELECT 'funnel', format('transitions that funnel "%s" does not allow', t.funnel), 'warning', count(*), min(t.recorded_at),
+           'Rules of its workflow only flag them.',
+           format('SELECT * FROM @extschema@.transition WHERE funnel = %L AND ''not_allowed'' = ANY (flags);', t.funnel)
+    FROM transition_log t WHERE t.flags @> '{not_allowed}'
+    GROUP BY t.funnel
 $$;
 COMMENT ON FUNCTION @extschema@.status_funnel() IS
-'Rows of status: values that are no known stage, and transitions to be settled.';
+'Rows of status: values that are no known stage, transitions to be settled, and those that a workflow flagged.';
 SELECT @extschema@.set_audience('status_funnel()', 'admin');
 INSERT INTO @extschema@.status_source (function_name, room) VALUES ('status_funnel', 'funnel');

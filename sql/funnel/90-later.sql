@@ -1,14 +1,5 @@
 -- Promised, and an error that says so until something is behind it.
 
-CREATE FUNCTION @extschema@.allow_transition(funnel text, from_stage text, to_stage text) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    PERFORM not_yet('limiting which transitions are allowed (allow_transition)');
-END
-$$;
-COMMENT ON FUNCTION @extschema@.allow_transition(text, text, text) IS 'Limits the transitions of a funnel. Not built yet.';
-SELECT @extschema@.set_audience('allow_transition(text, text, text)', 'admin');
-
 CREATE FUNCTION @extschema@.attribution(model text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
     RETURNS TABLE (channel text, campaign text, credit numeric, amount numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
