@@ -144,34 +144,3 @@ $$;
 COMMENT ON FUNCTION @extschema@.total_transition(text, timestamptz, timestamptz) IS
 'The transitions whose numbers the caller may see. For the functions below; gives records, so not for users.';
 REVOKE ALL ON FUNCTION @extschema@.total_transition(text, timestamptz, timestamptz) FROM PUBLIC;
-
-CREATE FUNCTION @extschema@.funnel_counts(funnel text, steps text[], within interval DEFAULT NULL,
-                                          since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
-    RETURNS TABLE (step integer, stage text, reached bigint)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 10000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    keys text[] := ARRAY(SELECT require_read_stage(funnel_counts.funnel, s.value)
-                         FROM unnest(steps) WITH ORDINALITY s (value, n) ORDER BY s.n);
-BEGIN
-    PERFORM require_funnel(funnel);
-    IF cardinality(keys) = 0 OR cardinality(keys) > 32 THEN
-        RAISE EXCEPTION 'a funnel is counted over 1 to 32 steps, not %', cardinality(keys)
-            USING ERRCODE = 'RM005', HINT = 'Type ARRAY[''lead'', ''opportunity'', ''won''].';
-    END IF;
-    RETURN QUERY EXECUTE format(
-        'WITH subject AS (SELECT window_funnel($1, t.at, %s) AS depth FROM (SELECT s.subject, s.at, s.to_stage '
-        'FROM total_transition($2, $3, $4) s WHERE s.at IS NOT NULL AND s.to_stage = ANY ($5) '
-        'ORDER BY s.subject, s.at, s.relation::text, s.record_key, s."sequence") t GROUP BY t.subject), '
-        'depth AS (SELECT depth, count(*) AS subjects FROM subject GROUP BY 1) '
-        'SELECT k.n::integer, k.stage, (SELECT coalesce(sum(d.subjects), 0)::bigint FROM depth d WHERE d.depth >= k.n) '
-        'FROM unnest($5) WITH ORDINALITY k (stage, n) ORDER BY k.n',
-        (SELECT string_agg(format('t.to_stage = %L', k), ', ' ORDER BY n) FROM unnest(keys) WITH ORDINALITY u (k, n)))
-    USING within, funnel, since, until, keys;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.funnel_counts(text, text[], interval, timestamptz, timestamptz) IS
-'How many subjects reached each of the steps (stages by key, label or alias), in this order, the last at most `within` after '
-'the first (NULL: no limit), best attempt, of what happened from since until before until. Events of equal time count in their '
-'sequence. Numbers of the units for which the caller has the privilege total. '
-'Example: SELECT * FROM crm.funnel_counts(''desk'', ARRAY[''assigned'', ''taken'', ''closed''], ''30 days'');';
