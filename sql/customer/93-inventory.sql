@@ -29,7 +29,7 @@ AS $$
           UNION ALL
           SELECT c.relname, a.attname, 'by keys of records: as personal as the keys of the team''s tables are', '{}'
           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-          WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind = 'r' AND c.relname !~ '^transition_'
+          WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind = 'r' AND c.relname !~ '^(transition|journey)_'
             AND a.attname IN ('record_key', 'parent_key', 'merged_key', 'key_a', 'key_b', 'row_key', 'keep_key', 'after_key', 'keep_record_key')
           UNION ALL
           VALUES ('golden_value', 'value', 'golden values that people set', ARRAY['view customer', 'view customer_value']),
