@@ -53,6 +53,38 @@ COMMENT ON TYPE @extschema@.checked_attribute IS
 'A mapping that was checked: what was typed, the expression over the row r, its type, and where a reference points to.';
 
 -- Everything that can be wrong with a mapping is found here, before anything is locked or made.
+-- A stage may be told by a column for each one, with the time when it was reached: {"lead": "lead_at", "won": "won_at"}.
+CREATE FUNCTION @extschema@.date_expressions(relation pg_catalog.regclass, zone text, dates jsonb, stages text[]) RETURNS text[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    stage text;
+    checked record;
+    result text[];
+BEGIN
+    FOREACH stage IN ARRAY stages LOOP
+        IF jsonb_typeof(dates -> stage) IS DISTINCT FROM 'string' THEN
+            RAISE EXCEPTION 'the time of stage "%" is no column: %', stage, dates -> stage
+                USING ERRCODE = 'RM002', HINT = 'Write "stage": {"lead": "lead_at", "won": "won_at"}, or the one column that holds the stage.';
+        END IF;
+        SELECT * INTO checked FROM mapping_expression(relation, 'stage', 'time', dates ->> stage, zone);
+        result := result || format('CASE WHEN pg_catalog.isfinite(%1$s) THEN %1$s END', checked.expression);
+    END LOOP;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.date_expressions(pg_catalog.regclass, text, jsonb, text[]) IS
+'For each of these stages SQL over the row r for the time when it was reached, by the columns or expressions in dates; infinity is '
+'no time. Errors as mapping_expression, with RM002 for what is no text.';
+SELECT @extschema@.set_audience('date_expressions(regclass, text, jsonb, text[])', 'admin');
+
+CREATE FUNCTION @extschema@.latest_expression(stages text[], times text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN (SELECT pg_catalog.format('CASE GREATEST(%s) %s END', pg_catalog.array_to_string(times, ', '),
+                                     pg_catalog.string_agg(pg_catalog.format('WHEN %s THEN %L', u.t, u.s), ' ' ORDER BY u.n DESC))
+            FROM ROWS FROM (pg_catalog.unnest(stages), pg_catalog.unnest(times)) WITH ORDINALITY u (s, t, n));
+COMMENT ON FUNCTION @extschema@.latest_expression(text[], text[]) IS
+'SQL for the stage whose time is the latest, of equal times the last in the list; NULL where there is none.';
+
 CREATE FUNCTION @extschema@.check_columns(relation pg_catalog.regclass, entity text, zone text, columns jsonb)
     RETURNS SETOF @extschema@.checked_attribute
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -60,6 +92,7 @@ DECLARE
     checked checked_attribute;
     value jsonb;
     attribute_kind text;
+    stages text[];
     known text[] := ARRAY(SELECT a.attribute FROM entity_attribute a WHERE a.entity = check_columns.entity);
 BEGIN
     IF jsonb_typeof(columns) IS DISTINCT FROM 'object' THEN
@@ -76,6 +109,14 @@ BEGIN
             PERFORM raise_unknown(format('%s attribute', entity), checked.attribute, known);
         END IF;
         checked.reference := NULL;
+        IF checked.attribute = 'stage' AND jsonb_typeof(value) = 'object' AND NOT value ? 'column' AND value <> '{}' THEN
+            stages := ARRAY(SELECT k FROM jsonb_object_keys(value) k);
+            checked.mapping := value::text;
+            checked.expression := latest_expression(stages, date_expressions(relation, zone, value, stages));
+            checked.type := 'text'::regtype;
+            RETURN NEXT checked;
+            CONTINUE;
+        END IF;
         CASE jsonb_typeof(value)
             WHEN 'string' THEN
                 checked.mapping := value #>> '{}';

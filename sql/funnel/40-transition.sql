@@ -3,14 +3,25 @@
 CREATE TABLE @extschema@.tracking (
     relation pg_catalog.regclass PRIMARY KEY,
     funnel text NOT NULL REFERENCES @extschema@.funnel,
-    source text NOT NULL CHECK (source OPERATOR(pg_catalog.=) ANY (ARRAY['column', 'event_log', 'record'])),
+    source text NOT NULL CHECK (source OPERATOR(pg_catalog.=) ANY (ARRAY['column', 'dates', 'event_log', 'record'])),
     target pg_catalog.regclass NOT NULL,
     tracked_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE @extschema@.tracking IS
-'Tables whose stages feed a funnel: source column where a row holds the present stage, event_log where each row is a change, '
+'Tables whose stages feed a funnel: source column where a row holds the present stage, dates where it holds the time of each, event_log '
+'where each row is a change, '
 'record where an event log tells the history of these rows and only their customer is followed. target is the table of the '
 'records: relation itself, or what an event log''s record refers to.';
+
+CREATE TABLE @extschema@.tracking_date (
+    relation pg_catalog.regclass NOT NULL REFERENCES @extschema@.tracking ON DELETE CASCADE,
+    place integer NOT NULL,
+    stage text NOT NULL,
+    "position" integer NOT NULL,
+    PRIMARY KEY (relation, place)
+);
+COMMENT ON TABLE @extschema@.tracking_date IS
+'Of a table whose rows hold the time of each stage: the stages, in the order of the times that map_stage_times(row) gives.';
 
 CREATE TABLE @extschema@.transition_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -55,13 +66,15 @@ COMMENT ON COLUMN @extschema@.transition_log.direction IS
 COMMENT ON COLUMN @extschema@.transition_log.first_entry IS
 'Whether the record was never before in to_stage, or in one that is read as the same.';
 COMMENT ON COLUMN @extschema@.transition_log.flags IS
-'unknown_stage, unknown_time, estimated_time (created_at stands in), impossible_time (before the change that it follows), '
+'unknown_stage, unknown_time, estimated_time (created_at stands in), impossible_time (before the change that it follows, or more than a day after '
+'it was recorded), '
 'assumed (nobody recorded it: a record begins at the entry), not_allowed (by the workflow), backfilled, unsettled '
 '(settle_transitions looks again).';
 COMMENT ON COLUMN @extschema@.transition_log.source IS 'The table that it was read from: relation, or its event log.';
 COMMENT ON COLUMN @extschema@.transition_log.anonymous_id IS
 'Of a touch that names no customer: the visitor. Who that was is told when it is read (identify).';
-COMMENT ON COLUMN @extschema@.transition_log.source_key IS 'The key of the event in an event log.';
+COMMENT ON COLUMN @extschema@.transition_log.source_key IS
+'The key of the event in an event log; of a date column the position of its stage.';
 
 -- Rows that went while a backfill may have been reading them; settle_transitions takes their history away.
 CREATE TABLE @extschema@.transition_gone (
@@ -73,6 +86,7 @@ COMMENT ON TABLE @extschema@.transition_gone IS
 'Records (of an event log: events) deleted before the backfill of their table had ended; emptied by settle_transitions.';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.tracking', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.tracking_date', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_gone', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_log', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.transition_log_id_seq', '');

@@ -73,7 +73,8 @@ BEGIN
                                 department, direction, first_entry, flags, source, customer_relation, customer_key, anonymous_id)
     SELECT s.funnel, s.relation, s.record_key, s.place, s.from_stage, s.to_stage, s.raw, s.at, asker, s.unit,
            s.in_department, s.direction, s.to_stage IS NOT NULL,
-           s.marks || CASE WHEN s.at IS NULL THEN '{unknown_time}'::text[] ELSE '{}' END || flags,
+           s.marks || CASE WHEN s.at IS NULL THEN '{unknown_time}'::text[]
+                           WHEN s.at > now() + interval '1 day' AND NOT s.marks @> '{impossible_time}' THEN '{impossible_time}' ELSE '{}' END || flags,
            s.relation, CASE WHEN s.customer_key IS NOT NULL THEN s.customer_relation END, s.customer_key, s.anonymous_id
     FROM seen s;
 END
@@ -136,7 +137,8 @@ BEGIN
            t.first_entry,
            flags || array_remove(ARRAY[
                CASE WHEN t.stage IS NULL THEN 'unknown_stage' END,
-               CASE WHEN timezone(t.zone, t.told)::date < timezone(t.zone, t.last_at)::date THEN 'impossible_time' END],
+               CASE WHEN timezone(t.zone, t.told)::date < timezone(t.zone, t.last_at)::date OR t.told > now() + interval '1 day'
+                    THEN 'impossible_time' END],
                NULL),
            t.relation, CASE WHEN t.customer_key IS NOT NULL THEN t.customer_relation END, t.customer_key, t.anonymous_id
     FROM timed t
@@ -212,7 +214,8 @@ BEGIN
                p.first_entry,
                flags || CASE WHEN p.record_key = ANY (contended) THEN '{unsettled}'::text[] ELSE '{}' END
                   || CASE WHEN p.to_stage IS NULL THEN '{unknown_stage}'::text[] ELSE '{}' END
-                  || CASE WHEN p.at IS NULL THEN '{unknown_time}'::text[] ELSE '{}' END,
+                  || CASE WHEN p.at IS NULL THEN '{unknown_time}'::text[]
+                          WHEN p.at > now() + interval '1 day' THEN '{impossible_time}' ELSE '{}' END,
                feed.relation, p.source_key, CASE WHEN c.customer_key IS NOT NULL THEN c.customer_relation END, c.customer_key
         FROM placed p
         LEFT JOIN context c USING (record_key)

@@ -92,7 +92,8 @@ BEGIN
                   WHEN 'required' THEN 'Fill in what is missing in the same statement, or before.'
                   WHEN 'role' THEN 'Ask one of them, or an administrator for the role.'
                   WHEN 'unknown' THEN format('The stages are in @extschema@.funnel_stage; add_stage_alias gives one the name %L.', step.value)
-                  ELSE format('Take one of these first. Rules: SELECT * FROM @extschema@.allowed_transition WHERE funnel = %L;', step.funnel) END;
+                  ELSE format('%sThe rules: SELECT * FROM @extschema@.allowed_transition WHERE funnel = %L;',
+                              CASE WHEN ways IS NOT NULL THEN 'Take one of these first. ' ELSE '' END, step.funnel) END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.refuse_transition(pg_catalog.regclass, @extschema@.transition_verdict, bigint) IS

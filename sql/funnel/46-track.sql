@@ -106,13 +106,14 @@ BEGIN
     feed.relation := relation;
     feed.funnel := funnel;
     feed.tracked_at := now();
-    feed.source := CASE adopted.entity WHEN 'stage_change' THEN 'event_log' ELSE 'column' END;
+    feed.source := CASE WHEN adopted.entity = 'stage_change' THEN 'event_log'
+                        WHEN stage_dates(relation) IS NOT NULL THEN 'dates' ELSE 'column' END;
     feed.target := CASE WHEN feed.source = 'event_log'
                         THEN coalesce((SELECT a.reference FROM adoption_attribute a
                                        WHERE a.relation = adopted.relation AND a.attribute = 'record'), relation)
                         ELSE relation END;
     SELECT string_agg(w, ', ' ORDER BY n) INTO missing
-    FROM unnest(CASE feed.source WHEN 'column' THEN '{stage}'::text[] ELSE '{record,stage,at}' END) WITH ORDINALITY u (w, n)
+    FROM unnest(CASE feed.source WHEN 'event_log' THEN '{record,stage,at}'::text[] ELSE '{stage}' END) WITH ORDINALITY u (w, n)
     WHERE NOT has_attribute(relation, w);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'cannot track %: no % is mapped', relation, missing
@@ -121,6 +122,7 @@ BEGIN
     feed.source := one_source(feed);
     PERFORM learn_stage_keys(relation, funnel);
     INSERT INTO tracking SELECT feed.*;
+    PERFORM map_stage_times(relation, funnel);
     PERFORM attach_triggers(relation, 'funnel', CASE feed.source WHEN 'event_log' THEN 'track_events' ELSE 'track_column' END);
     RETURN feed;
 END
@@ -149,7 +151,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.track(pg_catalog.regclass, text, interval) IS
-'Lets the stages of an adopted table feed a funnel, from its column stage or, for entity stage_change, from its events; returns '
+'Lets the stages of an adopted table feed a funnel, from its column stage, its columns with the time of each stage or, for entity '
+'stage_change, from its events; returns '
 'the funnel. Without a funnel: the one given to adopt, or the only one about the table''s entity. adopt does this by itself '
 'where a stage is mapped and a funnel fits. Then CALL crm.backfill(table). Only the owner of the table may. Errors: RM001 no '
 'such funnel; RM303 it does not fit, or nothing is mapped, or the records are tracked already; RM004 not adopted. '
@@ -167,6 +170,7 @@ BEGIN
     feed := begin_tracking(relation, chosen);
     RETURN NEXT ROW('funnel', 'funnel ' || feed.funnel, 'SHARE ROW EXCLUSIVE',
                     CASE feed.source WHEN 'column' THEN 'stages of its rows'
+                                     WHEN 'dates' THEN 'times of stages in its rows'
                                      WHEN 'record' THEN 'its customers; stages come from an event log'
                                      ELSE format('events about %s', feed.target) END)::attachment;
 END
@@ -182,7 +186,8 @@ BEGIN
     PERFORM detach_triggers(relation, 'funnel');
     DELETE FROM tracking t WHERE t.relation = detach_tracking.relation RETURNING * INTO feed;
     IF feed.source = 'event_log' THEN
-        UPDATE tracking t SET source = 'column' WHERE t.relation = feed.target AND t.funnel = feed.funnel;
+        UPDATE tracking t SET source = CASE WHEN EXISTS (SELECT FROM tracking_date d WHERE d.relation = t.relation) THEN 'dates' ELSE 'column' END
+        WHERE t.relation = feed.target AND t.funnel = feed.funnel;
         UPDATE filling f SET state = 'filling' WHERE f.relation = feed.target AND f.room = 'funnel';
     END IF;
     DELETE FROM transition_gone g WHERE g.source = detach_tracking.relation;

@@ -70,22 +70,36 @@ CREATE FUNCTION @extschema@.track_column() RETURNS trigger
 DECLARE
     root regclass := adopted_root(TG_RELID);
     governed bigint;
+    dated boolean;
     rows tracked_row[];
+    changes date_change[];
+    events event_row[];
     keys text[];
 BEGIN
+    dated := EXISTS (SELECT FROM tracking t WHERE t.relation = root AND t.source = 'dates');
     IF TG_OP IN ('INSERT', 'UPDATE') THEN
         governed := governed_since(root);
+        IF dated THEN
+            FOR changes IN EXECUTE CASE TG_OP WHEN 'INSERT' THEN set_dates(root, 'crm_new') ELSE changed_dates(root) END LOOP
+                PERFORM write_dates(root, changes, '{}');
+                PERFORM enforce_workflow(root, governed, ARRAY(SELECT c.record_key FROM unnest(changes) c),
+                                         ARRAY(SELECT c.source_key FROM unnest(changes) c WHERE c.change = 'set')) WHERE governed IS NOT NULL;
+            END LOOP;
+        END IF;
         FOR rows IN EXECUTE CASE TG_OP WHEN 'INSERT' THEN inserted_rows(root, 'crm_new') ELSE updated_rows(root) END LOOP
             PERFORM track_rows(root, rows);
-            PERFORM enforce_workflow(root, governed, ARRAY(SELECT r.record_key FROM unnest(rows) r), NULL) WHERE governed IS NOT NULL;
+            PERFORM enforce_workflow(root, governed, ARRAY(SELECT r.record_key FROM unnest(rows) r), NULL)
+                WHERE governed IS NOT NULL AND NOT dated;
         END LOOP;
-    ELSIF TG_OP = 'DELETE' THEN
-        EXECUTE format('SELECT array_agg(k.key) FROM (%s) k (key)', source_keys(root, 'crm_old')) INTO keys;
-        PERFORM forget_records(root, keys) WHERE keys IS NOT NULL;
-    ELSIF TG_RELID = root THEN -- TRUNCATE of the whole table
+    ELSIF TG_OP = 'TRUNCATE' AND TG_RELID = root THEN -- of the whole table
         DELETE FROM transition_log t WHERE t.source = root;
+    ELSIF dated THEN
+        FOR events IN EXECUTE dated_events(root, CASE TG_OP WHEN 'DELETE' THEN 'crm_old' ELSE TG_RELID::regclass::text END) LOOP
+            PERFORM forget_events(root, events);
+        END LOOP;
     ELSE
-        EXECUTE format('SELECT array_agg(k.key) FROM (%s) k (key)', source_keys(root, TG_RELID::regclass::text)) INTO keys;
+        EXECUTE format('SELECT array_agg(k.key) FROM (%s) k (key)',
+                       source_keys(root, CASE TG_OP WHEN 'DELETE' THEN 'crm_old' ELSE TG_RELID::regclass::text END)) INTO keys;
         PERFORM forget_records(root, keys) WHERE keys IS NOT NULL;
     END IF;
     RETURN NULL;
@@ -99,7 +113,8 @@ EXCEPTION
         RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.track_column() IS 'Trigger of tables whose rows hold their present stage.';
+COMMENT ON FUNCTION @extschema@.track_column() IS
+'Trigger of tables whose rows hold their present stage, or the time of each.';
 REVOKE ALL ON FUNCTION @extschema@.track_column() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.forget_events(source pg_catalog.regclass, rows @extschema@.event_row[]) RETURNS void

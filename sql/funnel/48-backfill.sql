@@ -69,14 +69,14 @@ BEGIN
             PERFORM track_rows(relation, rows);
         END LOOP;
     END IF;
-    RETURN CASE feed.source WHEN 'column' THEN backfill_column(relation)
+    RETURN CASE feed.source WHEN 'column' THEN backfill_column(relation) WHEN 'dates' THEN backfill_dates(relation)
                             WHEN 'event_log' THEN backfill_events(relation) ELSE 0 END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.backfill_tracking(pg_catalog.regclass) IS
 'Reads the rows that a tracked table had. From a column: a transition into the entry when the row began (created_at, opened_at, '
 'started_at, at or started_on), and one into its present stage, when it closed, went live or ended where the row tells, else '
-'when it began, flagged estimated_time. From an event log: every event.';
+'when it began, flagged estimated_time. From times of stages: each that is there. From an event log: every event.';
 SELECT @extschema@.set_audience('backfill_tracking(regclass)', 'admin');
 
 INSERT INTO @extschema@.room_hook (room, "position", attach, detach, backfill)
