@@ -137,8 +137,15 @@ CREATE FUNCTION @extschema@.status_funnel() RETURNS SETOF @extschema@.status_row
            format('SELECT * FROM @extschema@.transition WHERE funnel = %L AND ''not_allowed'' = ANY (flags);', t.funnel)
     FROM transition_log t WHERE t.flags @> '{not_allowed}'
     GROUP BY t.funnel
+    UNION ALL
+    SELECT 'funnel', format('learned probabilities of funnel "%s"', m.funnel), 'ok', count(*), min(m.learned_at),
+           format('Versions that are kept; the last is of %s.', max(m.learned_at)::date),
+           format('SELECT * FROM @extschema@.learn_probabilities(%L);', m.funnel)
+    FROM probability_model m
+    GROUP BY m.funnel
 $$;
 COMMENT ON FUNCTION @extschema@.status_funnel() IS
-'Rows of status: values that are no known stage, transitions to be settled, and those that a workflow flagged.';
+'Rows of status: values that are no known stage, transitions to be settled, those that a workflow flagged, and versions of learned '
+'probabilities.';
 SELECT @extschema@.set_audience('status_funnel()', 'admin');
 INSERT INTO @extschema@.status_source (function_name, room) VALUES ('status_funnel', 'funnel');

@@ -54,6 +54,10 @@ AS $$
     SELECT 'funnel', '@extschema@.transition_gone', c, 'records that went while they were read', NULL, '{}' FROM unnest(ARRAY['record_key', 'source_key']) c
     UNION ALL
     SELECT 'funnel', '@extschema@.transition_log', 'by', 'who moved a record: of the team''s own people', NULL, ARRAY['view transition']
+    UNION ALL
+    SELECT 'funnel', '@extschema@.funnel_change', 'by', 'who changed a funnel: of the team''s own people', NULL, ARRAY['PUBLIC', 'view funnel_history']
+    UNION ALL
+    SELECT 'funnel', '@extschema@.probability_model', 'learned_by', 'who had chances learned: of the team''s own people', NULL, ARRAY['view probability_test']
 $$;
 COMMENT ON FUNCTION @extschema@.inventory_funnel() IS 'For data_inventory(): tables of this room.';
 SELECT @extschema@.set_audience('inventory_funnel()', 'admin');

@@ -132,6 +132,16 @@ ALTER TABLE parted RENAME won_on TO closed_on;
 UPDATE parted SET closed_on = '2026-01-11';
 SELECT record_key, sequence, to_stage, at FROM crm.transition_log WHERE funnel = 'parts' ORDER BY 1, 2;
 
+-- Adopted before there was a funnel: tracked later. Equal times: the last by position.
+SELECT crm.disown('parted');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('parted', 'ticket', columns => '{"stage": {"zz": "lead_on", "a": "closed_on"}}');
+SELECT crm.create_funnel('late', 'ticket', '["a", "zz"]');
+SELECT crm.track('parted', 'late');
+CALL crm.backfill('parted');
+UPDATE parted SET lead_on = closed_on;
+SELECT p.id, crm.map_stage(p) FROM parted p;
+SELECT record_key, sequence, to_stage, direction FROM crm.transition_log WHERE funnel = 'late' ORDER BY 1, 2;
+ALTER TABLE parted ADD note text DEFAULT 'x';
 -- What cannot work is said before anything is made.
 SELECT crm.disown('parted');
 SELECT room FROM crm.adopt('deals', 'opportunity', columns => '{"stage": {"lead": "lead_it"}}');
