@@ -18,7 +18,8 @@
  * review closed, RM201 unknown customer. */
 #define ERRCODE_CRM_NO_IDENTITY MAKE_SQLSTATE('R', 'M', '1', '0', '1') /* the caller is no principal */
 #define ERRCODE_CRM_UNKNOWN_RECORD                                                                           \
-    MAKE_SQLSTATE('R', 'M', '2', '0', '2') /* no such record, or no key of one */
+    MAKE_SQLSTATE('R', 'M', '2', '0', '2')                              /* no such record, or no key of one */
+#define ERRCODE_CRM_CANNOT_MERGE MAKE_SQLSTATE('R', 'M', '2', '0', '3') /* a merge that cannot be done */
 #define ERRCODE_CRM_INVALID_COMPONENT                                                                        \
     MAKE_SQLSTATE('R', 'M', '4', '0', '1') /* an expression that a component cannot have */
 

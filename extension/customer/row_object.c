@@ -4,10 +4,14 @@
  */
 #include "base/aggregate.h"
 #include "base/compat.h"
+#include "base/error.h"
 #include "customer/merge.h"
 
 #include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -45,6 +49,38 @@ find_column(Jsonb *row, Datum name)
     return findJsonbValueFromContainer(&row->root, JB_FOBJECT, &key);
 }
 
+/*
+ * A row without key is known by all that is in it. An index holds no more than a third of a page, so that of a long row its
+ * beginning and a hash stand for it; it is looked up by what is in it, never by this.
+ */
+#define WHOLE_ROW 1000
+#define BEGINNING 100
+
+static text *
+whole_row_key(Jsonb *row)
+{
+    char *whole = JsonbToCString(NULL, &row->root, (int) VARSIZE(row));
+    int length = (int) strlen(whole);
+    uint8 digest[PG_SHA256_DIGEST_LENGTH];
+    pg_cryptohash_ctx *context;
+    StringInfoData key;
+
+    if (length <= WHOLE_ROW)
+        return cstring_to_text_with_len(whole, length);
+    context = pg_cryptohash_create(PG_SHA256);
+    if (context == NULL || pg_cryptohash_init(context) < 0 ||
+        pg_cryptohash_update(context, (const uint8 *) whole, (size_t) length) < 0 ||
+        pg_cryptohash_final(context, digest, sizeof(digest)) < 0)
+        elog(ERROR, "a row could not be hashed");
+    pg_cryptohash_free(context);
+    initStringInfo(&key);
+    appendBinaryStringInfo(&key, whole, pg_mbcliplen(whole, length, BEGINNING));
+    appendStringInfoString(&key, "... ");
+    for (size_t i = 0; i < sizeof(digest); i++)
+        appendStringInfo(&key, "%02x", digest[i]);
+    return cstring_to_text_with_len(key.data, key.len);
+}
+
 PG_FUNCTION_INFO_V1(crm_row_key);
 
 /* crm.row_key(columns name[], row jsonb) → text */
@@ -60,7 +96,7 @@ crm_row_key(PG_FUNCTION_ARGS)
         PG_RETURN_NULL();
     row = PG_GETARG_JSONB_P(1);
     if (PG_ARGISNULL(0)) /* no key: the whole row */
-        PG_RETURN_TEXT_P(cstring_to_text(JsonbToCString(NULL, &row->root, VARSIZE(row))));
+        PG_RETURN_TEXT_P(whole_row_key(row));
     count = read_names(PG_GETARG_ARRAYTYPE_P(0), &names);
     initStringInfo(&key);
     for (int i = 0; i < count; i++) {
@@ -167,7 +203,29 @@ crm_row_columns(PG_FUNCTION_ARGS)
 /* The state of the aggregate row_list: what it holds lies in the aggregate's context, a copy of what it was given. */
 typedef struct RowList {
     JsonbParseState *state;
+    Size bytes; /* at least so long will it be */
 } RowList;
+
+/*
+ * A jsonb array holds 256 MB, and finds that out at its end: what is too long is refused here, by name. Beside its texts a row takes
+ * four bytes for each of them, and some for its objects.
+ */
+#define LIST_LIMIT ((Size) 200 * 1024 * 1024)
+#define ROW_BYTES 48
+
+static void
+count_bytes(RowList *list, Size bytes)
+{
+    list->bytes += bytes;
+    if (list->bytes > LIST_LIMIT)
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_CRM_CANNOT_MERGE), errmsg("too many rows would change at once"),
+             errdetail(
+                 "Keys and new values of one table's rows, without a key whole rows, take more than %zu MB.",
+                 LIST_LIMIT / (1024 * 1024)),
+             errhint("Merge fewer rows at once, or first UPDATE the rows that refer to them, in portions.")));
+}
 
 static void
 add_name(RowList *list, const char *name)
@@ -186,6 +244,7 @@ add_text(RowList *list, JsonbIteratorToken token, const char *text, int length)
 
     value.val.string.val = pnstrdup(text, (Size) length);
     value.val.string.len = length;
+    count_bytes(list, (Size) length + sizeof(JEntry));
     pushJsonbValue(&list->state, token, &value);
 }
 
@@ -195,6 +254,7 @@ add_object(RowList *list, const Jsonb *object)
     Jsonb *copy = palloc(VARSIZE(object));
     JsonbValue value = {.type = jbvBinary};
 
+    count_bytes(list, VARSIZE(object));
     memcpy(copy, object, VARSIZE(object));
     value.val.binary.data = &copy->root;
     value.val.binary.len = (int) (VARSIZE(copy) - VARHDRSZ);
@@ -244,6 +304,7 @@ crm_row_list_add(PG_FUNCTION_ARGS)
         pushJsonbValue(&list->state, WJB_BEGIN_ARRAY, NULL);
     } else
         list = (RowList *) PG_GETARG_POINTER(0);
+    count_bytes(list, ROW_BYTES);
     pushJsonbValue(&list->state, WJB_BEGIN_OBJECT, NULL);
     if (!PG_ARGISNULL(1)) {
         text *name = PG_GETARG_TEXT_PP(1);

@@ -224,22 +224,6 @@ AS $$ SELECT m.report FROM link_model m WHERE m.in_force $$;
 COMMENT ON FUNCTION @extschema@.resolve_outcome() IS 'Step of resolve: the report of the run that is in force.';
 SELECT @extschema@.set_audience('resolve_outcome()', 'daemon');
 
-CREATE FUNCTION @extschema@.resolve_warn(report jsonb) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-AS $$
-BEGIN
-    -- a few pairs more or less mean nothing
-    IF (report->>'sure')::boolean OR abs((report->>'expected_pairs')::numeric - (report->>'cluster_pairs')::numeric) < 20 THEN
-        RETURN;
-    END IF;
-    RAISE WARNING 'linking is not sure: the model believes in % pairs, the customers hold %',
-                  round((report->>'expected_pairs')::numeric), report->>'cluster_pairs'
-        USING DETAIL = 'What is mapped says too little about who is who, or a column means something else than its attribute.',
-              HINT = 'Map more of ' || array_to_string(link_fields(), ', ') || '; look at some links with @extschema@.explain_match.';
-END
-$$;
-COMMENT ON FUNCTION @extschema@.resolve_warn(jsonb) IS 'Warns where what the model believes and what was linked are far apart.';
-
 -- No SET clause and not SECURITY DEFINER: a procedure that commits may be neither.
 CREATE PROCEDURE @extschema@.resolve(refit boolean DEFAULT true, INOUT records bigint DEFAULT NULL, INOUT customers bigint DEFAULT NULL,
                                      INOUT linked bigint DEFAULT NULL, INOUT moved bigint DEFAULT NULL,

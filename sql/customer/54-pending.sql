@@ -234,7 +234,11 @@ AS $$
     SELECT 'customer', 'linking is not sure', 'warning', (m.report->>'cluster_pairs')::bigint, m.fitted_at,
            format('pairs inside customers, where the model believes in %s: map more attributes', m.report->>'expected_pairs'),
            'SELECT * FROM @extschema@.match_queue;'
-    FROM link_model m WHERE m.in_force AND NOT (m.report->>'sure')::boolean AND m.records > 1
+    FROM link_model m WHERE m.in_force AND linking_doubted(m.report)
+    UNION ALL
+    SELECT 'customer', format('mapping of %s, %s', d.relation, d.attribute), 'warning', d.amount, NULL,
+           format('of %s values %s', d.records, d.doubt), format('SELECT * FROM @extschema@.suggest_adopt(%L);', d.relation::text)
+    FROM mapping_doubts() d
     UNION ALL
     SELECT 'customer', 'unreadable values of ' || r.relation::text, 'ok', count(*), NULL,
            'e-mails and phones that are none, or phones without calling code and country',

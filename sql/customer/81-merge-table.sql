@@ -45,7 +45,7 @@ CREATE INDEX merge_change_key ON @extschema@.merge_change (relation, record_key)
 COMMENT ON TABLE @extschema@.merge_change IS
 'The rows that a merge changed or removed: before is the whole row as text forms (row_as_text), after what became of the columns that '
 'changed. A removed row has the key of the row that it became one with (keep_key). What is planned is written here first.';
-COMMENT ON COLUMN @extschema@.merge_change.row_key IS 'The row before: its primary key as text, of a table without key the whole row.';
+COMMENT ON COLUMN @extschema@.merge_change.row_key IS 'The row before: its primary key as text; of a table without key the whole row, of a long one its beginning and a hash.';
 COMMENT ON COLUMN @extschema@.merge_change.after_key IS 'The row after, where that is not row_key: the key holds a repointed column, or there is none.';
 COMMENT ON COLUMN @extschema@.merge_change.record_key IS 'Of a removed row: its key as crm''s functions take it; keep_record_key is that of the row it became one with.';
 COMMENT ON COLUMN @extschema@.merge_change.rank IS 'Where rows collide the lower rank goes first: the order of the losers.';
@@ -156,8 +156,8 @@ COMMENT ON FUNCTION @extschema@.key_list(name[], text) IS 'SQL for the columns o
 CREATE FUNCTION @extschema@.row_key(columns name[], "row" jsonb) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_row_key' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.row_key(name[], jsonb) IS
-'A row''s key as text, from its text forms: the one column, a JSON array of several, the whole row where there is no key; NULL where a '
-'column of it is NULL.';
+'A row''s key as text, from its text forms: the one column, a JSON array of several; where there is no key the whole row, of a long one its '
+'beginning and a hash; NULL where a column of the key is NULL.';
 
 CREATE FUNCTION @extschema@.pick("row" jsonb, columns name[]) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'crm_row_pick' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

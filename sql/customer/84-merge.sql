@@ -139,6 +139,26 @@ COMMENT ON FUNCTION @extschema@.plan_values(bigint, pg_catalog.regclass, text[],
 'The values of the kept row: what choose says; else what survivorship says; else its own; else, where it has none, that of the first loser that has one.';
 SELECT @extschema@.set_audience('plan_values(bigint, regclass, text[], jsonb, text)', 'internal');
 
+-- What is removed goes back by one statement, whose parameters have a limit; a merge that could not be taken back is none.
+CREATE FUNCTION @extschema@.refuse_large(merge_id bigint) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    "limit" CONSTANT bigint := 200 * 1024 * 1024; -- a jsonb array holds 256 MB, with lengths beside the texts
+    removed record;
+BEGIN
+    SELECT sum(c.rows) AS rows, sum(c.bytes) AS bytes, (array_agg(c.relation ORDER BY c.bytes DESC))[1] AS largest INTO removed
+    FROM (SELECT m.relation, count(*) AS rows, sum(octet_length(m.before::text)) AS bytes FROM merge_change m
+          WHERE m.merge_id = refuse_large.merge_id AND m.action = 'delete' GROUP BY 1) c;
+    IF removed.bytes > "limit" THEN
+        PERFORM refuse_merge(removed.largest, format('%s rows of %s would be removed, more than an unmerge could put back (%s)', removed.rows,
+                                                     pg_size_pretty(removed.bytes), pg_size_pretty("limit")),
+                             'Merge fewer rows at once, or remove rows that would collide first.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.refuse_large(bigint) IS 'Raises RM203 where a merge would remove more than an unmerge can put back.';
+SELECT @extschema@.set_audience('refuse_large(bigint)', 'internal');
+
 CREATE FUNCTION @extschema@.plan_merge(relation pg_catalog.regclass, keep text, lose text[], reason text, choose jsonb,
                                        on_collision text, collisions jsonb, values_by text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -158,6 +178,7 @@ BEGIN
     PERFORM plan_values(number, relation, keep || lose, choose, values_by);
     PERFORM plan_collisions(number, relation, 1, 'refuse');
     PERFORM plan_rounds(number, on_collision, collisions);
+    PERFORM refuse_large(number);
     DELETE FROM merge_change c WHERE c.merge_id = number AND c.action = 'stay'
        AND NOT EXISTS (SELECT FROM merge_change d WHERE d.merge_id = number AND d.relation = c.relation AND d.keep_key = c.row_key);
     PERFORM name_removed(number, r) FROM (SELECT DISTINCT c.relation FROM merge_change c

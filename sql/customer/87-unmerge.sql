@@ -90,7 +90,7 @@ BEGIN
                     WHEN m.action = 'delete' THEN m.after
                     ELSE m.after - row_columns(m.original)::text[] END AS after,
                row_key(m.key, m.before || m.original)
-               || CASE WHEN m.keyless THEN format(' #%s of %s', rebase_merge.merge_id, m.row_key) ELSE '' END AS new_key
+               || CASE WHEN m.keyless THEN format(' #%s of %s', rebase_merge.merge_id, md5(m.row_key)) ELSE '' END AS new_key
         FROM meeting m),
     led AS (
         UPDATE merge_change d SET keep_key = r.new_key FROM renamed r
