@@ -1,5 +1,5 @@
 /*
- * run.c: `run` has all four workers going; `once` has them one after the other, each until it is drained. After every
+ * run.c: `run` has all five workers going; `once` has them one after the other, each until it is drained. After every
  * wake-up of the loop it is decided here whether it is over.
  */
 #include "run.h"
@@ -18,10 +18,11 @@
 #include "log.h"
 #include "loop.h"
 #include "outbox.h"
+#include "pack.h"
 #include "rule.h"
 #include "secrets.h"
 
-enum Phase { PHASE_FOLD, PHASE_LINK, PHASE_RULE, PHASE_OUTBOX, PHASE_ALL };
+enum Phase { PHASE_FOLD, PHASE_LINK, PHASE_PACK, PHASE_RULE, PHASE_OUTBOX, PHASE_ALL };
 
 struct Run {
     const struct Config *config;
@@ -32,9 +33,10 @@ struct Run {
     struct Secrets secrets;
     struct Fold fold;
     struct Link link;
+    struct Pack pack;
     struct Rule rule;
     struct Outbox outbox;
-    bool fold_open, link_open, rule_open, outbox_open;
+    bool fold_open, link_open, pack_open, rule_open, outbox_open;
     int signal_fd;
     struct LoopTimer stop_timer;
     bool stopping;
@@ -70,6 +72,9 @@ open_worker(struct Run *run, enum Phase which)
     } else if (which == PHASE_LINK) {
         link_open(&run->link, &settings);
         run->link_open = true;
+    } else if (which == PHASE_PACK) {
+        pack_open(&run->pack, &settings);
+        run->pack_open = true;
     } else if (which == PHASE_RULE) {
         rule_open(&run->rule, &settings, on_rule_evaluated, run);
         run->rule_open = true;
@@ -102,6 +107,8 @@ stop(struct Run *run)
         fold_stop(&run->fold);
     if (run->link_open)
         link_stop(&run->link);
+    if (run->pack_open)
+        pack_stop(&run->pack);
     if (run->rule_open)
         rule_stop(&run->rule);
     if (run->outbox_open)
@@ -143,14 +150,16 @@ static bool
 all_idle(const struct Run *run)
 {
     return (!run->fold_open || fold_idle(&run->fold)) && (!run->link_open || link_idle(&run->link)) &&
-           (!run->rule_open || rule_idle(&run->rule)) && (!run->outbox_open || outbox_idle(&run->outbox));
+           (!run->pack_open || pack_idle(&run->pack)) && (!run->rule_open || rule_idle(&run->rule)) &&
+           (!run->outbox_open || outbox_idle(&run->outbox));
 }
 
 static bool
 any_gone(const struct Run *run)
 {
     return (run->fold_open && run->fold.conn.gone) || (run->link_open && run->link.conn.gone) ||
-           (run->rule_open && run->rule.conn.gone) || (run->outbox_open && run->outbox.conn.gone);
+           (run->pack_open && run->pack.conn.gone) || (run->rule_open && run->rule.conn.gone) ||
+           (run->outbox_open && run->outbox.conn.gone);
 }
 
 static void
@@ -237,6 +246,8 @@ close_all(struct Run *run)
         fold_close(&run->fold);
     if (run->link_open)
         link_close(&run->link);
+    if (run->pack_open)
+        pack_close(&run->pack);
     if (run->rule_open)
         rule_close(&run->rule);
     if (run->outbox_open)
@@ -265,6 +276,7 @@ run_daemon(const struct Config *config, bool once)
     open_worker(&run, PHASE_FOLD);
     if (!once) {
         open_worker(&run, PHASE_LINK);
+        open_worker(&run, PHASE_PACK);
         open_worker(&run, PHASE_RULE);
         open_worker(&run, PHASE_OUTBOX);
     }
@@ -272,7 +284,8 @@ run_daemon(const struct Config *config, bool once)
         log_error("loop-failed", LOG_TEXT("error", strerror(errno)));
         run.code = CRMD_EXIT_FAILED;
     }
-    failures = run.fold.failures + run.link.failures + run.rule.failures + run.outbox.failures;
+    failures =
+        run.fold.failures + run.link.failures + run.pack.failures + run.rule.failures + run.outbox.failures;
     if (once && run.code == CRMD_EXIT_OK && run.stopping)
         run.code = CRMD_EXIT_FAILED;
     else if (once && run.code == CRMD_EXIT_OK && failures > 0)

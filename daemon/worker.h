@@ -1,5 +1,5 @@
 /*
- * worker.h: what the four workers (fold, link, rule, outbox) have in common: when to look again, and whether they are done.
+ * worker.h: what the five workers (fold, link, pack, rule, outbox) have in common: when to look again, and whether they are done.
  */
 #ifndef CRMD_WORKER_H
 #define CRMD_WORKER_H

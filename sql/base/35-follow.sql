@@ -6,7 +6,8 @@ CREATE TABLE @extschema@.follow_hook (
     merging text,
     merged text,
     unmerged text,
-    erased text
+    erased text,
+    forgotten text
 );
 COMMENT ON TABLE @extschema@.follow_hook IS
 'Functions by which a room follows its rows, by name, NULL where it has none; called in order of position with the extension''s rights. '
@@ -15,4 +16,5 @@ COMMENT ON TABLE @extschema@.follow_hook IS
 'merged(relation, lose, keep, held jsonb) -> void: the rows are merged; held is what merging returned. '
 'unmerged(relation, lose, keep, held jsonb) -> void: the rows lose are back. '
 'erased(relation, keys text[], mode text) -> bigint: rows were deleted or blanked (mode delete, blank) and what the room holds '
-'about them goes; returns how many rows of its own it deleted or blanked. Shipped.';
+'about them goes; returns how many rows of its own it deleted or blanked. '
+'forgotten() -> void: an erasure has changed everything, links included, and looks for what is left. Shipped.';

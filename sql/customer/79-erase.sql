@@ -188,6 +188,9 @@ BEGIN
     followed := followed || jsonb_build_object('merges', erase_merges(merges, words));
     PERFORM retire_customers(ARRAY[customer_id]);
     followed := followed || jsonb_build_object('texts', redact_texts(words));
+    FOR each IN SELECT h.forgotten FROM follow_hook h WHERE h.forgotten IS NOT NULL ORDER BY h."position" LOOP
+        EXECUTE format('SELECT @extschema@.%I()', each.forgotten);
+    END LOOP;
     IF NOT dry_run THEN
         PERFORM forget_statistics(ARRAY(SELECT p.relation FROM unnest(parts) p WHERE p.mode <> 'keep')
                                   || ARRAY(SELECT r FROM told_by_statistics(words) r));

@@ -1,10 +1,18 @@
 -- Packing: kept journeys are brought in line with the transitions.
 
-CREATE FUNCTION @extschema@.pack_lock() RETURNS boolean
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN pg_try_advisory_xact_lock(hashtext('@extschema@.journey_kept'), 0);
-COMMENT ON FUNCTION @extschema@.pack_lock() IS 'Tries to hold, until the transaction ends, what one packer at a time holds.';
-SELECT @extschema@.set_audience('pack_lock()', 'internal');
+CREATE FUNCTION @extschema@.pack_lock(wait boolean DEFAULT false) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF NOT wait THEN
+        RETURN pg_try_advisory_xact_lock(hashtext('@extschema@.journey_kept'), 0);
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('@extschema@.journey_kept'), 0);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.pack_lock(boolean) IS
+'Holds, until the transaction ends, what one packer at a time holds; false where somebody else has it and wait is false.';
+SELECT @extschema@.set_audience('pack_lock(boolean)', 'internal');
 
 -- Whoever writes holds ROW EXCLUSIVE until it ends. No lock is taken: it would hold writers up.
 CREATE FUNCTION @extschema@.journey_writers() RETURNS text[]

@@ -65,4 +65,21 @@ SELECT @extschema@.set_audience('inventory_funnel()', 'admin');
 INSERT INTO @extschema@.inventory_source (function_name, room) VALUES ('inventory_funnel', 'funnel');
 INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES ('handover_answer', 'reason', 'funnel', 'why a hand-over was refused');
 INSERT INTO @extschema@.export_source (section, function_name, room) VALUES ('transitions', 'exported_transitions', 'funnel');
-INSERT INTO @extschema@.follow_hook (room, "position", erased) VALUES ('funnel', 300, 'transitions_erased');
+-- Journeys and notes name records and visitors, until they are packed.
+CREATE FUNCTION @extschema@.journeys_forgotten() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') = 'read committed' THEN -- else the packer does it soon
+        PERFORM pack_lock(wait => true);
+        LOOP
+            EXIT WHEN pack_touched(20000) = 0;
+        END LOOP;
+        DELETE FROM journey_kept k WHERE NOT EXISTS (SELECT FROM journey_state s WHERE s.funnel = k.funnel AND s.ready);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.journeys_forgotten() IS 'Follows an erasure: packs the journeys that changed by it, so that nothing names who is gone.';
+SELECT @extschema@.set_audience('journeys_forgotten()', 'internal');
+
+INSERT INTO @extschema@.follow_hook (room, "position", erased, forgotten) VALUES ('funnel', 300, 'transitions_erased', 'journeys_forgotten');

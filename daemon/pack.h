@@ -1,0 +1,31 @@
+/*
+ * pack.h: the worker that packs journeys of tracked funnels: those that changed, a limited number in each call, and a funnel that is new
+ * whole, which takes from seconds to minutes. So it has a connection of its own, and holds up neither folding nor alerts. Numbers
+ * do not change by it: what is not packed is read from the history, which takes longer.
+ *
+ * A call that fails is tried again later and later. Stopping cancels the one that is under way: what it took is packed later.
+ */
+#ifndef CRMD_PACK_H
+#define CRMD_PACK_H
+
+#include <stdbool.h>
+
+#include "conn.h"
+#include "schedule.h"
+#include "worker.h"
+
+struct Pack {
+    struct WorkerSettings settings;
+    struct Conn conn;
+    struct LoopTimer timer;
+    struct Trouble trouble;
+    bool busy, drained, stopping;
+    int failures;
+};
+
+void pack_open(struct Pack *pack, const struct WorkerSettings *settings);
+void pack_close(struct Pack *pack);
+void pack_stop(struct Pack *pack);
+bool pack_idle(const struct Pack *pack);
+
+#endif
