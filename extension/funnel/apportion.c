@@ -50,7 +50,7 @@ apportion(int64_t total, const double *weights, size_t count, int64_t *shares, A
     bool negative = total < 0;
     uint64_t amount = negative ? -(uint64_t) total : (uint64_t) total;
     uint64_t left = amount;
-    unsigned __int128 sum = 0;
+    UInt128 sum = 0;
     double largest = 0;
 
     if (count == 0)
@@ -61,7 +61,7 @@ apportion(int64_t total, const double *weights, size_t count, int64_t *shares, A
     for (size_t i = 0; i < count; i++)
         sum += whole_weight(weights[i], largest);
     for (size_t i = 0; i < count; i++) {
-        unsigned __int128 product = (unsigned __int128) whole_weight(weights[i], largest) * amount;
+        UInt128 product = (UInt128) whole_weight(weights[i], largest) * amount;
 
         shares[i] = (int64_t) (product / sum);
         room[i] = (ApportionPart){product % sum, i};
@@ -85,7 +85,7 @@ apportion_fractions(const Int128 *numerators, int64_t denominator, size_t count,
         if (rest < 0) /* division rounds towards zero, shares are rounded down */
             rest += denominator;
         shares[i] = (int64_t) ((numerators[i] - rest) / denominator);
-        room[i] = (ApportionPart){(unsigned __int128) rest, i};
+        room[i] = (ApportionPart){(UInt128) rest, i};
         left += rest;
     }
     give_rest((uint64_t) (left / denominator), count, shares, room);

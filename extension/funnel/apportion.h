@@ -10,11 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef __int128 Int128;
+/* Aligned as what palloc gives. */
+typedef __int128 Int128 __attribute__((aligned(8)));
+typedef unsigned __int128 UInt128 __attribute__((aligned(8)));
 
 /* Room that apportioning works in: one for each part. */
 typedef struct ApportionPart {
-    unsigned __int128 rest;
+    UInt128 rest;
     size_t index;
 } ApportionPart;
 

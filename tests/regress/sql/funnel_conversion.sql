@@ -76,7 +76,6 @@ SELECT * FROM crm.funnel_counts('journey', '{}'::text[]);
 SELECT * FROM crm.funnel_counts('journey', ARRAY['visitor'], '1 month');
 SELECT * FROM crm.funnel_counts('journey', ARRAY['visitor'], '-1 day');
 SELECT * FROM crm.funnel_reach('jurney');
-SELECT crm.attribution('last_touch');
 
 -- Numbers obey total, rows obey read, nobody without identity gets anything.
 CREATE ROLE regress_conversion_whole;
