@@ -11,6 +11,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -135,7 +136,8 @@ PG_FUNCTION_INFO_V1(crm_read_as_owner);
 
 /*
  * crm.read_as_owner(relation, query) → the rows of a query, read with the rights of the table's owner. rows_as_owner is the
- * same for a caller who names the columns; their types are the query's own.
+ * same for a caller who names the columns; their types are the query's own. Rows go straight into the result, which spills: they may
+ * be many.
  */
 Datum
 crm_read_as_owner(PG_FUNCTION_ARGS)
@@ -143,15 +145,18 @@ crm_read_as_owner(PG_FUNCTION_ARGS)
     Relation relation = table_open(PG_GETARG_OID(0), AccessShareLock);
     const char *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
     ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    SPIExecuteOptions options = {.read_only = true};
     CrmRights rights;
 
     InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
     SPI_connect();
+    options.dest = CreateTuplestoreDestReceiver();
+    SetTuplestoreDestReceiverParams(options.dest, result->setResult, result->econtext->ecxt_per_query_memory,
+                                    false, result->setDesc, "the query has other columns than are expected");
     rights = crm_rights_enter(relation->rd_rel->relowner);
-    if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+    if (SPI_execute_extended(query, &options) != SPI_OK_SELECT)
         elog(ERROR, "read_as_owner takes a query");
     crm_rights_leave(rights);
-    crm_rows_return(result);
     SPI_finish();
     table_close(relation, NoLock);
     return (Datum) 0;

@@ -1,14 +1,16 @@
 /*
  * attribution_agg.c: the aggregate attribution_shares: what channels get for conversions, over touches in order of path and time.
  *
- * One pass. A path is kept until the next begins; what it gives goes into cells, one for each group of conversions and channel,
+ * One pass. A path is kept until the next begins; what it gives goes into cells, one for each channel and group of conversions,
  * or, for the models that are fitted to all paths, into the counts that they are made of. Group 0 are conversions that are fitted
- * and not shown, no group is a path without conversion, which only the Markov chain knows.
+ * and not shown, no group is a path without conversion, which only the Markov chain knows. What is called a channel here is
+ * whatever the touches are told apart by (attribution_label.h).
  */
 #include "base/aggregate.h"
 #include "base/compat.h"
 #include "base/error.h"
 #include "funnel/attribution.h"
+#include "funnel/attribution_label.h"
 #include "funnel/inquiry.h"
 #include "funnel/markov.h"
 #include "funnel/shapley.h"
@@ -25,6 +27,7 @@
 /* Credits are counted in parts of a conversion. */
 #define CONVERSION INT64_C(1000000000)
 #define NO_CONVERSION (-1)
+#define SHAPLEY_SETS (1 << SHAPLEY_PLAYERS_MAX)
 
 /* What is divided: of a conversion, of a group, of a channel in a group. */
 typedef struct Worth {
@@ -32,32 +35,40 @@ typedef struct Worth {
     int64 conversions;
 } Worth;
 
+/* Of a touch, whether a record told it of its own origin. */
+typedef struct Path {
+    int64 number;
+    text *stray; /* tells paths without a number apart */
+    int group;
+    Worth worth;
+    Size count, room;
+    AttributionTouch *touches;
+    bool *fallback;
+} Path;
+
 typedef struct ShareState {
     MemoryContext context;
     AttributionRule rule;
     int64 look_back; /* of paths without conversion; those with one come cut to it */
     TimestampTz since;
-    int channels;
     int groups;
-    Worth *cells;  /* groups times channels + 1, the first of which is no channel */
-    Worth *totals; /* by group, of conversions with touches */
+    bool strict;   /* too many channels are an error */
     uint64 volume; /* no sum of amounts or margins is larger */
+    AttributionLabels *labels;
 
-    int64 path;
-    int group;
-    Worth worth;
-    bool any; /* whether a path is open */
-    Size count, room;
-    AttributionTouch *touches;
-    bool *fallback;
-    double *weights;
+    bool open;
+    Path path;
+    double *weights; /* room as the path's */
     int64 *shares;
     ApportionPart *parts;
-    int64 *seen; /* by channel: the last path that had it, by number of the conversion */
-    int64 conversions;
 
-    Markov chain;
-    int64 *sets; /* groups times 3 times sets of channels */
+    int channels; /* room for so many */
+    Worth *cells; /* channels + 1, the first of which is none, times groups */
+    int64 *seen;  /* by channel: the last conversion that had it */
+    int64 conversions;
+    Worth *totals; /* by group, of conversions with touches */
+    Markov chain;  /* of as many channels as there is room for */
+    int64 *sets;   /* groups times 3 times sets of channels */
 } ShareState;
 
 static const char *const model_names[] = {"first",      "last",     "last_non_direct", "linear",
@@ -72,40 +83,89 @@ read_model(const char *name)
     elog(ERROR, "unknown attribution model %s", name);
 }
 
-static void
-refuse_many(AttributionModel model, int channels)
-{
-    int most = model == ATTRIBUTION_SHAPLEY ? SHAPLEY_PLAYERS_MAX : MARKOV_CHANNELS_MAX;
-
-    if ((model == ATTRIBUTION_SHAPLEY || model == ATTRIBUTION_MARKOV) && channels > most)
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
-                errmsg("model %s takes up to %d channels, not %d", model_names[model], most, channels),
-                errhint("Group them: type by => ARRAY['channel'], or map channel to an expression that joins "
-                        "small ones."));
-}
-
+/* (state, model, half_life, weights, look_back, since, groups, strict, ...) */
 static void
 read_rule(FunctionCallInfo fcinfo, ShareState *state)
 {
-    float8 *position = (float8 *) ARR_DATA_PTR(PG_GETARG_ARRAYTYPE_P(3));
+    ArrayType *weights = PG_GETARG_ARRAYTYPE_P(3);
+    float8 *position = (float8 *) ARR_DATA_PTR(weights);
 
-    if (ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(3)), ARR_DIMS(PG_GETARG_ARRAYTYPE_P(3))) != 3)
+    if (ArrayGetNItems(ARR_NDIM(weights), ARR_DIMS(weights)) != 3 || ARR_HASNULL(weights))
         elog(ERROR, "positions weigh three numbers");
     state->rule = (AttributionRule){read_model(TextDatumGetCString(PG_GETARG_DATUM(1))),
                                     (double) crm_window_read(PG_GETARG_INTERVAL_P(2)), position[0],
                                     position[1], position[2]};
     state->look_back = PG_ARGISNULL(4) ? PG_INT64_MAX : crm_window_read(PG_GETARG_INTERVAL_P(4));
     state->since = PG_ARGISNULL(5) ? PG_INT64_MIN : PG_GETARG_TIMESTAMPTZ(5);
-    state->channels = PG_GETARG_INT32(6);
-    state->groups = PG_GETARG_INT32(7);
-    refuse_many(state->rule.model, state->channels);
+    state->groups = PG_GETARG_INT32(6);
+    state->strict = PG_GETARG_BOOL(7);
+}
+
+static int
+most_channels(const ShareState *state)
+{
+    return state->rule.model == ATTRIBUTION_SHAPLEY  ? SHAPLEY_PLAYERS_MAX
+           : state->rule.model == ATTRIBUTION_MARKOV ? MARKOV_CHANNELS_MAX
+                                                     : PG_INT32_MAX;
+}
+
+static bool
+too_many(const ShareState *state)
+{
+    return crm_labels_count(state->labels) > most_channels(state);
 }
 
 static void *
-zeroed(Size size, Size count)
+zeroed(MemoryContext context, Size size, Size count)
 {
-    return MemoryContextAllocExtended(CurrentMemoryContext, mul_size(size, Max(count, 1)),
+    return MemoryContextAllocExtended(context, mul_size(size, Max(count, 1)),
                                       MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+static void *
+enlarged(MemoryContext context, void *array, Size size, Size before, Size after)
+{
+    void *larger = zeroed(context, size, after);
+
+    if (array != NULL) {
+        memcpy(larger, array, mul_size(size, before));
+        pfree(array);
+    }
+    return larger;
+}
+
+/* The start comes after the channels, in rows; conversion and end do, in columns. */
+static void
+enlarge_chain(ShareState *state, Size channels)
+{
+    Markov larger = {channels, zeroed(state->context, sizeof(int64), markov_size(channels))};
+    Size old = state->chain.channels;
+
+    for (Size i = 0; state->chain.counts != NULL && i <= old; i++) {
+        int64 *row = larger.counts + (i < old ? i : channels) * (channels + 2);
+        const int64 *from = state->chain.counts + i * (old + 2);
+
+        memcpy(row, from, old * sizeof(int64));
+        memcpy(row + channels, from + old, 2 * sizeof(int64));
+    }
+    if (state->chain.counts != NULL)
+        pfree(state->chain.counts);
+    state->chain = larger;
+}
+
+static void
+enlarge_channels(ShareState *state, int channels)
+{
+    MemoryContext context = state->context;
+    Size groups = (Size) state->groups;
+
+    state->cells =
+        enlarged(context, state->cells, sizeof(Worth), mul_size(groups, (Size) state->channels + 1),
+                 mul_size(groups, (Size) channels + 1));
+    state->seen = enlarged(context, state->seen, sizeof(int64), (Size) state->channels, (Size) channels);
+    if (state->rule.model == ATTRIBUTION_MARKOV)
+        enlarge_chain(state, (Size) channels);
+    state->channels = channels;
 }
 
 static ShareState *
@@ -117,57 +177,52 @@ new_state(FunctionCallInfo fcinfo)
 
     state->context = context;
     read_rule(fcinfo, state);
-    state->cells = zeroed(sizeof *state->cells, mul_size(state->groups, (Size) state->channels + 1));
-    state->totals = zeroed(sizeof *state->totals, state->groups);
-    state->seen = zeroed(sizeof *state->seen, state->channels);
-    if (state->rule.model == ATTRIBUTION_MARKOV) {
-        state->chain.channels = (size_t) state->channels;
-        state->chain.counts = zeroed(sizeof(int64), markov_size(state->chain.channels));
-    } else if (state->rule.model == ATTRIBUTION_SHAPLEY)
-        state->sets = zeroed(sizeof(int64), mul_size(3 * (Size) state->groups, (Size) 1 << state->channels));
+    state->labels = crm_labels_new();
+    state->totals = zeroed(context, sizeof(Worth), (Size) state->groups);
+    enlarge_channels(state, SHAPLEY_PLAYERS_MAX);
+    if (state->rule.model == ATTRIBUTION_SHAPLEY)
+        state->sets = zeroed(context, sizeof(int64), mul_size(3 * SHAPLEY_SETS, (Size) state->groups));
     MemoryContextSwitchTo(before);
     return state;
-}
-
-static void *
-resized(ShareState *state, void *array, Size size)
-{
-    size = mul_size(size, state->room);
-    return array == NULL ? MemoryContextAllocHuge(state->context, size) : repalloc_huge(array, size);
 }
 
 static void
 add_touch(ShareState *state, AttributionTouch touch, bool fallback)
 {
-    if (state->count == state->room) {
-        state->room = Max(2 * state->room, 64);
-        state->touches = resized(state, state->touches, sizeof *state->touches);
-        state->fallback = resized(state, state->fallback, sizeof *state->fallback);
-        state->weights = resized(state, state->weights, sizeof *state->weights);
-        state->shares = resized(state, state->shares, sizeof *state->shares);
-        state->parts = resized(state, state->parts, sizeof *state->parts);
+    Path *path = &state->path;
+
+    if (path->count == path->room) {
+        Size room = Max(2 * path->room, 64);
+
+        path->touches = enlarged(state->context, path->touches, sizeof(AttributionTouch), path->room, room);
+        path->fallback = enlarged(state->context, path->fallback, sizeof(bool), path->room, room);
+        state->weights = enlarged(state->context, state->weights, sizeof(double), path->room, room);
+        state->shares = enlarged(state->context, state->shares, sizeof(int64), path->room, room);
+        state->parts = enlarged(state->context, state->parts, sizeof(ApportionPart), path->room, room);
+        path->room = room;
     }
-    state->touches[state->count] = touch;
-    state->fallback[state->count++] = fallback;
+    path->touches[path->count] = touch;
+    path->fallback[path->count++] = fallback;
 }
 
 /* What records tell of their origin counts only where no touch is known. */
 static void
-drop_fallbacks(ShareState *state)
+drop_fallbacks(Path *path)
 {
     Size kept = 0;
 
-    for (Size i = 0; i < state->count; i++)
-        if (!state->fallback[i])
-            state->touches[kept++] = state->touches[i];
+    for (Size i = 0; i < path->count; i++)
+        if (!path->fallback[i])
+            path->touches[kept++] = path->touches[i];
     if (kept > 0)
-        state->count = kept;
+        path->count = kept;
 }
 
+/* channel -1 is none */
 static Worth *
 cell(ShareState *state, int group, int channel)
 {
-    return &state->cells[(Size) (group - 1) * ((Size) state->channels + 1) + (Size) channel];
+    return &state->cells[(Size) (channel + 1) * (Size) state->groups + (Size) group - 1];
 }
 
 static void
@@ -185,13 +240,13 @@ note_channels(ShareState *state)
     uint32 set = 0;
 
     state->conversions++;
-    for (Size i = 0; i < state->count; i++) {
-        int channel = state->touches[i].channel;
+    for (Size i = 0; i < state->path.count; i++) {
+        int channel = state->path.touches[i].channel;
 
         if (state->seen[channel] == state->conversions)
             continue;
         state->seen[channel] = state->conversions;
-        cell(state, state->group, channel + 1)->conversions++;
+        cell(state, state->path.group, channel)->conversions++;
         if (state->sets != NULL)
             set |= (uint32) 1 << channel;
     }
@@ -201,29 +256,30 @@ note_channels(ShareState *state)
 static int64 *
 sets_of(ShareState *state, int group, int part)
 {
-    return state->sets + ((Size) (group - 1) * 3 + (Size) part) * ((Size) 1 << state->channels);
+    return state->sets + ((Size) (group - 1) * 3 + (Size) part) * SHAPLEY_SETS;
 }
 
 static void
 credit_path(ShareState *state)
 {
+    const Path *path = &state->path;
     uint32 set = note_channels(state);
 
-    add_worth(&state->totals[state->group - 1], &state->worth);
+    add_worth(&state->totals[path->group - 1], &path->worth);
     if (state->rule.model == ATTRIBUTION_MARKOV)
         return;
     if (state->rule.model == ATTRIBUTION_SHAPLEY) {
         for (int i = 0; i < 3; i++)
-            sets_of(state, state->group, i)[set] += state->worth.part[i];
+            sets_of(state, path->group, i)[set] += path->worth.part[i];
         return;
     }
-    attribution_weights(&state->rule, state->touches, state->count, state->weights);
+    attribution_weights(&state->rule, path->touches, path->count, state->weights);
     for (int i = 0; i < 3; i++) {
-        if (state->worth.part[i] == 0)
+        if (path->worth.part[i] == 0)
             continue;
-        apportion(state->worth.part[i], state->weights, state->count, state->shares, state->parts);
-        for (Size j = 0; j < state->count; j++)
-            cell(state, state->group, state->touches[j].channel + 1)->part[i] += state->shares[j];
+        apportion(path->worth.part[i], state->weights, path->count, state->shares, state->parts);
+        for (Size j = 0; j < path->count; j++)
+            cell(state, path->group, path->touches[j].channel)->part[i] += state->shares[j];
     }
 }
 
@@ -231,35 +287,37 @@ credit_path(ShareState *state)
 static void
 chain_unconverted(ShareState *state)
 {
-    TimestampTz last = state->count > 0 ? state->touches[state->count - 1].at : 0;
+    const Path *path = &state->path;
+    TimestampTz last = path->count > 0 ? path->touches[path->count - 1].at : 0;
     Size from = 0;
 
-    if (state->count == 0 || last < state->since)
+    if (path->count == 0 || last < state->since)
         return;
-    while (state->look_back < last - state->touches[from].at)
+    while (state->look_back < last - path->touches[from].at)
         from++;
-    markov_add(&state->chain, &state->touches[from].channel, sizeof *state->touches, state->count - from,
-               false);
+    markov_add(&state->chain, &path->touches[from].channel, sizeof *path->touches, path->count - from, false);
 }
 
 static void
 close_path(ShareState *state)
 {
+    Path *path = &state->path;
+
     CHECK_FOR_INTERRUPTS();
-    drop_fallbacks(state);
-    if (state->group == NO_CONVERSION)
+    state->open = false;
+    if (too_many(state))
+        return;
+    drop_fallbacks(path);
+    if (path->group == NO_CONVERSION)
         chain_unconverted(state);
     else {
-        if (state->rule.model == ATTRIBUTION_MARKOV)
-            markov_add(&state->chain, state->count == 0 ? NULL : &state->touches[0].channel,
-                       sizeof *state->touches, state->count, true);
-        if (state->group > 0 && state->count > 0)
+        if (state->rule.model == ATTRIBUTION_MARKOV && path->count > 0)
+            markov_add(&state->chain, &path->touches[0].channel, sizeof *path->touches, path->count, true);
+        if (path->group > 0 && path->count > 0)
             credit_path(state);
-        else if (state->group > 0)
-            add_worth(cell(state, state->group, 0), &state->worth);
+        else if (path->group > 0)
+            add_worth(cell(state, path->group, -1), &path->worth);
     }
-    state->count = 0;
-    state->any = false;
 }
 
 static int64
@@ -274,62 +332,115 @@ money(FunctionCallInfo fcinfo, ShareState *state, int argument)
     return amount;
 }
 
+static bool
+is_same_text(const text *left, const text *right)
+{
+    if (left == NULL || right == NULL)
+        return left == right;
+    return VARSIZE_ANY_EXHDR(left) == VARSIZE_ANY_EXHDR(right) &&
+           memcmp(VARDATA_ANY(left), VARDATA_ANY(right), VARSIZE_ANY_EXHDR(left)) == 0;
+}
+
+/* (..., path, stray, grp, amount, margin, ...) from argument 8 on */
+static void
+open_path(FunctionCallInfo fcinfo, ShareState *state)
+{
+    Path *path = &state->path;
+
+    if (path->stray != NULL)
+        pfree(path->stray);
+    path->stray = NULL;
+    if (!PG_ARGISNULL(9)) {
+        MemoryContext before = MemoryContextSwitchTo(state->context);
+
+        path->stray = PG_GETARG_TEXT_P_COPY(9);
+        MemoryContextSwitchTo(before);
+    }
+    state->open = true;
+    path->number = PG_GETARG_INT64(8);
+    path->group = PG_ARGISNULL(10) ? NO_CONVERSION : PG_GETARG_INT32(10);
+    if (path->group > state->groups ||
+        (path->group == NO_CONVERSION && state->rule.model != ATTRIBUTION_MARKOV))
+        elog(ERROR, "group %d is none", path->group);
+    path->count = 0;
+    path->worth = (Worth){{CONVERSION, 0, 0}, 1};
+    if (path->group > 0) {
+        path->worth.part[1] = money(fcinfo, state, 11);
+        path->worth.part[2] = money(fcinfo, state, 12);
+    }
+}
+
 PG_FUNCTION_INFO_V1(crm_attribution_step);
 
 /*
- * (state, model, half_life, positions, look_back, since, channels, groups; path, group, at, channel, direct, fallback, amount,
- * margin). Channels are numbers from 1, NULL where a conversion has no touch.
+ * (state, model, half_life, weights, look_back, since, groups, strict; path, stray, grp, amount, margin; at, channel, campaign, kind,
+ * direct, fallback). A conversion has a row without at, whether it has touches or not.
  */
 Datum
 crm_attribution_step(PG_FUNCTION_ARGS)
 {
     ShareState *state = PG_ARGISNULL(0) ? new_state(fcinfo) : (ShareState *) PG_GETARG_POINTER(0);
-    int64 path = PG_GETARG_INT64(8);
-    int channel = PG_ARGISNULL(11) ? 0 : PG_GETARG_INT32(11);
+    AttributionTouch touch;
 
-    if (state->any && state->path != path)
+    if (state->open && (state->path.number != PG_GETARG_INT64(8) ||
+                        !is_same_text(state->path.stray, PG_ARGISNULL(9) ? NULL : PG_GETARG_TEXT_PP(9))))
         close_path(state);
-    if (!state->any) {
-        state->any = true;
-        state->path = path;
-        state->group = PG_ARGISNULL(9) ? NO_CONVERSION : PG_GETARG_INT32(9);
-        state->worth = (Worth){{CONVERSION, 0, 0}, 1};
-        if (state->group > 0) {
-            state->worth.part[1] = money(fcinfo, state, 14);
-            state->worth.part[2] = money(fcinfo, state, 15);
-        }
-    }
-    if (state->group > state->groups || channel > state->channels ||
-        (state->group == NO_CONVERSION && state->rule.model != ATTRIBUTION_MARKOV))
-        elog(ERROR, "group %d or channel %d is none", state->group, channel);
-    if (channel > 0)
-        add_touch(state, (AttributionTouch){PG_GETARG_TIMESTAMPTZ(10), channel - 1, PG_GETARG_BOOL(12)},
-                  PG_GETARG_BOOL(13));
+    if (!state->open)
+        open_path(fcinfo, state);
+    if (PG_ARGISNULL(13))
+        PG_RETURN_POINTER(state);
+    touch.at = PG_GETARG_TIMESTAMPTZ(13);
+    touch.channel = crm_labels_number(state->labels, fcinfo, 14);
+    touch.direct = PG_GETARG_BOOL(17);
+    if (touch.channel >= state->channels && !too_many(state))
+        enlarge_channels(state, 2 * state->channels);
+    add_touch(state, touch, PG_GETARG_BOOL(18));
     PG_RETURN_POINTER(state);
 }
 
-static void
-share_markov(ShareState *state)
+/* The chain with its channels by name, so that the order of rows changes no digit. */
+static Markov
+ordered_chain(const ShareState *state, const int *order, Size channels)
 {
-    Size channels = (Size) state->channels;
-    double *effects = zeroed(sizeof(double), channels);
-    int64 *shares = zeroed(sizeof(int64), channels);
-    ApportionPart *parts = zeroed(sizeof *parts, channels);
+    Size room = state->chain.channels;
+    Markov chain = {channels, zeroed(CurrentMemoryContext, sizeof(int64), markov_size(channels))};
 
-    (void) markov_effects(&state->chain, effects, zeroed(sizeof(double), markov_room(channels)));
+    for (Size i = 0; i <= channels; i++) {
+        const int64 *from = state->chain.counts + (i < channels ? (Size) order[i] : room) * (room + 2);
+        int64 *row = chain.counts + i * (channels + 2);
+
+        for (Size j = 0; j < channels; j++)
+            row[j] = from[order[j]];
+        row[channels] = from[room];
+        row[channels + 1] = from[room + 1];
+    }
+    return chain;
+}
+
+static void
+share_markov(ShareState *state, const int *order)
+{
+    Size channels = (Size) crm_labels_count(state->labels);
+    Markov chain = ordered_chain(state, order, channels);
+    double *effects = zeroed(CurrentMemoryContext, sizeof(double), channels);
+    int64 *shares = zeroed(CurrentMemoryContext, sizeof(int64), channels);
+    ApportionPart *parts = zeroed(CurrentMemoryContext, sizeof *parts, channels);
+
+    (void) markov_effects(&chain, effects,
+                          zeroed(CurrentMemoryContext, sizeof(double), markov_room(channels)));
     for (int group = 1; group <= state->groups; group++)
         for (int i = 0; i < 3; i++) {
             apportion(state->totals[group - 1].part[i], effects, channels, shares, parts);
-            for (int channel = 0; channel < state->channels; channel++)
-                cell(state, group, channel + 1)->part[i] = shares[channel];
+            for (Size channel = 0; channel < channels; channel++)
+                cell(state, group, order[channel])->part[i] = shares[channel];
         }
 }
 
 static void
-share_shapley(ShareState *state)
+share_shapley(ShareState *state, const int *order)
 {
-    unsigned channels = (unsigned) state->channels;
-    Int128 values[SHAPLEY_PLAYERS_MAX];
+    unsigned channels = (unsigned) crm_labels_count(state->labels);
+    Int128 values[SHAPLEY_PLAYERS_MAX], ordered[SHAPLEY_PLAYERS_MAX];
     int64 shares[SHAPLEY_PLAYERS_MAX];
     ApportionPart parts[SHAPLEY_PLAYERS_MAX];
 
@@ -337,35 +448,65 @@ share_shapley(ShareState *state)
         for (int i = 0; i < 3; i++) {
             shapley_worth(sets_of(state, group, i), channels);
             shapley_values(sets_of(state, group, i), channels, values);
-            apportion_fractions(values, shapley_denominator(channels), channels, shares, parts);
-            for (int channel = 0; channel < state->channels; channel++)
-                cell(state, group, channel + 1)->part[i] = shares[channel];
+            for (unsigned channel = 0; channel < channels; channel++)
+                ordered[channel] = values[order[channel]];
+            apportion_fractions(ordered, shapley_denominator(channels), channels, shares, parts);
+            for (unsigned channel = 0; channel < channels; channel++)
+                cell(state, group, order[channel])->part[i] = shares[channel];
         }
 }
 
-/* Rows group, channel (0: none), credit, amount, margin, conversions. */
-static ArrayType *
-result_rows(ShareState *state)
+static Datum
+number_text(int64 number)
 {
-    Size cells = (Size) state->groups * ((Size) state->channels + 1);
-    Datum *values = palloc_extended(mul_size(mul_size(sizeof(Datum), 6), Max(cells, 1)), MCXT_ALLOC_HUGE);
-    int dims[2] = {0, 6};
+    char digits[MAXINT8LEN + 1];
+
+    pg_lltoa(number, digits);
+    return CStringGetTextDatum(digits);
+}
+
+#define RESULT_COLUMNS (LABEL_PARTS + 6)
+
+/* group, whether there is a channel, its parts, credit, amount, margin, conversions */
+static void
+fill_row(ShareState *state, int group, int channel, Datum *row, bool *nulls)
+{
+    const Worth *worth = cell(state, group, channel);
+
+    row[0] = number_text(group);
+    row[1] = CStringGetTextDatum(channel < 0 ? "f" : "t");
+    for (int i = 0; i < LABEL_PARTS; i++) {
+        text *part = channel < 0 ? NULL : crm_labels_part(state->labels, channel, i);
+
+        row[2 + i] = PointerGetDatum(part);
+        nulls[2 + i] = part == NULL;
+    }
+    for (int i = 0; i < 3; i++)
+        row[2 + LABEL_PARTS + i] = number_text(worth->part[i]);
+    row[5 + LABEL_PARTS] = number_text(worth->conversions);
+}
+
+static ArrayType *
+result_rows(ShareState *state, const int *order)
+{
+    int channels = crm_labels_count(state->labels);
+    Size cells = mul_size((Size) state->groups, (Size) channels + 1);
+    Datum *values = zeroed(CurrentMemoryContext, mul_size(sizeof(Datum), RESULT_COLUMNS), cells);
+    bool *nulls = zeroed(CurrentMemoryContext, RESULT_COLUMNS, cells);
+    int dims[2] = {0, RESULT_COLUMNS};
     int lower[2] = {1, 1};
 
-    for (Size i = 0; i < cells; i++) {
-        const Worth *worth = &state->cells[i];
-        Datum *row = &values[(Size) dims[0] * 6];
+    for (int group = 1; group <= state->groups; group++)
+        for (int i = -1; i < channels; i++) {
+            const Worth *worth = cell(state, group, i < 0 ? -1 : order[i]);
+            Size at = (Size) dims[0] * RESULT_COLUMNS;
 
-        if (worth->conversions == 0 && worth->part[0] == 0 && worth->part[1] == 0 && worth->part[2] == 0)
-            continue;
-        row[0] = Int64GetDatum((int64) (i / ((Size) state->channels + 1)) + 1);
-        row[1] = Int64GetDatum((int64) (i % ((Size) state->channels + 1)));
-        for (int part = 0; part < 3; part++)
-            row[2 + part] = Int64GetDatum(worth->part[part]);
-        row[5] = Int64GetDatum(worth->conversions);
-        dims[0]++;
-    }
-    return construct_md_array(values, NULL, 2, dims, lower, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+            if (worth->conversions == 0 && worth->part[0] == 0 && worth->part[1] == 0 && worth->part[2] == 0)
+                continue;
+            fill_row(state, group, i < 0 ? -1 : order[i], &values[at], &nulls[at]);
+            dims[0]++;
+        }
+    return construct_md_array(values, nulls, 2, dims, lower, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
 PG_FUNCTION_INFO_V1(crm_attribution_final);
@@ -374,14 +515,24 @@ Datum
 crm_attribution_final(PG_FUNCTION_ARGS)
 {
     ShareState *state = PG_ARGISNULL(0) ? NULL : (ShareState *) PG_GETARG_POINTER(0);
+    int *order;
 
     if (state == NULL)
         PG_RETURN_NULL();
-    if (state->any)
+    if (state->open)
         close_path(state);
+    if (too_many(state) && state->strict)
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
+                errmsg("model %s takes up to %d channels, not %d", model_names[state->rule.model],
+                       most_channels(state), crm_labels_count(state->labels)),
+                errhint("Group them: type by => ARRAY['channel'], or map channel to an expression that joins "
+                        "small ones."));
+    if (too_many(state))
+        PG_RETURN_NULL();
+    order = crm_labels_order(state->labels);
     if (state->rule.model == ATTRIBUTION_MARKOV)
-        share_markov(state);
+        share_markov(state, order);
     else if (state->rule.model == ATTRIBUTION_SHAPLEY)
-        share_shapley(state);
-    PG_RETURN_ARRAYTYPE_P(result_rows(state));
+        share_shapley(state, order);
+    PG_RETURN_ARRAYTYPE_P(result_rows(state, order));
 }

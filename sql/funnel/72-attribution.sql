@@ -1,29 +1,30 @@
 -- Attribution: which touches a conversion is owed to.
 
-CREATE FUNCTION @extschema@.attribution_step(internal, text, interval, double precision[], interval, timestamptz, integer, integer,
-                                             bigint, integer, timestamptz, integer, boolean, boolean, bigint, bigint) RETURNS internal
+CREATE FUNCTION @extschema@.attribution_step(internal, text, interval, double precision[], interval, timestamptz, integer, boolean, bigint, text,
+                                             integer, bigint, bigint, timestamptz, text, text, text, boolean, boolean) RETURNS internal
     AS 'MODULE_PATHNAME', 'crm_attribution_step' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION @extschema@.attribution_step(internal, text, interval, double precision[], interval, timestamptz, integer, integer,
-                                                 bigint, integer, timestamptz, integer, boolean, boolean, bigint, bigint) IS
+COMMENT ON FUNCTION @extschema@.attribution_step(internal, text, interval, double precision[], interval, timestamptz, integer, boolean, bigint, text,
+                                                 integer, bigint, bigint, timestamptz, text, text, text, boolean, boolean) IS
 'Step of attribution_shares.';
-SELECT @extschema@.set_audience('attribution_step(internal, text, interval, double precision[], interval, timestamptz, integer, integer, '
-                                'bigint, integer, timestamptz, integer, boolean, boolean, bigint, bigint)', 'internal');
-CREATE FUNCTION @extschema@.attribution_final(internal) RETURNS bigint[]
+SELECT @extschema@.set_audience('attribution_step(internal, text, interval, double precision[], interval, timestamptz, integer, boolean, bigint, text, '
+                                'integer, bigint, bigint, timestamptz, text, text, text, boolean, boolean)', 'internal');
+CREATE FUNCTION @extschema@.attribution_final(internal) RETURNS text[]
     AS 'MODULE_PATHNAME', 'crm_attribution_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.attribution_final(internal) IS 'Final function of attribution_shares.';
 SELECT @extschema@.set_audience('attribution_final(internal)', 'internal');
 CREATE AGGREGATE @extschema@.attribution_shares(model text, half_life interval, weights double precision[], look_back interval, since timestamptz,
-                                                channels integer, groups integer, path bigint, grp integer, at timestamptz, channel integer,
-                                                direct boolean, fallback boolean, amount bigint, margin bigint) (
+                                                groups integer, strict boolean, path bigint, stray text, grp integer, amount bigint, margin bigint,
+                                                at timestamptz, channel text, campaign text, kind text, direct boolean, fallback boolean) (
     SFUNC = @extschema@.attribution_step, STYPE = internal, FINALFUNC = @extschema@.attribution_final, FINALFUNC_MODIFY = READ_WRITE,
     PARALLEL = RESTRICTED);
-COMMENT ON AGGREGATE @extschema@.attribution_shares(text, interval, double precision[], interval, timestamptz, integer, integer, bigint, integer,
-                                                    timestamptz, integer, boolean, boolean, bigint, bigint) IS
-'What channels get for conversions, over touches that come in order of path and time: rows group, channel (0: none), credit (of 10^9 for '
-'each conversion), amount, margin, conversions with a touch of the channel. channel and grp count from 1; grp 0 is a conversion that '
-'the chain of markov learns from and nobody sees, NULL a path without conversion, for markov only.';
-SELECT @extschema@.set_audience('attribution_shares(text, interval, double precision[], interval, timestamptz, integer, integer, bigint, integer, '
-                                'timestamptz, integer, boolean, boolean, bigint, bigint)', 'internal');
+COMMENT ON AGGREGATE @extschema@.attribution_shares(text, interval, double precision[], interval, timestamptz, integer, boolean, bigint, text,
+                                                    integer, bigint, bigint, timestamptz, text, text, text, boolean, boolean) IS
+'What channels get for conversions, over rows that come in order of path, stray and time: one without a time for each conversion, and its '
+'touches. grp counts from 1; 0 is a conversion that the chain of markov learns from and nobody sees, NULL a path without conversion, for '
+'markov only. Rows of texts: grp, whether there is a channel, channel, campaign, kind, credit (of 10^9 for each conversion), amount, margin, '
+'conversions with such a touch. Too many channels for the model are an error where strict, else NULL.';
+SELECT @extschema@.set_audience('attribution_shares(text, interval, double precision[], interval, timestamptz, integer, boolean, bigint, text, '
+                                'integer, bigint, bigint, timestamptz, text, text, text, boolean, boolean)', 'internal');
 
 CREATE FUNCTION @extschema@.attribution_models() RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -82,7 +83,8 @@ BEGIN
     IF coalesce(cardinality(funnels), 0) <> 1 THEN
         PERFORM refuse_attribution(format(CASE WHEN funnels IS NULL THEN 'no stage%s has milestone "%s"' ELSE 'several funnels%s have milestone "%s"' END,
                                           ' of funnel "' || funnel || '"', milestone),
-                                   coalesce(format('Type funnel => %L.', funnels[1]), 'Make one with create_funnel or add_stage.'));
+                                   CASE WHEN funnels IS NULL THEN 'Give a stage this milestone with create_funnel or add_stage.'
+                                        ELSE format('Type funnel => %L.', funnels[1]) END);
     END IF;
     SELECT s.funnel, s.stage INTO attribution_stage.funnel, attribution_stage.stage FROM funnel_stage s
     WHERE s.funnel = funnels[1] AND s.milestone = attribution_stage.milestone;
@@ -93,145 +95,203 @@ COMMENT ON FUNCTION @extschema@.attribution_stage(text, text) IS
 'where there is none or several.';
 SELECT @extschema@.set_audience('attribution_stage(text, text)', 'internal');
 
--- Parameters of the query: $1 funnel, $2 stage, $3 since, $4 until, $5 look_back, $6 by, $7 half_life, $8 weights, $9 direct,
--- $10 units, $11 by month, $12 whether paths without conversion and conversions of other units are wanted.
-CREATE FUNCTION @extschema@.attribution_conversions(relations pg_catalog.regclass[]) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT format($sql$
-entry AS MATERIALIZED ( -- the first of each subject
-    SELECT DISTINCT ON (t.subject) t.subject, t.at, t.relation::oid AS relation, t.record_key, t.unit,
-           CASE WHEN t.customer_key IS NULL AND t.anonymous_id IS NOT NULL THEN 0 ELSE coalesce(t.customer_relation, t.relation)::oid END AS place,
-           coalesce(t.customer_key, t.anonymous_id, t.record_key) COLLATE "C" AS holder
-    FROM subject_transition t WHERE t.funnel = $1 AND t.to_stage = $2
-    ORDER BY t.subject, t.at NULLS LAST, table_name(t.relation), t.record_key COLLATE "C", t."sequence"),
-deal AS MATERIALIZED (%s),
-valued AS (
-    SELECT row_number() OVER (ORDER BY e.subject COLLATE "C") AS path, e.*, coalesce(n.node, v.node) AS node,
-           ($4 IS NULL OR e.at < $4) AND ($3 IS NULL OR e.at >= $3) AS counted, $4 IS NULL OR e.at < $4 AS converted,
-           coalesce(e.unit = ANY ($10), array_position($10, NULL) IS NOT NULL) AS mine,
-           CASE WHEN $11 THEN date_trunc('month', e.at AT TIME ZONE default_zone())::date END AS month,
-           CASE WHEN abs(d.amount) < 'Infinity' THEN round(d.amount, 6) END AS amount,
-           CASE WHEN abs(d.amount) < 'Infinity' AND abs(d.margin) < 'Infinity' THEN round(d.amount * d.margin, greatest(2, min_scale(round(d.amount, 6)))) END AS margin,
-           CASE WHEN abs(d.amount) < 'Infinity' THEN d.currency END AS currency
-    FROM entry e
-    LEFT JOIN node_address n ON n.place <> 0 AND n.place = e.place AND n.holder = e.holder
-    LEFT JOIN node_address v ON v.place = 0 AND e.place = 0 AND v.holder = e.holder
-                            AND coalesce(e.at, '-infinity') >= v.since AND coalesce(e.at, '-infinity') < v.until
-    LEFT JOIN deal d ON d.place = e.relation AND d.record_key = e.record_key),
-conversion AS MATERIALIZED (
-    SELECT v.*, v.counted AND v.mine AS shown, CASE WHEN v.counted AND v.mine THEN
-               dense_rank() OVER (PARTITION BY v.counted AND v.mine ORDER BY v.month, v.currency COLLATE "C", v.amount IS NULL) ELSE 0 END::integer AS grp
-    FROM valued v WHERE $12 OR v.counted AND v.mine),
-money AS (SELECT greatest(2, max(min_scale(c.amount))) AS digits FROM conversion c WHERE c.shown),
-bucket AS MATERIALIZED (
-    SELECT c.grp, c.month, c.currency, bool_or(c.amount IS NOT NULL) AS has_amount, bool_or(c.margin IS NOT NULL) AS has_margin
-    FROM conversion c WHERE c.shown GROUP BY 1, 2, 3)$sql$, deal_sources(relations))
-$$;
-COMMENT ON FUNCTION @extschema@.attribution_conversions(pg_catalog.regclass[]) IS
-'SQL, parts of a WITH: conversions with who converted, what it was worth and in which group it is counted.';
-SELECT @extschema@.set_audience('attribution_conversions(regclass[])', 'internal');
-
-CREATE FUNCTION @extschema@.attribution_paths(since timestamptz, until timestamptz) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT format($sql$
-touch AS MATERIALIZED (%s),
-reach AS MATERIALIZED ( -- an organisation's people are its own
-    SELECT c.path, c.node FROM conversion c WHERE c.node IS NOT NULL
-    UNION SELECT c.path, p.child FROM conversion c JOIN node_parent p ON p.parent = c.node),
-handle AS (
-    SELECT a.place, a.holder, a.since, a.until, r.path FROM reach r JOIN node_address a USING (node)
-    UNION ALL SELECT c.place, c.holder, '-infinity', 'infinity', c.path FROM conversion c WHERE c.node IS NULL),
-walk AS MATERIALIZED (
-    SELECT c.path, t.at, t.channel, t.campaign_of, t.campaign, t.kind, t.fallback, t.source, t.record_key
-    FROM handle h JOIN conversion c ON c.path = h.path AND c.counted
-    JOIN touch t ON t.place = h.place AND t.holder = h.holder AND t.at >= h.since AND t.at < h.until
-                AND t.at <= c.at AND ($5 IS NULL OR t.at >= c.at - $5)
+CREATE FUNCTION @extschema@.attribution_entries(funnel text, stage text)
+    RETURNS TABLE (path bigint, node bigint, place oid, holder text, at timestamptz, unit text, relation oid, record_key text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100000 COST 100000
+    SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
+DECLARE
+    of_customers CONSTANT boolean := (SELECT f.subject = 'customer' FROM funnel f WHERE f.funnel = attribution_entries.funnel);
+BEGIN
+    RETURN QUERY
+    WITH entry AS MATERIALIZED (
+        SELECT t.at, t.unit, t.relation::oid AS relation, t.record_key COLLATE "C" AS record_key, t."sequence",
+               CASE WHEN t.customer_key IS NULL AND t.anonymous_id IS NOT NULL THEN 0 ELSE coalesce(t.customer_relation, t.relation)::oid END AS place,
+               coalesce(t.customer_key, t.anonymous_id, t.record_key) COLLATE "C" AS holder
+        FROM transition_log t WHERE t.funnel = $1 AND t.to_stage = $2),
+    owned AS (
+        SELECT e.*, coalesce(l.customer_id, -c.record_no) AS node FROM entry e
+        LEFT JOIN record_copy c ON c.relation::oid = e.place AND c.record_key = e.holder
+        LEFT JOIN record_link l USING (record_no)
+        WHERE e.place <> 0
+        UNION ALL
+        SELECT e.*, coalesce(v.customer_id, -v.record_no) FROM entry e
+        LEFT JOIN identified_span v ON v.anonymous_id COLLATE "C" = e.holder AND coalesce(e.at, '-infinity') >= v.since AND coalesce(e.at, '-infinity') < v.until
+        WHERE e.place = 0),
+    known AS MATERIALIZED (
+        SELECT o.*, o.node > 0 AND of_customers AS linked, s.name FROM owned o
+        JOIN (SELECT r.relation, table_name(r.relation::regclass) COLLATE "C" AS name FROM (SELECT DISTINCT e.relation FROM entry e) r) s USING (relation))
+    SELECT row_number() OVER (), f.node, f.place, f.holder, f.at, f.unit, f.relation, f.record_key
+    FROM (SELECT DISTINCT ON (k.node) k.* FROM known k WHERE k.linked
+          ORDER BY k.node, k.at NULLS LAST, k.name, k.record_key, k."sequence") f
     UNION ALL
-    SELECT s.path, s.at, s.channel, s.campaign_of, s.campaign, s.kind, s.fallback, s.source, s.record_key
-    FROM (%s) s)$sql$, touch_sources(since, until), attribution_strays())
+    SELECT -row_number() OVER (), f.node, f.place, f.holder, f.at, f.unit, f.relation, f.record_key
+    FROM (SELECT DISTINCT ON (CASE WHEN of_customers THEN k.place ELSE k.relation END, CASE WHEN of_customers THEN k.holder ELSE k.record_key END) k.*
+          FROM known k WHERE k.linked IS NOT TRUE
+          ORDER BY CASE WHEN of_customers THEN k.place ELSE k.relation END, CASE WHEN of_customers THEN k.holder ELSE k.record_key END,
+                   k.at NULLS LAST, k.name, k.record_key, k."sequence") f;
+END
 $$;
-COMMENT ON FUNCTION @extschema@.attribution_paths(timestamptz, timestamptz) IS
-'SQL, parts of a WITH: the touches of all tables, and those that led to conversions, or, where paths without one are wanted, to none.';
+COMMENT ON FUNCTION @extschema@.attribution_entries(text, text) IS
+'The first entry of each subject of a funnel into a stage: by customer where the funnel is about customers and it is linked, else by record '
+'or visitor. path numbers them, node is the customer (minus the record''s number while it is not linked), NULL where nobody is known.';
+SELECT @extschema@.set_audience('attribution_entries(text, text)', 'internal');
 
--- Who did not convert walks as his organisation. Numbers of these paths are negative: known ones by their node, others counted.
-CREATE FUNCTION @extschema@.attribution_strays() RETURNS text
+-- What a conversion was worth, and in which group it is counted: of one month, currency and kind of worth.
+CREATE TYPE @extschema@.attributed_conversion AS (path bigint, node bigint, place oid, holder text, at timestamptz, counted boolean, shown boolean,
+                                                  grp integer, month date, currency text, amount numeric, margin numeric);
+COMMENT ON TYPE @extschema@.attributed_conversion IS
+'A conversion: who, when, whether it is in the time that was asked for (counted), and of a unit whose numbers the caller may see (shown).';
+
+CREATE FUNCTION @extschema@.attribution_conversions(funnel text, stage text, since timestamptz, until timestamptz, by_month boolean)
+    RETURNS SETOF @extschema@.attributed_conversion
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100000 COST 100000
+    SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
+DECLARE
+    units CONSTANT text[] := units_in_total();
+    relations CONSTANT regclass[] := ARRAY(SELECT t.target FROM tracking t WHERE t.funnel = $1 UNION SELECT t.relation FROM tracking t WHERE t.funnel = $1);
+BEGIN
+    RETURN QUERY EXECUTE format($sql$
+        WITH entry AS (
+            SELECT e.*, ($4 IS NULL OR e.at < $4) AND ($3 IS NULL OR e.at >= $3) IS TRUE AS counted,
+                   coalesce(e.unit = ANY ($6), array_position($6, NULL) IS NOT NULL) AS mine,
+                   CASE WHEN $5 THEN date_trunc('month', e.at AT TIME ZONE $7)::date END AS month
+            FROM attribution_entries($1, $2) e),
+        valued AS (
+            SELECT e.*, d.*
+            FROM entry e
+            LEFT JOIN (SELECT s.place AS of_relation, s.record_key AS of_key, round(s.amount, 6) AS amount, s.currency,
+                              CASE WHEN abs(s.margin) < 'Infinity' THEN round(s.amount * s.margin, greatest(2, min_scale(round(s.amount, 6)))) END AS margin
+                       FROM (%s) s WHERE abs(s.amount) < 'Infinity') d
+                   ON d.of_relation = e.relation AND d.of_key = e.record_key)
+        SELECT v.path, v.node, v.place, v.holder, v.at, coalesce(v.counted, false), coalesce(v.counted AND v.mine, false),
+               CASE WHEN v.counted AND v.mine THEN (dense_rank() OVER (PARTITION BY v.counted AND v.mine
+                    ORDER BY v.month, v.currency COLLATE "C", v.amount IS NULL, v.margin IS NULL))::integer ELSE 0 END,
+               v.month, v.currency, v.amount, v.margin
+        FROM valued v$sql$, deal_sources(relations))
+    USING funnel, stage, since, until, by_month, units, default_zone();
+END
+$$;
+COMMENT ON FUNCTION @extschema@.attribution_conversions(text, text, timestamptz, timestamptz, boolean) IS
+'Conversions with their worth, whatever time and unit they are of.';
+SELECT @extschema@.set_audience('attribution_conversions(text, text, timestamptz, timestamptz, boolean)', 'internal');
+
+-- The ways in which a touch may name who converted; for markov, those who did not as well. Who did not convert walks as his
+-- organisation. Paths of these are even and odd numbers below all others.
+CREATE FUNCTION @extschema@.attribution_handles(conversions @extschema@.attributed_conversion[], until timestamptz, look_back interval, all_paths boolean)
+    RETURNS TABLE (place oid, holder text, since timestamptz, until_time timestamptz, path bigint, begins timestamptz, ends timestamptz,
+                   grp integer, amount numeric, margin numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200000 COST 100000
+    SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
+BEGIN
+    RETURN QUERY
+    WITH conversion AS MATERIALIZED (SELECT c.* FROM unnest(conversions) c),
+    reach AS MATERIALIZED ( -- an organisation's people are its own
+        SELECT c.path, c.node FROM conversion c WHERE c.node IS NOT NULL
+        UNION SELECT c.path, p.child FROM conversion c JOIN node_parent p ON p.parent = c.node),
+    named AS (
+        SELECT a.place, a.holder, a.since, a.until, r.path FROM reach r JOIN node_address a USING (node)
+        UNION ALL SELECT c.place, c.holder COLLATE "C", '-infinity', 'infinity', c.path FROM conversion c WHERE c.node IS NULL)
+    SELECT NULL::oid, NULL::text, NULL::timestamptz, NULL::timestamptz, c.path, NULL::timestamptz, NULL::timestamptz, c.grp, c.amount, c.margin
+    FROM conversion c WHERE c.counted
+    UNION ALL
+    SELECT n.place, n.holder, n.since, n.until, CASE WHEN c.counted THEN c.path END, coalesce(c.at - look_back, '-infinity'), c.at, c.grp, NULL, NULL
+    FROM named n JOIN conversion c USING (path)
+    WHERE c.counted OR attribution_handles.until IS NULL OR c.at < attribution_handles.until;
+    IF all_paths THEN
+        RETURN QUERY
+        WITH converted AS MATERIALIZED (
+            SELECT c.node FROM unnest(conversions) c WHERE c.node IS NOT NULL AND (attribution_handles.until IS NULL OR c.at < attribution_handles.until)
+            UNION SELECT p.child FROM unnest(conversions) c JOIN node_parent p ON p.parent = c.node
+            WHERE attribution_handles.until IS NULL OR c.at < attribution_handles.until),
+        root AS (SELECT p.child, min(p.parent) AS parent FROM node_parent p GROUP BY 1)
+        SELECT a.place, a.holder, a.since, a.until, -4611686018427387904 + 2 * abs(coalesce(r.parent, a.node)) + (coalesce(r.parent, a.node) < 0)::integer,
+               '-infinity'::timestamptz, 'infinity'::timestamptz, NULL::integer, NULL::numeric, NULL::numeric
+        FROM node_address a
+        LEFT JOIN converted d USING (node)
+        LEFT JOIN root r ON r.child = a.node
+        WHERE d.node IS NULL;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.attribution_handles(@extschema@.attributed_conversion[], timestamptz, interval, boolean) IS
+'For each counted conversion a row without place, and one for each key or visitor by which touches from begins to ends lead to it (path NULL: '
+'converted, and not counted). With all_paths also those of everybody known who did not convert before until, without grp.';
+SELECT @extschema@.set_audience('attribution_handles(attributed_conversion[], timestamptz, interval, boolean)', 'internal');
+
+-- Parameters of the query: $1 conversions, $2 until, $3 look_back, $4 by, $5 direct, $6 digits of money, $7 half_life, $8 weights,
+-- $9 since, $10 groups, $11 whether markov is asked for, $12 whether last_non_direct is.
+CREATE FUNCTION @extschema@.attribution_stream(touches text, all_paths boolean) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN $sql$
-    SELECT coalesce(CASE WHEN a.root > 0 THEN -2 * a.root ELSE 2 * a.root - 1 END,
-                    -4611686018427387904 - dense_rank() OVER (PARTITION BY a.root IS NULL ORDER BY t.place, t.holder COLLATE "C")) AS path, t.*
-    FROM touch t
-    LEFT JOIN (SELECT a.place, a.holder, a.since, a.until, coalesce(p.root, a.node) AS root, d.node IS NOT NULL AS converted
-               FROM node_address a
-               LEFT JOIN (SELECT p.child, min(p.parent) AS root FROM node_parent p GROUP BY 1) p ON p.child = a.node
-               LEFT JOIN (SELECT DISTINCT r.node FROM reach r JOIN conversion c USING (path) WHERE c.converted) d ON d.node = a.node) a
-           ON a.place = t.place AND a.holder = t.holder AND t.at >= a.since AND t.at < a.until
-    LEFT JOIN conversion c ON c.node IS NULL AND c.converted AND c.place = t.place AND c.holder = t.holder
-    WHERE $12 AND a.converted IS NOT TRUE AND c.path IS NULL$sql$;
-COMMENT ON FUNCTION @extschema@.attribution_strays() IS 'SQL for the touches of those who did not convert, with a number for each of their paths.';
-SELECT @extschema@.set_audience('attribution_strays()', 'internal');
-SELECT @extschema@.set_audience('attribution_paths(timestamptz, timestamptz)', 'internal');
+    RETURN pg_catalog.format($sql$
+handle AS MATERIALIZED (SELECT h.* FROM attribution_handles($1, $2, $3, $11) h),
+touch AS (%1$s),
+stream AS MATERIALIZED (
+    SELECT h.path, NULL::text COLLATE "C" AS stray, h.grp, (h.amount * 10::numeric ^ $6)::bigint AS amount, (h.margin * 10::numeric ^ $6)::bigint AS margin,
+           NULL::timestamptz AS at, NULL::text COLLATE "C" AS channel, NULL::text COLLATE "C" AS campaign, NULL::text COLLATE "C" AS kind,
+           false AS direct, false AS fallback, NULL::text COLLATE "C" AS source, NULL::text COLLATE "C" AS record_key
+    FROM handle h WHERE h.place IS NULL
+    UNION ALL
+    SELECT coalesce(h.path, -9000000000000000000), CASE WHEN h.path IS NULL THEN t.place || ' ' || t.holder END, h.grp, NULL, NULL, t.at,
+           CASE WHEN 'channel' = ANY ($4) THEN n.channel END, CASE WHEN 'campaign' = ANY ($4) THEN nullif(t.campaign, '') END,
+           CASE WHEN 'kind' = ANY ($4) THEN nullif(t.kind, '') END, $12 AND lower(n.channel) = ANY ($5), t.fallback, t.source, t.record_key
+    FROM touch t %2$s JOIN handle h ON h.place = t.place AND h.holder = t.holder AND t.at >= h.since AND t.at < h.until_time
+    LEFT JOIN (%3$s) c ON c.place = t.campaign_of AND c.campaign = t.campaign AND t.channel = ''
+    CROSS JOIN LATERAL (SELECT coalesce(nullif(t.channel, ''), nullif(c.channel, ''), '(not set)') AS channel) n
+    WHERE %4$s
+    ORDER BY path, stray, at NULLS FIRST, source, record_key)$sql$,
+        touches, CASE WHEN all_paths THEN 'LEFT' ELSE '' END, '%s',
+        CASE WHEN all_paths THEN 'h.place IS NULL OR h.path IS NOT NULL AND t.at >= h.begins AND t.at <= h.ends'
+             ELSE 'h.path IS NOT NULL AND t.at >= h.begins AND t.at <= h.ends' END);
+COMMENT ON FUNCTION @extschema@.attribution_stream(text, boolean) IS
+'SQL, parts of a WITH: conversions and the touches that led to them, or with all_paths to none, in order; with a %s for the campaigns.';
+SELECT @extschema@.set_audience('attribution_stream(text, boolean)', 'internal');
 
 CREATE FUNCTION @extschema@.attribution_credits(models text[]) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT format($sql$
-told AS (
-    SELECT r.*, coalesce(nullif(r.channel, ''), nullif(c.channel, ''), '(not set)') AS named
-    FROM (SELECT w.channel, w.campaign_of, w.campaign, w.kind FROM walk w GROUP BY 1, 2, 3, 4) r
-    LEFT JOIN (%s) c ON c.place = r.campaign_of AND c.campaign = r.campaign),
-labelled AS (
-    SELECT t.*, CASE WHEN 'channel' = ANY ($6) THEN t.named END COLLATE "C" AS by_channel,
-           CASE WHEN 'campaign' = ANY ($6) THEN nullif(t.campaign, '') END COLLATE "C" AS by_campaign,
-           CASE WHEN 'kind' = ANY ($6) THEN nullif(t.kind, '') END COLLATE "C" AS by_kind FROM told t),
-numbered AS MATERIALIZED (
-    SELECT l.*, dense_rank() OVER (ORDER BY l.by_channel, l.by_campaign, l.by_kind)::integer AS no, lower(l.named) = ANY ($9) AS direct FROM labelled l),
-step AS (
-    SELECT w.path, w.at, n.no, n.direct, w.fallback, w.source, w.record_key
-    FROM walk w JOIN numbered n USING (channel, campaign_of, campaign, kind)),
-stream AS (
-    SELECT c.path, c.grp, s.at, s.no, s.direct, s.fallback, (c.amount * 10::numeric ^ (SELECT m.digits FROM money m))::bigint AS amount,
-           (c.margin * 10::numeric ^ (SELECT m.digits FROM money m))::bigint AS margin, s.source, s.record_key
-    FROM conversion c LEFT JOIN step s USING (path) WHERE c.counted
-    UNION ALL
-    SELECT s.path, NULL, s.at, s.no, s.direct, s.fallback, NULL, NULL, s.source, s.record_key FROM step s WHERE s.path < 0
-    ORDER BY path, at, source, record_key),
-known AS (SELECT (SELECT coalesce(max(n.no), 0) FROM numbered n) AS channels, (SELECT coalesce(max(b.grp), 0) FROM bucket b) AS groups)
-SELECT m.model, b.month, CASE WHEN n.no IS NULL AND 'channel' = ANY ($6) THEN '(none)' ELSE n.by_channel END, n.by_campaign, n.by_kind, b.currency,
-       trim_scale(m.shares[i][3] * 0.000000001),
-       CASE WHEN b.has_amount THEN m.shares[i][4] * ('1e-' || money.digits)::numeric END,
-       CASE WHEN b.has_margin THEN m.shares[i][5] * ('1e-' || money.digits)::numeric END, m.shares[i][6]
-FROM (SELECT %s FROM stream s CROSS JOIN known k) a
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (
+    SELECT pg_catalog.format($sql$
+bucket AS MATERIALIZED (
+    SELECT c.grp, min(c.month) AS month, min(c.currency) AS currency, bool_or(c.amount IS NOT NULL) AS has_amount, bool_or(c.margin IS NOT NULL) AS has_margin
+    FROM unnest($1) c WHERE c.shown GROUP BY 1)
+SELECT m.model, b.month, CASE WHEN m.shares[i][2] = 'f' AND 'channel' = ANY ($4) THEN '(none)' ELSE m.shares[i][3] END, m.shares[i][4], m.shares[i][5], b.currency,
+       trim_scale(sum(m.shares[i][6]::numeric) * 0.000000001),
+       sum(m.shares[i][7]::numeric) FILTER (WHERE b.has_amount) * ('1e-' || $6)::numeric,
+       CASE WHEN NOT bool_or(b.has_amount AND NOT b.has_margin AND m.shares[i][7] <> '0') -- a part that nobody knows is not nothing
+            THEN sum(m.shares[i][8]::numeric) FILTER (WHERE b.has_margin) * ('1e-' || $6)::numeric END,
+       sum(m.shares[i][9]::bigint)::bigint
+FROM (SELECT %s FROM stream s) a
 CROSS JOIN LATERAL (VALUES %s) m (model, shares)
 CROSS JOIN LATERAL generate_subscripts(m.shares, 1) i
-CROSS JOIN money
-JOIN bucket b ON b.grp = m.shares[i][1]
-LEFT JOIN (SELECT DISTINCT n.no, n.by_channel, n.by_campaign, n.by_kind FROM numbered n) n ON n.no = m.shares[i][2]$sql$,
-        campaign_sources(),
-        string_agg(format('attribution_shares(%L, $7, $8, $5, $3, k.channels, k.groups, s.path, s.grp, s.at, s.no, s.direct, s.fallback, s.amount, s.margin)'
-                          '%s AS m%s', m, CASE m WHEN 'markov' THEN '' WHEN 'shapley' THEN CASE WHEN cardinality(models) > 1 THEN ' FILTER (WHERE s.grp > 0 AND k.channels <= 12)' ELSE ' FILTER (WHERE s.grp > 0)' END
-                          ELSE ' FILTER (WHERE s.grp > 0)' END, i), ', ' ORDER BY i),
-        string_agg(format('(%L, a.m%s)', m, i), ', ' ORDER BY i))
-    FROM unnest(models) WITH ORDINALITY u (m, i)
-$$;
+JOIN bucket b ON b.grp = m.shares[i][1]::integer
+GROUP BY m.model, b.month, m.shares[i][2], m.shares[i][3], m.shares[i][4], m.shares[i][5], b.currency$sql$,
+        pg_catalog.string_agg(pg_catalog.format(
+            'attribution_shares(%L, $7, $8, $3, $9, $10, %L, s.path, s.stray, s.grp, s.amount, s.margin, s.at, s.channel, s.campaign, s.kind, s.direct, s.fallback)%s AS m%s',
+            m, pg_catalog.cardinality(models) OPERATOR(pg_catalog.=) 1, CASE m WHEN 'markov' THEN '' ELSE ' FILTER (WHERE s.grp > 0)' END, i), ', ' ORDER BY i),
+        pg_catalog.string_agg(pg_catalog.format('(%L, a.m%s)', m, i), ', ' ORDER BY i))
+    FROM pg_catalog.unnest(models) WITH ORDINALITY u (m, i));
 COMMENT ON FUNCTION @extschema@.attribution_credits(text[]) IS
-'SQL, the end of a WITH: channels numbered, each model over the paths, and its shares with names.';
+'SQL, the end of a WITH: each model over the stream, and its shares in the groups of conversions.';
 SELECT @extschema@.set_audience('attribution_credits(text[])', 'internal');
 
--- Reading a team's tables is not safe in parallel workers; estimates of what it gives are far too low for nested loops.
+-- Reading a team's tables is not safe in parallel workers; a million touches are joined by hash and never one by one.
 CREATE FUNCTION @extschema@.attributed(models text[], funnel text, stage text, since timestamptz, until timestamptz, look_back interval, by text[],
                                        half_life interval, weights numeric[], direct text[], by_month boolean)
     RETURNS TABLE (model text, month date, channel text, campaign text, kind text, currency text, credit numeric, amount numeric, margin numeric,
                    conversions bigint)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
-    SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off SET jit = off AS $$
+    SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     days CONSTANT interval := make_interval(secs => extract(epoch FROM look_back)::double precision);
+    all_paths CONSTANT boolean := 'markov' = ANY (models);
+    found attributed_conversion[];
 BEGIN
-    RETURN QUERY EXECUTE format('WITH %s, %s, %s',
-        attribution_conversions((SELECT array_agg(t.relation) FROM tracking t WHERE t.funnel = attributed.funnel)
-                                || (SELECT array_agg(t.target) FROM tracking t WHERE t.funnel = attributed.funnel)),
-        attribution_paths(since - days, until), attribution_credits(models))
-    USING funnel, stage, since, until, days, by, half_life, weights::double precision[],
-          ARRAY(SELECT lower(d) FROM unnest(direct) d), units_in_total(), by_month, 'markov' = ANY (models);
+    found := ARRAY(SELECT c FROM attribution_conversions(funnel, stage, since, until, by_month) c
+                   WHERE all_paths OR c.shown);
+    RETURN QUERY EXECUTE 'WITH ' || format(attribution_stream(replace(touch_sources(since - days, until), '%', '%%'), all_paths), campaign_sources())
+                         || ', ' || attribution_credits(models)
+    USING found, until, days, by, ARRAY(SELECT lower(d) FROM unnest(direct) d),
+          (SELECT greatest(2, max(min_scale(c.amount))) FROM unnest(found) c WHERE c.shown), half_life, weights::double precision[], since,
+          (SELECT coalesce(max(c.grp), 0) FROM unnest(found) c), all_paths, 'last_non_direct' = ANY (models);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.attributed(text[], text, text, timestamptz, timestamptz, interval, text[], interval, numeric[], text[], boolean) IS
@@ -263,6 +323,6 @@ COMMENT ON FUNCTION @extschema@.attribution(text, text, text, timestamptz, times
 '(weights of the first touch, those in the middle, the last), markov (removal effects), shapley (up to 12 channels). by: channel, '
 'campaign, kind; direct: what last_non_direct passes over. Without funnel the only one with that milestone, or the only one about '
 'customers. credit is in conversions and adds up to them, amount and margin (amount times margin of the deal) to those of the deals, to '
-'the last digit, by currency; conversions counts those with such a touch. Conversions without a touch have channel (none). Numbers of '
+'the last digit, by currency; conversions counts those with such a touch; margin is NULL where a deal with a part in it tells none. Conversions without a touch have channel (none). Numbers of '
 'the units for which the caller has the privilege total. Errors: RM001, RM005. '
 'Example: SELECT * FROM crm.attribution(''linear'', since => ''2026-01-01'', by => ARRAY[''channel'']);';

@@ -63,3 +63,82 @@ SELECT channel, sum(credit) AS credit FROM crm.attribution('linear', by => ARRAY
 SELECT campaign, kind, sum(credit) AS credit FROM crm.attribution('linear', by => ARRAY['campaign', 'kind']) GROUP BY 1, 2 ORDER BY 1;
 SELECT * FROM crm.attribution('linear', milestone => 'opportunity', by => ARRAY['channel'], since => '2027-01-01');
 SELECT channel, sum(credit) AS credit FROM crm.attribution('markov', by => ARRAY['channel'], until => '2026-04-01') GROUP BY 1 ORDER BY 1;
+
+-- Where no touch is known, what the deal or lead tells of its origin counts.
+CREATE TABLE lead (id integer PRIMARY KEY, email text, medium text, campaign text REFERENCES campaign, came timestamptz);
+INSERT INTO lead VALUES (1, 'cid@ray.example', NULL, 'spring', '2026-03-30'), (2, 'ann@acme.example', 'fair', NULL, '2026-03-30');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('lead', 'lead', department => 'marketing', funnel => 'sales', columns => '{"stage": "''lead''", "email": "email", "channel": "medium", "campaign": "campaign", "created_at": "came"}');
+CALL crm.backfill('lead');
+SELECT crm.resolve_pending() > 0 AS linked;
+SELECT crm.customer_of('lead', '1') = crm.customer_of('account', '3') AS same;
+SELECT channel, campaign, credit, amount FROM crm.attribution('first') WHERE credit > 0 ORDER BY 1, 2;
+
+-- What it cost, and brought, by currency.
+CREATE TABLE invoice (id integer PRIMARY KEY, day date, medium text, campaign text, what text, amount numeric, money text, region text);
+INSERT INTO invoice VALUES (1, '2026-03-01', NULL, 'brand', 'marketing', 20, 'EUR', 'north'), (2, '2026-03-31', 'email', NULL, 'sales', 30, 'EUR', 'south'),
+    (3, '2026-03-31', 'email', NULL, 'marketing', 5, 'USD', 'north'), (4, '2026-04-01', 'fair', NULL, 'marketing', 0, 'EUR', 'north');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('invoice', 'spend', columns => '{"on_date": "day", "channel": "medium", "campaign": {"column": "campaign", "of": "public.campaign"}, "kind": "what", "amount": "amount", "currency": "money", "unit": "region"}');
+SELECT * FROM crm.campaign_return('linear', by => ARRAY['channel']);
+SELECT * FROM crm.campaign_return('first', until => '2026-04-01', kinds => ARRAY['marketing']);
+SELECT * FROM crm.stage_cost('sales');
+SELECT stage, entered, currency, spend, cost_per_entry FROM crm.stage_cost('sales', '2026-03-31', '2026-04-01', ARRAY['sales']);
+
+-- For BI: every model at once is what each gives alone, month by month.
+SELECT funnel, milestone, model, month, sum(credit) AS credit, sum(amount) FILTER (WHERE currency = 'EUR') AS euro FROM crm_bi.attribution GROUP BY 1, 2, 3, 4 ORDER BY 3, 4;
+SELECT model, count(*) FROM (
+    (SELECT model, channel, campaign, currency, sum(amount), sum(conversions) FROM crm_bi.attribution WHERE milestone = 'won' GROUP BY 1, 2, 3, 4
+     EXCEPT SELECT m, channel, campaign, currency, amount, conversions FROM unnest(crm.attribution_models()) m, crm.attribution(m))
+    UNION ALL
+    (SELECT m, channel, campaign, currency, amount, conversions FROM unnest(crm.attribution_models()) m, crm.attribution(m)
+     EXCEPT SELECT model, channel, campaign, currency, sum(amount), sum(conversions) FROM crm_bi.attribution WHERE milestone = 'won' GROUP BY 1, 2, 3, 4)) d
+WHERE model <> 'markov' GROUP BY 1; -- markov rounds for each month
+
+-- Rights: numbers of one's units. What markov learned it learned of all.
+CREATE ROLE regress_attribution_north;
+CREATE ROLE regress_attribution_nobody;
+SELECT crm.create_unit('firm', 'The firm', 'business'), crm.create_unit('north', 'North', 'geographic', 'firm'), crm.create_unit('south', 'South', 'geographic', 'firm');
+SELECT crm.create_principal('nora', role_name => 'regress_attribution_north'), crm.create_role('regional'), crm.grant_privilege('regional', 'kpi', 'total', 'unit');
+SELECT crm.add_member('nora', 'north', 'regional') IS NOT NULL AS added;
+SELECT channel, sum(credit) / sum(sum(credit)) OVER () AS share FROM crm.attribution('markov', by => ARRAY['channel']) GROUP BY 1 ORDER BY 1;
+SET ROLE regress_attribution_north;
+SELECT channel, sum(credit) / sum(sum(credit)) OVER () AS share FROM crm.attribution('markov', by => ARRAY['channel']) GROUP BY 1 ORDER BY 1;
+SELECT channel, currency, credit, amount FROM crm.attribution('linear', by => ARRAY['channel']) ORDER BY 1, 2;
+SELECT channel, currency, wins, amount, spend, cost_per_win FROM crm.campaign_return('linear', by => ARRAY['channel']);
+SELECT stage, entered, currency, spend FROM crm.stage_cost('sales');
+SELECT model, sum(credit) AS credit FROM crm_bi.attribution WHERE model IN ('linear', 'markov') GROUP BY 1 ORDER BY 1;
+SELECT * FROM crm.attributed('{first}', 'sales', 'won', NULL, NULL, NULL, '{channel}', '1 day', '{1,1,1}', '{}', false);
+SET ROLE regress_attribution_nobody;
+SELECT * FROM crm.attribution('linear');
+SELECT * FROM crm.stage_cost('sales');
+RESET ROLE;
+
+-- What makes no sense.
+\set VERBOSITY default
+SELECT * FROM crm.attribution('last_touch');
+SELECT * FROM crm.attribution(NULL);
+SELECT * FROM crm.attribution('linear', 'sale');
+SELECT * FROM crm.attribution('linear', milestone => 'wonn');
+SELECT * FROM crm.attribution('linear', milestone => 'live');
+SELECT * FROM crm.attribution('linear', 'sales', 'live');
+SELECT * FROM crm.attribution('linear', look_back => '3 months');
+SELECT * FROM crm.attribution('linear', look_back => '-1 day');
+SELECT * FROM crm.attribution('linear', by => ARRAY['canal']);
+SELECT * FROM crm.attribution('linear', by => '{}');
+SELECT * FROM crm.attribution('time_decay', half_life => '0');
+SELECT * FROM crm.attribution('position', weights => ARRAY[40, 60]);
+SELECT * FROM crm.attribution('position', weights => ARRAY[-1, 1, 1]);
+SELECT * FROM crm.campaign_return('linear', by => ARRAY['kind']);
+SELECT * FROM crm.stage_cost('sale');
+SELECT count(*) > 0 AS made FROM crm.create_funnel('other', 'customer', '[{"key": "won", "milestone": "won"}]');
+SELECT * FROM crm.attribution('linear');
+INSERT INTO touch SELECT 100 + i, 2, NULL, '2026-03-20', 'channel ' || i FROM generate_series(1, 13) i;
+SELECT * FROM crm.attribution('shapley', 'sales');
+SELECT count(*), sum(credit) FROM crm.attribution('linear', 'sales', by => ARRAY['campaign']);
+SELECT DISTINCT model FROM crm_bi.attribution ORDER BY 1;
+UPDATE deal SET amount = 1e18;
+SELECT count(*) FROM crm.attribution('linear', 'sales');
+UPDATE deal SET amount = 'NaN';
+SELECT sum(credit), sum(amount) FROM crm.attribution('linear', 'sales');
+DROP OWNED BY regress_attribution_north, regress_attribution_nobody;
+DROP ROLE regress_attribution_north;
+DROP ROLE regress_attribution_nobody;
