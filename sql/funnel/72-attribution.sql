@@ -86,12 +86,12 @@ BEGIN
                                    CASE WHEN funnels IS NULL THEN 'Give a stage this milestone with create_funnel or add_stage.'
                                         ELSE format('Type funnel => %L.', funnels[1]) END);
     END IF;
-    SELECT s.funnel, s.stage INTO attribution_stage.funnel, attribution_stage.stage FROM funnel_stage s
+    SELECT s.funnel, coalesce(s.read_as, s.stage) INTO attribution_stage.funnel, attribution_stage.stage FROM funnel_stage s
     WHERE s.funnel = funnels[1] AND s.milestone = attribution_stage.milestone;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.attribution_stage(text, text) IS
-'The stage with a milestone in a funnel; without one in the only funnel that has it, or the only one of them about customers. RM005 '
+'The stage with a milestone in a funnel, as it is read; without one in the only funnel that has it, or the only one of them about customers. RM005 '
 'where there is none or several.';
 SELECT @extschema@.set_audience('attribution_stage(text, text)', 'internal');
 
@@ -107,7 +107,7 @@ BEGIN
         SELECT t.at, t.unit, t.relation::oid AS relation, t.record_key COLLATE "C" AS record_key, t."sequence",
                CASE WHEN t.customer_key IS NULL AND t.anonymous_id IS NOT NULL THEN 0 ELSE coalesce(t.customer_relation, t.relation)::oid END AS place,
                coalesce(t.customer_key, t.anonymous_id, t.record_key) COLLATE "C" AS holder
-        FROM transition_log t WHERE t.funnel = $1 AND t.to_stage = $2),
+        FROM transition_log t WHERE t.funnel = $1 AND t.to_stage IN (SELECT s.stage FROM stage_read s WHERE s.funnel = $1 AND s.read_as = $2)),
     owned AS (
         SELECT e.*, coalesce(l.customer_id, -c.record_no) AS node FROM entry e
         LEFT JOIN record_copy c ON c.relation::oid = e.place AND c.record_key = e.holder
@@ -117,9 +117,9 @@ BEGIN
         SELECT e.*, coalesce(v.customer_id, -v.record_no) FROM entry e
         LEFT JOIN identified_span v ON v.anonymous_id COLLATE "C" = e.holder AND coalesce(e.at, '-infinity') >= v.since AND coalesce(e.at, '-infinity') < v.until
         WHERE e.place = 0),
-    known AS MATERIALIZED (
-        SELECT o.*, o.node > 0 AND of_customers AS linked, s.name FROM owned o
-        JOIN (SELECT r.relation, table_name(r.relation::regclass) COLLATE "C" AS name FROM (SELECT DISTINCT e.relation FROM entry e) r) s USING (relation))
+    source AS MATERIALIZED ( -- the name once for each table
+        SELECT r.relation, table_name(r.relation::regclass) COLLATE "C" AS name FROM (SELECT DISTINCT e.relation FROM entry e) r),
+    known AS MATERIALIZED (SELECT o.*, o.node > 0 AND of_customers AS linked, s.name FROM owned o JOIN source s USING (relation))
     SELECT row_number() OVER (), f.node, f.place, f.holder, f.at, f.unit, f.relation, f.record_key
     FROM (SELECT DISTINCT ON (k.node) k.* FROM known k WHERE k.linked
           ORDER BY k.node, k.at NULLS LAST, k.name, k.record_key, k."sequence") f
@@ -308,7 +308,7 @@ CREATE FUNCTION @extschema@.attribution(model text, funnel text DEFAULT NULL, mi
 DECLARE
     credited record;
 BEGIN
-    PERFORM check_attribution(model, by, look_back, half_life, weights), units_in_total();
+    PERFORM visible(NULL::text, 'kpi', 'total'), check_attribution(model, by, look_back, half_life, weights);
     SELECT s.* INTO credited FROM attribution_stage(funnel, milestone) s;
     RETURN QUERY
     SELECT a.channel, a.campaign, a.kind, a.currency, a.credit, a.amount, a.margin, a.conversions

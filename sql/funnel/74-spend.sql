@@ -65,12 +65,12 @@ DECLARE
     won record;
     lead_stage text;
 BEGIN
-    PERFORM check_attribution(model, by, look_back, half_life, weights), units_in_total();
+    PERFORM visible(NULL::text, 'kpi', 'total'), check_attribution(model, by, look_back, half_life, weights);
     IF 'kind' = ANY (by) THEN
         PERFORM refuse_attribution('spend and touches have kinds of their own', 'Type by => ARRAY[''channel'', ''campaign''].');
     END IF;
     SELECT s.* INTO won FROM attribution_stage(funnel, 'won') s;
-    lead_stage := (SELECT s.stage FROM funnel_stage s WHERE s.funnel = won.funnel AND s.milestone = 'lead');
+    lead_stage := (SELECT coalesce(s.read_as, s.stage) FROM funnel_stage s WHERE s.funnel = won.funnel AND s.milestone = 'lead');
     RETURN QUERY
     WITH win AS MATERIALIZED (
         SELECT a.* FROM attributed(ARRAY[model], won.funnel, won.stage, since, until, look_back, by, half_life, weights, direct, false) a),
@@ -111,7 +111,7 @@ CREATE FUNCTION @extschema@.stage_cost(funnel text, since timestamptz DEFAULT NU
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20 COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    PERFORM require_funnel(funnel), units_in_total();
+    PERFORM visible(NULL::text, 'kpi', 'total'), require_funnel(funnel);
     RETURN QUERY
     WITH entry AS (
         SELECT t.to_stage AS stage, min(t.at) AS at FROM total_transition(stage_cost.funnel, NULL, NULL) t

@@ -8,8 +8,8 @@ CREATE FUNCTION @extschema@.attribution_rows()
 DECLARE
     credited record;
 BEGIN
-    PERFORM units_in_total();
-    FOR credited IN SELECT s.* FROM funnel_stage s WHERE s.milestone IN ('lead', 'won') ORDER BY s.funnel, s."position" LOOP
+    PERFORM visible(NULL::text, 'kpi', 'total');
+    FOR credited IN SELECT s.funnel, s.milestone, coalesce(s.read_as, s.stage) AS stage FROM funnel_stage s WHERE s.milestone IN ('lead', 'won') ORDER BY s.funnel, s."position" LOOP
         RETURN QUERY
         SELECT credited.funnel, credited.milestone, a.model, a.month, a.channel, a.campaign, a.currency, a.credit, a.amount, a.margin, a.conversions
         FROM attributed(attribution_models(), credited.funnel, credited.stage, NULL, NULL, '90 days', '{channel,campaign}', '7 days', '{40,20,40}',
