@@ -32,7 +32,7 @@ credits(AttributionRule rule, const char *path)
     apportion(1000, weights, count, shares, room);
     *end = '\0';
     for (size_t i = 0; i < count; i++)
-        end += sprintf(end, "%s%d", i == 0 ? "" : " ", (int) shares[i]);
+        end += snprintf(end, (size_t) (text + sizeof text - end), "%s%d", i == 0 ? "" : " ", (int) shares[i]);
     return text;
 }
 

@@ -53,7 +53,7 @@ test_against_orders(void **state)
     state_of_chance = 3;
     for (int round = 0; round < 60; round++) {
         unsigned players = 1 + chance(6);
-        int64_t worth[64] = {0}, added[6];
+        int64_t worth[64] = {0}, added[6] = {0};
         Int128 values[6], sums[6] = {0};
 
         for (unsigned set = 1; set < 1U << players; set++)
