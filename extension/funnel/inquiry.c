@@ -7,9 +7,11 @@
 #include "base/error.h"
 #include "funnel/journey_value.h"
 #include "funnel/inquiry.h"
+#include "funnel/quick_depth.h"
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
+#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -37,6 +39,7 @@ struct Inquiry {
     AttemptEvent *events;            /* room for those of one journey */
     uint64 *scratch;
     uint64 room;
+    QuickFunnel *quick; /* NULL where quick_depth cannot answer */
 };
 
 CRM_NORETURN static void
@@ -188,6 +191,36 @@ crm_window_read(Interval *within)
 static const char *const order_words[] = {"ordered", "strict", "unordered"};
 static const char *const anchor_words[] = {"best", "first_entry", "last_entry"};
 
+static bool
+is_single(uint64 bits)
+{
+    return bits != 0 && (bits & (bits - 1)) == 0;
+}
+
+/* For quick_depth, where it can answer: else NULL. */
+static QuickFunnel *
+make_quick(const Inquiry *inquiry)
+{
+    const AttemptRule *rule = &inquiry->rule;
+    QuickFunnel *quick = palloc0(sizeof(QuickFunnel));
+    QuickStep *steps = palloc(sizeof(QuickStep) * (Size) inquiry->meanings);
+
+    if (rule->order != ATTEMPT_ORDERED || rule->anchor != ATTEMPT_BEST || rule->optional != 0 ||
+        rule->gap != WITHIN_UNLIMITED)
+        return NULL;
+    for (int i = 0; i < inquiry->meanings; i++) {
+        const Meaning *meaning = &inquiry->meaning[i];
+
+        if (meaning->forbids != 0 || !is_single(meaning->steps))
+            return NULL;
+        steps[i] = (QuickStep){meaning->position, (uint8) pg_rightmost_one_pos64(meaning->steps)};
+    }
+    quick->steps = steps;
+    quick->count = inquiry->meanings;
+    quick->within = rule->within;
+    return quick;
+}
+
 static void
 read_arguments(Inquiry *inquiry)
 {
@@ -212,6 +245,7 @@ read_arguments(Inquiry *inquiry)
         refuse("only an ordered funnel has optional steps");
     if (rule->gap != WITHIN_UNLIMITED && rule->order == ATTEMPT_UNORDERED)
         refuse("an unordered funnel has no gap between steps");
+    inquiry->quick = make_quick(inquiry);
 }
 
 static const int argument_length[ARGUMENTS] = {-1, sizeof(Interval), -1, -1, sizeof(Interval)};
@@ -277,14 +311,22 @@ possible_steps(const Inquiry *inquiry, uint64 bitmap)
     return rule->steps;
 }
 
-/* What each of the journey's distinct positions counts for and forbids. */
+#define FEW 64
+
+/* What each of the journey's distinct positions counts for and forbids; in few, where it has room. */
 static Meaning *
-meanings_of(const Inquiry *inquiry, const JourneyReader *reader, Meaning *few, uint32 room)
+meanings_of(const Inquiry *inquiry, const JourneyReader *reader, Meaning *few)
 {
-    int32 *positions = crm_journey_distinct(reader);
-    Meaning *result =
-        reader->distinct <= room ? few : palloc_extended(sizeof(Meaning) * reader->distinct, MCXT_ALLOC_HUGE);
+    int32 few_positions[FEW];
+    int32 *positions = few_positions;
+    Meaning *result = few;
     int next = 0;
+
+    if (reader->distinct > FEW) {
+        positions = crm_journey_distinct(reader);
+        result = palloc_extended(sizeof(Meaning) * reader->distinct, MCXT_ALLOC_HUGE);
+    } else if (!journey_positions(reader, positions))
+        crm_journey_corrupted();
 
     for (uint32 i = 0; i < reader->distinct; i++) {
         while (next < inquiry->meanings && inquiry->meaning[next].position < positions[i])
@@ -293,7 +335,8 @@ meanings_of(const Inquiry *inquiry, const JourneyReader *reader, Meaning *few, u
         if (next < inquiry->meanings && inquiry->meaning[next].position == positions[i])
             result[i] = inquiry->meaning[next];
     }
-    pfree(positions);
+    if (positions != few_positions)
+        pfree(positions);
     return result;
 }
 
@@ -311,8 +354,6 @@ make_room(Inquiry *inquiry, uint64 count)
     inquiry->scratch = MemoryContextAllocHuge(inquiry->context, sizeof(uint64) * inquiry->room);
 }
 
-#define FEW 64
-
 /* The events that say something, in the inquiry's room; all of them where none may lie between. */
 static size_t
 read_events(Inquiry *inquiry, struct varlena *journey, uint64 steps)
@@ -326,7 +367,7 @@ read_events(Inquiry *inquiry, struct varlena *journey, uint64 steps)
 
     crm_journey_open(&reader, journey);
     make_room(inquiry, reader.left);
-    meaning = meanings_of(inquiry, &reader, few, FEW);
+    meaning = meanings_of(inquiry, &reader, few);
     for (int64 at; crm_journey_next(&reader, &at, &index);) {
         AttemptEvent *event = &inquiry->events[count];
 
@@ -367,6 +408,13 @@ crm_inquiry_depth(Inquiry *inquiry, struct varlena *journey)
 
     if (rule.steps == 0)
         return 0;
+    if (inquiry->quick != NULL) {
+        int depth = quick_depth(inquiry->quick, (const uint8 *) VARDATA_ANY(journey),
+                                VARSIZE_ANY_EXHDR(journey), rule.steps);
+
+        if (depth >= 0)
+            return depth;
+    }
     count = read_events(inquiry, journey, steps);
     return attempt_depth(&rule, inquiry->events, count);
 }

@@ -2,7 +2,7 @@
  * journey.c: packs and reads journeys. See journey.h.
  *
  * An event is one number of up to 63 + 31 bits, so writing and the slow reading have it in two parts; nearly all take
- * 3 to 6 bytes, which journey_next reads by itself.
+ * 3 to 6 bytes, which journey_advance reads by itself.
  */
 #include "funnel/journey.h"
 
@@ -60,8 +60,11 @@ get_wide(const uint8_t *next, const uint8_t *end, Wide *value)
 static const uint8_t *
 get(const uint8_t *next, const uint8_t *end, uint64_t limit, uint64_t *value)
 {
+    size_t length = journey_number(next, end, value);
     Wide wide;
 
+    if (length != 0)
+        return *value < limit ? next + length : NULL;
     next = get_wide(next, end, &wide);
     if (next == NULL || wide.high != 0 || wide.low >= limit)
         return NULL;
@@ -221,7 +224,7 @@ get_positions(const JourneyReader *reader, int32_t *positions)
 }
 
 bool
-journey_open(JourneyReader *reader, const uint8_t *data, size_t size)
+journey_open_head(JourneyReader *reader, const uint8_t *data, size_t size)
 {
     uint64_t value;
 
@@ -231,6 +234,7 @@ journey_open(JourneyReader *reader, const uint8_t *data, size_t size)
     reader->unit = unit_of_time[data[1]];
     /* an event takes a byte at least: a broken count asks for no more than there is */
     reader->next = get(data + JOURNEY_HEADER, reader->end, size, &reader->left);
+    reader->positions = reader->next;
     if (reader->next == NULL || reader->left == 0)
         return reader->next != NULL;
     reader->positions = get(reader->next, reader->end, reader->left + 1, &value);
@@ -238,13 +242,27 @@ journey_open(JourneyReader *reader, const uint8_t *data, size_t size)
         return false;
     reader->distinct = (uint32_t) value;
     reader->bits = bits_for(reader->distinct);
-    reader->next = get_positions(reader, NULL);
-    if (reader->next != NULL)
-        reader->next = get(reader->next, reader->end, UINT64_MAX, &value);
+    return true;
+}
+
+bool
+journey_open_tail(JourneyReader *reader, const uint8_t *next)
+{
+    uint64_t value;
+
+    if (reader->distinct == 0)
+        return true;
+    reader->next = next == NULL ? NULL : get(next, reader->end, UINT64_MAX, &value);
     if (reader->next == NULL)
         return false;
     reader->at = unzigzag(value);
     return true;
+}
+
+bool
+journey_open(JourneyReader *reader, const uint8_t *data, size_t size)
+{
+    return journey_open_head(reader, data, size) && journey_open_tail(reader, get_positions(reader, NULL));
 }
 
 bool
@@ -253,8 +271,14 @@ journey_positions(const JourneyReader *reader, int32_t *positions)
     return reader->distinct == 0 || get_positions(reader, positions) != NULL;
 }
 
+const uint8_t *
+journey_positions_end(const JourneyReader *reader)
+{
+    return get_positions(reader, NULL);
+}
+
 JourneyStep
-journey_next_long(JourneyReader *reader, int64_t *at, uint32_t *index)
+journey_advance_long(JourneyReader *reader, uint32_t *index)
 {
     Wide value;
     uint64_t since;
@@ -265,10 +289,9 @@ journey_next_long(JourneyReader *reader, int64_t *at, uint32_t *index)
     reader->left--;
     *index = (uint32_t) (value.low & ((UINT64_C(1) << reader->bits) - 1));
     since = reader->bits == 0 ? value.low : value.low >> reader->bits | value.high << (64 - reader->bits);
-    if (*index >= reader->distinct || __builtin_add_overflow(reader->at, since, &reader->at) ||
-        __builtin_mul_overflow(reader->at, reader->unit, at))
-        return JOURNEY_BROKEN;
-    return JOURNEY_EVENT;
+    return *index >= reader->distinct || __builtin_add_overflow(reader->at, since, &reader->at)
+               ? JOURNEY_BROKEN
+               : JOURNEY_EVENT;
 }
 
 bool

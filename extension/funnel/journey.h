@@ -61,12 +61,22 @@ typedef struct JourneyReader {
 
 /* Reads up to the first event. False: these are not the bytes of a journey. Nothing outside of them is read, ever. */
 extern bool journey_open(JourneyReader *reader, const uint8_t *data, size_t size);
+/*
+ * The same in two parts: up to the distinct positions, then from `next`, behind them, up to the first event. Who has met the
+ * same distinct positions before, byte by byte, knows where they end.
+ */
+extern bool journey_open_head(JourneyReader *reader, const uint8_t *data, size_t size);
+extern bool journey_open_tail(JourneyReader *reader, const uint8_t *next);
 /* The distinct positions, ascending; room for reader->distinct. False as above. */
 extern bool journey_positions(const JourneyReader *reader, int32_t *positions);
+/* What comes behind them; NULL for false. */
+extern const uint8_t *journey_positions_end(const JourneyReader *reader);
 
 typedef enum JourneyStep { JOURNEY_EVENT, JOURNEY_END, JOURNEY_BROKEN } JourneyStep;
 
-/* The next event: its time, and which of the distinct positions it has. */
+/* The next event: its time in units, reader->at, and which of the distinct positions it has. */
+static inline JourneyStep journey_advance(JourneyReader *reader, uint32_t *index);
+/* The same, with its time in microseconds. */
 static inline JourneyStep journey_next(JourneyReader *reader, int64_t *at, uint32_t *index);
 
 /* All events at once; events and scratch have room for as many as journey_open says are left. False as journey_open. */
@@ -75,34 +85,78 @@ extern bool journey_unpack(const uint8_t *data, size_t size, JourneyEvent *event
 extern bool journey_is_canonical(const uint8_t *data, size_t size, JourneyEvent *events, int32_t *scratch,
                                  uint8_t *out);
 
-/* For journey_next: an event of ten bytes or more, or one that ends too early. */
-extern JourneyStep journey_next_long(JourneyReader *reader, int64_t *at, uint32_t *index);
+/* For journey_advance: an event of nine bytes or more, or one that ends too early. */
+extern JourneyStep journey_advance_long(JourneyReader *reader, uint32_t *index);
+
+/* Eight bytes, the low one first, zeros for those that are not there. */
+static inline uint64_t
+journey_load(const uint8_t *data, size_t room)
+{
+    uint64_t word = 0;
+
+    if (room >= 8) /* compilers make one load of this */
+        return (uint64_t) data[0] | (uint64_t) data[1] << 8 | (uint64_t) data[2] << 16 |
+               (uint64_t) data[3] << 24 | (uint64_t) data[4] << 32 | (uint64_t) data[5] << 40 |
+               (uint64_t) data[6] << 48 | (uint64_t) data[7] << 56;
+    for (size_t i = 0; i < room; i++)
+        word |= (uint64_t) data[i] << (8 * i);
+    return word;
+}
+
+/* The seven bits of each byte of the first varint, side by side. Without a loop: how long it is cannot be foretold. */
+static inline uint64_t
+journey_varint(uint64_t word, uint64_t ends)
+{
+    word &= ends ^ (ends - 1);
+    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+    return (word & UINT64_C(0x0fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+}
+
+/* The number that comes next, and how many bytes it takes; 0 where it is of nine bytes or more, or ends too early. */
+static inline size_t
+journey_number(const uint8_t *next, const uint8_t *end, uint64_t *value)
+{
+    size_t room = (size_t) (end - next);
+    uint64_t word = journey_load(next, room);
+    uint64_t ends = ~word & UINT64_C(0x8080808080808080); /* the high bit of each byte that ends a number */
+    size_t length;
+
+    if (ends == 0)
+        return 0;
+    length = ((size_t) __builtin_ctzll(ends) >> 3) + 1;
+    *value = journey_varint(word, ends);
+    return length <= room ? length : 0;
+}
+
+static inline JourneyStep
+journey_advance(JourneyReader *reader, uint32_t *index)
+{
+    uint64_t value;
+    size_t length;
+
+    if (reader->left == 0)
+        return reader->next == reader->end ? JOURNEY_END : JOURNEY_BROKEN;
+    length = journey_number(reader->next, reader->end, &value);
+    if (length == 0)
+        return journey_advance_long(reader, index);
+    reader->next += length;
+    reader->left--;
+    *index = (uint32_t) (value & ((UINT64_C(1) << reader->bits) - 1));
+    if (*index >= reader->distinct ||
+        __builtin_add_overflow(reader->at, (int64_t) (value >> reader->bits), &reader->at))
+        return JOURNEY_BROKEN;
+    return JOURNEY_EVENT;
+}
 
 static inline JourneyStep
 journey_next(JourneyReader *reader, int64_t *at, uint32_t *index)
 {
-    const uint8_t *byte = reader->next;
-    uint64_t value;
+    JourneyStep step = journey_advance(reader, index);
 
-    if (reader->left == 0)
-        return reader->next == reader->end ? JOURNEY_END : JOURNEY_BROKEN;
-    if (reader->end - byte < 9)
-        return journey_next_long(reader, at, index);
-    value = *byte & 0x7f;
-    for (int shift = 7; *byte++ & 0x80; shift += 7) {
-        if (shift == 63)
-            return journey_next_long(reader, at, index);
-        value |= (uint64_t) (*byte & 0x7f) << shift;
-    }
-    reader->next = byte;
-    reader->left--;
-    *index = (uint32_t) (value & ((UINT64_C(1) << reader->bits) - 1));
-    /* cannot overflow: journey_open and this function keep at below the largest time */
-    if (*index >= reader->distinct ||
-        __builtin_add_overflow(reader->at, (int64_t) (value >> reader->bits), &reader->at) ||
-        __builtin_mul_overflow(reader->at, reader->unit, at))
+    if (step == JOURNEY_EVENT && __builtin_mul_overflow(reader->at, reader->unit, at))
         return JOURNEY_BROKEN;
-    return JOURNEY_EVENT;
+    return step;
 }
 
 #endif
