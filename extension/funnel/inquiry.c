@@ -279,7 +279,7 @@ crm_inquiry(FunctionCallInfo fcinfo, int first)
         MemoryContextDelete(inquiry->context);
     inquiry = palloc0(sizeof(Inquiry));
     inquiry->context = context;
-    inquiry->arguments = PG_NARGS() - first;
+    inquiry->arguments = Min(PG_NARGS() - first, ARGUMENTS);
     for (int i = 0; i < ARGUMENTS; i++) {
         inquiry->is_null[i] = i >= inquiry->arguments || PG_ARGISNULL(first + i);
         if (!inquiry->is_null[i])
@@ -295,6 +295,12 @@ int
 crm_inquiry_steps(const Inquiry *inquiry)
 {
     return inquiry->rule.steps;
+}
+
+const AttemptRule *
+crm_inquiry_rule(const Inquiry *inquiry)
+{
+    return &inquiry->rule;
 }
 
 /* Steps up to the first required one that no position of the journey can mean. */
@@ -443,4 +449,24 @@ crm_inquiry_attempt(Inquiry *inquiry, struct varlena *journey, Attempt *attempt)
         return;
     count = read_events(inquiry, journey, steps);
     attempt_find(&rule, inquiry->events, count, inquiry->scratch, attempt);
+}
+
+uint64
+crm_inquiry_taken_at(const Inquiry *inquiry, const Attempt *attempt, struct varlena *journey)
+{
+    JourneyReader reader;
+    Meaning few[FEW];
+    Meaning *meaning;
+    uint64 result = 0;
+    uint32 index;
+
+    crm_journey_open(&reader, journey);
+    meaning = meanings_of(inquiry, &reader, few, FEW);
+    for (int64 at; crm_journey_next(&reader, &at, &index);)
+        for (uint64 steps = meaning[index].steps & attempt->taken; steps != 0; steps &= steps - 1)
+            if (attempt->at[__builtin_ctzll(steps)] == at)
+                result |= steps & -steps;
+    if (meaning != few)
+        pfree(meaning);
+    return result;
 }

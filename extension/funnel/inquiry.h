@@ -24,16 +24,19 @@ extern int64 crm_window_read(Interval *within);
 
 /*
  * The inquiry in the arguments of a call from number first on: steps, and as many as there are of within (interval),
- * order, anchor (text), gap (interval). It is kept with the call, and read anew where an argument differs from the call before.
+ * order, anchor (text), gap (interval); what follows them is the caller's. It is kept with the call, and read anew where an argument differs from the call before.
  * Errors are RM005.
  */
 extern Inquiry *crm_inquiry(FunctionCallInfo fcinfo, int first);
 extern int crm_inquiry_steps(const Inquiry *inquiry);
+extern const AttemptRule *crm_inquiry_rule(const Inquiry *inquiry);
 /* Required steps that the journey reaches; unordered: steps. */
 extern int crm_inquiry_depth(Inquiry *inquiry, struct varlena *journey);
 /* Steps that the journey reaches, as bits. */
 extern uint64 crm_inquiry_reached(Inquiry *inquiry, struct varlena *journey);
 /* The best attempt whole. */
 extern void crm_inquiry_attempt(Inquiry *inquiry, struct varlena *journey, Attempt *attempt);
+/* The steps of an attempt that an event of another journey is just as well, by position and time; as bits. */
+extern uint64 crm_inquiry_taken_at(const Inquiry *inquiry, const Attempt *attempt, struct varlena *journey);
 
 #endif

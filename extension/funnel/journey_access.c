@@ -114,6 +114,30 @@ crm_stage_at(PG_FUNCTION_ARGS)
     PG_RETURN_INT32(crm_journey_distinct(&reader)[found]);
 }
 
+PG_FUNCTION_INFO_V1(crm_stage_since);
+
+/* When the stay began that lasts at a time: the first of its events, which follow each other at one position. */
+Datum
+crm_stage_since(PG_FUNCTION_ARGS)
+{
+    TimestampTz when = PG_GETARG_TIMESTAMPTZ(1);
+    JourneyReader reader;
+    uint32 found = UINT32_MAX;
+    int64 since = 0;
+    int64 at;
+    uint32 index;
+
+    crm_journey_open(&reader, PG_GETARG_JOURNEY_PP(0));
+    while (crm_journey_next(&reader, &at, &index) && at <= when) {
+        if (index != found)
+            since = at;
+        found = index;
+    }
+    if (found == UINT32_MAX)
+        PG_RETURN_NULL();
+    PG_RETURN_TIMESTAMPTZ(since);
+}
+
 /* Which of the reader's distinct positions a position is; UINT32_MAX: none. */
 static uint32
 find_position(const JourneyReader *reader, const int32 *positions, int32 position)
