@@ -157,7 +157,9 @@ COMMENT ON TYPE @extschema@.transition_verdict IS
 'filled in). mode: refuse or flag. level: the unit whose rules count, NULL for those of the funnel.';
 
 CREATE FUNCTION @extschema@.judge_transitions(funnel text, attempts @extschema@.transition_attempt[]) RETURNS SETOF @extschema@.transition_verdict
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN QUERY -- whose plan is kept: to make it takes longer than to judge one transition
     WITH asked AS MATERIALIZED (
         SELECT a.*, f.read_as AS from_read, t.read_as AS to_read,
                dense_rank() OVER (ORDER BY a.unit, a.principal, a.outside, a.moment) AS asker
@@ -206,7 +208,8 @@ CREATE FUNCTION @extschema@.judge_transitions(funnel text, attempts @extschema@.
                                     WHEN a.to_read IS NULL THEN 'unknown'
                                     WHEN f.may THEN 'required'
                                     WHEN f.id IS NOT NULL THEN 'role'
-                                    ELSE 'unlisted' END AS verdict) v
+                                    ELSE 'unlisted' END AS verdict) v;
+END
 $$;
 COMMENT ON FUNCTION @extschema@.judge_transitions(text, @extschema@.transition_attempt[]) IS
 'What a funnel''s workflow says to transitions; no row for those of units where none holds.';

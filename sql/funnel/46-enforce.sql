@@ -100,8 +100,7 @@ COMMENT ON FUNCTION @extschema@.refuse_transition(pg_catalog.regclass, @extschem
 'Raises RM305: what was tried, what is allowed, who may or what is missing, and what to do.';
 
 CREATE FUNCTION @extschema@.enforce_workflow(source pg_catalog.regclass, governed_since bigint, keys text[], source_keys text[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     feed tracking;
     outside CONSTANT boolean := is_outside();
