@@ -461,7 +461,7 @@ crm_inquiry_taken_at(const Inquiry *inquiry, const Attempt *attempt, struct varl
     uint32 index;
 
     crm_journey_open(&reader, journey);
-    meaning = meanings_of(inquiry, &reader, few, FEW);
+    meaning = meanings_of(inquiry, &reader, few);
     for (int64 at; crm_journey_next(&reader, &at, &index);)
         for (uint64 steps = meaning[index].steps & attempt->taken; steps != 0; steps &= steps - 1)
             if (attempt->at[__builtin_ctzll(steps)] == at)
