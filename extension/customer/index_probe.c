@@ -25,6 +25,12 @@ TupleTableSlot *
 index_probe_find(IndexProbe *probe, ScanKey keys)
 {
     index_rescan(probe->scan, keys, probe->columns, NULL, 0);
+    return index_probe_next(probe);
+}
+
+TupleTableSlot *
+index_probe_next(IndexProbe *probe)
+{
     return index_getnext_slot(probe->scan, ForwardScanDirection, probe->slot) ? probe->slot : NULL;
 }
 

@@ -25,6 +25,8 @@ typedef struct IndexProbe {
 extern void index_probe_open(IndexProbe *probe, const char *table, const char *index, int columns);
 /* The first row whose columns equal the keys, or NULL; it stays until the next look-up. */
 extern TupleTableSlot *index_probe_find(IndexProbe *probe, ScanKey keys);
+/* The one after it, likewise. */
+extern TupleTableSlot *index_probe_next(IndexProbe *probe);
 extern void index_probe_close(IndexProbe *probe);
 
 #endif

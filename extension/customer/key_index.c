@@ -1,8 +1,8 @@
 /*
  * key_index.c: look-ups in link_block and link_key. See key_index.h.
  *
- * What is found first is only how many records have each key. They are read from the rarest key on until there is no room, and
- * each gets the bits of the keys that it shares; of keys that come from one word or value, those of the rarest.
+ * What is found first is only how many records have each key. They are read from the rarest key on until there are enough, and
+ * each gets the bits of the keys that it shares; of keys that come from one word or value, those of the rarest (key_tally.h).
  */
 #include "base/compat.h"
 #include "base/schema.h"
@@ -10,6 +10,7 @@
 #include "base/kept_plan.h"
 #include "customer/key_index.h"
 #include "customer/key_pack.h"
+#include "customer/key_tally.h"
 #include "customer/number_array.h"
 
 #include <math.h>
@@ -29,19 +30,17 @@ typedef struct Wanted {
     KeyHolders holders;
 } Wanted;
 
-/* What a record was found to share. */
-typedef struct Sharer {
-    int64 record_no;
-    uint64 groups; /* a bit for each that it shares a key of; the last stands for all further ones */
-    double bits;
-} Sharer;
+/* A record that changed, and a key that it has now. */
+typedef struct Changed {
+    int wanted;
+    int64 record;
+} Changed;
 
-typedef struct Sharers {
-    Sharer *item;
-    uint32 count;
-    uint32 *place; /* by a hash of the record's number: its item, from 1; 0: free */
-    uint32 places; /* a power of two */
-} Sharers;
+/* What is found: a list of records for each key, and one for those that changed. */
+typedef struct Lists {
+    KeyList *list;
+    int count;
+} Lists;
 
 static void
 damaged(void)
@@ -115,58 +114,57 @@ count_holders(IndexProbe *blocks, const ModelInForce *model, Wanted *wanted, int
 }
 
 static void
-add(Sharers *to, int64 record_no, uint32 group, double bits)
+add_list(Lists *to, const ModelInForce *model, const Wanted *wanted, const int64 *records, uint32 count)
 {
-    uint32 at = (uint32) ((uint64) record_no * UINT64CONST(0x9E3779B97F4A7C15) >> 32) & (to->places - 1);
-    uint64 mask = UINT64CONST(1) << Min(group, 63);
-    Sharer *sharer;
-
-    while (to->place[at] != 0 && to->item[to->place[at] - 1].record_no != record_no)
-        at = (at + 1) & (to->places - 1);
-    if (to->place[at] == 0) {
-        to->item[to->count++] = (Sharer){.record_no = record_no};
-        to->place[at] = to->count;
-    }
-    sharer = &to->item[to->place[at] - 1];
-    if ((sharer->groups & mask) == 0)
-        sharer->bits += bits;
-    sharer->groups |= mask;
+    to->list[to->count++] = (KeyList){.record = records,
+                                      .end = records + count,
+                                      .group = wanted->group,
+                                      .bits = (float) rarity(model->records, wanted->holders.count)};
 }
 
 static void
-add_holders(Sharers *to, IndexProbe *blocks, const ModelInForce *model, Wanted *wanted, int64 *scratch)
+add_holders(Lists *to, IndexProbe *blocks, const ModelInForce *model, Wanted *wanted)
 {
-    double bits = rarity(model->records, wanted->holders.count);
+    uint32_t told = wanted->holders.count;
+    int64 *records;
 
+    if (told == 0)
+        return;
     if (wanted->holders.elsewhere) {
-        uint32 told = wanted->holders.count;
-
         find_key(read_list(blocks, model->build, key_pack_own_slot(wanted->key)), wanted);
         if (wanted->holders.elsewhere || wanted->holders.count != told)
             damaged();
     }
-    if (!key_pack_records(&wanted->holders, scratch))
+    records = palloc(sizeof(int64) * (Size) told);
+    if (!key_pack_records(&wanted->holders, records))
         damaged();
-    for (uint32 i = 0; i < wanted->holders.count; i++)
-        add(to, scratch[i], wanted->group, bits);
+    add_list(to, model, wanted, records, told);
 }
 
-/* Asks for the changed records that share the rarest keys; how many keys were asked for is returned, the rows are SPI's. */
+/* How many of the keys, rarest first, are asked for among the records that changed. */
 static int
-ask_changed(const ModelInForce *model, const Wanted *wanted, int count)
+askable(const ModelInForce *model, const Wanted *wanted, int count)
 {
-    static KeptPlan plan;
-    Oid type = INT4ARRAYOID;
-    Datum value;
-    int32 *keys = palloc(sizeof(int32) * (Size) count);
     double share = model->changed / Max(model->records, 1);
     double expected = 0;
     int asked = 0;
 
-    while (asked < count && (expected += wanted[asked].holders.count * share) <= MOST_CHANGED) {
-        keys[asked] = (int32) wanted[asked].key;
+    while (asked < count && (expected += wanted[asked].holders.count * share) <= MOST_CHANGED)
         asked++;
-    }
+    return asked;
+}
+
+/* The changed records that have any of the keys: the rows are SPI's. */
+static void
+ask_changed(const Wanted *wanted, int asked)
+{
+    static KeptPlan plan;
+    Oid type = INT4ARRAYOID;
+    Datum value;
+    int32 *keys = palloc(sizeof(int32) * (Size) asked);
+
+    for (int k = 0; k < asked; k++)
+        keys[k] = (int32) wanted[k].key;
     value = PointerGetDatum(number_array_make(keys, asked, INT4OID, sizeof(int32)));
     if (!kept_plan_ready(&plan))
         kept_plan_make(&plan,
@@ -176,120 +174,111 @@ ask_changed(const ModelInForce *model, const Wanted *wanted, int count)
                        1, &type);
     if (SPI_execute_plan(plan.plan, &value, NULL, true, KEY_INDEX_MOST_HOLDERS) != SPI_OK_SELECT)
         elog(ERROR, "link_key could not be read");
-    pfree(keys);
-    return asked;
 }
 
-static void
-add_changed(Sharers *to, const ModelInForce *model, const Wanted *wanted, int asked)
+static int
+compare_changed(const void *a, const void *b)
 {
+    const Changed *x = a;
+    const Changed *y = b;
+
+    if (x->wanted != y->wanted)
+        return x->wanted < y->wanted ? -1 : 1;
+    return x->record < y->record ? -1 : x->record > y->record;
+}
+
+/* Which of the keys each row has: of what kind the records are is seen when they are read. */
+static Changed *
+read_changed(const Wanted *wanted, int asked, int *count)
+{
+    Changed *changed = palloc(sizeof(Changed) * (Size) (SPI_processed * (uint64) asked + 1));
+
+    *count = 0;
     for (uint64 i = 0; i < SPI_processed; i++) {
         HeapTuple row = SPI_tuptable->vals[i];
         bool isnull;
-        int64 record_no = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+        int64 number = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
         int key_count;
         const int32 *keys = number_array_elements(
             DatumGetArrayTypeP(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)), &key_count);
 
         for (int w = 0; w < asked; w++)
             for (int k = 0; k < key_count; k++)
-                if ((int32) wanted[w].key == keys[k])
-                    add(to, record_no, wanted[w].group, rarity(model->records, wanted[w].holders.count));
+                if ((int32) wanted[w].key == keys[k]) {
+                    changed[(*count)++] = (Changed){w, key_pack_record(number, LINK_ANY)};
+                    break;
+                }
     }
     SPI_freetuptable(SPI_tuptable);
+    qsort(changed, (size_t) *count, sizeof(Changed), compare_changed);
+    return changed;
 }
 
-static int
-compare_bits(const void *a, const void *b)
-{
-    const KeyCandidate *x = a;
-    const KeyCandidate *y = b;
-
-    if (x->bits != y->bits)
-        return x->bits > y->bits ? -1 : 1;
-    return x->record_no < y->record_no ? -1 : x->record_no > y->record_no;
-}
-
-/* Puts a candidate into its place in a heap whose top is the least promising one. */
 static void
-sift(KeyCandidate *heap, int count, int at, KeyCandidate candidate)
+add_changed(Lists *to, const ModelInForce *model, const Wanted *wanted, int asked)
 {
-    for (int child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && compare_bits(&heap[child + 1], &heap[child]) > 0)
-            child++;
-        if (compare_bits(&candidate, &heap[child]) >= 0)
-            break;
-        heap[at] = heap[child];
+    Changed *changed;
+    int64 *records;
+    int count;
+
+    ask_changed(wanted, asked);
+    changed = read_changed(wanted, asked, &count);
+    records = palloc(sizeof(int64) * (Size) Max(count, 1));
+    for (int first = 0, end; first < count; first = end) {
+        for (end = first; end < count && changed[end].wanted == changed[first].wanted; end++)
+            records[end] = changed[end].record;
+        add_list(to, model, &wanted[changed[first].wanted], records + first, (uint32) (end - first));
     }
-    heap[at] = candidate;
 }
 
-/* The most promising ones, in order. */
+/* How many of the keys, rarest first, are read. */
 static int
-choose(const Sharers *from, KeyCandidate *candidates, int room)
-{
-    int count = 0;
-
-    for (uint32 i = 0; i < from->count; i++) {
-        KeyCandidate candidate = {from->item[i].record_no, from->item[i].bits};
-
-        if (count < room) {
-            candidates[count++] = candidate;
-            for (int k = count == room ? room / 2 : 0; k-- > 0;)
-                sift(candidates, count, k, candidates[k]);
-        } else if (room > 0 && compare_bits(&candidate, &candidates[0]) < 0) {
-            sift(candidates, count, 0, candidate);
-        }
-    }
-    qsort(candidates, (size_t) count, sizeof(KeyCandidate), compare_bits);
-    return count;
-}
-
-/* How many of the keys, rarest first, are read; adds up their holders. */
-static int
-affordable(const ModelInForce *model, const Wanted *wanted, int count, uint64 *holders)
+affordable(const ModelInForce *model, const Wanted *wanted, int count)
 {
     double usual = Max(USUAL * model->records, KEY_PACK_MANY);
+    uint64 holders = 0;
     int read = 0;
 
-    *holders = 0;
     while (read < count && wanted[read].holders.count <= usual &&
-           *holders + wanted[read].holders.count <= KEY_INDEX_MOST_HOLDERS)
-        *holders += wanted[read++].holders.count;
+           (holders += wanted[read].holders.count) <= KEY_INDEX_MOST_HOLDERS)
+        read++;
     return read;
 }
 
-static int
-find(IndexProbe *blocks, const ModelInForce *model, Wanted *wanted, int key_count, KeyCandidate *candidates,
-     int room)
+/* Kept by the session: to clear it takes longer than most look-ups. */
+static KeyTally *
+tally_room(void)
 {
-    Sharers sharers = {.places = 64};
-    uint64 holders;
-    uint32 most;
-    int64 *scratch;
+    static KeyTally *tally = NULL;
+
+    if (tally == NULL)
+        tally = MemoryContextAllocZero(TopMemoryContext, sizeof(KeyTally));
+    return tally;
+}
+
+static int
+find(IndexProbe *blocks, const ModelInForce *model, Wanted *wanted, int key_count, LinkKind kind,
+     KeyCandidate *candidates, int room)
+{
+    Lists lists = {.list = palloc(sizeof(KeyList) * (Size) (2 * key_count + 1))};
     int read;
     int asked;
 
     qsort(wanted, (size_t) key_count, sizeof(Wanted), compare_keys);
     count_holders(blocks, model, wanted, key_count);
     qsort(wanted, (size_t) key_count, sizeof(Wanted), compare_counts);
-    read = affordable(model, wanted, key_count, &holders);
-    asked = ask_changed(model, wanted, key_count);
-    most = (uint32) (holders + SPI_processed);
-    while (sharers.places < 2 * most)
-        sharers.places *= 2;
-    sharers.place = palloc0(sizeof(uint32) * sharers.places);
-    sharers.item = palloc(sizeof(Sharer) * (Size) (most + 1));
-    scratch = palloc(sizeof(int64) * (Size) (holders + 1));
+    read = affordable(model, wanted, key_count);
     for (int k = 0; k < read; k++)
-        add_holders(&sharers, blocks, model, &wanted[k], scratch);
-    add_changed(&sharers, model, wanted, asked);
-    return choose(&sharers, candidates, room);
+        add_holders(&lists, blocks, model, &wanted[k]);
+    asked = model->changed > 0 ? askable(model, wanted, key_count) : 0; /* nothing else is in link_key */
+    if (asked > 0)
+        add_changed(&lists, model, wanted, asked);
+    return key_tally(tally_room(), lists.list, lists.count, kind, candidates, room);
 }
 
 int
-key_index_find(const ModelInForce *model, const LinkKey *keys, int key_count, KeyCandidate *candidates,
-               int room)
+key_index_find(const ModelInForce *model, const LinkKey *keys, int key_count, LinkKind kind,
+               KeyCandidate *candidates, int room)
 {
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm keys", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
@@ -302,7 +291,7 @@ key_index_find(const ModelInForce *model, const LinkKey *keys, int key_count, Ke
         wanted[k].group = keys[k].group;
     }
     index_probe_open(&blocks, "link_block", "link_block_pkey", 2);
-    count = find(&blocks, model, wanted, key_count, candidates, room);
+    count = find(&blocks, model, wanted, key_count, kind, candidates, room);
     index_probe_close(&blocks);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);

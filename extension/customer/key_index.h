@@ -11,21 +11,18 @@
 #include "postgres.h"
 #include "fmgr.h"
 
+#include "customer/key_tally.h"
 #include "customer/linker.h"
 #include "customer/model_store.h"
 
-#define KEY_INDEX_MOST_HOLDERS 20000 /* that one look-up reads of all keys together */
-
-typedef struct KeyCandidate {
-    int64 record_no;
-    double bits; /* the rarer what it shares, the more */
-} KeyCandidate;
+#define KEY_INDEX_MOST_HOLDERS 10000 /* that one look-up reads of all keys together */
 
 /*
  * The records that share keys, most promising first, at most room of them; returns their number. Rare keys are asked first, and
- * no more records are looked at than a look-up has time for: a key that very many have tells little. Inside of SPI.
+ * no more records are looked at than a look-up has time for: a key that very many have tells little. Records of another kind
+ * are left out, but for those that changed since. Inside of SPI.
  */
-extern int key_index_find(const ModelInForce *model, const LinkKey *keys, int key_count,
+extern int key_index_find(const ModelInForce *model, const LinkKey *keys, int key_count, LinkKind kind,
                           KeyCandidate *candidates, int room);
 
 extern Datum crm_key_index_build(PG_FUNCTION_ARGS);

@@ -32,13 +32,13 @@ typedef struct Build {
     BufFile *part[PARTS];
     uint64 part_entries[PARTS];
     uint64 entries;
-    int64 *record;
+    int64 *record; /* as key_pack has them, rising */
     uint32 count;
     uint32 room;
 } Build;
 
 static void
-note_record(Build *to, int64 record_no, const LinkKey *keys, int key_count)
+note_record(Build *to, int64 record, const LinkKey *keys, int key_count)
 {
     if (to->count == to->room) {
         to->room = Max(1024, to->room * 2);
@@ -52,7 +52,7 @@ note_record(Build *to, int64 record_no, const LinkKey *keys, int key_count)
         to->part_entries[part]++;
     }
     to->entries += (uint64) key_count;
-    to->record[to->count++] = record_no;
+    to->record[to->count++] = record;
 }
 
 /* The rows that SPI holds. */
@@ -67,15 +67,17 @@ note_rows(Build *to, RecordInput *record)
         small_linker_add(linker, &record->input, record->record_no);
     }
     for (int i = 0; i < linker->count; i++)
-        note_record(to, linker->number[i], keys, small_linker_keys(linker, i, keys));
+        note_record(to, key_pack_record(linker->number[i], linker->kind[i]), keys,
+                    small_linker_keys(linker, i, keys));
     small_linker_close(linker);
 }
 
 static void
 read_records(Build *to)
 {
-    SPIPlanPtr plan = plan_prepare(
-        psprintf("SELECT %s FROM %s.record_copy r", crm_record_columns(), crm_schema_quoted()), 0, NULL);
+    SPIPlanPtr plan = plan_prepare(psprintf("SELECT %s FROM %s.record_copy r ORDER BY r.record_no",
+                                            crm_record_columns(), crm_schema_quoted()),
+                                   0, NULL);
     Portal cursor = SPI_cursor_open(NULL, plan, NULL, NULL, true);
     MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "crm records", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = CurrentMemoryContext;

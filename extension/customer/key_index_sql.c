@@ -75,7 +75,8 @@ crm_link_near(PG_FUNCTION_ARGS)
     linker = open_records(PG_GETARG_ARRAYTYPE_P(0), &model);
     for (int i = 0; linker != NULL && i < linker->count; i++) {
         LinkKey keys[LINK_MAX_KEYS];
-        int count = key_index_find(model, keys, small_linker_keys(linker, i, keys), candidates, room);
+        int count = key_index_find(model, keys, small_linker_keys(linker, i, keys), linker->kind[i],
+                                   candidates, room);
 
         CHECK_FOR_INTERRUPTS();
         for (int k = 0; k < count; k++) {

@@ -173,20 +173,22 @@ key_pack_records(const KeyHolders *holders, int64_t *records)
             return false;
         record += step;
         records[i] = (int64_t) record;
+        if (i > 0 && records[i] <= records[i - 1])
+            return false;
     }
     return true;
 }
 
 static bool
-is_among(int64_t record, const int64_t *records, size_t count)
+is_among(int64_t number, const int64_t *numbers, size_t count)
 {
     while (count > 0) {
         size_t half = count / 2;
 
-        if (records[half] == record)
+        if (numbers[half] == number)
             return true;
-        if (records[half] < record) {
-            records += half + 1;
+        if (numbers[half] < number) {
+            numbers += half + 1;
             count -= half + 1;
         } else {
             count = half;
@@ -200,7 +202,7 @@ is_among(int64_t record, const int64_t *records, size_t count)
  * longer: a difference that spans two others takes at most one byte more than the longer of them, and ten at most.
  */
 size_t
-key_pack_without(const uint8_t *list, size_t size, const int64_t *records, size_t count, uint8_t *out)
+key_pack_without(const uint8_t *list, size_t size, const int64_t *numbers, size_t count, uint8_t *out)
 {
     const uint8_t *end = list + size;
     uint64_t key = 0;
@@ -231,7 +233,7 @@ key_pack_without(const uint8_t *list, size_t size, const int64_t *records, size_
             if ((at = get(at, end, &step)) == NULL)
                 return KEY_PACK_DAMAGED;
             record += step;
-            stay += !is_among((int64_t) record, records, count);
+            stay += !is_among(key_pack_number((int64_t) record), numbers, count);
         }
         if (stay == 0)
             continue;
@@ -242,7 +244,7 @@ key_pack_without(const uint8_t *list, size_t size, const int64_t *records, size_
         for (uint64_t i = 0; i < holders; i++) {
             at = get(at, end, &step);
             record += step;
-            if (is_among((int64_t) record, records, count))
+            if (is_among(key_pack_number((int64_t) record), numbers, count))
                 continue;
             to = put(to, record - last);
             last = record;

@@ -11,10 +11,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "customer/linker.h"
+
 typedef struct KeyEntry {
     uint32_t key;
     uint32_t node; /* index into the array of records */
 } KeyEntry;
+
+/* A record as the lists have it: its number, and its kind, so that nobody need fetch those of a kind that he does not look for. */
+static inline int64_t
+key_pack_record(int64_t number, LinkKind kind)
+{
+    return (int64_t) ((uint64_t) number << 2 | (uint64_t) kind);
+}
+
+static inline int64_t
+key_pack_number(int64_t record)
+{
+    return record >> 2;
+}
+
+static inline LinkKind
+key_pack_kind(int64_t record)
+{
+    return (LinkKind) (record & 3);
+}
 
 /* How many bits of a key say its slot, for lists of about 256 entries: 0 to 24. */
 extern int key_pack_bits(uint64_t entries);
@@ -33,8 +54,8 @@ extern int32_t key_pack_own_slot(uint32_t key);
 /* The most bytes that a list of count entries takes. */
 extern size_t key_pack_bound(size_t count);
 /*
- * Writes entries, sorted by key; shortest where the records of a key rise. Of keys of more than many records only their number
- * is written. Returns the bytes written.
+ * Writes entries, sorted by key; record has those of key_pack_record, which rise for each key. Of keys of more than many records
+ * only their number is written. Returns the bytes written.
  */
 extern size_t key_pack(const KeyEntry *entries, size_t count, size_t many, const int64_t *record,
                        uint8_t *out);
@@ -49,18 +70,18 @@ typedef struct KeyHolders {
 
 /* false where the bytes are no such list; a key that is not in it has no records. */
 extern bool key_pack_find(const uint8_t *list, size_t size, uint32_t key, KeyHolders *holders);
-/* Writes the records, of which there are holders->count; false where the bytes are no such list. */
+/* Writes the records, of which there are holders->count and which rise; false where the bytes are no such list. */
 extern bool key_pack_records(const KeyHolders *holders, int64_t *records);
 
 #define KEY_PACK_DAMAGED SIZE_MAX
 
 /*
- * Writes the list without some records, which rise, and without the keys that only they have; keys whose records are elsewhere
+ * Writes the list without the records of some numbers, which rise, and without the keys that only they have; keys whose records are elsewhere
  * stay as they are. out has room for size bytes.
  * Returns the bytes written, which are size where none of the records was there, KEY_PACK_DAMAGED where the bytes are no such
  * list.
  */
-extern size_t key_pack_without(const uint8_t *list, size_t size, const int64_t *records, size_t count,
+extern size_t key_pack_without(const uint8_t *list, size_t size, const int64_t *numbers, size_t count,
                                uint8_t *out);
 
 #endif

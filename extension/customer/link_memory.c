@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#define FIRST_CHUNK ((size_t) 1 << 12) /* the next ones are larger */
 #define CHUNK ((size_t) 1 << 16)
 #define MOVED ((size_t) 1 << 18)
 
@@ -188,7 +189,8 @@ link_keep(Linker *linker, LinkChunks *chunks, const void *data, size_t size)
     char *place;
 
     if (chunks->count == 0 || chunks->size - chunks->used < padded) {
-        size_t room = padded > CHUNK ? padded : CHUNK;
+        size_t usual = chunks->count < 4 ? FIRST_CHUNK << chunks->count : CHUNK;
+        size_t room = padded > usual ? padded : usual;
 
         if ((chunks->count & (chunks->count - 1)) == 0)
             chunks->chunk = link_grow(linker, chunks->chunk,

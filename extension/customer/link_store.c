@@ -320,6 +320,85 @@ trim(Linker *linker)
     }
 }
 
+static uint32_t *
+cell(Linker *linker, uint32_t record, int column)
+{
+    return &linker->row[(size_t) record * (size_t) linker->columns + (size_t) column];
+}
+
+static void
+parse_all(Linker *linker)
+{
+    for (uint32_t i = 0; i < linker->records; i++) {
+        LinkText field[LINK_FIELDS];
+
+        unpack(linker->arrival[i].raw, field);
+        for (int c = 0; c < linker->columns; c++)
+            *cell(linker, i, c) = link_parse(linker, linker->column_attribute[c], field);
+        if (i % 4096 == 0)
+            link_poll(linker, LINK_READING, i, linker->records);
+    }
+}
+
+static bool
+same_text(const LinkText *a, const LinkText *b)
+{
+    return a->length == b->length && (a->data == NULL) == (b->data == NULL) &&
+           (a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
+}
+
+/* Whether link_parse would see the same. */
+static bool
+same_fields(int attribute, const LinkText *a, const LinkText *b)
+{
+    if (attribute == LINK_ATTRIBUTE_NAME)
+        return same_text(&a[LINK_GIVEN_NAME], &b[LINK_GIVEN_NAME]) &&
+               same_text(&a[LINK_FAMILY_NAME], &b[LINK_FAMILY_NAME]) &&
+               same_text(&a[LINK_FULL_NAME], &b[LINK_FULL_NAME]);
+    return same_text(&a[attribute + LINK_FULL_NAME], &b[attribute + LINK_FULL_NAME]) &&
+           (attribute != LINK_ATTRIBUTE_PHONE || same_text(&a[LINK_COUNTRY], &b[LINK_COUNTRY]));
+}
+
+/* A record before the i-th, or the first one, that has the same fields; i where there is none. */
+static uint32_t
+parsed_before(int attribute, LinkText (*field)[LINK_FIELDS], uint32_t first, uint32_t i)
+{
+    if (same_fields(attribute, field[i], field[first]))
+        return first;
+    for (uint32_t k = 0; k < i; k++)
+        if (same_fields(attribute, field[i], field[k]))
+            return k;
+    return i;
+}
+
+/*
+ * Only what the first record has is compared. Those beside it are there since they share something with it, and so with each
+ * other: what was parsed is not parsed again.
+ */
+static void
+parse_beside_first(Linker *linker)
+{
+    LinkText(*field)[LINK_FIELDS] = link_allocate(linker, linker->records + 1, sizeof(*field));
+    uint32_t first = linker->place[0];
+
+    for (uint32_t i = 0; i < linker->records; i++)
+        unpack(linker->arrival[i].raw, field[i]);
+    for (int c = 0; c < linker->columns; c++) {
+        int attribute = linker->column_attribute[c];
+
+        *cell(linker, first, c) = link_parse(linker, attribute, field[first]);
+        if (*cell(linker, first, c) == 0)
+            continue;
+        for (uint32_t i = 0; i < linker->records; i++) {
+            uint32_t like = i == first ? first : parsed_before(attribute, field, first, i);
+
+            *cell(linker, i, c) =
+                like == i && i != first ? link_parse(linker, attribute, field[i]) : *cell(linker, like, c);
+        }
+    }
+    link_release(linker, field);
+}
+
 void
 link_settle(Linker *linker)
 {
@@ -335,18 +414,14 @@ link_settle(Linker *linker)
     linker->row = link_allocate(linker, ((size_t) linker->records + 1) * (size_t) (linker->columns + 1),
                                 sizeof(uint32_t));
     for (uint32_t i = 0; i < linker->records; i++) {
-        LinkText field[LINK_FIELDS];
-
         linker->number[i] = linker->arrival[i].number;
         linker->place[linker->arrival[i].number] = i;
         linker->kind[i] = linker->arrival[i].kind;
-        unpack(linker->arrival[i].raw, field);
-        for (int c = 0; c < linker->columns; c++)
-            linker->row[(size_t) i * (size_t) linker->columns + (size_t) c] =
-                link_parse(linker, linker->column_attribute[c], field);
-        if (i % 4096 == 0)
-            link_poll(linker, LINK_READING, i, linker->records);
     }
+    if (linker->options.only_first && linker->records > 0)
+        parse_beside_first(linker);
+    else
+        parse_all(linker);
     map_pairs(linker, linker->same, linker->same_count);
     map_pairs(linker, linker->different, linker->different_count);
     link_release(linker, linker->arrival);

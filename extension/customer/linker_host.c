@@ -169,13 +169,19 @@ host_progress(void *context, LinkPhase phase, uint64_t done, uint64_t total)
         resolve_progress_tell(host->progress, phase, done, total);
 }
 
+int
+link_host_threads(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN); /* reads a file: not while somebody waits */
+
+    return (int) Max(1, Min(1 + (long) max_parallel_maintenance_workers, cores));
+}
+
 LinkerOptions
 link_host_options(LinkHost *host, const LinkModel *model)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
     return (LinkerOptions){.memory = (size_t) maintenance_work_mem * 1024,
-                           .threads = (int) Max(1, Min(1 + (long) max_parallel_maintenance_workers, cores)),
+                           .threads = 1,
                            .model = model,
                            .spill = &spill_files,
                            .interrupted = host_interrupted,

@@ -21,11 +21,10 @@ typedef struct LinkHost {
     struct ResolveProgress *progress; /* may be NULL */
 } LinkHost;
 
-/*
- * Options for a linker of this backend: maintenance_work_mem, threads as max_parallel_maintenance_workers and the machine
- * allow, temporary files. The host must outlive the linker.
- */
+/* Options for a linker of this backend: maintenance_work_mem, one thread, temporary files. The host must outlive the linker. */
 extern LinkerOptions link_host_options(LinkHost *host, const LinkModel *model);
+/* As many as max_parallel_maintenance_workers and the machine allow. */
+extern int link_host_threads(void);
 
 /* Returns where status is LINK_OK, else raises what happened. linker may be NULL. */
 extern void link_host_check(LinkHost *host, const Linker *linker, LinkStatus status);

@@ -34,7 +34,9 @@
 PG_FUNCTION_INFO_V1(crm_match);
 
 #define COMPARED 24       /* records */
-#define CANDIDATES 240    /* of which so many may be read */
+#define FIRST 32          /* candidates: enough where all may be read */
+#define MORE 8            /* times as many, where they do not suffice */
+#define YOUNG 240         /* candidates, before anything was linked */
 #define LEAST_BITS (-6.0) /* less than 1.5 % is not worth showing */
 
 typedef struct Found {
@@ -58,11 +60,11 @@ kinds_go_together(LinkKind a, LinkKind b)
     return a == LINK_ANY || b == LINK_ANY || a == b;
 }
 
-/* The most promising candidates, save those that the caller may not read. */
+/* The candidates, most promising first, save those that the caller may not read; until there are enough. */
 static void
 add_records(Match *match, const KeyCandidate *candidates, int count)
 {
-    int64 numbers[CANDIDATES];
+    int64 *numbers = palloc(sizeof(int64) * (Size) Max(count, 1));
     ReadableRecords records;
     RecordInput record = {0};
     Oid relation;
@@ -106,10 +108,13 @@ weigh(Match *match)
         Found found = match->found[i];
 
         linker_explain(match->linker->linker, 0, (uint32) found.node, evidence, &prior, &found.weight);
+        if (found.weight < LEAST_BITS)
+            continue;
         found.relation_name =
-            DatumGetCString(DirectFunctionCall1(regclassout, ObjectIdGetDatum(found.relation)));
-        if (found.weight >= LEAST_BITS)
-            match->found[count++] = found;
+            count > 0 && match->found[count - 1].relation == found.relation
+                ? match->found[count - 1].relation_name
+                : DatumGetCString(DirectFunctionCall1(regclassout, ObjectIdGetDatum(found.relation)));
+        match->found[count++] = found;
     }
     match->count = count;
     qsort(match->found, (size_t) count, sizeof(Found), compare_found);
@@ -164,33 +169,45 @@ put(ReturnSetInfo *result, Match *match, int max_rows)
     index_probe_close(&links);
 }
 
-static int
-find_candidates(const ModelInForce *model, const LinkInput *input, KeyCandidate *candidates)
+/* Adds the records that share the rarest keys. */
+static void
+add_near(Match *match, const ModelInForce *model)
 {
-    SmallLinker *linker = small_linker_open(model->model, false);
     LinkKey keys[LINK_MAX_KEYS];
+    SmallLinker *linker = small_linker_open(model->model, false);
     int key_count;
+    int done = 0;
 
-    small_linker_add(linker, input, 0);
+    small_linker_add(linker, &match->input, 0);
     key_count = small_linker_keys(linker, 0, keys);
     small_linker_close(linker);
-    return key_index_find(model, keys, key_count, candidates, CANDIDATES);
+    for (int room = FIRST;; room *= MORE) {
+        KeyCandidate *candidates = palloc(sizeof(KeyCandidate) * (Size) room);
+        int count = key_index_find(model, keys, key_count, match->input.kind, candidates, room);
+
+        add_records(match, candidates + done, count - done);
+        pfree(candidates);
+        if (count < room || match->count == COMPARED)
+            break;
+        done = count; /* the next time these are the first again */
+    }
 }
 
-/* Before anything was linked: what match_young finds. */
-static int
-find_young(Jsonb *attributes, KeyCandidate *candidates)
+/* Before anything was linked: adds what match_young finds. */
+static void
+add_young(Match *match, Jsonb *attributes)
 {
     static KeptPlan plan;
     Oid types[2] = {JSONBOID, INT4OID};
-    Datum values[2] = {JsonbPGetDatum(attributes), Int32GetDatum(CANDIDATES)};
+    Datum values[2] = {JsonbPGetDatum(attributes), Int32GetDatum(YOUNG)};
+    KeyCandidate candidates[YOUNG];
     int count;
 
     if (!kept_plan_ready(&plan))
         kept_plan_make(&plan,
                        psprintf("SELECT y.record_no FROM %s.match_young($1, $2) y", crm_schema_quoted()), 2,
                        types);
-    if (SPI_execute_plan(plan.plan, values, NULL, true, CANDIDATES) != SPI_OK_SELECT)
+    if (SPI_execute_plan(plan.plan, values, NULL, true, YOUNG) != SPI_OK_SELECT)
         elog(ERROR, "candidates could not be read");
     count = (int) SPI_processed;
     for (int i = 0; i < count; i++) {
@@ -200,7 +217,7 @@ find_young(Jsonb *attributes, KeyCandidate *candidates)
             DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)), 0};
     }
     SPI_freetuptable(SPI_tuptable);
-    return count;
+    add_records(match, candidates, count);
 }
 
 Datum
@@ -208,10 +225,8 @@ crm_match(PG_FUNCTION_ARGS)
 {
     ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
     Jsonb *attributes = PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0);
-    KeyCandidate candidates[CANDIDATES];
     Match match = {0};
     const ModelInForce *model;
-    int count;
 
     InitMaterializedSRF(fcinfo, 0);
     SPI_connect();
@@ -220,17 +235,16 @@ crm_match(PG_FUNCTION_ARGS)
         ereport(ERROR, (errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("max_rows must be 1 or more"),
                         errhint("Leave it out for 10.")));
     model = model_in_force();
-    count =
-        model != NULL ? find_candidates(model, &match.input, candidates) : find_young(attributes, candidates);
-    if (count > 0) {
-        match.linker = small_linker_open(model != NULL ? model->model : model_usual(), true);
-        small_linker_add(match.linker, &match.input, 0);
-        add_records(&match, candidates, count);
-        weigh(&match);
-        put(result, &match, PG_GETARG_INT32(1));
-        small_linker_close(match.linker);
-        model_check();
-    }
+    match.linker = small_linker_open(model != NULL ? model->model : model_usual(), true);
+    small_linker_add(match.linker, &match.input, 0);
+    if (model != NULL)
+        add_near(&match, model);
+    else
+        add_young(&match, attributes);
+    weigh(&match);
+    put(result, &match, PG_GETARG_INT32(1));
+    small_linker_close(match.linker);
+    model_check();
     SPI_finish();
     return (Datum) 0;
 }

@@ -4,9 +4,9 @@
 #include "base/compat.h"
 #include "base/error.h"
 #include "base/schema.h"
-#include "base/kept_plan.h"
 #include "customer/match_input.h"
 #include "customer/record_input.h"
+#include "customer/record_kind.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -57,32 +57,6 @@ value_text(const JsonbValue *value, const char *attribute)
     return NULL;
 }
 
-/* A team's word for it, or what the names tell: as registered records have it. */
-static LinkKind
-read_kind(text *kind, text *const *field)
-{
-    static KeptPlan plan;
-    Oid types[5] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-    const text *told[5] = {kind, field[LINK_GIVEN_NAME], field[LINK_FAMILY_NAME], field[LINK_FULL_NAME],
-                           field[LINK_COMPANY]};
-    Datum values[5];
-    char nulls[5];
-    char *name;
-
-    for (int i = 0; i < 5; i++) {
-        values[i] = PointerGetDatum(told[i]);
-        nulls[i] = told[i] == NULL ? 'n' : ' ';
-    }
-    if (!kept_plan_ready(&plan))
-        kept_plan_make(&plan, psprintf("SELECT %s.record_kind($1, $2, $3, $4, $5)", crm_schema_quoted()), 5,
-                       types);
-    if (SPI_execute_plan(plan.plan, values, nulls, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-        elog(ERROR, "the kind could not be read");
-    name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-    SPI_freetuptable(SPI_tuptable);
-    return name == NULL ? LINK_ANY : record_input_kind(name, strlen(name));
-}
-
 void
 match_input_read(Jsonb *attributes, LinkInput *input)
 {
@@ -113,5 +87,6 @@ match_input_read(Jsonb *attributes, LinkInput *input)
     for (int i = 0; i < LINK_FIELDS; i++)
         if (field[i] != NULL)
             input->field[i] = record_input_text(PointerGetDatum(field[i]));
-    input->kind = read_kind(kind, field);
+    input->kind = record_kind(kind, field[LINK_GIVEN_NAME], field[LINK_FAMILY_NAME], field[LINK_FULL_NAME],
+                              field[LINK_COMPANY]);
 }

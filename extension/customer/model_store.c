@@ -1,5 +1,5 @@
 /*
- * model_store.c: see model_store.h.
+ * model_store.c: reading models. See model_store.h; model_save.c writes them.
  *
  * A model of a million records has as many frequencies, of which a look-up needs a few hundred: those of the model in force
  * are read one by one from the table's index, and kept, so that a session holds what it met and no more.
@@ -9,8 +9,6 @@
 #include "customer/index_probe.h"
 #include "base/kept_plan.h"
 #include "customer/model_store.h"
-#include "customer/number_array.h"
-#include "customer/resolve_run.h"
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -22,9 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-PG_FUNCTION_INFO_V1(crm_model_save);
-
-#define SAVE_AT_ONCE 10000
+#define READ_AT_ONCE 10000
 #define MOST_KEPT 200000 /* frequencies; then they are forgotten and read again */
 
 typedef struct FrequencyKey {
@@ -79,38 +75,60 @@ attribute_number(const char *name)
     return -1;
 }
 
-static void
-expect(int result, int expected)
+/* Columns of link_model. */
+enum {
+    MODEL_VERSION = 1,
+    MODEL_RECORDS = 4,
+    MODEL_PRIOR,
+    MODEL_THRESHOLD,
+    MODEL_LARGE_BLOCK,
+    MODEL_HELD,
+    MODEL_FORMAT,
+    MODEL_BUILD,
+    MODEL_KEY_BITS,
+    MODEL_CHANGED
+};
+
+/* NULL is 0. */
+static Datum
+column(TupleTableSlot *row, int number)
 {
-    if (result != expected)
-        elog(ERROR, "SPI returned %s", SPI_result_code_string(result));
+    bool isnull;
+    Datum value = slot_getattr(row, number, &isnull);
+
+    return isnull ? (Datum) 0 : value;
+}
+
+static double
+float_column(TupleTableSlot *row, int number)
+{
+    bool isnull;
+    Datum value = slot_getattr(row, number, &isnull);
+
+    return isnull ? 0 : DatumGetFloat8(value);
 }
 
 static LinkModel *
 load_numbers(int64 version)
 {
     LinkNumbers numbers = {0};
+    IndexProbe models;
+    ScanKeyData key;
+    TupleTableSlot *row;
     LinkModel *model;
-    HeapTuple row;
-    TupleDesc descriptor;
-    bool isnull;
 
-    expect(SPI_execute(psprintf("SELECT m.format, m.records, m.prior, m.threshold, m.large_block, m.held "
-                                "FROM %s.link_model m "
-                                "WHERE m.version OPERATOR(pg_catalog.=) " INT64_FORMAT,
-                                crm_schema_quoted(), version),
-                       true, 1),
-           SPI_OK_SELECT);
-    if (SPI_processed == 0)
+    index_probe_open(&models, "link_model", "link_model_pkey", 1);
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(version));
+    row = index_probe_find(&models, &key);
+    if (row == NULL)
         elog(ERROR, "there is no model of version " INT64_FORMAT, version);
-    row = SPI_tuptable->vals[0];
-    descriptor = SPI_tuptable->tupdesc;
-    numbers.version = DatumGetInt32(SPI_getbinval(row, descriptor, 1, &isnull));
-    numbers.records = (uint64) DatumGetInt64(SPI_getbinval(row, descriptor, 2, &isnull));
-    numbers.prior = DatumGetFloat8(SPI_getbinval(row, descriptor, 3, &isnull));
-    numbers.threshold = DatumGetFloat8(SPI_getbinval(row, descriptor, 4, &isnull));
-    numbers.cap = (uint32) DatumGetInt64(SPI_getbinval(row, descriptor, 5, &isnull));
-    numbers.fixed = DatumGetBool(SPI_getbinval(row, descriptor, 6, &isnull));
+    numbers.version = DatumGetInt32(column(row, MODEL_FORMAT));
+    numbers.records = (uint64) DatumGetInt64(column(row, MODEL_RECORDS));
+    numbers.prior = float_column(row, MODEL_PRIOR);
+    numbers.threshold = float_column(row, MODEL_THRESHOLD);
+    numbers.cap = (uint32) DatumGetInt64(column(row, MODEL_LARGE_BLOCK));
+    numbers.fixed = DatumGetBool(column(row, MODEL_HELD));
+    index_probe_close(&models);
     model = link_model_create(&numbers);
     if (model == NULL)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
@@ -120,65 +138,87 @@ load_numbers(int64 version)
 static void
 load_parameters(LinkModel *model, int64 version)
 {
-    bool isnull;
+    enum { ATTRIBUTE = 2, LEVEL, LABEL, GIVEN, GIVEN_LEVEL, M, U };
+    IndexProbe parameters;
+    ScanKeyData key;
 
-    expect(
-        SPI_execute(
-            psprintf("SELECT p.attribute, p.given, p.given_level, p.level, p.m, p.u FROM %s.link_parameter p "
-                     "WHERE p.version OPERATOR(pg_catalog.=) " INT64_FORMAT " ORDER BY 1, 2, 3, 4",
-                     crm_schema_quoted(), version),
-            true, 0),
-        SPI_OK_SELECT);
-    for (uint64 i = 0; i < SPI_processed; i++) {
-        HeapTuple row = SPI_tuptable->vals[i];
-        TupleDesc descriptor = SPI_tuptable->tupdesc;
-        int attribute = attribute_number(SPI_getvalue(row, descriptor, 1));
+    index_probe_open(&parameters, "link_parameter", "link_parameter_pkey", 1);
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(version));
+    for (TupleTableSlot *row = index_probe_find(&parameters, &key); row != NULL;
+         row = index_probe_next(&parameters)) {
+        int attribute = attribute_number(TextDatumGetCString(column(row, ATTRIBUTE)));
         LinkParameter parameter = {.attribute = (LinkAttribute) attribute,
-                                   .given = attribute_number(SPI_getvalue(row, descriptor, 2)),
-                                   .given_level = DatumGetInt32(SPI_getbinval(row, descriptor, 3, &isnull)),
-                                   .level = DatumGetInt32(SPI_getbinval(row, descriptor, 4, &isnull)),
-                                   .m = DatumGetFloat8(SPI_getbinval(row, descriptor, 5, &isnull)),
-                                   .u = DatumGetFloat8(SPI_getbinval(row, descriptor, 6, &isnull))};
+                                   .given = attribute_number(TextDatumGetCString(column(row, GIVEN))),
+                                   .given_level = DatumGetInt32(column(row, GIVEN_LEVEL)),
+                                   .level = DatumGetInt32(column(row, LEVEL)),
+                                   .m = float_column(row, M),
+                                   .u = float_column(row, U)};
 
         if (attribute >= 0 && !link_model_add_parameter(model, &parameter))
             ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
     }
+    index_probe_close(&parameters);
 }
 
-/* All of them, or only what is of no value: the numbers by which the others are read. */
 static void
-load_frequencies(LinkModel *model, int64 version, bool all)
+add_frequency(LinkModel *model, const char *kind, int64 hash, double share)
+{
+    LinkFrequency frequency = {.space = space_number(kind), .hash = hash, .frequency = share};
+
+    if (frequency.space >= 0 && !link_model_add_frequency(model, &frequency))
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+/* Those that are of no value: the numbers by which the others are read. */
+static void
+load_few_frequencies(LinkModel *model, int64 version)
+{
+    IndexProbe frequencies;
+
+    index_probe_open(&frequencies, "link_frequency", "link_frequency_pkey", 2);
+    for (int64 hash = 0; hash <= LINK_SPACES; hash++) {
+        ScanKeyData keys[2];
+
+        ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(version));
+        ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(hash));
+        for (TupleTableSlot *row = index_probe_find(&frequencies, keys); row != NULL;
+             row = index_probe_next(&frequencies)) {
+            const char *kind = TextDatumGetCString(column(row, 3));
+
+            if (strcmp(kind, model_space_name(LINK_SPACE_SPREAD)) == 0 ||
+                strcmp(kind, model_space_name(LINK_SPACE_UNSEEN)) == 0)
+                add_frequency(model, kind, hash, float_column(row, 4));
+        }
+    }
+    index_probe_close(&frequencies);
+}
+
+static void
+load_all_frequencies(LinkModel *model, int64 version)
 {
     Portal cursor;
-    SPIPlanPtr plan = plan_prepare(
-        psprintf(
-            "SELECT f.kind, f.hash, f.share FROM %s.link_frequency f WHERE f.version "
-            "OPERATOR(pg_catalog.=) " INT64_FORMAT "%s",
-            crm_schema_quoted(), version,
-            all ? ""
-                : psprintf(" AND f.hash BETWEEN 0 AND %d AND f.kind IN ('spread', 'unseen')", LINK_SPACES)),
-        0, NULL);
+    SPIPlanPtr plan =
+        plan_prepare(psprintf("SELECT f.kind, f.hash, f.share FROM %s.link_frequency f WHERE f.version "
+                              "OPERATOR(pg_catalog.=) " INT64_FORMAT,
+                              crm_schema_quoted(), version),
+                     0, NULL);
     bool isnull;
 
     cursor = SPI_cursor_open(NULL, plan, NULL, NULL, true);
     do {
         CHECK_FOR_INTERRUPTS();
-        SPI_cursor_fetch(cursor, true, SAVE_AT_ONCE);
+        SPI_cursor_fetch(cursor, true, READ_AT_ONCE);
         for (uint64 i = 0; i < SPI_processed; i++) {
             HeapTuple row = SPI_tuptable->vals[i];
             TupleDesc descriptor = SPI_tuptable->tupdesc;
             char *kind = SPI_getvalue(row, descriptor, 1);
-            LinkFrequency frequency = {.space = space_number(kind),
-                                       .hash = DatumGetInt64(SPI_getbinval(row, descriptor, 2, &isnull)),
-                                       .frequency =
-                                           DatumGetFloat8(SPI_getbinval(row, descriptor, 3, &isnull))};
 
+            add_frequency(model, kind, DatumGetInt64(SPI_getbinval(row, descriptor, 2, &isnull)),
+                          DatumGetFloat8(SPI_getbinval(row, descriptor, 3, &isnull)));
             pfree(kind);
-            if (frequency.space >= 0 && !link_model_add_frequency(model, &frequency))
-                ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
         }
         SPI_freetuptable(SPI_tuptable);
-    } while (SPI_processed == SAVE_AT_ONCE);
+    } while (SPI_processed == READ_AT_ONCE);
     SPI_cursor_close(cursor);
 }
 
@@ -191,7 +231,10 @@ load(int64 version, bool all)
         ;
         {
             load_parameters(model, version);
-            load_frequencies(model, version, all);
+            if (all)
+                load_all_frequencies(model, version);
+            else
+                load_few_frequencies(model, version);
         }
         PG_CATCH();
         {
@@ -316,38 +359,42 @@ model_usual(void)
     return usual;
 }
 
+/* The row of link_model that is in force, to in_force; its version is returned, 0 where there is none. */
+static int64
+read_in_force(void)
+{
+    IndexProbe models;
+    ScanKeyData key;
+    TupleTableSlot *row;
+    int64 version = 0;
+
+    index_probe_open(&models, "link_model", "link_model_in_force", 1);
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
+    row = index_probe_find(&models, &key);
+    if (row != NULL) {
+        version = DatumGetInt64(column(row, MODEL_VERSION));
+        in_force.build = DatumGetInt64(column(row, MODEL_BUILD));
+        in_force.bits = DatumGetInt32(column(row, MODEL_KEY_BITS));
+        in_force.records = (double) DatumGetInt64(column(row, MODEL_RECORDS));
+        in_force.threshold = float_column(row, MODEL_THRESHOLD);
+        in_force.changed = (double) DatumGetInt64(column(row, MODEL_CHANGED));
+    }
+    index_probe_close(&models);
+    return version;
+}
+
 const ModelInForce *
 model_in_force(void)
 {
-    static KeptPlan plan;
     static Oid extension = InvalidOid; /* that in_force is of */
     int64 version;
-    bool isnull;
-    Datum build;
 
     error = NULL; /* of a statement that was given up, as is the probe, which was closed then */
     probe = NULL;
     watch = NULL;
-    if (!kept_plan_ready(&plan))
-        kept_plan_make(&plan,
-                       psprintf("SELECT m.version, m.build, m.key_bits, m.records, m.threshold, m.changed "
-                                "FROM %s.link_model m WHERE m.in_force",
-                                crm_schema_quoted()),
-                       0, NULL);
-    expect(SPI_execute_plan(plan.plan, NULL, NULL, true, 1), SPI_OK_SELECT);
-    if (SPI_processed == 0)
+    version = read_in_force();
+    if (version == 0)
         return NULL;
-    version = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-    build = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull);
-    in_force.build = isnull ? 0 : DatumGetInt64(build);
-    in_force.bits = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
-    in_force.records =
-        (double) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 4, &isnull));
-    in_force.threshold =
-        DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull));
-    in_force.changed =
-        (double) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 6, &isnull));
-    SPI_freetuptable(SPI_tuptable);
     if (in_force.model == NULL || in_force.version != version || extension != crm_extension_oid()) {
         link_model_free(in_force.model);
         in_force.model = NULL;
@@ -360,121 +407,4 @@ model_in_force(void)
         forget_kept();
     }
     return &in_force;
-}
-
-/* Rows on their way to link_frequency. */
-typedef struct Save {
-    int64 version;
-    SPIPlanPtr frequency_plan;
-    SPIPlanPtr parameter_plan;
-    ArrayType *names;
-    int32 *space;
-    int64 *hash;
-    double *share;
-    int count;
-} Save;
-
-static void
-flush(Save *save)
-{
-    Datum values[5] = {
-        Int64GetDatum(save->version), PointerGetDatum(save->names),
-        PointerGetDatum(number_array_make(save->space, save->count, INT4OID, sizeof(int32))),
-        PointerGetDatum(number_array_make(save->hash, save->count, INT8OID, sizeof(int64))),
-        PointerGetDatum(number_array_make(save->share, save->count, FLOAT8OID, sizeof(double)))};
-
-    CHECK_FOR_INTERRUPTS();
-    expect(SPI_execute_plan(save->frequency_plan, values, NULL, false, 0), SPI_OK_INSERT);
-    for (int i = 2; i < 5; i++)
-        pfree(DatumGetPointer(values[i]));
-    save->count = 0;
-}
-
-static bool
-save_frequency(void *context, const LinkFrequency *frequency)
-{
-    Save *save = context;
-
-    save->space[save->count] = frequency->space + 1;
-    save->hash[save->count] = frequency->hash;
-    save->share[save->count++] = frequency->frequency;
-    if (save->count == SAVE_AT_ONCE)
-        flush(save);
-    return true;
-}
-
-static bool
-save_parameter(void *context, const LinkParameter *parameter)
-{
-    Save *save = context;
-    Datum values[8] = {Int64GetDatum(save->version),
-                       CStringGetTextDatum(link_attribute_name(parameter->attribute)),
-                       Int32GetDatum(parameter->level),
-                       CStringGetTextDatum(link_level_name(parameter->attribute, parameter->level)),
-                       CStringGetTextDatum(
-                           parameter->given < 0 ? "" : link_attribute_name((LinkAttribute) parameter->given)),
-                       Int32GetDatum(parameter->given < 0 ? -1 : parameter->given_level),
-                       Float8GetDatum(parameter->m),
-                       Float8GetDatum(parameter->u)};
-
-    expect(SPI_execute_plan(save->parameter_plan, values, NULL, false, 0), SPI_OK_INSERT);
-    return true;
-}
-
-static void
-prepare_save(Save *save)
-{
-    Oid frequency_types[5] = {INT8OID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, FLOAT8ARRAYOID};
-    Oid parameter_types[8] = {INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID, FLOAT8OID, FLOAT8OID};
-    Datum names[LINK_SPACES];
-
-    for (int space = 0; space < LINK_SPACES; space++)
-        names[space] = CStringGetTextDatum(model_space_name(space));
-    save->names = construct_array(names, LINK_SPACES, TEXTOID, -1, false, TYPALIGN_INT);
-    save->space = palloc(sizeof(int32) * SAVE_AT_ONCE);
-    save->hash = palloc(sizeof(int64) * SAVE_AT_ONCE);
-    save->share = palloc(sizeof(double) * SAVE_AT_ONCE);
-    save->frequency_plan = plan_prepare(psprintf("INSERT INTO %s.link_frequency (version, hash, kind, share) "
-                                                 "SELECT $1, u.hash, $2[u.space], u.share FROM "
-                                                 "ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), "
-                                                 "pg_catalog.unnest($5)) AS u (space, hash, share)",
-                                                 crm_schema_quoted()),
-                                        5, frequency_types);
-    save->parameter_plan = plan_prepare(
-        psprintf("INSERT INTO %s.link_parameter (version, attribute, level, label, given, given_level, m, "
-                 "u) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                 crm_schema_quoted()),
-        8, parameter_types);
-}
-
-/* model_save(version bigint): of the run; the row of link_model is there. */
-Datum
-crm_model_save(PG_FUNCTION_ARGS)
-{
-    const LinkModel *model = linker_model(resolve_run_linker(resolve_run_done()));
-    const LinkNumbers *numbers = link_model_numbers(model);
-    Save save = {.version = PG_GETARG_INT64(0)};
-    Oid types[7] = {INT8OID, INT4OID, FLOAT8OID, FLOAT8OID, INT8OID, BOOLOID, INT8OID};
-    Datum values[7] = {Int64GetDatum(save.version),
-                       Int32GetDatum(numbers->version),
-                       Float8GetDatum(numbers->prior),
-                       Float8GetDatum(numbers->threshold),
-                       Int64GetDatum((int64) numbers->cap),
-                       BoolGetDatum(numbers->fixed),
-                       Int64GetDatum((int64) numbers->records)};
-
-    SPI_connect();
-    expect(
-        SPI_execute_with_args(
-            psprintf("UPDATE %s.link_model m SET format = $2, prior = $3, threshold = $4, large_block = $5, "
-                     "held = $6, records = $7 WHERE m.version OPERATOR(pg_catalog.=) $1",
-                     crm_schema_quoted()),
-            7, types, values, NULL, false, 0),
-        SPI_OK_UPDATE);
-    prepare_save(&save);
-    link_model_each_parameter(model, save_parameter, &save);
-    link_model_each_frequency(model, save_frequency, &save);
-    flush(&save);
-    SPI_finish();
-    PG_RETURN_VOID();
 }

@@ -55,6 +55,37 @@ is_open(Oid relation)
     return open;
 }
 
+static bool
+has_restricted(Oid relation)
+{
+    IndexProbe probe;
+    ScanKeyData key;
+    bool found;
+
+    index_probe_open(&probe, "restricted_record", "restricted_record_record", 1);
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    found = index_probe_find(&probe, &key) != NULL;
+    index_probe_close(&probe);
+    return found;
+}
+
+/* Asked once for each table. */
+static const ReadableTable *
+table_of(ReadableRecords *records, Oid relation)
+{
+    ReadableTable *table;
+
+    for (int i = 0; i < records->tables; i++)
+        if (records->table[i].relation == relation)
+            return &records->table[i];
+    records->table = records->table == NULL
+                         ? palloc(sizeof(ReadableTable))
+                         : repalloc(records->table, sizeof(ReadableTable) * (Size) (records->tables + 1));
+    table = &records->table[records->tables++];
+    *table = (ReadableTable){relation, is_open(relation), has_restricted(relation)};
+    return table;
+}
+
 /* Also where the restriction was lifted: record_readable and unmatchable_record say more. */
 static bool
 is_restricted(ReadableRecords *records, Oid relation, Datum key)
@@ -106,6 +137,7 @@ readable_records_next(ReadableRecords *records, RecordInput *record, Oid *relati
         int its = records->next++;
         ScanKeyData number;
         TupleTableSlot *row;
+        const ReadableTable *table;
         Datum key_datum;
 
         ScanKeyInit(&number, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(records->number[its]));
@@ -113,11 +145,8 @@ readable_records_next(ReadableRecords *records, RecordInput *record, Oid *relati
         if (row == NULL)
             continue; /* gone since */
         record_input_read_slot(row, record, &key_datum);
-        if (record->relation != records->relation) {
-            records->relation = record->relation;
-            records->open = is_open(record->relation);
-        }
-        if (!records->open || is_restricted(records, record->relation, key_datum)) {
+        table = table_of(records, record->relation);
+        if (!table->open || (table->restricted && is_restricted(records, record->relation, key_datum))) {
             if (its >= records->asked)
                 ask(records, its);
             if (!records->readable[its])

@@ -12,6 +12,13 @@
 #include "customer/index_probe.h"
 #include "customer/record_input.h"
 
+/* What is known of a table. */
+typedef struct ReadableTable {
+    Oid relation;
+    bool open; /* nothing but the table's own privilege is between the caller and its rows, and he has that */
+    bool restricted; /* some of its records are or were */
+} ReadableTable;
+
 typedef struct ReadableRecords {
     const int64 *number;
     int count;
@@ -20,8 +27,8 @@ typedef struct ReadableRecords {
     bool *readable;
     IndexProbe records;
     IndexProbe restricted;
-    Oid relation; /* of the last record, and whether it is open */
-    bool open;
+    ReadableTable *table; /* those that were met */
+    int tables;
 } ReadableRecords;
 
 /* The numbers stay the caller's until readable_records_close. */

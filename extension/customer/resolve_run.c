@@ -318,6 +318,7 @@ crm_resolve_read(PG_FUNCTION_ARGS)
     if (!PG_ARGISNULL(0))
         to->model = model_load(PG_GETARG_INT64(0));
     options = link_host_options(&to->host, to->model);
+    options.threads = link_host_threads();
     link_host_check(&to->host, NULL, linker_create(&options, &to->linker));
     read_records(to);
     read_verdicts(to);

@@ -34,7 +34,6 @@ small_linker_open(const LinkModel *model, bool only_first)
     made->at_end = (MemoryContextCallback){.func = free_linker, .arg = made};
     MemoryContextRegisterResetCallback(context, &made->at_end);
     options = link_host_options(&made->host, model);
-    options.threads = 1;
     options.only_first = only_first;
     link_host_check(&made->host, NULL, linker_create(&options, &made->linker));
     return made;
@@ -46,16 +45,23 @@ small_linker_close(SmallLinker *linker)
     MemoryContextDelete(linker->context);
 }
 
+static void *
+grow(const SmallLinker *linker, void *array, Size size)
+{
+    return array == NULL ? MemoryContextAlloc(linker->context, size * (Size) linker->room)
+                         : repalloc(array, size * (Size) linker->room);
+}
+
 void
 small_linker_add(SmallLinker *linker, const LinkInput *input, int64 number)
 {
     if (linker->count == linker->room) {
         linker->room = Max(64, linker->room * 2);
-        linker->number = linker->number == NULL
-                             ? MemoryContextAlloc(linker->context, sizeof(int64) * (Size) linker->room)
-                             : repalloc(linker->number, sizeof(int64) * (Size) linker->room);
+        linker->number = grow(linker, linker->number, sizeof(int64));
+        linker->kind = grow(linker, linker->kind, sizeof(LinkKind));
     }
-    linker->number[linker->count++] = number;
+    linker->number[linker->count] = number;
+    linker->kind[linker->count++] = input->kind;
     link_host_check(&linker->host, linker->linker, linker_add(linker->linker, input));
 }
 

@@ -20,6 +20,7 @@ typedef struct SmallLinker {
     LinkHost host;
     Linker *linker;
     int64 *number; /* record_no of each node, 0 of one that is no record */
+    LinkKind *kind;
     int count;
     int room;
 } SmallLinker;

@@ -64,7 +64,7 @@ CREATE TABLE @extschema@.link_block (
     entries bytea NOT NULL,
     PRIMARY KEY (build, slot)
 );
-ALTER TABLE @extschema@.link_block ALTER COLUMN entries SET STORAGE EXTERNAL;
+ALTER TABLE @extschema@.link_block ALTER COLUMN entries SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160); -- a list is read by one look-up
 COMMENT ON TABLE @extschema@.link_block IS
     'Which records have which block keys, packed, as of the last full run: what match and resolve_pending find candidates by.';
 

@@ -1,16 +1,7 @@
 -- Registering: what adopt attaches for this room, and how a record is read from a team's row.
 
 CREATE FUNCTION @extschema@.record_kind(kind text, given_name text, family_name text, full_name text, company text)
-RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE
-    WHEN pg_catalog.lower(kind) = ANY (ARRAY['person', 'individual', 'consumer', 'private', 'contact', 'human', 'b2c', 'p'])
-        THEN 'person'
-    WHEN pg_catalog.lower(kind) = ANY (ARRAY['organisation', 'organization', 'company', 'business', 'account', 'firm', 'org',
-                                             'corporate', 'legal', 'b2b', 'o', 'c'])
-        THEN 'organisation'
-    WHEN given_name IS NOT NULL OR family_name IS NOT NULL THEN 'person'
-    WHEN company IS NOT NULL AND full_name IS NULL THEN 'organisation'
-END;
+RETURNS text AS 'MODULE_PATHNAME', 'crm_record_kind' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.record_kind(text, text, text, text, text) IS
     'person or organisation, from the team''s own word for it, else from the names: a given or family name is a person''s, '
     'a company''s name alone an organisation''s. NULL where nothing tells.';
