@@ -139,6 +139,10 @@ UPDATE deal SET amount = 1e18;
 SELECT count(*) FROM crm.attribution('linear', 'sales');
 UPDATE deal SET amount = 'NaN';
 SELECT sum(credit), sum(amount) FROM crm.attribution('linear', 'sales');
+-- A stage that was retired counts as its successor, which has the milestone now.
+SELECT crm.add_stage('sales', '{"key": "bought", "position": 310}');
+SELECT crm.retire_stage('sales', 'won', 'bought') > 0 AS retired;
+SELECT sum(credit) FROM crm.attribution('first', 'sales');
 DROP OWNED BY regress_attribution_north, regress_attribution_nobody;
 DROP ROLE regress_attribution_north;
 DROP ROLE regress_attribution_nobody;
