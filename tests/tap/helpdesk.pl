@@ -51,6 +51,69 @@ SELECT count(*) FROM (
     FROM crm.transition_log WHERE funnel = 'support') neighbour
 WHERE equal
 SQL
+# The same by the functions of the funnel, and what they say beside it, against plain SQL over the file as it was loaded.
+$team->prints(q(SELECT string_agg(reached::text, '|' ORDER BY step) FROM crm.funnel_counts('support', ARRAY['assigned', 'in_charge', 'resolved', 'closed'])),
+    '4495|4207|4199|4189', 'counted in order');
+$team->prints(q(SELECT string_agg(reached::text, '|' ORDER BY step) FROM crm.funnel_conversion('support', ARRAY['assigned', 'in_charge', 'resolved', 'closed'])),
+    '4495|4207|4199|4189', 'converted in order');
+$team->run(<<'SQL');
+CREATE VIEW service.step AS -- as the stages of the funnel read the file
+SELECT case_id, at, row_number() OVER (PARTITION BY case_id ORDER BY at, seq) AS n, CASE lower(activity)
+    WHEN 'assign seriousness' THEN 100 WHEN 'take in charge ticket' THEN 200 WHEN 'wait' THEN 250 WHEN 'resolve ticket' THEN 300
+    WHEN 'resolved' THEN 300 WHEN 'closed' THEN 400 END AS stage
+FROM service.log;
+CREATE VIEW service.pass AS -- from the first time that a case was assigned on
+SELECT a.case_id, a.at AS assigned, c.at AS taken, r.at AS resolved, d.at AS closed
+FROM (SELECT DISTINCT ON (case_id) * FROM service.step WHERE stage = 100 ORDER BY case_id, n) a
+LEFT JOIN LATERAL (SELECT * FROM service.step s WHERE s.case_id = a.case_id AND s.stage = 200 AND s.n > a.n ORDER BY n LIMIT 1) c ON true
+LEFT JOIN LATERAL (SELECT * FROM service.step s WHERE s.case_id = a.case_id AND s.stage = 300 AND s.n > c.n ORDER BY n LIMIT 1) r ON true
+LEFT JOIN LATERAL (SELECT * FROM service.step s WHERE s.case_id = a.case_id AND s.stage = 400 AND s.n > r.n ORDER BY n LIMIT 1) d ON true;
+SQL
+sub same {
+    my ($ours, $plain, $name) = @_;
+    my $expected = $team->run($plain);
+    ok(length $expected > 10, "$name: there is something to compare");
+    $team->prints($ours, $expected, $name);
+    return;
+}
+same(<<'SQL', <<'SQL', 'how long it took from step to step, and from the first');
+SELECT round(extract(epoch FROM p50), 3), round(extract(epoch FROM mean), 3), round(extract(epoch FROM p90_from_first), 3)
+FROM crm.funnel_conversion('support', ARRAY['assigned', 'in_charge', 'resolved', 'closed'], anchor => 'first_entry') WHERE step > 1 ORDER BY step
+SQL
+SELECT round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM later - earlier)::float8))::numeric, 3), round(avg(extract(epoch FROM later - earlier)), 3),
+       round((percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM later - assigned)::float8))::numeric, 3)
+FROM service.pass, LATERAL (VALUES (2, assigned, taken), (3, taken, resolved), (4, resolved, closed)) v (step, earlier, later)
+WHERE later IS NOT NULL GROUP BY step ORDER BY step
+SQL
+same(<<'SQL', <<'SQL', 'cohort conversion: of the cases assigned in a month, those closed within 30 days');
+SELECT cohort, entered, converted, conversion, mature FROM crm.cohort_conversion('support', 'assigned', 'closed', '30 days')
+SQL
+SELECT date_trunc('month', a.at AT TIME ZONE 'UTC')::date, count(*), count(c.case_id), round(count(c.case_id) / count(*)::numeric, 4), true
+FROM (SELECT DISTINCT ON (case_id) * FROM service.step WHERE stage = 100 ORDER BY case_id, n) a
+LEFT JOIN LATERAL (SELECT s.case_id FROM service.step s WHERE s.case_id = a.case_id AND s.stage = 400 AND s.n > a.n AND s.at <= a.at + interval '720 hours' LIMIT 1) c ON true
+GROUP BY 1 ORDER BY 1
+SQL
+same(<<'SQL', <<'SQL', 'snapshot conversion: cases first closed in a month against cases first assigned in it');
+SELECT period_start, entered_from, entered_to, conversion FROM crm.snapshot_conversion('support', 'assigned', 'closed')
+SQL
+SELECT month, count(*) FILTER (WHERE stage = 100), count(*) FILTER (WHERE stage = 400), round(count(*) FILTER (WHERE stage = 400) / nullif(count(*) FILTER (WHERE stage = 100), 0)::numeric, 4)
+FROM (SELECT stage, date_trunc('month', min(at) AT TIME ZONE 'UTC')::date AS month FROM service.step WHERE stage IN (100, 400) GROUP BY case_id, stage) f GROUP BY 1 ORDER BY 1
+SQL
+same(<<'SQL', <<'SQL', 'what cases did after they waited');
+SELECT next_stage, subjects FROM crm.next_steps('support', 'waiting', top => NULL) WHERE next_stage NOT LIKE '(%' ORDER BY 1
+SQL
+SELECT CASE next WHEN 100 THEN 'assigned' WHEN 200 THEN 'in_charge' WHEN 300 THEN 'resolved' ELSE 'closed' END, count(*)
+FROM (SELECT DISTINCT ON (w.case_id) w.case_id, s.stage AS next FROM service.step w JOIN service.step s ON s.case_id = w.case_id AND s.n > w.n AND s.stage <> 250
+      WHERE w.stage = 250 AND w.n = (SELECT min(f.n) FROM service.step f WHERE f.case_id = w.case_id AND f.stage = 250) ORDER BY w.case_id, s.n) d GROUP BY 1 ORDER BY 1
+SQL
+same(<<'SQL', <<'SQL', 'how often cases came into a stage, came back to it, went back from it, and are there');
+SELECT "position", entries, subjects, reentries, regressions, staying FROM crm.stage_stays('support')
+SQL
+SELECT stage, count(*), count(DISTINCT case_id), count(*) - count(DISTINCT case_id), count(*) FILTER (WHERE next < stage), count(*) FILTER (WHERE next IS NULL)
+FROM (SELECT case_id, stage, lead(stage) OVER (PARTITION BY case_id ORDER BY n) AS next
+      FROM (SELECT *, lag(stage) OVER (PARTITION BY case_id ORDER BY n) IS DISTINCT FROM stage AS moved FROM service.step WHERE stage IS NOT NULL) m WHERE moved) s
+GROUP BY 1 ORDER BY 1
+SQL
 # Events that tie keep the log's own order.
 $team->prints(<<'SQL', '0', 'ties stand in the order of the log');
 SELECT count(*) FROM (

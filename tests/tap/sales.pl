@@ -109,6 +109,35 @@ SELECT count(*) FILTER (WHERE engage_date >= day AND deal_stage IN ('Won', 'Lost
 FROM sales.pipeline, split GROUP BY day
 SQL
 
+# The same by the functions of the funnel: a deal without a date has a stage and no time, so it is in no cohort and not timed.
+$team->prints(<<'SQL', "won|4238|4238|57|51.7820\nlost|2473|2473|14|41.4792", 'days from engagement to the end, by funnel_conversion');
+SELECT c.stage, reached, timed, extract(epoch FROM p50) / 86400 * 1.0, round(extract(epoch FROM mean) / 86400, 4)
+FROM unnest('{won,lost}'::text[]) s, crm.funnel_conversion('sales', ARRAY['prospecting', s]) c WHERE step = 2
+SQL
+$team->prints("SELECT stage, reached FROM crm_bi.funnel_conversion WHERE stage IN ('prospecting', 'won') ORDER BY position", "prospecting|8800\nwon|4238",
+    'who came how far, those without a date too');
+$team->prints(<<'SQL', $team->run(<<'SQL'), 'cohort conversion: of the deals engaged in a quarter, those won within 90 days');
+SELECT cohort, entered, converted, conversion FROM crm.cohort_conversion('sales', 'prospecting', 'won', '90 days', 'quarter')
+SQL
+SELECT date_trunc('quarter', engage_date)::date, count(*), count(*) FILTER (WHERE deal_stage = 'Won' AND close_date - engage_date <= 90),
+       round(count(*) FILTER (WHERE deal_stage = 'Won' AND close_date - engage_date <= 90) / count(*)::numeric, 4)
+FROM sales.pipeline WHERE engage_date IS NOT NULL GROUP BY 1 ORDER BY 1
+SQL
+$team->prints(<<'SQL', $team->run(<<'SQL'), 'snapshot conversion: deals won in a quarter against deals engaged in it');
+SELECT period_start, entered_from, entered_to, conversion FROM crm.snapshot_conversion('sales', 'prospecting', 'won', 'quarter')
+SQL
+SELECT quarter, sum(engaged), sum(won), round(sum(won) / nullif(sum(engaged), 0)::numeric, 4)
+FROM (SELECT date_trunc('quarter', engage_date)::date AS quarter, 1 AS engaged, 0 AS won FROM sales.pipeline WHERE engage_date IS NOT NULL
+      UNION ALL SELECT date_trunc('quarter', close_date)::date, 0, 1 FROM sales.pipeline WHERE deal_stage = 'Won') e GROUP BY 1 ORDER BY 1
+SQL
+$team->prints(<<'SQL', $team->run(<<'SQL'), 'won and lost by product of the deal, and the days that it took');
+SELECT value, max(reached) FILTER (WHERE step = 2), extract(epoch FROM max(p50) FILTER (WHERE step = 2))::integer
+FROM crm.funnel_conversion('sales', ARRAY['prospecting', 'won|lost'], by => 'product') GROUP BY 1 ORDER BY 1
+SQL
+SELECT product, count(*), (percentile_cont(0.5) WITHIN GROUP (ORDER BY close_date - engage_date) * 86400)::integer
+FROM sales.pipeline WHERE deal_stage IN ('Won', 'Lost') GROUP BY 1 ORDER BY 1
+SQL
+
 # What is missing in the files is missing here, and nowhere is a row lost for it.
 $team->prints('SELECT count(*) FROM sales.pipeline p WHERE crm.map_customer(p) IS NULL', '1425', 'deals without account');
 $team->prints("SELECT count(*) FROM crm.transition_log WHERE 'unknown_time' = ANY (flags) AND at IS NULL", '500',
