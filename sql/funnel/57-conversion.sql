@@ -1,5 +1,7 @@
 -- Conversion through the steps of a tracked funnel, and how far its subjects come.
 
+-- Nobody can estimate the rows of functions of functions, and compiling takes longer than all the rest: jit is off here.
+
 -- What journeys do not hold: nobody knows when it happened. There are few, and reading them is not reading the whole history.
 CREATE INDEX transition_log_estimated ON @extschema@.transition_log (funnel)
     WHERE at IS NULL OR flags && '{estimated_time,impossible_time}';
@@ -83,7 +85,7 @@ CREATE FUNCTION @extschema@.held_journey(funnel text, steps text[], within inter
                                          since timestamptz, until timestamptz, hold text)
     RETURNS TABLE (subject text, journey @extschema@.journey, estimated @extschema@.journey)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100000 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 BEGIN
     IF hold IS NULL THEN
         RETURN QUERY SELECT j.subject, j.journey, e.estimated
@@ -138,7 +140,7 @@ CREATE FUNCTION @extschema@.funnel_conversion(funnel text, steps text[], within 
                    conversion_of_previous numeric, timed bigint, p50 interval, p75 interval, p90 interval, mean interval,
                    timed_from_first bigint, p50_from_first interval, p75_from_first interval, p90_from_first interval, mean_from_first interval)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     labels text[];
     positions text[];
@@ -185,7 +187,7 @@ COMMENT ON FUNCTION @extschema@.funnel_conversion(text, text[], interval, text, 
 
 CREATE FUNCTION @extschema@.stage_reach(funnel text, since timestamptz, until timestamptz) RETURNS SETOF @extschema@.reach_count
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     progress integer[] := ARRAY(SELECT s."position" FROM funnel_stage s JOIN stage_kind_name k USING (kind)
                                 WHERE s.funnel = stage_reach.funnel AND k.progress ORDER BY 1);
@@ -207,7 +209,7 @@ CREATE FUNCTION @extschema@.funnel_reach(funnel text DEFAULT NULL, since timesta
                    reached bigint, dropped bigint, conversion_of_first numeric, conversion_of_previous numeric, timed bigint,
                    median_days_to_next numeric, p75_days_to_next numeric, p90_days_to_next numeric, mean_days_to_next numeric)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM require_funnel(funnel) WHERE funnel IS NOT NULL;
     RETURN QUERY

@@ -3,7 +3,7 @@
 CREATE FUNCTION @extschema@.funnel_stays(funnel text, as_of timestamptz, since timestamptz)
     RETURNS TABLE ("position" integer, stays @extschema@.stage_duration, beyond_expected bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY
     WITH way AS MATERIALIZED (
@@ -29,7 +29,7 @@ CREATE FUNCTION @extschema@.stage_stays(funnel text DEFAULT NULL, as_of timestam
                    p90_days numeric, longest_days numeric, survival_p25_days numeric, survival_median_days numeric, survival_p75_days numeric,
                    survival_p90_days numeric, expected_days numeric, beyond_expected bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 20 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM require_funnel(funnel) WHERE funnel IS NOT NULL;
     PERFORM stage_durations(NULL, as_of); -- a time that is wrong is wrong without journeys, too

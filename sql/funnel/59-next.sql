@@ -21,7 +21,7 @@ CREATE FUNCTION @extschema@.next_steps(funnel text, stage text DEFAULT NULL, dep
                                        since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
     RETURNS TABLE (step integer, next_stage text, subjects bigint, share numeric, median_time interval)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     place integer := stage_position_of(funnel, stage);
 BEGIN
@@ -48,7 +48,7 @@ CREATE FUNCTION @extschema@.paths(funnel text, max_length integer DEFAULT 5, sta
                                   since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
     RETURNS TABLE (path text[], subjects bigint, share numeric, median_time interval)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     place integer := stage_position_of(funnel, stage);
 BEGIN

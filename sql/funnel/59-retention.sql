@@ -65,7 +65,7 @@ CREATE FUNCTION @extschema@.funnel_retention(funnel text, start_stage text DEFAU
                                              since timestamptz DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
     RETURNS TABLE (cohort date, periods integer, subjects bigint, returned bigint, retention numeric, mature boolean)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     starts integer[] := CASE WHEN start_stage IS NOT NULL THEN string_to_array(stage_positions_of(funnel, start_stage), '|')::integer[] END;
     returns integer[] := CASE WHEN return_stage IS NOT NULL THEN string_to_array(stage_positions_of(funnel, return_stage), '|')::integer[] END;
@@ -97,7 +97,7 @@ CREATE FUNCTION @extschema@.cohort_conversion(funnel text, from_stage text, to_s
                                               "by" text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
     RETURNS TABLE (cohort date, value text, entered bigint, converted bigint, conversion numeric, mature boolean)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     steps text[] := ARRAY[stage_positions_of(funnel, from_stage), stage_positions_of(funnel, to_stage)];
     zone text := default_zone();
@@ -134,7 +134,7 @@ CREATE FUNCTION @extschema@.snapshot_conversion(funnel text, from_stage text, to
                                                 until timestamptz DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
     RETURNS TABLE (period_start date, entered_from bigint, entered_to bigint, conversion numeric, complete boolean)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     steps text[] := ARRAY[stage_positions_of(funnel, from_stage), stage_positions_of(funnel, to_stage)];
     zone text := default_zone();
@@ -161,7 +161,7 @@ CREATE FUNCTION @extschema@.stage_cohorts()
     RETURNS TABLE (funnel_key text, stage text, "position" integer, next_stage text, cohort date, within_days integer, entered bigint, converted bigint,
                    conversion numeric, mature boolean, entered_next bigint, snapshot_conversion numeric)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     zone text := default_zone();
     wait CONSTANT interval := '90 days';

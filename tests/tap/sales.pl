@@ -111,7 +111,7 @@ SQL
 
 # The same by the functions of the funnel: a deal without a date has a stage and no time, so it is in no cohort and not timed.
 $team->prints(<<'SQL', "won|4238|4238|57|51.7820\nlost|2473|2473|14|41.4792", 'days from engagement to the end, by funnel_conversion');
-SELECT c.stage, reached, timed, extract(epoch FROM p50) / 86400 * 1.0, round(extract(epoch FROM mean) / 86400, 4)
+SELECT c.stage, reached, timed, round(extract(epoch FROM p50) / 86400), round(extract(epoch FROM mean) / 86400, 4)
 FROM unnest('{won,lost}'::text[]) s, crm.funnel_conversion('sales', ARRAY['prospecting', s]) c WHERE step = 2
 SQL
 $team->prints("SELECT stage, reached FROM crm_bi.funnel_conversion WHERE stage IN ('prospecting', 'won') ORDER BY position", "prospecting|8800\nwon|4238",
