@@ -74,11 +74,12 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.filling', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.attached_trigger', '');
 
 CREATE FUNCTION @extschema@.has_attribute(relation pg_catalog.regclass, attribute text) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN EXISTS (SELECT FROM @extschema@.adoption_attribute a
-                   WHERE a.relation OPERATOR(pg_catalog.=) has_attribute.relation
-                     AND a.attribute OPERATOR(pg_catalog.=) has_attribute.attribute);
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN -- whose plan is kept: triggers ask often
+    RETURN EXISTS (SELECT FROM adoption_attribute a WHERE a.relation = has_attribute.relation AND a.attribute = has_attribute.attribute);
+END
+$$;
 COMMENT ON FUNCTION @extschema@.has_attribute(pg_catalog.regclass, text) IS
 'Whether an adopted table maps a standard attribute.';
 

@@ -1,5 +1,6 @@
 -- Reading the rows of a tracked table, by its mapping: SQL text that a trigger or backfill executes. It gives the rows in
--- arrays of limited size, which the functions that write transitions (44-write.sql) take with plans of their own.
+-- arrays of limited size, which the functions that write transitions (44-write.sql) take with plans of their own. The texts are made for
+-- each statement, since columns may change; in PL/pgSQL, which keeps its plans: in SQL that took four fifths of a single row's update.
 
 CREATE FUNCTION @extschema@.finite(at timestamptz) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -7,14 +8,18 @@ CREATE FUNCTION @extschema@.finite(at timestamptz) RETURNS timestamptz
 COMMENT ON FUNCTION @extschema@.finite(timestamptz) IS 'The time; NULL for infinity, which is when nothing happened.';
 
 CREATE FUNCTION @extschema@.mapped(relation pg_catalog.regclass, attribute text, cast_to text DEFAULT 'text') RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN CASE WHEN has_attribute(relation, attribute) THEN format('%I(x.r)::%s', 'map_' || attribute, cast_to)
                 ELSE 'NULL::' || cast_to END;
+END
+$$;
 COMMENT ON FUNCTION @extschema@.mapped(pg_catalog.regclass, text, text) IS
 'SQL that reads an attribute of the row x.r; NULL where it is not mapped.';
 
 CREATE FUNCTION @extschema@.mapped_time(relation pg_catalog.regclass, VARIADIC attributes text[]) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN (
         SELECT coalesce('finite(coalesce(' || string_agg(
                    CASE WHEN e.kind = 'date' THEN format('map_%s(x.r)::timestamp AT TIME ZONE %L', e.attribute, a.zone)
@@ -23,15 +28,20 @@ CREATE FUNCTION @extschema@.mapped_time(relation pg_catalog.regclass, VARIADIC a
         JOIN entity_attribute e ON e.entity = a.entity
         JOIN unnest(attributes) WITH ORDINALITY w (attribute, n) ON w.attribute = e.attribute
         WHERE a.relation = mapped_time.relation AND has_attribute(a.relation, e.attribute));
+END
+$$;
 COMMENT ON FUNCTION @extschema@.mapped_time(pg_catalog.regclass, text[]) IS
 'SQL that reads the first of some times of the row x.r that is mapped and not NULL; dates begin at midnight of the zone.';
 
 -- Rows of a transition table or partition are composed by name: their columns may stand in another order.
 CREATE FUNCTION @extschema@.rows_of(relation pg_catalog.regclass, source text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN (SELECT format('(SELECT ROW(%s)::%s AS r FROM %s s) x',
                           string_agg(format('s.%I', a.attname), ', ' ORDER BY a.attnum), relation, source)
             FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped);
+END
+$$;
 COMMENT ON FUNCTION @extschema@.rows_of(pg_catalog.regclass, text) IS
 'SQL for the rows x.r of an adopted table, from a transition table, a partition or the table itself.';
 
@@ -46,27 +56,37 @@ CREATE TYPE @extschema@.event_row AS (source_key text, record_key text, value te
 COMMENT ON TYPE @extschema@.event_row IS 'What tracking needs of a row of an event log.';
 
 CREATE FUNCTION @extschema@.in_chunks(rows text, type text, sort text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN format('SELECT array_agg(c.t ORDER BY c.n) FROM (SELECT ROW(q.*)::%s AS t, row_number() OVER (ORDER BY q.%I) AS n '
                   'FROM (%s) q) c GROUP BY (c.n - 1) / 20000 ORDER BY (c.n - 1) / 20000', type, sort, rows);
+END
+$$;
 COMMENT ON FUNCTION @extschema@.in_chunks(text, text, text) IS
 'SQL that gives rows as arrays of at most 20,000, so that a statement of any size fits in memory; none where there are none.';
 
 -- A table of a team is read with its owner's rights; a transition table is the trigger's own.
 CREATE FUNCTION @extschema@.from_source(source text, query text, type text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN CASE WHEN source IN ('crm_new', 'crm_old') THEN query
                 ELSE format('SELECT t.value FROM rows_as_owner(%L::regclass, %L) AS t (value %s)', source, query, type) END;
+END
+$$;
 COMMENT ON FUNCTION @extschema@.from_source(text, text, text) IS
 'A query of one column of a type over a source, with the rights that the source needs.';
 
 CREATE FUNCTION @extschema@.source_keys(relation pg_catalog.regclass, source text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN from_source(source, format('SELECT map_id(x.r)::text FROM %s', rows_of(relation, source)), 'text');
+END
+$$;
 COMMENT ON FUNCTION @extschema@.source_keys(pg_catalog.regclass, text) IS 'SQL for the keys of all rows of a source.';
 
 CREATE FUNCTION @extschema@.column_rows(relation pg_catalog.regclass, source text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN format(
         'SELECT map_id(x.r)::text AS record_key, nullif(btrim(%s), '''') AS value, %s AS begun, %s AS closed, %s AS live, '
         '%s AS ended, coalesce(%s, %L) AS unit, %s AS customer_key, CASE WHEN %s IS NULL THEN %s END AS anonymous_id FROM %s',
@@ -81,19 +101,25 @@ CREATE FUNCTION @extschema@.column_rows(relation pg_catalog.regclass, source tex
         mapped(relation, 'customer'),
         mapped(relation, 'anonymous_id'),
         rows_of(relation, source));
+END
+$$;
 COMMENT ON FUNCTION @extschema@.column_rows(pg_catalog.regclass, text) IS
 'SQL for the first attributes of tracked_row of the rows of a source.';
 
 CREATE FUNCTION @extschema@.inserted_rows(relation pg_catalog.regclass, source text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN from_source(source,
                        in_chunks(format('SELECT i.*, NULL::text, NULL::text, NULL::text, ''insert'' FROM (%s) i', column_rows(relation, source)),
                                  'tracked_row', 'record_key'), 'tracked_row[]');
+END
+$$;
 COMMENT ON FUNCTION @extschema@.inserted_rows(pg_catalog.regclass, text) IS
 'SQL for all rows of a source, as arrays of tracked_row.';
 
 CREATE FUNCTION @extschema@.updated_rows(relation pg_catalog.regclass) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN in_chunks(format(
         'SELECT coalesce(n.record_key, o.record_key) AS record_key, n.value, n.begun, n.closed, n.live, n.ended, n.unit, '
         'n.customer_key, n.anonymous_id, o.value, o.customer_key, o.anonymous_id, '
@@ -101,11 +127,14 @@ CREATE FUNCTION @extschema@.updated_rows(relation pg_catalog.regclass) RETURNS t
         'FROM (%s) n FULL JOIN (%s) o ON o.record_key = n.record_key '
         'WHERE (n.record_key, n.value, n.customer_key, n.anonymous_id) IS DISTINCT FROM (o.record_key, o.value, o.customer_key, o.anonymous_id)',
         column_rows(relation, 'crm_new'), column_rows(relation, 'crm_old')), 'tracked_row', 'record_key');
+END
+$$;
 COMMENT ON FUNCTION @extschema@.updated_rows(pg_catalog.regclass) IS
 'SQL for the rows whose key, stage, customer or visitor an UPDATE changed, as arrays of tracked_row.';
 
 CREATE FUNCTION @extschema@.event_rows(relation pg_catalog.regclass, source text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN from_source(source, in_chunks(format(
         'SELECT map_id(x.r)::text AS source_key, %s AS record_key, nullif(btrim(%s), '''') AS value, finite(%s) AS at, '
         '%s AS by, coalesce(%s, %L) AS unit FROM %s WHERE %s IS NOT NULL AND btrim(%s) <> '''' AND %s',
@@ -118,6 +147,8 @@ CREATE FUNCTION @extschema@.event_rows(relation pg_catalog.regclass, source text
              (SELECT CASE f.subject WHEN 'customer' THEN 'true' ELSE format('lower(%s) = %L', mapped(t.relation, 'of'), f.subject) END
               FROM tracking t JOIN funnel f USING (funnel) WHERE t.relation = event_rows.relation)
              ELSE 'true' END), 'event_row', 'record_key'), 'event_row[]');
+END
+$$;
 COMMENT ON FUNCTION @extschema@.event_rows(pg_catalog.regclass, text) IS
 'SQL for the events of a source, as arrays of event_row. Events without record or stage, and of other entities than the '
 'funnel''s subject, are left out.';

@@ -72,7 +72,8 @@ COMMENT ON FUNCTION @extschema@.dated_in_order(timestamptz[], text) IS
 'Times of stages in order of position, where those at midnight of the zone are not before an earlier stage of the same day.';
 
 CREATE FUNCTION @extschema@.dated_rows(relation pg_catalog.regclass, source text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN format(
         'SELECT d.source_key, map_id(x.r)::text AS record_key, d.stage AS value, t.at, coalesce(%s, %L) AS unit FROM %s '
         'CROSS JOIN LATERAL unnest(map_stage_times(x.r)) WITH ORDINALITY t (at, place) '
@@ -80,12 +81,17 @@ CREATE FUNCTION @extschema@.dated_rows(relation pg_catalog.regclass, source text
         mapped(relation, 'unit'), (SELECT a.fallback_unit FROM adoption a WHERE a.relation = dated_rows.relation), rows_of(relation, source),
         (SELECT string_agg(format('(%s, %L, %L)', d.place, d."position"::text, d.stage), ', ' ORDER BY d.place)
          FROM tracking_date d WHERE d.relation = dated_rows.relation));
+END
+$$;
 COMMENT ON FUNCTION @extschema@.dated_rows(pg_catalog.regclass, text) IS 'SQL for the times of stages that the rows of a source hold.';
 
 CREATE FUNCTION @extschema@.dated_events(relation pg_catalog.regclass, source text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN from_source(source, in_chunks(format('SELECT e.source_key, e.record_key, e.value, e.at, NULL::text, e.unit FROM (%s) e',
                                                 dated_rows(relation, source)), 'event_row', 'record_key'), 'event_row[]');
+END
+$$;
 COMMENT ON FUNCTION @extschema@.dated_events(pg_catalog.regclass, text) IS
 'SQL for the times of stages that the rows of a source hold, as arrays of event_row.';
 
@@ -93,19 +99,25 @@ CREATE TYPE @extschema@.date_change AS (record_key text, source_key text, value 
 COMMENT ON TYPE @extschema@.date_change IS 'The time of a stage that was set, corrected or cleared (change); at is the new one.';
 
 CREATE FUNCTION @extschema@.set_dates(relation pg_catalog.regclass, source text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN from_source(source, in_chunks(format('SELECT e.record_key, e.source_key, e.value, e.at, e.unit, ''set'' FROM (%s) e',
                                                 dated_rows(relation, source)), 'date_change', 'record_key'), 'date_change[]');
+END
+$$;
 COMMENT ON FUNCTION @extschema@.set_dates(pg_catalog.regclass, text) IS
 'SQL for the times of stages that the rows of a source hold, as arrays of date_change.';
 
 CREATE FUNCTION @extschema@.changed_dates(relation pg_catalog.regclass) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
     RETURN in_chunks(format(
         'SELECT record_key, source_key, coalesce(n.value, o.value), n.at, n.unit, '
         'CASE WHEN n.at IS NULL THEN ''cleared'' WHEN o.at IS NULL THEN ''set'' ELSE ''corrected'' END '
         'FROM (%s) n FULL JOIN (%s) o USING (record_key, source_key) WHERE n.at IS DISTINCT FROM o.at',
         dated_rows(relation, 'crm_new'), dated_rows(relation, 'crm_old')), 'date_change', 'record_key');
+END
+$$;
 COMMENT ON FUNCTION @extschema@.changed_dates(pg_catalog.regclass) IS
 'SQL for the times of stages that an UPDATE changed, as arrays of date_change.';
 

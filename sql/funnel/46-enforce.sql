@@ -1,10 +1,13 @@
 -- The workflow is asked in the statement that changes stages, once its transitions are written: what it refuses is undone with them.
 
 CREATE FUNCTION @extschema@.governed_since(source pg_catalog.regclass) RETURNS bigint
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT coalesce(pg_sequence_last_value('@extschema@.transition_log_id_seq'), 0)
-    FROM tracking t
-    WHERE t.relation = governed_since.source AND EXISTS (SELECT FROM transition_rule r WHERE r.funnel = t.funnel) AND NOT is_merging()
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN (SELECT coalesce(pg_sequence_last_value('@extschema@.transition_log_id_seq'), 0)
+            FROM tracking t
+            WHERE t.relation = governed_since.source AND EXISTS (SELECT FROM transition_rule r WHERE r.funnel = t.funnel)
+              AND NOT is_merging());
+END
 $$;
 COMMENT ON FUNCTION @extschema@.governed_since(pg_catalog.regclass) IS
 'Where the funnel that a table feeds has a workflow: the highest id that a transition had until now. NULL where none has to be asked.';
