@@ -1,8 +1,9 @@
 /*
  * linker_host.c: callbacks of the linker. See linker_host.h.
  *
- * Spilled data goes to a BufFile, so that temp_tablespaces, temp_file_limit and the clean-up after a crash are those of
- * every other temporary file. The files belong to the session and not to a transaction: the linker outlives some.
+ * Spilled data goes to temporary files of the server, so that temp_tablespaces, temp_file_limit and the clean-up after a crash are
+ * those of every other. They belong to the session and not to a transaction: the linker outlives some. Not to a BufFile: that
+ * writes once more when it is closed, which on a full disk fails again, in the midst of an abort.
  */
 #include "base/compat.h"
 #include "base/schema.h"
@@ -11,15 +12,25 @@
 
 #include <unistd.h>
 
+#include "commands/tablespace.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
-#include "storage/buffile.h"
+#include "pgstat.h"
+#include "storage/fd.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#define SPILL_BUFFER BLCKSZ
+
+/* Written, then rewound and read as often as wanted. */
 typedef struct SpillFile {
-    BufFile *file;
     LinkHost *host;
+    File file;
+    bool complete; /* all is written */
+    off_t at;      /* of the buffer's beginning in the file */
+    int used;      /* of the buffer: to be written, or read already */
+    int held;      /* of the buffer, while it is read */
+    char buffer[SPILL_BUFFER];
 } SpillFile;
 
 /* In a PG_CATCH: keeps the error and lets the linker go on to its end. */
@@ -66,27 +77,93 @@ static bool
 do_open(SpillCall *call)
 {
     call->spill = palloc0(sizeof(SpillFile));
-    call->spill->file = BufFileCreateTemp(true);
+    PrepareTempTablespaces();
+    call->spill->file = OpenTemporaryFile(true);
     return true;
+}
+
+static void
+flush(SpillFile *spill)
+{
+    int written;
+
+    if (spill->used == 0)
+        return;
+    errno = 0;
+    written = (int) FileWrite(spill->file, spill->buffer, spill->used, spill->at, WAIT_EVENT_BUFFILE_WRITE);
+    if (written != spill->used)
+        ereport(ERROR, (errcode_for_file_access(),
+                        errmsg("could not write to file \"%s\": %m", FilePathName(spill->file))));
+    spill->at += written;
+    spill->used = 0;
 }
 
 static bool
 do_write(SpillCall *call)
 {
-    crm_buffile_write(call->spill->file, call->out, call->size);
+    SpillFile *spill = call->spill;
+    const char *from = call->out;
+
+    Assert(!spill->complete);
+    for (size_t left = call->size; left > 0;) {
+        size_t part = Min(left, (size_t) (SPILL_BUFFER - spill->used));
+
+        memcpy(spill->buffer + spill->used, from, part);
+        spill->used += (int) part;
+        from += part;
+        left -= part;
+        if (spill->used == SPILL_BUFFER)
+            flush(spill);
+    }
     return true;
 }
 
 static bool
 do_rewind(SpillCall *call)
 {
-    return BufFileSeek(call->spill->file, 0, 0, SEEK_SET) == 0;
+    SpillFile *spill = call->spill;
+
+    if (!spill->complete)
+        flush(spill);
+    spill->complete = true;
+    spill->at = 0;
+    spill->used = spill->held = 0;
+    return true;
+}
+
+static void
+fill(SpillFile *spill)
+{
+    spill->at += spill->held;
+    spill->used = 0;
+    spill->held =
+        (int) FileRead(spill->file, spill->buffer, SPILL_BUFFER, spill->at, WAIT_EVENT_BUFFILE_READ);
+    if (spill->held < 0)
+        ereport(ERROR, (errcode_for_file_access(),
+                        errmsg("could not read file \"%s\": %m", FilePathName(spill->file))));
 }
 
 static bool
 do_read(SpillCall *call)
 {
-    return BufFileRead(call->spill->file, call->in, call->size) == call->size;
+    SpillFile *spill = call->spill;
+    char *to = call->in;
+
+    for (size_t left = call->size; left > 0;) {
+        size_t part = Min(left, (size_t) (spill->held - spill->used));
+
+        if (part == 0) {
+            fill(spill);
+            if (spill->held == 0)
+                return false; /* nothing more is there */
+            continue;
+        }
+        memcpy(to, spill->buffer + spill->used, part);
+        spill->used += (int) part;
+        to += part;
+        left -= part;
+    }
+    return true;
 }
 
 static void *
@@ -129,7 +206,7 @@ spill_close(void *file)
 {
     SpillFile *spill = file;
 
-    BufFileClose(spill->file);
+    FileClose(spill->file);
     pfree(spill);
 }
 

@@ -141,11 +141,35 @@ COMMENT ON FUNCTION @extschema@.keep_dropped() IS 'Event trigger: what people sa
 CREATE EVENT TRIGGER crm_keep_dropped ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED') EXECUTE FUNCTION @extschema@.keep_dropped();
 COMMENT ON EVENT TRIGGER crm_keep_dropped IS 'Consents, restrictions and verdicts outlive a table.';
 
+CREATE FUNCTION @extschema@.forget_parked(relation_name text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    forgotten bigint;
+BEGIN
+    DELETE FROM parked_record p WHERE coalesce(p.relation_name, p.relation::text) = forget_parked.relation_name;
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    IF forgotten = 0 THEN
+        PERFORM raise_unknown('table that something waits for', coalesce(forget_parked.relation_name, ''),
+                              ARRAY(SELECT DISTINCT coalesce(p.relation_name, p.relation::text) FROM parked_record p));
+    END IF;
+    RETURN forgotten;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_parked(text) IS
+'Deletes what waits for a table that was dropped, or is not adopted, to come back: consents, restrictions, verdicts, golden values of its '
+'records. For a table that is gone for good: withdrawals in them are forgotten, too, save those that other records of the customers '
+'inherited. The name is as status has it. Returns how many. For administrators. Error: RM001. '
+'Example: SELECT forget_parked(''public.leads_2019'');';
+SELECT @extschema@.set_audience('forget_parked(text)', 'admin');
+
 CREATE FUNCTION @extschema@.status_parked() RETURNS SETOF @extschema@.status_row
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     SELECT 'customer', 'said of records of ' || coalesce(p.relation_name, p.relation::text), 'ok', count(*), min(p.parked_at),
-           'consents, restrictions, verdicts, golden values; the table is not there or not adopted, and gets them back when it is', NULL
+           format('consents, restrictions, verdicts, golden values (of all tables %s); the table is not there or not adopted, and gets them back '
+                  'when it is; if it is gone for good:', pg_size_pretty(pg_total_relation_size('@extschema@.parked_record'))),
+           format('SELECT @extschema@.forget_parked(%L);', coalesce(p.relation_name, p.relation::text))
     FROM parked_record p GROUP BY p.relation_name, p.relation
 $$;
 COMMENT ON FUNCTION @extschema@.status_parked() IS 'Rows of status: what waits for a table to come back.';

@@ -197,13 +197,32 @@ COMMENT ON VIEW @extschema@.export_log IS
 'Which customers were exported when and by whom, and how many tables and rows; of left_out tables not all. For administrators.';
 GRANT SELECT ON @extschema@.export_log TO PUBLIC;
 
+CREATE FUNCTION @extschema@.forget_exports(before timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    forgotten bigint;
+BEGIN
+    IF before IS NULL THEN
+        RAISE EXCEPTION 'forget_exports needs a time' USING ERRCODE = 'RM005', HINT = 'SELECT @extschema@.forget_exports(now() - interval ''3 years'');';
+    END IF;
+    DELETE FROM export_made m WHERE m.exported_at < before;
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    RETURN forgotten;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_exports(timestamptz) IS
+'Deletes what export_log knows of exports before a time; returns how many. For administrators. Error: RM005. '
+'Example: SELECT forget_exports(now() - interval ''3 years'');';
+SELECT @extschema@.set_audience('forget_exports(timestamptz)', 'admin');
+
 CREATE FUNCTION @extschema@.status_export() RETURNS SETOF @extschema@.status_row
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
     SELECT 'customer', 'exports of customers', 'ok', count(*), min(m.exported_at),
-           format('%s of them in the last 30 days, by %s', count(*) FILTER (WHERE m.exported_at > now() - interval '30 days'),
+           format('%s; %s of them in the last 30 days, by %s', pg_size_pretty(pg_total_relation_size('@extschema@.export_made')), count(*) FILTER (WHERE m.exported_at > now() - interval '30 days'),
                   coalesce(string_agg(DISTINCT m.exported_by, ', ') FILTER (WHERE m.exported_at > now() - interval '30 days'), 'nobody')),
-           'SELECT * FROM @extschema@.export_log;'
+           'SELECT @extschema@.forget_exports(now() - interval ''3 years'');'
     FROM export_made m HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION @extschema@.status_export() IS 'Rows of status: exports of customers.';

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use lib '.';
+use Cwd qw(abs_path);
 use IPC::Run;
 use PostgreSQL::Test::Utils;
 use TeamDatabase;
@@ -126,6 +127,34 @@ my $tiny = start_resolve(options => '-c maintenance_work_mem=1MB');
 $tiny->{run}->finish;
 like(${ $tiny->{err} }, qr/does not fit into maintenance_work_mem/, 'less than the least memory is refused');
 is(value($links), $links_before, 'and both leave the links as they were');
+
+# A temporary disk that is really full: a file system of 600 kB as temporary tablespace, which an unprivileged user may mount
+# in a namespace of his own; the server starts in there.
+SKIP: {
+    my ($disk, $told) = (abs_path(PostgreSQL::Test::Utils::tempdir), '');
+    my @alone = ('unshare', '--user', '--map-root-user', '--mount', 'sh', '-c');
+    my $why = IPC::Run::run([@alone, 'mount -t tmpfs -o size=600k none "$1" && unshare --user --map-user=1000 true', 'sh', $disk],
+        '>', \$told, '2>&1') ? '' : $told;
+    skip "nothing can be mounted here: $why", 7 if $why;
+    $node->stop;
+    IPC::Run::run([@alone, 'mount -t tmpfs -o size=600k none "$1" && exec unshare --user --map-user=1000 pg_ctl -w -D "$2" -l "$3" start',
+        'sh', $disk, abs_path($node->data_dir), abs_path($node->logfile)], '>', \$told, '2>&1') or die $told;
+    $node->_update_pid(1);
+    $node->safe_psql('postgres', "CREATE TABLESPACE little LOCATION '$disk'");
+    my $run = start_resolve(options => '-c maintenance_work_mem=12MB -c temp_tablespaces=little');
+    $run->{run}->finish;
+    like(${ $run->{err} }, qr/could not write.*: No space left on device/, 'a disk that is full is said to be');
+    is(value($links), $links_before, 'and the links stay');
+    is(value('SELECT count(*) FROM crm.resolve_progress'), 0, 'no run is shown');
+    unlike(slurp_file($node->logfile), qr/AbortTransaction while in ABORT state/, 'nothing failed while it was given up');
+    is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_ls_tmpdir((SELECT oid FROM pg_tablespace WHERE spcname = 'little'))}), 0,
+        'and no file is left there');
+    like(${ start_resolve_to_end() }, qr/^$records\|/, 'the next run, on another disk, works');
+    is(value($links), $links_before, 'and finds the same customers');
+    $node->safe_psql('postgres', 'DROP TABLESPACE little');
+    $node->stop;
+    $node->start;
+}
 
 sub start_resolve_to_end {
     my $run = start_resolve();

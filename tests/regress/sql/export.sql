@@ -78,3 +78,21 @@ RESET ROLE;
 SELECT crm.export_customer(4711);
 DROP OWNED BY regress_export_anna, regress_export_ben;
 DROP ROLE regress_export_anna, regress_export_ben;
+
+-- the log of exports is let go of by its age; so is what waits for a table that never comes back
+SELECT item, amount > 0 AS some, hint FROM crm.status WHERE item = 'exports of customers';
+SELECT crm.forget_exports(NULL);
+SELECT crm.forget_exports(now() - interval '1 day') AS older;
+SELECT crm.forget_exports('infinity') > 0 AS all_of_them;
+SELECT count(*) AS "left" FROM crm.export_log;
+CREATE TABLE passing (id integer PRIMARY KEY, mail text);
+INSERT INTO passing VALUES (1, 'passing@example.com');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('passing', 'customer', columns => '{"email": "mail"}');
+CALL crm.backfill('passing');
+SELECT crm.resolve_pending() > 0 AS linked;
+SELECT crm.record_consent(('passing', '1'), 'email', 'marketing', false) > 0 AS withdrawn;
+DROP TABLE passing;
+SELECT item, amount, hint FROM crm.status WHERE item LIKE 'said of records of%passing';
+SELECT crm.forget_parked('public.passed');
+SELECT crm.forget_parked('public.passing') > 0 AS forgotten;
+SELECT count(*) FROM crm.status WHERE item LIKE 'said of records of%passing';
