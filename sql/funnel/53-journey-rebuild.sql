@@ -1,8 +1,7 @@
 -- Journeys of some subjects, from their transitions.
 
 CREATE FUNCTION @extschema@.transitions_of(funnels text[], subjects text[]) RETURNS bigint[]
-    LANGUAGE sql STABLE PARALLEL SAFE COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
-    SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE sql STABLE PARALLEL SAFE COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     WITH asked AS MATERIALIZED (
         SELECT DISTINCT u.subject, substring(u.subject FROM '^customer (\d+)$')::bigint AS customer_id,
                substring(u.subject FROM '^visitor (.*)$') AS anonymous_id,
@@ -11,20 +10,24 @@ CREATE FUNCTION @extschema@.transitions_of(funnels text[], subjects text[]) RETU
     place AS MATERIALIZED (
         SELECT a.relation, a.record_key FROM asked a WHERE a.relation IS NOT NULL
         UNION
-        SELECT c.relation, c.record_key FROM asked a JOIN record_link l USING (customer_id) JOIN record_copy c USING (record_no)),
+        SELECT c.relation, c.record_key COLLATE "default" FROM asked a JOIN record_link l USING (customer_id) JOIN record_copy c USING (record_no)),
     visitor AS MATERIALIZED (
         SELECT a.anonymous_id FROM asked a WHERE a.anonymous_id IS NOT NULL
         UNION
         SELECT i.anonymous_id FROM asked a JOIN record_link l USING (customer_id) JOIN identification i USING (record_no))
+    -- OFFSET 0: each place is looked up by index, whatever is thought of how many there are; the index has the collation of the log
     SELECT coalesce(array_agg(f.id ORDER BY f.id), '{}') FROM (
-        SELECT t.id FROM place p JOIN transition_log t ON t.relation = p.relation AND t.record_key = p.record_key
-        WHERE t.funnel = ANY (funnels)
+        SELECT o.id FROM place p CROSS JOIN LATERAL (
+            SELECT t.id FROM transition_log t
+            WHERE t.relation = p.relation AND t.record_key = p.record_key AND t.funnel = ANY (funnels) OFFSET 0) o
         UNION
-        SELECT t.id FROM place p
-        JOIN transition_log t ON coalesce(t.customer_relation, t.relation) = p.relation AND coalesce(t.customer_key, t.record_key) = p.record_key
-        WHERE (t.customer_key IS NOT NULL OR t.customer_relation IS NOT NULL) AND t.funnel = ANY (funnels)
+        SELECT o.id FROM place p CROSS JOIN LATERAL (
+            SELECT t.id FROM transition_log t
+            WHERE coalesce(t.customer_relation, t.relation) = p.relation AND coalesce(t.customer_key, t.record_key) = p.record_key
+              AND (t.customer_key IS NOT NULL OR t.customer_relation IS NOT NULL) AND t.funnel = ANY (funnels) OFFSET 0) o
         UNION
-        SELECT t.id FROM visitor v JOIN transition_log t USING (anonymous_id) WHERE t.funnel = ANY (funnels)) f
+        SELECT o.id FROM visitor v CROSS JOIN LATERAL (
+            SELECT t.id FROM transition_log t WHERE t.anonymous_id = v.anonymous_id AND t.funnel = ANY (funnels) OFFSET 0) o) f
 $$;
 COMMENT ON FUNCTION @extschema@.transitions_of(text[], text[]) IS
 'Ids of transitions of these funnels that can be about these subjects, found by index: all that are, and some that are not.';
@@ -34,7 +37,7 @@ SELECT @extschema@.set_audience('transitions_of(text[], text[])', 'internal');
 -- identifications.
 CREATE FUNCTION @extschema@.rebuilt_journeys(funnels text[], subjects text[], all_units boolean)
     RETURNS TABLE (funnel text, subject text, journey @extschema@.journey, units text[])
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000 COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000 COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
     SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     ids CONSTANT bigint[] := transitions_of(funnels, subjects);

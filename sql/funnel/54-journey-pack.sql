@@ -59,9 +59,9 @@ BEGIN
     DELETE FROM journey_kept k WHERE k.funnel = pack_funnel.funnel;
     WITH built AS MATERIALIZED (
         SELECT b.*, md5(b.units::text)::uuid AS digest
-        FROM (SELECT t.subject, journey_agg(t.at, s."position", t."sequence") AS journey, array_agg(DISTINCT t.unit) AS units
+        FROM (SELECT t.subject COLLATE "C" AS subject, journey_agg(t.at, s."position", t."sequence") AS journey, array_agg(DISTINCT t.unit) AS units
               FROM subject_transition t JOIN funnel_stage s ON s.funnel = t.funnel AND s.stage = t.to_stage
-              WHERE t.funnel = pack_funnel.funnel AND t.at IS NOT NULL GROUP BY t.subject) b),
+              WHERE t.funnel = pack_funnel.funnel AND t.at IS NOT NULL GROUP BY t.subject COLLATE "C") b),
     fresh AS (
         INSERT INTO journey_units AS u (units, digest)
         SELECT DISTINCT ON (b.digest) b.units, b.digest FROM built b
@@ -72,7 +72,7 @@ BEGIN
     INSERT INTO journey_kept (funnel, subject, units_no, journey)
     SELECT pack_funnel.funnel, b.subject, u.units_no, b.journey
     FROM built b JOIN (SELECT k.units_no, k.digest FROM journey_units k UNION ALL SELECT f.units_no, f.digest FROM fresh f) u USING (digest)
-    ORDER BY b.subject COLLATE "C";
+    ORDER BY b.subject;
     GET DIAGNOSTICS packed = ROW_COUNT;
     UPDATE journey_state s SET ready = true WHERE s.funnel = pack_funnel.funnel;
     ANALYZE journey_kept; -- whoever counts next needs a parallel plan
