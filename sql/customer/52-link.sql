@@ -33,9 +33,12 @@ DECLARE
     heirs integer[];
     deserted bigint[];
 BEGIN
-    SELECT coalesce(array_agg(CASE WHEN n.record_no = ANY (stale) THEN 0 ELSE coalesce(l.customer_id, 0) END ORDER BY n.node), '{}')
+    -- who took the key of a row that was merged away still has its link: that customer is another one by now
+    SELECT coalesce(array_agg(CASE WHEN n.record_no = ANY (stale) OR g.customer_id IS NOT NULL THEN 0 ELSE coalesce(l.customer_id, 0) END
+                              ORDER BY n.node), '{}')
     INTO held
-    FROM unnest(numbers) WITH ORDINALITY AS n (record_no, node) LEFT JOIN record_link l USING (record_no);
+    FROM unnest(numbers) WITH ORDINALITY AS n (record_no, node) LEFT JOIN record_link l USING (record_no)
+    LEFT JOIN customer_registry g ON g.customer_id = l.customer_id AND g.retired_at IS NOT NULL;
     SELECT c.assigned, c.heirs INTO assigned, heirs FROM assign_customers(labels, held) c;
 
     WITH target AS MATERIALIZED (

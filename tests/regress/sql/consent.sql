@@ -155,6 +155,20 @@ SELECT crm.resolve_pending() >= 0 AS linked;
 SELECT crm.customer_of('contact', '1') = crm.customer_of('reader', '1') AS one_customer, crm.customer_of('contact', '1') = crm.customer_of('reader', '9') AS and_the_new_one;
 SELECT crm.customer_of('contact', '1') AS ann \gset
 
+-- a grant goes along through merges to where they end, also when somebody takes a key on the way anew; a withdrawal stays with both
+INSERT INTO contact (id, mail) SELECT n, 'chain' || n || '@example.org' FROM generate_series(21, 23) n;
+SELECT crm.resolve_pending() >= 0 AS linked;
+SELECT crm.record_consent(('contact', '21'), 'email', 'marketing', true, evidence => 'form 21') > 0 AS granted,
+       crm.record_consent(('contact', '21'), 'sms', 'marketing', false) > 0 AS withdrawn;
+SELECT crm.set_contact_basis('marketing', 'legitimate interest');
+SELECT crm.merge('contact', '22', '{21}') > 0 AS merged, crm.merge('contact', '23', '{22}') > 0 AS again;
+INSERT INTO contact (id, mail) VALUES (22, 'somebody.else@example.net');
+SELECT crm.resolve_pending() >= 0 AS linked;
+SELECT crm.customer_of('contact', '22') = crm.customer_of('contact', '23') AS one_customer;
+SELECT k AS contact, ground AS email, (SELECT s.ground FROM crm.explain_contact(crm.customer_of('contact', k), 'sms', 'marketing') s LIMIT 1) AS sms
+FROM unnest('{22,23}'::text[]) k CROSS JOIN LATERAL (SELECT e.ground FROM crm.explain_contact(crm.customer_of('contact', k), 'email', 'marketing') e LIMIT 1) e;
+SELECT crm.set_contact_basis('marketing', 'consent');
+
 -- what is refused
 SELECT crm.record_consent(:cem, 'email', 'marketing', true);
 SELECT crm.record_consent(:cem, '*', 'marketing', true, evidence => 'x');
