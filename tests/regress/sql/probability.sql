@@ -30,6 +30,7 @@ SELECT stage, probability, source, given, learned, version FROM crm.learn_probab
 SELECT stage, probability, entered, decided, won, predicted, tested, observed FROM crm.probability_evidence ORDER BY stage;
 
 -- The same by a slow reference, from the rows: every case by itself, what was known at the split, the mean squared error.
+CREATE INDEX ON steps (deal, at);
 CREATE FUNCTION outcome(who text, as_of timestamptz) RETURNS boolean LANGUAGE sql STABLE RETURN
     (SELECT CASE WHEN state IN ('won', 'live') THEN true WHEN state = 'lost' THEN false END FROM steps WHERE deal = who AND at < as_of ORDER BY at DESC LIMIT 1);
 CREATE FUNCTION learned(as_of timestamptz) RETURNS TABLE (stage text, decided bigint, won bigint, p numeric) LANGUAGE plpgsql STABLE AS $$
