@@ -48,24 +48,21 @@ DECLARE
     by_record CONSTANT boolean := (require_funnel(funnel)).subject <> 'customer';
 BEGIN
     RETURN QUERY
-    WITH move AS MATERIALIZED (
+    WITH move AS ( -- windows and no join: nothing is estimated
         SELECT t.subject, t.to_stage AS stage, t.at, s.kind,
-               row_number() OVER (PARTITION BY t.subject ORDER BY CASE WHEN by_record THEN t."sequence" END DESC, t.at DESC NULLS LAST,
-                                  t.relation::text DESC, t.record_key DESC, t."sequence" DESC) = 1 AS present
+               first_value(s.kind) OVER (PARTITION BY t.subject ORDER BY CASE WHEN by_record THEN t."sequence" END DESC, t.at DESC NULLS LAST,
+                                         t.relation::text DESC, t.record_key DESC, t."sequence" DESC) AS present
         FROM subject_transition t
         JOIN funnel_stage s ON s.funnel = t.funnel AND s.stage = t.to_stage
         WHERE t.funnel = stage_outcomes.funnel AND (as_of IS NULL OR t.at < as_of)),
-    outcome AS (
-        SELECT m.subject, o.won, coalesce(max(m.at) FILTER (WHERE m.kind = CASE WHEN o.won THEN 'won' ELSE 'lost' END), max(m.at)) AS decided_at
-        FROM move m
-        JOIN (SELECT p.subject, CASE WHEN p.kind = 'lost' THEN false WHEN p.kind IN ('won', 'after_win', 'churned') THEN true END AS won
-              FROM move p WHERE p.present) o USING (subject)
-        WHERE o.won IS NOT NULL
-        GROUP BY 1, 2)
-    SELECT m.subject, m.stage, min(m.at), o.won, o.decided_at
-    FROM move m LEFT JOIN outcome o USING (subject)
-    WHERE m.kind IN ('entry', 'active', 'waiting')
-    GROUP BY m.subject, m.stage, o.won, o.decided_at;
+    judged AS (
+        SELECT m.*, CASE WHEN m.present = 'lost' THEN false WHEN m.present IN ('won', 'after_win', 'churned') THEN true END AS won,
+               coalesce(max(m.at) FILTER (WHERE m.kind = CASE WHEN m.present = 'lost' THEN 'lost' ELSE 'won' END) OVER s, max(m.at) OVER s) AS decided_at
+        FROM move m WINDOW s AS (PARTITION BY m.subject))
+    SELECT j.subject, j.stage, min(j.at), j.won, CASE WHEN j.won IS NOT NULL THEN j.decided_at END
+    FROM judged j
+    WHERE j.kind IN ('entry', 'active', 'waiting')
+    GROUP BY j.subject, j.stage, j.won, CASE WHEN j.won IS NOT NULL THEN j.decided_at END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.stage_outcomes(text, timestamptz) IS
