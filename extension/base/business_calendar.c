@@ -1,6 +1,7 @@
 /*
- * business_calendar.c: see business_calendar.h. What a function reads stays with its call site (fn_extra) and is read again under
- * another snapshot or after a command of the transaction's own.
+ * business_calendar.c: see business_calendar.h. What a function reads stays with its call site (fn_extra) and is read again when the
+ * snapshot is another one: of what others do, xmax and the counts of who is running below it tell all, since nobody can come to be
+ * among these; of what the transaction does itself, the command and the subtransaction, whose number does not come again.
  */
 #include "base/compat.h"
 #include "base/business_calendar.h"
@@ -10,6 +11,7 @@
 #include "base/nearest.h"
 #include "base/schema.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "utils/array.h"
@@ -31,10 +33,18 @@ typedef struct Kept {
     struct Kept *next;
 } Kept;
 
+typedef struct Moment {
+    TimestampTz transaction;
+    SubTransactionId subtransaction;
+    TransactionId limit;
+    uint32 running;
+    int32 subtransactions;
+    CommandId command;
+} Moment;
+
 typedef struct Statement {
     MemoryContext context;
-    uint64 completion;
-    CommandId command;
+    Moment moment;
     Kept *calendars;
 } Statement;
 
@@ -155,24 +165,38 @@ read_calendar(Kept *kept, char *name, MemoryContext context)
                      MemoryContextAlloc(context, sizeof(int64_t) * (kept->calendar.holiday_count + 1)));
 }
 
+static Moment
+get_moment(void)
+{
+    Snapshot snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot();
+    Moment moment;
+
+    memset(&moment, 0, sizeof moment); /* compared as bytes */
+    moment.transaction = GetCurrentTransactionStartTimestamp();
+    moment.subtransaction = GetCurrentSubTransactionId();
+    moment.limit = snapshot->xmax;
+    moment.running = snapshot->xcnt;
+    moment.subtransactions = snapshot->subxcnt;
+    moment.command = snapshot->curcid;
+    return moment;
+}
+
 static Statement *
 get_statement(FunctionCallInfo fcinfo)
 {
     Statement *statement = fcinfo->flinfo->fn_extra;
-    Snapshot snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot();
+    Moment moment = get_moment();
 
     if (statement == NULL) {
         statement = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof *statement);
         statement->context =
             AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "crm calendars", ALLOCSET_SMALL_SIZES);
         fcinfo->flinfo->fn_extra = statement;
-    } else if (statement->completion != snapshot->snapXactCompletionCount ||
-               statement->command != snapshot->curcid) {
+    } else if (memcmp(&statement->moment, &moment, sizeof moment) != 0) {
         statement->calendars = NULL;
         MemoryContextReset(statement->context);
     }
-    statement->completion = snapshot->snapXactCompletionCount;
-    statement->command = snapshot->curcid;
+    statement->moment = moment;
     return statement;
 }
 

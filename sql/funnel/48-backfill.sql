@@ -110,6 +110,7 @@ BEGIN
     LOOP
         settled := settled + derive_transitions(batch.relation, batch.keys, true);
     END LOOP;
+    PERFORM drop_parked_handovers();
     RETURN settled;
 END
 $$;

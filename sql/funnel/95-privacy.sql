@@ -8,10 +8,13 @@ DECLARE
     changed bigint;
     total bigint := 0;
 BEGIN
-    UPDATE handover_answer h SET reason = NULL FROM transition_log t
-    WHERE t.id = h.handover AND h.reason IS NOT NULL
-      AND (t.relation = $1 AND t.record_key = ANY (keys) OR t.customer_relation = $1 AND t.customer_key = ANY (keys));
-    GET DIAGNOSTICS changed = ROW_COUNT;
+    WITH about AS MATERIALIZED (
+        SELECT a.handover FROM handover_anchor a LEFT JOIN transition_log t ON t.id = a.transition
+        WHERE a.relation = $1 AND a.record_key = ANY (keys) OR t.customer_relation = $1 AND t.customer_key = ANY (keys)),
+    promise AS (DELETE FROM handover_promise p USING about a WHERE p.handover = a.handover RETURNING 1),
+    answer AS (UPDATE handover_answer h SET reason = NULL, note = NULL FROM about a
+               WHERE h.handover = a.handover AND (h.reason IS NOT NULL OR h.note IS NOT NULL) RETURNING 1)
+    SELECT (SELECT count(*) FROM promise) + (SELECT count(*) FROM answer) INTO changed;
     total := total + changed;
     UPDATE transition_log t SET customer_relation = NULL, customer_key = NULL, anonymous_id = NULL
     WHERE t.customer_relation = $1 AND t.customer_key = ANY (keys)
@@ -23,12 +26,15 @@ BEGIN
         GET DIAGNOSTICS changed = ROW_COUNT;
         total := total + changed;
         DELETE FROM transition_gone g WHERE g.source = $1 AND g.record_key = ANY (keys);
+        DELETE FROM handover_anchor a WHERE a.relation = $1 AND a.record_key = ANY (keys); -- and what was said of them
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        total := total + changed;
     END IF;
     RETURN total;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.transitions_erased(regclass, text[], text) IS
-'Follows an erasure: transitions of deleted records go, others no longer lead to the customer, reasons of hand-overs go.';
+'Follows an erasure: transitions of deleted records go, others no longer lead to the customer, reasons, notes and promises of hand-overs go.';
 SELECT @extschema@.set_audience('transitions_erased(regclass, text[], text)', 'internal');
 
 CREATE FUNCTION @extschema@.exported_transitions(customer_id bigint, relations regclass[], keys text[], words text[]) RETURNS jsonb
@@ -37,7 +43,10 @@ AS $$
     SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('funnel', t.funnel, 'relation', table_name(t.relation), 'record_key', t.record_key,
                      'sequence', t."sequence", 'from_stage', t.from_stage, 'to_stage', t.to_stage, 'value', t.value, 'at', t.at, 'by', t.by,
                      'unit', t.unit, 'department', t.department,
-                     'handover', (SELECT jsonb_strip_nulls(to_jsonb(h) - 'handover') FROM handover_answer h WHERE h.handover = t.id)))
+                     'handover', (SELECT jsonb_strip_nulls(to_jsonb(h) - 'handover')
+                                  FROM handover_anchor a JOIN handover_answer h USING (handover) WHERE a.transition = t.id),
+                     'promises', (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(p) - 'handover' - 'id') ORDER BY p.id)
+                                  FROM handover_anchor a JOIN handover_promise p USING (handover) WHERE a.transition = t.id)))
                      ORDER BY table_name(t.relation), t.record_key, t.funnel, t."sequence", t.id)
     FROM unnest(relations, keys) AS k (relation, key)
     JOIN transition_log t ON t.relation = k.relation AND t.record_key = k.key
@@ -51,6 +60,10 @@ AS $$
     SELECT 'funnel', '@extschema@.transition_log', c, 'the history of stages, by the keys of records', NULL::interval, ARRAY['view transition', 'view handover']
     FROM unnest(ARRAY['record_key', 'customer_key', 'anonymous_id', 'source_key']) c
     UNION ALL
+    SELECT 'funnel', '@extschema@.handover_anchor', 'source_key', 'hand-overs of which something was said', NULL, ARRAY['view handover']
+    UNION ALL
+    SELECT 'funnel', '@extschema@.handover_promise', 'promise', 'what the customer was promised before a hand-over', NULL, ARRAY['view handover']
+    UNION ALL
     SELECT 'funnel', '@extschema@.transition_gone', c, 'records that went while they were read', NULL, '{}' FROM unnest(ARRAY['record_key', 'source_key']) c
     UNION ALL
     SELECT 'funnel', '@extschema@.transition_log', 'by', 'who moved a record: of the team''s own people', NULL, ARRAY['view transition']
@@ -63,7 +76,8 @@ COMMENT ON FUNCTION @extschema@.inventory_funnel() IS 'For data_inventory(): tab
 SELECT @extschema@.set_audience('inventory_funnel()', 'admin');
 
 INSERT INTO @extschema@.inventory_source (function_name, room) VALUES ('inventory_funnel', 'funnel');
-INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES ('handover_answer', 'reason', 'funnel', 'why a hand-over was refused');
+INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES
+    ('handover_answer', 'reason', 'funnel', 'why a hand-over was refused'), ('handover_answer', 'note', 'funnel', 'what was added to it');
 INSERT INTO @extschema@.export_source (section, function_name, room) VALUES ('transitions', 'exported_transitions', 'funnel');
 -- Journeys and notes name records and visitors, until they are packed.
 CREATE FUNCTION @extschema@.journeys_forgotten() RETURNS void
