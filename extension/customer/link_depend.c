@@ -151,8 +151,12 @@ static const struct {
 };
 /* Of strangers that share a place and the family name, those that share the given name too: father and son. */
 #define SAME_NAME 0.05
-/* Namesakes' e-mail addresses: the same, the same at another host, and with one or two edits. */
+/*
+ * E-mail addresses of namesakes, and of those who share the family name alone: the same, the same at another host, and with one or two
+ * edits. jsmith and rsmith are as near as two slips of one.
+ */
 static const double namesakes[] = {[1] = 0.005, [2] = 0.1, [3] = 0.15};
+static const double of_a_family[] = {[1] = 0.0005, [2] = 0.005, [3] = 0.01};
 
 static double
 agreement_known(const LinkModel *model, int child, int parent)
@@ -188,11 +192,18 @@ expected(const LinkModel *model, int child, const LinkStratum *stratum, double *
     memcpy(u, all->u, sizeof(all->u));
     if (u[key] < agree)
         u[key] = agree;
-    if (child == LINK_ATTRIBUTE_NAME && is_place(stratum->attribute) && u[LINK_EXACT] < SAME_NAME * family)
-        u[LINK_EXACT] = SAME_NAME * family;
-    if (child == LINK_ATTRIBUTE_EMAIL && stratum->level == LINK_EXACT && agree > 0)
+    if (child == LINK_ATTRIBUTE_NAME && is_place(stratum->attribute)) {
+        double alike = family * all->u[LINK_OTHER_ALIKE];
+
+        u[LINK_EXACT] = u[LINK_EXACT] > SAME_NAME * family ? u[LINK_EXACT] : SAME_NAME * family;
+        u[LINK_ALL_ALIKE] = u[LINK_ALL_ALIKE] > alike ? u[LINK_ALL_ALIKE] : alike;
+    }
+    if (child == LINK_ATTRIBUTE_EMAIL && agree > 0) {
+        const double *made_alike = stratum->level == LINK_EXACT ? namesakes : of_a_family;
+
         for (int level = 1; level <= 3; level++)
-            u[level] = u[level] > namesakes[level] ? u[level] : namesakes[level];
+            u[level] = u[level] > made_alike[level] ? u[level] : made_alike[level];
+    }
     for (int level = 1; level <= levels; level++)
         sum += u[level];
     for (int level = 1; level <= levels; level++)

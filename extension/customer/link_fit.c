@@ -130,6 +130,27 @@ blend(double *m, const double *count, const double *expected, double worth, int 
 }
 
 /*
+ * People move and change their numbers, but nobody gets another birth date: a date that differs is a slip, and slips are not more
+ * often far than strangers' dates are. Where pairs believed in have nothing of their dates in common more often than that, some are
+ * other people who share all else, such as father and son; so that level says no more for one entity than the one before.
+ */
+static void
+forbid_other_dates(const double *u, double *m)
+{
+    int last = link_type_levels(LINK_TYPE_DATE);
+    double most = m[last - 1] / u[last - 1] * u[last];
+    double sum = 0;
+
+    if (m[last] <= most)
+        return;
+    m[last] = most;
+    for (int level = 1; level <= last; level++)
+        sum += m[level];
+    for (int level = 1; level <= last; level++)
+        m[level] /= sum;
+}
+
+/*
  * m of an attribute is what was believed in and invented pairs that are as usual; m of it in a context the same, as the
  * attribute is.
  */
@@ -153,6 +174,8 @@ link_maximise(const Linker *linker, LinkModel *model, const double *belief, doub
         blend(m, whole, link_type_prior(type), worth, levels);
         for (int c = k; c >= 0; c = model->context[c].next)
             blend(model->context[c].m, count[c], m + 1, CONTEXT_PAIRS, levels);
+        if (type == LINK_TYPE_DATE)
+            forbid_other_dates(model->context[k].u, model->context[k].m);
     }
 }
 

@@ -38,7 +38,8 @@ extern const double *link_type_prior(LinkType type); /* m of level 1, 2 ... befo
 extern const double *link_type_strangers(LinkType type); /* u, likewise */
 
 /* Levels that others ask for by name. */
-enum { LINK_EXACT = 1, LINK_FAMILY_ONLY = 9, LINK_LOCAL_ALIKE = 4, LINK_HALF_OF_WORDS = 5 };
+enum { LINK_EXACT = 1, LINK_LOCAL_ALIKE = 4, LINK_HALF_OF_WORDS = 5 };
+enum { LINK_ALL_ALIKE = 3, LINK_FAMILY_ONLY = 9, LINK_OTHER_ALIKE = 12 }; /* of names */
 enum { LINK_POSTCODE_OUTWARD = 3, LINK_POSTCODE_AREA = 4 };
 
 #define LINK_MAX_THREADS 64
