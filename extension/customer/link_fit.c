@@ -262,6 +262,22 @@ link_learn(Linker *linker, LinkModel *model, double *belief)
     model->numbers.fixed = true;
 }
 
+/*
+ * The same but for dates where some were learned: what tells relatives from entities is mostly when they were born, and how often
+ * that is entered wrongly is what data differ in most.
+ */
+static void
+usual_m_but_dates(LinkModel *model, bool learned)
+{
+    double *m = model->context[LINK_ATTRIBUTE_BIRTH_DATE].m;
+    double before[LINK_MAX_LEVELS];
+
+    memcpy(before, m, sizeof(before));
+    usual_m(model);
+    if (learned)
+        memcpy(m, before, sizeof(before));
+}
+
 /* Dependence, in the light of a model that is known so far. */
 static void
 find_structure(Linker *linker, LinkModel *model, LinkStratum *strata, int count)
@@ -290,6 +306,7 @@ static void
 fit_m(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *label)
 {
     double *belief = link_allocate(linker, (size_t) linker->patterns + 1, sizeof(double));
+    bool learned = label != NULL && !model->numbers.fixed;
     LinkStratum *strata;
     int count;
 
@@ -300,9 +317,9 @@ fit_m(Linker *linker, LinkModel *model, LinkScratch *scratch, const uint32_t *la
     }
     strata = link_draw_strata(linker, scratch, label, &count);
     for (int turn = 0; turn < STRUCTURES; turn++) {
-        usual_m(model);
+        usual_m_but_dates(model, learned);
         find_structure(linker, model, strata, count);
-        usual_m(model);
+        usual_m_but_dates(model, learned);
         iterate(linker, model, belief, 6, 0, false);
     }
     find_structure(linker, model, strata, count);

@@ -235,12 +235,15 @@ typedef struct LinkVerdictSlot {
 
 struct Linker {
     LinkerOptions options;
+    Linker *whole; /* that this is a part of, for another thread to read into; NULL: it is no part */
     LinkMemory *memory;
-    size_t held;
-    jmp_buf *back; /* where link_fail goes to */
+    atomic_size_t held; /* of all parts it is the whole's that counts */
+    jmp_buf *back;      /* where link_fail goes to */
     LinkReport report;
-    LinkPhase phase; /* LINK_DONE: none */
-    double since;    /* when it was entered */
+    LinkPhase phase;      /* LINK_DONE: none */
+    double since;         /* when it was entered */
+    uint64_t done_before; /* of to_do, which the work that is shared now is a part of; to_do 0: it is all */
+    uint64_t to_do;
     size_t needed;
     atomic_bool stop;
     void *lent[LINK_MAX_THREADS]; /* malloc'ed by threads, freed with the linker at the latest */
@@ -314,8 +317,9 @@ extern void *link_grow(Linker *linker, void *old, size_t count, size_t size);
 extern void *link_shrink(Linker *linker, void *old, size_t count, size_t size); /* NULL is fine */
 extern void link_release(Linker *linker, void *old);
 extern void link_release_all(Linker *linker);
-extern void link_count(Linker *linker, size_t size); /* of memory that is not link_allocate's */
-extern size_t link_spare(const Linker *linker);      /* bytes that may still be held */
+extern void link_take_memory(Linker *linker, Linker *part); /* all that the part holds */
+extern void link_count(Linker *linker, size_t size);        /* of memory that is not link_allocate's */
+extern size_t link_spare(const Linker *linker);             /* bytes that may still be held */
 extern void *link_keep(Linker *linker, LinkChunks *chunks, const void *data,
                        size_t size); /* a copy, aligned to 4 */
 extern void link_keep_free(Linker *linker, LinkChunks *chunks);
@@ -342,7 +346,8 @@ extern int link_threads(const Linker *linker);
 extern uint32_t link_word(Linker *linker, int space, const char *text, size_t length);
 /* data of value is size bytes, which are copied where it is new; its hash, length and marks are filled in by the caller. */
 extern uint32_t link_value(Linker *linker, int attribute, const LinkValue *value, size_t size);
-extern void link_settle(Linker *linker); /* parses all records, once */
+extern bool link_has_words(int attribute);
+extern void link_trim(Linker *linker); /* after the last record */
 /* Each once, with its group: the attribute in the upper byte. Two atoms of one word or value have the same group. */
 extern int link_record_atoms(const Linker *linker, uint32_t record, uint32_t *atom, uint16_t *group);
 /* The same of one value, whose groups begin with *groups. group may be NULL. */
@@ -372,6 +377,9 @@ link_uses(int attribute, const LinkValue *value)
                                                              ? sizeof(LinkAddress)
                                                              : 0));
 }
+
+/* link_read.c: parses all records, once. */
+extern void link_settle(Linker *linker);
 
 /* link_parse.c */
 extern uint32_t link_parse(Linker *linker, int attribute, const LinkText *field);

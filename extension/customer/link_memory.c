@@ -40,12 +40,25 @@ link_guard(Linker *linker, void (*body)(Linker *linker, void *argument), void *a
     return (LinkStatus) status;
 }
 
+static Linker *
+whole_of(Linker *linker)
+{
+    return linker->whole == NULL ? linker : linker->whole;
+}
+
 static void
 count(Linker *linker, size_t more)
 {
-    linker->held += more;
-    if (linker->held > linker->report.memory)
-        linker->report.memory = linker->held;
+    size_t held = atomic_fetch_add(&whole_of(linker)->held, more) + more;
+
+    if (linker->whole == NULL && held > linker->report.memory)
+        linker->report.memory = held;
+}
+
+static void
+discount(Linker *linker, size_t less)
+{
+    atomic_fetch_sub(&whole_of(linker)->held, less);
 }
 
 /* More than is allowed is refused before it is asked for. freed: bytes that are given back for it. */
@@ -53,13 +66,14 @@ static void
 check(Linker *linker, size_t elements, size_t size, size_t freed)
 {
     size_t most = linker->options.memory + freed;
+    const Linker *whole = whole_of(linker);
 
     if (size != 0 && elements > (SIZE_MAX / 2 - sizeof(Header)) / size)
         link_fail(linker, LINK_NO_MEMORY);
-    if (linker->held + elements * size > most)
+    if (whole->held + elements * size > most && linker->whole == NULL)
         link_spill_pairs(linker);
-    if (linker->held + elements * size > most) {
-        linker->needed = linker->held + elements * size - freed;
+    if (whole->held + elements * size > most) {
+        linker->needed = whole->held + elements * size - freed;
         link_fail(linker, LINK_NO_MEMORY);
     }
 }
@@ -128,7 +142,7 @@ link_grow(Linker *linker, void *old, size_t elements, size_t size)
     hang(linker, grown);
     if (grown->memory.size > before)
         memset((char *) (grown + 1) + before, 0, grown->memory.size - before);
-    linker->held -= before;
+    discount(linker, before);
     count(linker, grown->memory.size);
     return grown + 1;
 }
@@ -146,7 +160,7 @@ link_shrink(Linker *linker, void *old, size_t elements, size_t size)
     if (less == NULL)
         less = header;
     else {
-        linker->held -= less->memory.size - elements * size;
+        discount(linker, less->memory.size - elements * size);
         less->memory.size = elements * size;
     }
     hang(linker, less);
@@ -162,7 +176,7 @@ link_release(Linker *linker, void *old)
         return;
     header = (Header *) old - 1;
     unhang(linker, header);
-    linker->held -= header->memory.size;
+    discount(linker, header->memory.size);
     free(header);
 }
 
@@ -180,6 +194,23 @@ link_release_all(Linker *linker)
         free(linker->lent[i]);
     while (linker->memory != NULL)
         link_release(linker, (Header *) (void *) linker->memory + 1);
+}
+
+void
+link_take_memory(Linker *linker, Linker *part)
+{
+    LinkMemory *last = part->memory;
+
+    if (last == NULL)
+        return;
+    while (last->next != NULL)
+        last = last->next;
+    last->next = linker->memory;
+    if (last->next != NULL)
+        last->next->previous = last;
+    linker->memory = part->memory;
+    part->memory = NULL;
+    count(linker, 0);
 }
 
 void *

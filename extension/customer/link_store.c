@@ -1,8 +1,5 @@
 /*
- * link_store.c: words, values and atoms as numbers, and records as rows of them.
- *
- * Records are parsed in the order of a hash of what they hold, so that numbers do not depend on the order in which the records
- * came.
+ * link_store.c: words, values and atoms as numbers, each once.
  */
 #include "customer/link_inside.h"
 
@@ -184,8 +181,8 @@ link_word(Linker *linker, int space, const char *text, size_t length)
     return number;
 }
 
-static bool
-has_words(int attribute)
+bool
+link_has_words(int attribute)
 {
     LinkType type = link_type((LinkAttribute) attribute);
 
@@ -226,71 +223,6 @@ link_value(Linker *linker, int attribute, const LinkValue *value, size_t size)
     return number;
 }
 
-static int
-compare_arrivals(const void *left, const void *right)
-{
-    const LinkArrival *a = left;
-    const LinkArrival *b = right;
-
-    if (a->content != b->content)
-        return a->content < b->content ? -1 : 1;
-    if (a->name != b->name)
-        return a->name < b->name ? -1 : 1;
-    return a->number < b->number ? -1 : a->number > b->number;
-}
-
-/* The fields of a record as it came. */
-static void
-unpack(const char *raw, LinkText *field)
-{
-    memset(field, 0, LINK_FIELDS * sizeof(LinkText));
-    for (;;) {
-        LinkRawField head;
-
-        memcpy(&head, raw, sizeof(head));
-        if (head.field >= LINK_FIELDS)
-            return;
-        raw += sizeof(head);
-        field[head.field] = (LinkText){raw, head.length};
-        raw += head.length;
-    }
-}
-
-/* Which attributes any record has a field of. */
-static void
-choose_columns(Linker *linker)
-{
-    bool used[LINK_ATTRIBUTES] = {false};
-
-    for (uint32_t i = 0; i < linker->records; i++) {
-        LinkText field[LINK_FIELDS];
-
-        unpack(linker->arrival[i].raw, field);
-        for (int f = 0; f < LINK_FIELDS; f++)
-            if (field[f].data != NULL)
-                used[f <= LINK_FULL_NAME ? LINK_ATTRIBUTE_NAME : f - LINK_FULL_NAME] = true;
-    }
-    linker->columns = 0;
-    for (int k = 0; k < LINK_ATTRIBUTES; k++) {
-        LinkValues *values = &linker->values[k];
-
-        values->count = values->room = 1; /* none, also where no field can be read */
-        values->value = link_allocate(linker, values->room, sizeof(LinkValue));
-        linker->attribute_column[k] = used[k] ? linker->columns : -1;
-        if (used[k])
-            linker->column_attribute[linker->columns++] = k;
-    }
-}
-
-static void
-map_pairs(Linker *linker, RecordPair *pair, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        pair[i].a = linker->place[pair[i].a];
-        pair[i].b = linker->place[pair[i].b];
-    }
-}
-
 static void
 free_index(Linker *linker, LinkIndex *index)
 {
@@ -299,8 +231,8 @@ free_index(Linker *linker, LinkIndex *index)
 }
 
 /* Nothing is looked up by its text once all records are parsed, and the tables need not grow any more. */
-static void
-trim(Linker *linker)
+void
+link_trim(Linker *linker)
 {
     free_index(linker, &linker->atom_index);
     linker->atom_hash = link_shrink(linker, linker->atom_hash, linker->atoms, sizeof(uint64_t));
@@ -318,117 +250,6 @@ trim(Linker *linker)
         words->word = link_shrink(linker, words->word, words->count, sizeof(LinkWord));
         words->glance = link_shrink(linker, words->glance, words->count, sizeof(LinkGlance));
     }
-}
-
-static uint32_t *
-cell(Linker *linker, uint32_t record, int column)
-{
-    return &linker->row[(size_t) record * (size_t) linker->columns + (size_t) column];
-}
-
-static void
-parse_all(Linker *linker)
-{
-    for (uint32_t i = 0; i < linker->records; i++) {
-        LinkText field[LINK_FIELDS];
-
-        unpack(linker->arrival[i].raw, field);
-        for (int c = 0; c < linker->columns; c++)
-            *cell(linker, i, c) = link_parse(linker, linker->column_attribute[c], field);
-        if (i % 4096 == 0)
-            link_poll(linker, LINK_READING, i, linker->records);
-    }
-}
-
-static bool
-same_text(const LinkText *a, const LinkText *b)
-{
-    return a->length == b->length && (a->data == NULL) == (b->data == NULL) &&
-           (a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
-}
-
-/* Whether link_parse would see the same. */
-static bool
-same_fields(int attribute, const LinkText *a, const LinkText *b)
-{
-    if (attribute == LINK_ATTRIBUTE_NAME)
-        return same_text(&a[LINK_GIVEN_NAME], &b[LINK_GIVEN_NAME]) &&
-               same_text(&a[LINK_FAMILY_NAME], &b[LINK_FAMILY_NAME]) &&
-               same_text(&a[LINK_FULL_NAME], &b[LINK_FULL_NAME]);
-    return same_text(&a[attribute + LINK_FULL_NAME], &b[attribute + LINK_FULL_NAME]) &&
-           (attribute != LINK_ATTRIBUTE_PHONE || same_text(&a[LINK_COUNTRY], &b[LINK_COUNTRY]));
-}
-
-/* A record before the i-th, or the first one, that has the same fields; i where there is none. */
-static uint32_t
-parsed_before(int attribute, LinkText (*field)[LINK_FIELDS], uint32_t first, uint32_t i)
-{
-    if (same_fields(attribute, field[i], field[first]))
-        return first;
-    for (uint32_t k = 0; k < i; k++)
-        if (same_fields(attribute, field[i], field[k]))
-            return k;
-    return i;
-}
-
-/*
- * Only what the first record has is compared. Those beside it are there since they share something with it, and so with each
- * other: what was parsed is not parsed again.
- */
-static void
-parse_beside_first(Linker *linker)
-{
-    LinkText(*field)[LINK_FIELDS] = link_allocate(linker, linker->records + 1, sizeof(*field));
-    uint32_t first = linker->place[0];
-
-    for (uint32_t i = 0; i < linker->records; i++)
-        unpack(linker->arrival[i].raw, field[i]);
-    for (int c = 0; c < linker->columns; c++) {
-        int attribute = linker->column_attribute[c];
-
-        *cell(linker, first, c) = link_parse(linker, attribute, field[first]);
-        if (*cell(linker, first, c) == 0)
-            continue;
-        for (uint32_t i = 0; i < linker->records; i++) {
-            uint32_t like = i == first ? first : parsed_before(attribute, field, first, i);
-
-            *cell(linker, i, c) =
-                like == i && i != first ? link_parse(linker, attribute, field[i]) : *cell(linker, like, c);
-        }
-    }
-    link_release(linker, field);
-}
-
-void
-link_settle(Linker *linker)
-{
-    if (linker->settled)
-        return;
-    linker->records = linker->added;
-    if (linker->added > 1)
-        qsort(linker->arrival, linker->added, sizeof(LinkArrival), compare_arrivals);
-    linker->number = link_allocate(linker, linker->records + 1, sizeof(uint32_t));
-    linker->place = link_allocate(linker, linker->records + 1, sizeof(uint32_t));
-    linker->kind = link_allocate(linker, linker->records + 1, 1);
-    choose_columns(linker);
-    linker->row = link_allocate(linker, ((size_t) linker->records + 1) * (size_t) (linker->columns + 1),
-                                sizeof(uint32_t));
-    for (uint32_t i = 0; i < linker->records; i++) {
-        linker->number[i] = linker->arrival[i].number;
-        linker->place[linker->arrival[i].number] = i;
-        linker->kind[i] = linker->arrival[i].kind;
-    }
-    if (linker->options.only_first && linker->records > 0)
-        parse_beside_first(linker);
-    else
-        parse_all(linker);
-    map_pairs(linker, linker->same, linker->same_count);
-    map_pairs(linker, linker->different, linker->different_count);
-    link_release(linker, linker->arrival);
-    linker->arrival = NULL;
-    link_keep_free(linker, &linker->raw);
-    trim(linker);
-    linker->settled = true;
 }
 
 static int
@@ -460,7 +281,7 @@ link_value_all_atoms(const Linker *linker, int attribute, uint32_t number, uint3
                           room, 0);
     const LinkWordUse *use;
 
-    if (!has_words(attribute))
+    if (!link_has_words(attribute))
         return count;
     use = link_uses(attribute, value);
     if (attribute == LINK_ATTRIBUTE_ADDRESS) {

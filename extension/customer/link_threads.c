@@ -30,10 +30,13 @@ typedef struct Worker {
 static void
 ask(Parallel *parallel)
 {
-    const LinkerOptions *options = &parallel->linker->options;
+    const Linker *linker = parallel->linker;
+    const LinkerOptions *options = &linker->options;
     size_t next = atomic_load(&parallel->next);
 
-    if (options->progress != NULL)
+    if (options->progress != NULL && linker->to_do > 0)
+        options->progress(options->context, parallel->phase, linker->done_before, linker->to_do);
+    else if (options->progress != NULL)
         options->progress(options->context, parallel->phase, next < parallel->count ? next : parallel->count,
                           parallel->count);
     if (options->interrupted != NULL && options->interrupted(options->context))
