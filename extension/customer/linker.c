@@ -1,5 +1,5 @@
 /*
- * linker.c: see linker.h. The way of a run: link_store reads, link_block finds who is compared, link_pairs compares, link_fit
+ * linker.c: see linker.h. The way of a run: link_read reads, link_block finds who is compared, link_pairs compares, link_fit
  * learns, link_cluster clusters.
  */
 #include "customer/link_inside.h"
