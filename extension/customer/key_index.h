@@ -15,7 +15,7 @@
 #include "customer/linker.h"
 #include "customer/model_store.h"
 
-#define KEY_INDEX_MOST_HOLDERS 10000 /* that one look-up reads of all keys together */
+#define KEY_INDEX_MOST_HOLDERS 6000 /* that one look-up reads of all keys together */
 
 /*
  * The records that share keys, most promising first, at most room of them; returns their number. Rare keys are asked first, and

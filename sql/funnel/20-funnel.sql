@@ -63,8 +63,7 @@ CREATE TABLE @extschema@.funnel_stage (
     successor text,
     read_as text,
     PRIMARY KEY (funnel, stage),
-    UNIQUE (funnel, "position"),
-    FOREIGN KEY (funnel, successor) REFERENCES @extschema@.funnel_stage
+    UNIQUE (funnel, "position")
 );
 CREATE UNIQUE INDEX funnel_stage_name ON @extschema@.funnel_stage (funnel, pg_catalog.lower(stage));
 CREATE UNIQUE INDEX funnel_stage_label ON @extschema@.funnel_stage (funnel, pg_catalog.lower(label));
@@ -72,7 +71,7 @@ CREATE UNIQUE INDEX funnel_stage_milestone ON @extschema@.funnel_stage (funnel, 
 COMMENT ON TABLE @extschema@.funnel_stage IS
 'Stages of funnels. position orders them and never changes; department is the functional unit that works there; expected is '
 'how long a subject should stay; probability is that of a win from here, between 0 and 1, as the team gave it.';
-COMMENT ON COLUMN @extschema@.funnel_stage.successor IS 'Of a retired stage: the stage that its history counts for.';
+COMMENT ON COLUMN @extschema@.funnel_stage.successor IS 'Of a retired stage: the stage of the funnel that its history counts for. No foreign key: pg_dump would warn of it each time.';
 COMMENT ON COLUMN @extschema@.funnel_stage.read_as IS
 'Where the successors lead: the stage under which readers see this one''s history; NULL where that is itself.';
 

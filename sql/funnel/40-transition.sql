@@ -21,7 +21,7 @@ CREATE TABLE @extschema@.tracking_date (
     PRIMARY KEY (relation, place)
 );
 COMMENT ON TABLE @extschema@.tracking_date IS
-'Of a table whose rows hold the time of each stage: the stages, in the order of the times that map_stage_times(row) gives.';
+'Of a table whose rows hold the time of each stage: the stages, in the order of the times that learn_stage_times(row) gives.';
 
 CREATE TABLE @extschema@.transition_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

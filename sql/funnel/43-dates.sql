@@ -24,11 +24,11 @@ COMMENT ON FUNCTION @extschema@.make_row_function(pg_catalog.regclass, text, tex
 SELECT @extschema@.set_audience('make_row_function(regclass, text, text, text)', 'internal');
 
 -- Before a funnel was known the present stage of equal times was any of them; now it is the last by position.
-CREATE FUNCTION @extschema@.map_stage_times(relation pg_catalog.regclass, funnel text) RETURNS void
+CREATE FUNCTION @extschema@.learn_stage_times(relation pg_catalog.regclass, funnel text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     dates CONSTANT jsonb := stage_dates(relation);
-    zone CONSTANT text := (SELECT a.zone FROM adoption a WHERE a.relation = map_stage_times.relation);
+    zone CONSTANT text := (SELECT a.zone FROM adoption a WHERE a.relation = learn_stage_times.relation);
     names text[];
     stages text[];
     times text[];
@@ -38,26 +38,26 @@ BEGIN
     END IF;
     SELECT array_agg(d.name ORDER BY s."position"), array_agg(s.stage ORDER BY s."position") INTO names, stages
     FROM jsonb_object_keys(dates) d (name)
-    CROSS JOIN LATERAL (SELECT require_stage(map_stage_times.funnel, d.name) AS stage) r
-    JOIN funnel_stage s ON s.funnel = map_stage_times.funnel AND s.stage = r.stage;
+    CROSS JOIN LATERAL (SELECT require_stage(learn_stage_times.funnel, d.name) AS stage) r
+    JOIN funnel_stage s ON s.funnel = learn_stage_times.funnel AND s.stage = r.stage;
     IF (SELECT count(DISTINCT u) FROM unnest(stages) u) < cardinality(stages) THEN
         RAISE EXCEPTION 'cannot track %: two columns hold the time of one stage', relation
             USING ERRCODE = 'RM303', HINT = 'Map one of them, or least(first_at, second_at).';
     END IF;
     times := date_expressions(relation, zone, dates, names);
     PERFORM make_row_function(relation, 'map_stage', 'text', latest_expression(stages, times));
-    PERFORM make_row_function(relation, 'map_stage_times', 'timestamptz[]',
+    PERFORM make_row_function(relation, 'learn_stage_times', 'timestamptz[]',
                               format('@extschema@.dated_in_order(ARRAY[%s], %L)', array_to_string(times, ', '), zone));
     INSERT INTO tracking_date (relation, place, stage, "position")
-    SELECT map_stage_times.relation, u.place, u.stage, s."position"
+    SELECT learn_stage_times.relation, u.place, u.stage, s."position"
     FROM unnest(stages) WITH ORDINALITY u (stage, place)
-    JOIN funnel_stage s ON s.funnel = map_stage_times.funnel AND s.stage = u.stage;
+    JOIN funnel_stage s ON s.funnel = learn_stage_times.funnel AND s.stage = u.stage;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.map_stage_times(pg_catalog.regclass, text) IS
-'Where columns hold the times of stages: makes map_stage_times(row), the times in order of position, and notes the stages. Errors: '
+COMMENT ON FUNCTION @extschema@.learn_stage_times(pg_catalog.regclass, text) IS
+'Where columns hold the times of stages: makes learn_stage_times(row), the times in order of position, and notes the stages. Errors: '
 'RM001 no such stage, RM303 two columns for one.';
-SELECT @extschema@.set_audience('map_stage_times(regclass, text)', 'internal');
+SELECT @extschema@.set_audience('learn_stage_times(regclass, text)', 'internal');
 
 -- A date without a time of day begins before what happened earlier on the same day.
 CREATE FUNCTION @extschema@.dated_in_order(times timestamptz[], zone text) RETURNS timestamptz[]
@@ -76,7 +76,7 @@ CREATE FUNCTION @extschema@.dated_rows(relation pg_catalog.regclass, source text
 BEGIN
     RETURN format(
         'SELECT d.source_key, map_id(x.r)::text AS record_key, d.stage AS value, t.at, coalesce(%s, %L) AS unit FROM %s '
-        'CROSS JOIN LATERAL unnest(map_stage_times(x.r)) WITH ORDINALITY t (at, place) '
+        'CROSS JOIN LATERAL unnest(learn_stage_times(x.r)) WITH ORDINALITY t (at, place) '
         'JOIN (VALUES %s) d (place, source_key, stage) ON d.place = t.place WHERE t.at IS NOT NULL',
         mapped(relation, 'unit'), (SELECT a.fallback_unit FROM adoption a WHERE a.relation = dated_rows.relation), rows_of(relation, source),
         (SELECT string_agg(format('(%s, %L, %L)', d.place, d."position"::text, d.stage), ', ' ORDER BY d.place)

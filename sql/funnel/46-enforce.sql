@@ -44,13 +44,13 @@ COMMENT ON FUNCTION @extschema@.missing_fields(text, pg_catalog.regclass, text[]
 'The rows of a table, by key, in which fields that rules of the funnel require are not filled in, with these.';
 SELECT @extschema@.set_audience('missing_fields(text, regclass, text[])', 'internal');
 
-CREATE FUNCTION @extschema@.is_outside() RETURNS boolean
+CREATE FUNCTION @extschema@.asker_is_outside() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
     RETURN current_principal() IS NULL AND (SELECT i.identified_by = 'role' FROM current_identity() i)
            AND coalesce((SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = caller()), false);
-COMMENT ON FUNCTION @extschema@.is_outside() IS
+COMMENT ON FUNCTION @extschema@.asker_is_outside() IS
 'Whether who asks is a superuser or has BYPASSRLS, is no principal and acts for none: roles do not apply, as with policies.';
-SELECT @extschema@.set_audience('is_outside()', 'internal');
+SELECT @extschema@.set_audience('asker_is_outside()', 'internal');
 
 CREATE FUNCTION @extschema@.ways_on(funnel text, from_stage text, entering boolean, level text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -106,7 +106,7 @@ CREATE FUNCTION @extschema@.enforce_workflow(source pg_catalog.regclass, governe
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     feed tracking;
-    outside CONSTANT boolean := is_outside();
+    outside CONSTANT boolean := asker_is_outside();
     asker CONSTANT text := current_principal();
     -- of a log whose records are in no adopted table, the fields are those of the event
     of_event boolean;

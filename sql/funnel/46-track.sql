@@ -122,7 +122,7 @@ BEGIN
     feed.source := one_source(feed);
     PERFORM learn_stage_keys(relation, funnel);
     INSERT INTO tracking SELECT feed.*;
-    PERFORM map_stage_times(relation, funnel);
+    PERFORM learn_stage_times(relation, funnel);
     PERFORM attach_triggers(relation, 'funnel', CASE feed.source WHEN 'event_log' THEN 'track_events' ELSE 'track_column' END);
     RETURN feed;
 END
