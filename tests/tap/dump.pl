@@ -73,7 +73,28 @@ SELECT crm.decide_access_review(min(entry), 'confirm', 'as agreed') FROM crm.acc
 CALL crm.resolve();
 SELECT crm.fold();
 UPDATE shop.deals SET status = 'won', closed = '2025-12-01' WHERE id = 41; -- pending, not folded
+
+-- restored before the schema crm: stages in a column, its default, a check, an index and the bounds of partitions
+CREATE SCHEMA app;
+SELECT crm.create_funnel('desk', 'ticket', '["new", "taken", "closed"]');
+CREATE TABLE app.tickets (id integer, stage crm.stage NOT NULL DEFAULT 'desk:100:new' CHECK (stage OPERATOR(crm.>=) 'desk:100:new'),
+    team text, opened timestamptz, PRIMARY KEY (id, stage)) PARTITION BY RANGE (stage);
+CREATE TABLE app.tickets_open PARTITION OF app.tickets FOR VALUES FROM ('desk:100:new') TO ('desk:300:closed');
+CREATE TABLE app.tickets_closed PARTITION OF app.tickets FOR VALUES FROM ('desk:300:closed') TO (MAXVALUE);
+CREATE INDEX ON app.tickets (stage);
+INSERT INTO app.tickets SELECT n, ('desk:' || (ARRAY['100:new', '200:taken', '300:closed'])[1 + n % 3])::crm.stage, (ARRAY['north', 'the south'])[1 + n % 2],
+    timestamptz '2025-01-01' + n * interval '1 hour' FROM generate_series(1, 60) n;
 SQL
+$team->adopt_and_fill('app.tickets', q('ticket', funnel => 'desk', columns => '{"id": "id", "stage": "stage", "unit": "team", "opened_at": "opened"}'));
+$team->run(<<'SQL');
+SELECT crm.pack_journeys();
+SELECT crm.pack_journeys();
+SELECT crm.pack_journeys();
+UPDATE app.tickets SET stage = 'desk:300:closed' WHERE id % 7 = 1; -- noted, not packed
+UPDATE shop.deals SET status = 'lost' WHERE id % 9 = 1;
+SQL
+$team->prints('SELECT count(*), bool_and(ready) FROM crm.journey_state', '2|t', 'journeys of both funnels are packed');
+isnt($team->run('SELECT count(*) FROM crm.journey_touched'), '0', 'and some changed since');
 
 my $two = q(md5('7')::uuid, md5('8')::uuid);
 my $apart = "SELECT c FROM shop.customers c WHERE id IN ($two) ORDER BY id; SELECT d FROM shop.deals d WHERE customer IN ($two) ORDER BY id";
@@ -101,6 +122,10 @@ my %shown = (
     'numbers' => 'SELECT * FROM crm_bi.kpi_value ORDER BY kpi_key, day, unit_key, stage, channel, owner',
     'protection' => 'SELECT * FROM crm.protection_member ORDER BY member::text COLLATE "C"',
     'rows' => 'SELECT * FROM shop.deals ORDER BY id',
+    'stages before crm' => 'SELECT stage, count(*), min(id) FROM app.tickets GROUP BY 1 ORDER BY 1',
+    'journeys' => q(SELECT f.funnel, j.journey::text FROM crm.funnel f CROSS JOIN LATERAL crm.total_journey(f.funnel) j ORDER BY 1, 2),
+    'counts' => q(SELECT * FROM crm.funnel_counts('desk', ARRAY['new', 'taken', 'closed']) UNION ALL
+                  SELECT * FROM crm.funnel_counts('sales', ARRAY['new', 'offer|lost', 'won'], '400 days') ORDER BY 1, 2),
     'stages' => q(SELECT count(*) FROM shop.deals WHERE entered = 'sales:won'::crm.stage),
 );
 my %before = map { $_ => $team->run("SET search_path = public, crm; $shown{$_}") } keys %shown;
@@ -123,6 +148,11 @@ is($err, '', 'restored without an error');
 
 my $restored = bless { node => $node, database => 'restored' }, 'TeamDatabase';
 $restored->prints("SET search_path = public, crm; $shown{$_}", $before{$_}, "$_: the same") for sort keys %shown;
+
+$restored->prints('SELECT count(*) FROM crm.journey_kept', '0', 'packed journeys are not in a dump');
+$restored->run('SELECT crm.pack_journeys()') for 1 .. 4;
+$restored->prints('SELECT count(*) > 0, (SELECT bool_and(ready) FROM crm.journey_state) FROM crm.journey_kept', 't|t', 'but packed again');
+$restored->prints("SET search_path = public, crm; $shown{$_}", $before{$_}, "$_: the same, packed again") for 'journeys', 'counts';
 
 $restored->run(q(BEGIN; ALTER TABLE shop.deals ADD COLUMN colour text DEFAULT 'x'; ROLLBACK));
 pass('mappings do not stand in the way of DDL after a restore');
