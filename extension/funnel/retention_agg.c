@@ -39,7 +39,7 @@ read_bounds(ArrayType *array, int *periods)
     if (*periods < 1 || *periods > PERIODS_MAX || array_contains_nulls(array))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
                 errmsg("retention takes the limits of 1 to %d periods", PERIODS_MAX),
-                errhint("Type crm.period_bounds('month', '2026-01-01', '2026-07-01')."));
+                errhint("Type period_bounds('month', '2026-01-01', '2026-07-01')."));
     for (int i = 0; i < *periods; i++)
         if (bounds[i] >= bounds[i + 1])
             ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
