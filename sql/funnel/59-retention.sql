@@ -21,7 +21,7 @@ DECLARE
 BEGIN
     IF since IS NULL OR until IS NULL OR NOT isfinite(since) OR NOT isfinite(until) OR since >= until THEN
         RAISE EXCEPTION 'periods have a finite beginning and an end after it' USING ERRCODE = 'RM005',
-            HINT = 'Type crm.period_bounds(''month'', ''2026-01-01'', ''2026-07-01'').';
+            HINT = 'Type period_bounds(''month'', ''2026-01-01'', ''2026-07-01'').';
     END IF;
     RETURN ARRAY(SELECT b AT TIME ZONE place FROM generate_series(date_trunc(period, since AT TIME ZONE place), last, length) b WHERE b < last ORDER BY b);
 END
