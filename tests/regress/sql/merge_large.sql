@@ -42,13 +42,13 @@ SELECT crm.merge('client', '1', '{3}');
 DROP TABLE keyless;
 
 -- more rows that collide, and so are removed, than could be put back
-INSERT INTO single SELECT 10000 * c + n, c, n, repeat('x', 70000) FROM generate_series(5, 6) c, generate_series(1, 3500) n;
+INSERT INTO single SELECT 10000 * c + n, c, n, CASE c WHEN 5 THEN 'short' ELSE repeat('x', 700000) END FROM generate_series(5, 6) c, generate_series(1, 350) n;
 SELECT crm.merge('client', '5', '{6}');
 SELECT crm.merge('client', '5', '{6}', dry_run => true);
 SELECT client, count(*) FROM single GROUP BY 1 ORDER BY 1;
 SELECT id FROM client WHERE id >= 3 ORDER BY 1;
-DELETE FROM single WHERE client = 6 AND topic > 100;
+DELETE FROM single WHERE client = 6 AND topic > 10;
 SELECT crm.merge('client', '5', '{6}') > 0 AS merged;
 SELECT client, count(*) FROM single GROUP BY 1 ORDER BY 1;
-SELECT crm.unmerge(max(merge_id)) > 100 AS back FROM crm.merge_log;
+SELECT crm.unmerge(max(merge_id)) > 10 AS back FROM crm.merge_log;
 SELECT client, count(*), min(length(body)) FROM single GROUP BY 1 ORDER BY 1;
