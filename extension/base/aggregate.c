@@ -3,6 +3,10 @@
  */
 #include "base/aggregate.h"
 
+#include "utils/memutils.h"
+
+#define FIRST_CAPACITY 8
+
 MemoryContext
 crm_aggregate_context(FunctionCallInfo fcinfo)
 {
@@ -11,4 +15,12 @@ crm_aggregate_context(FunctionCallInfo fcinfo)
     if (!AggCheckCallContext(fcinfo, &context))
         elog(ERROR, "a function of an aggregate is called outside of it");
     return context;
+}
+
+void *
+crm_enlarge(MemoryContext context, void *array, Size element, uint64 needed, uint64 *capacity)
+{
+    *capacity = Max(Max(2 * *capacity, FIRST_CAPACITY), needed);
+    return array == NULL ? MemoryContextAllocHuge(context, *capacity * element)
+                         : repalloc_huge(array, *capacity * element);
 }

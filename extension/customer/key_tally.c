@@ -94,11 +94,10 @@ count_window(KeyTally *tally, KeyList *lists, int count, LinkKind kind, int64_t 
 
         for (; list->record < list->end; list->record++) {
             uint64_t at = (uint64_t) key_pack_number(*list->record) - (uint64_t) base;
-            LinkKind its = key_pack_kind(*list->record);
 
             if (at >= KEY_TALLY_WINDOW)
                 break;
-            if (its != kind && its != LINK_ANY && kind != LINK_ANY)
+            if (!link_kinds_agree(key_pack_kind(*list->record), kind))
                 continue;
             if (tally->place[at].group == 0)
                 tally->touched[touched++] = (uint16_t) at;

@@ -37,9 +37,7 @@ exact_share(const LinkValues *values)
 static bool
 exact_by_value(int attribute)
 {
-    LinkType type = link_type((LinkAttribute) attribute);
-
-    return type != LINK_TYPE_NAME && type != LINK_TYPE_TEXT && type != LINK_TYPE_ADDRESS;
+    return !link_has_words(attribute);
 }
 
 /*

@@ -100,12 +100,11 @@ read_column(const Near *near, int column)
 {
     Linker *linker = near->linker;
     int attribute = linker->column_attribute[column];
-    LinkType type = link_type((LinkAttribute) attribute);
     uint32_t mine = link_cell(linker, near->first, column);
 
     if (mine == 0)
         return;
-    if (type == LINK_TYPE_NAME || type == LINK_TYPE_TEXT || type == LINK_TYPE_ADDRESS)
+    if (link_has_words(attribute))
         read_words(linker, attribute, &linker->values[attribute].value[mine]);
     else
         read_value(linker, attribute, mine);

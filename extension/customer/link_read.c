@@ -79,11 +79,10 @@ map_pairs(Linker *linker, RecordPair *pair, size_t count)
     }
 }
 
-static void
-read_cell(Linker *linker, const LinkText *field, uint32_t record, int column, uint32_t *row)
+static uint32_t *
+cell(Linker *linker, uint32_t record, int column)
 {
-    row[(size_t) record * (size_t) linker->columns + (size_t) column] =
-        link_parse(linker, linker->column_attribute[column], field);
+    return &linker->row[(size_t) record * (size_t) linker->columns + (size_t) column];
 }
 
 static void
@@ -94,16 +93,10 @@ read_records(Linker *linker)
 
         unpack(linker->arrival[i].raw, field);
         for (int c = 0; c < linker->columns; c++)
-            read_cell(linker, field, i, c, linker->row);
+            *cell(linker, i, c) = link_parse(linker, linker->column_attribute[c], field);
         if (i % 4096 == 0)
             link_poll(linker, LINK_READING, i, linker->records);
     }
-}
-
-static uint32_t *
-cell(Linker *linker, uint32_t record, int column)
-{
-    return &linker->row[(size_t) record * (size_t) linker->columns + (size_t) column];
 }
 
 static bool
@@ -184,7 +177,7 @@ static void
 read_column(Linker *part, void *argument)
 {
     const ReadingPart *its = argument;
-    const Linker *linker = its->reading->linker;
+    Linker *linker = its->reading->linker; /* its cells, each written by one part */
 
     for (uint32_t i = its->reading->from; i < its->reading->to; i++) {
         LinkText field[LINK_FIELDS];
@@ -192,7 +185,7 @@ read_column(Linker *part, void *argument)
         if (i + AHEAD < its->reading->to)
             __builtin_prefetch(linker->arrival[i + AHEAD].raw);
         unpack(linker->arrival[i].raw, field);
-        read_cell(part, field, i, its->column, linker->row);
+        *cell(linker, i, its->column) = link_parse(part, linker->column_attribute[its->column], field);
     }
 }
 
@@ -222,8 +215,6 @@ open_parts(Linker *linker, Reading *reading)
 
         part->options = linker->options;
         part->whole = linker;
-        part->columns = linker->columns;
-        memcpy(part->column_attribute, linker->column_attribute, sizeof(part->column_attribute));
         part->values[k].count = linker->values[k].count;
     }
 }
@@ -257,9 +248,9 @@ take_atoms(Linker *linker, const Linker *part, int attribute)
 
 /* Also of parts that could not be read to the end: their memory goes the way of the linker's. */
 static void
-take_parts(Linker *linker, Reading *reading)
+take_parts(Linker *linker, Reading *reading, bool going)
 {
-    LinkStatus status = LINK_OK;
+    LinkStatus status = going ? LINK_OK : LINK_CANCELLED;
 
     for (int c = 0; c < linker->columns; c++) {
         Linker *part = &reading->part[c];
@@ -305,9 +296,7 @@ read_in_parallel(Linker *linker)
         going = link_in_parallel(linker, LINK_READING, (size_t) linker->columns, 1, read_some, &reading);
     }
     linker->to_do = 0;
-    take_parts(linker, &reading);
-    if (!going)
-        link_fail(linker, LINK_CANCELLED);
+    take_parts(linker, &reading, going);
 }
 
 void

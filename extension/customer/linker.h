@@ -63,6 +63,14 @@ typedef enum LinkAttribute {
 #define LINK_MAX_LEVELS 16 /* of an attribute; level 0 is "one has no value", which is no evidence */
 
 typedef enum LinkKind { LINK_ANY, LINK_PERSON, LINK_ORGANISATION } LinkKind;
+
+/* Whether records of these kinds can be of one entity. */
+static inline bool
+link_kinds_agree(LinkKind a, LinkKind b)
+{
+    return a == LINK_ANY || b == LINK_ANY || a == b;
+}
+
 typedef enum LinkVerdict { LINK_SAME = 1, LINK_DIFFERENT } LinkVerdict;
 
 typedef enum LinkStatus {

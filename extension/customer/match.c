@@ -54,12 +54,6 @@ typedef struct Match {
     int count;
 } Match;
 
-static bool
-kinds_go_together(LinkKind a, LinkKind b)
-{
-    return a == LINK_ANY || b == LINK_ANY || a == b;
-}
-
 /* The candidates, most promising first, save those that the caller may not read; until there are enough. */
 static void
 add_records(Match *match, const KeyCandidate *candidates, int count)
@@ -74,7 +68,7 @@ add_records(Match *match, const KeyCandidate *candidates, int count)
         numbers[i] = candidates[i].record_no;
     readable_records_open(&records, numbers, count);
     while (match->count < COMPARED && readable_records_next(&records, &record, &relation, &key)) {
-        if (!kinds_go_together(record.input.kind, match->input.kind))
+        if (!link_kinds_agree(record.input.kind, match->input.kind))
             continue;
         match->found[match->count++] =
             (Found){.relation = relation, .key = key, .node = match->linker->count};

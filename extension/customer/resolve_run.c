@@ -9,6 +9,7 @@
 #include "base/schema.h"
 #include "customer/linker_host.h"
 #include "customer/model_store.h"
+#include "customer/number_array.h"
 #include "customer/record_input.h"
 #include "customer/resolve_progress.h"
 #include "customer/resolve_run.h"
@@ -40,7 +41,7 @@ PG_FUNCTION_INFO_V1(crm_resolve_end);
 typedef enum RunState { RUN_OPEN, RUN_READ, RUN_DONE } RunState;
 
 typedef struct NumberedNode {
-    int64 number;
+    int64 number; /* first: number_compare looks at it alone */
     uint32 node;
 } NumberedNode;
 
@@ -259,21 +260,12 @@ read_records(ResolveRun *to)
         read_table(to, plan, SPI_getbinval(tables->vals[i], tables->tupdesc, 1, &isnull), &record);
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-    int64 x = ((const NumberedNode *) a)->number;
-    int64 y = ((const NumberedNode *) b)->number;
-
-    return x < y ? -1 : x > y;
-}
-
 static const NumberedNode *
 find_node(const NumberedNode *sorted, uint32 count, Datum number)
 {
-    NumberedNode key = {.number = DatumGetInt64(number)};
+    int64 wanted = DatumGetInt64(number);
 
-    return bsearch(&key, sorted, count, sizeof(NumberedNode), compare_numbers);
+    return bsearch(&wanted, sorted, count, sizeof(NumberedNode), number_compare);
 }
 
 static void
@@ -290,7 +282,7 @@ read_verdicts(ResolveRun *to)
     sorted = palloc_extended(sizeof(NumberedNode) * (Size) Max(to->count, 1), MCXT_ALLOC_HUGE);
     for (uint32 i = 0; i < to->count; i++)
         sorted[i] = (NumberedNode){to->number[i], i};
-    qsort(sorted, to->count, sizeof(NumberedNode), compare_numbers);
+    qsort(sorted, to->count, sizeof(NumberedNode), number_compare);
     for (uint64 i = 0; i < SPI_processed; i++) {
         HeapTuple row = SPI_tuptable->vals[i];
         TupleDesc descriptor = SPI_tuptable->tupdesc;

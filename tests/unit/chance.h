@@ -15,4 +15,12 @@ chance(unsigned below)
     return (unsigned) (state_of_chance >> 33) % below;
 }
 
+/* All bits of one, the low ones by chance as well. */
+static inline uint32_t
+chance_bits(void)
+{
+    state_of_chance = state_of_chance * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (uint32_t) (state_of_chance >> 32);
+}
+
 #endif

@@ -8,14 +8,13 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "doubles.h"
 #include "funnel/duration.h"
 #include "funnel/path.h"
 #include "funnel/stay.h"
 
 #define COUNT(values) (sizeof(values) / sizeof((values)[0]))
 #define SAME 1e-9
-// cmocka of Debian has it for whole numbers only.
-#define assert_double_equal(a, b, apart) assert_true(fabs((a) - (b)) <= (apart))
 
 static int
 ascending(const void *left, const void *right)

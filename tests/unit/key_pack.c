@@ -9,18 +9,10 @@
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "customer/key_pack.h"
 
 #define COUNT 20000
-
-static uint64_t state = 1;
-
-static uint32_t
-next_number(void)
-{
-    state = state * 6364136223846793005U + 1442695040888963407U;
-    return (uint32_t) (state >> 32);
-}
 
 static void
 test_sorts_and_keeps_the_order_of_equal_keys(void **context)
@@ -30,7 +22,7 @@ test_sorts_and_keeps_the_order_of_equal_keys(void **context)
 
     (void) context;
     for (uint32_t i = 0; i < COUNT; i++)
-        entries[i] = (KeyEntry){next_number() & (i % 2 ? 0xffffffff : 0xff), i};
+        entries[i] = (KeyEntry){chance_bits() & (i % 2 ? 0xffffffff : 0xff), i};
     key_pack_sort(entries, scratch, COUNT);
     for (uint32_t i = 1; i < COUNT; i++) {
         assert_true(entries[i - 1].key <= entries[i].key);
@@ -65,7 +57,7 @@ test_forgets_records(void **context)
 
     (void) context;
     for (uint32_t i = 0; i < COUNT; i++) {
-        entries[i] = (KeyEntry){next_number() % 5000 * (i % 9 == 0 ? 0 : 600000), i};
+        entries[i] = (KeyEntry){chance_bits() % 5000 * (i % 9 == 0 ? 0 : 600000), i};
         record[i] = key_pack_record((int64_t) i * 250 - 500000, LINK_PERSON);
         if (i % 3 == 0)
             gone[gone_count++] = key_pack_number(record[i]);
@@ -125,7 +117,7 @@ test_finds_what_was_packed(void **context)
 
     (void) context;
     for (uint32_t i = 0; i < COUNT; i++) {
-        entries[i] = (KeyEntry){next_number() % 7000 * (i % 2 ? 600000 : 1), i};
+        entries[i] = (KeyEntry){chance_bits() % 7000 * (i % 2 ? 600000 : 1), i};
         record[i] = record_of(i);
     }
     key_pack_sort(entries, scratch, COUNT);
@@ -184,8 +176,8 @@ test_damage_is_noticed_or_harmless(void **context)
         uint8_t wrong[sizeof list];
 
         memcpy(wrong, list, sizeof list);
-        wrong[next_number() % size] = (uint8_t) next_number();
-        if (key_pack_find(wrong, size, next_number() % 2 ? 5 : 900000000, &holders) && !holders.elsewhere) {
+        wrong[chance_bits() % size] = (uint8_t) chance_bits();
+        if (key_pack_find(wrong, size, chance_bits() % 2 ? 5 : 900000000, &holders) && !holders.elsewhere) {
             int64_t *found = calloc(holders.count + 1, sizeof *found);
 
             assert_true(holders.count <= size);       /* so that nobody asks for room without end */
@@ -225,5 +217,6 @@ main(void)
         cmocka_unit_test(test_slots_take_a_few_hundred_entries),
     };
 
+    state_of_chance = 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,21 +9,13 @@
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "customer/key_pack.h"
 #include "customer/key_tally.h"
 
 #define RECORDS 3000
 #define LISTS 40
 #define ROOM 100
-
-static uint64_t state = 1;
-
-static uint32_t
-next_number(void)
-{
-    state = state * 6364136223846793005U + 1442695040888963407U;
-    return (uint32_t) (state >> 32);
-}
 
 /* Numbers far apart, negative ones, and whole windows of neighbours. */
 static int64_t
@@ -48,18 +40,18 @@ static void
 make_case(Case *made, int lists, int64_t step)
 {
     for (int k = 0; k < lists; k++) {
-        uint32_t share = 1 + next_number() % 60;
+        uint32_t share = 1 + chance_bits() % 60;
         int count = 0;
 
         for (int i = 0; i < RECORDS; i++) {
-            made->holds[k][i] = next_number() % share == 0;
+            made->holds[k][i] = chance_bits() % share == 0;
             if (made->holds[k][i])
                 made->record[k][count++] = key_pack_record(number_of(i, step), kind_of(i));
         }
         made->list[k] = (KeyList){.record = made->record[k],
                                   .end = made->record[k] + count,
-                                  .group = next_number() % 12,
-                                  .bits = (float) (next_number() % 64) / 4};
+                                  .group = chance_bits() % 12,
+                                  .bits = (float) (chance_bits() % 64) / 4};
     }
 }
 
@@ -136,7 +128,7 @@ test_finds_those_that_share_most(void **context)
     (void) context;
     for (int round = 0; round < 60; round++) {
         int64_t step = steps[round % 5];
-        int lists = 1 + (int) (next_number() % LISTS);
+        int lists = 1 + (int) (chance_bits() % LISTS);
 
         make_case(made, lists, step);
         check_case(tally, made, lists, step, (LinkKind) (round % 3), round % 7 == 0 ? RECORDS : ROOM);
@@ -176,5 +168,6 @@ main(void)
         cmocka_unit_test(test_nothing_and_no_room),
     };
 
+    state_of_chance = 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

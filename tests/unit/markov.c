@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "chance.h"
+#include "doubles.h"
 #include "funnel/markov.h"
 
 #define MOST 9
@@ -42,10 +43,10 @@ test_by_hand(void **state)
     add(&chain, "a", false);
     add(&chain, "b", true);
     add(&chain, "", true);
-    assert_float_equal(markov_effects(&chain, effects, room), 2.0 / 3, 1e-15); // 2/3 * 1/2 + 1/3
-    assert_float_equal(effects[0], 0.5, 1e-15);                                // without a: 1/3
-    assert_float_equal(effects[1], 1, 1e-15);
-    assert_float_equal(effects[2], 0.5, 1e-15);
+    assert_double_equal(markov_effects(&chain, effects, room), 2.0 / 3, 1e-15); // 2/3 * 1/2 + 1/3
+    assert_double_equal(effects[0], 0.5, 1e-15);                                // without a: 1/3
+    assert_double_equal(effects[1], 1, 1e-15);
+    assert_double_equal(effects[2], 0.5, 1e-15);
 }
 
 // One that follows itself is one step.
@@ -118,11 +119,11 @@ test_against_walks(void **state)
             markov_add(&reversed, mirror, sizeof *mirror, length, converted);
         }
         all = walk(&chain, n);
-        assert_float_equal(markov_effects(&chain, effects, room), all, 1e-12);
+        assert_double_equal(markov_effects(&chain, effects, room), all, 1e-12);
         (void) markov_effects(&reversed, others, room);
         for (size_t i = 0; i < n; i++) {
-            assert_float_equal(effects[i], all > 0 ? 1 - walk(&chain, i) / all : 0, 1e-11);
-            assert_float_equal(effects[i], others[n - 1 - i], 1e-12);
+            assert_double_equal(effects[i], all > 0 ? 1 - walk(&chain, i) / all : 0, 1e-11);
+            assert_double_equal(effects[i], others[n - 1 - i], 1e-12);
         }
     }
 }
@@ -142,9 +143,9 @@ test_long_path(void **state)
         path[i] = i % 2;
     markov_add(&chain, path, sizeof *path, LENGTH, true);
     free(path);
-    assert_float_equal(markov_effects(&chain, effects, room), 1, 1e-9);
-    assert_float_equal(effects[0], 1, 1e-9);
-    assert_float_equal(effects[1], 1, 1e-9);
+    assert_double_equal(markov_effects(&chain, effects, room), 1, 1e-9);
+    assert_double_equal(effects[0], 1, 1e-9);
+    assert_double_equal(effects[1], 1, 1e-9);
 }
 
 int
