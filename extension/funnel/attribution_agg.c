@@ -7,13 +7,16 @@
  * whatever the touches are told apart by (attribution_label.h).
  */
 #include "base/aggregate.h"
+#include "base/bytes.h"
 #include "base/compat.h"
 #include "base/error.h"
 #include "funnel/attribution.h"
 #include "funnel/attribution_label.h"
 #include "funnel/inquiry.h"
 #include "funnel/markov.h"
+#include "funnel/row_array.h"
 #include "funnel/shapley.h"
+#include "funnel/within.h"
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
@@ -21,7 +24,6 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 /* Credits are counted in parts of a conversion. */
@@ -49,7 +51,7 @@ typedef struct Path {
 typedef struct ShareState {
     MemoryContext context;
     AttributionRule rule;
-    int64 look_back; /* of paths without conversion; those with one come cut to it */
+    int64 look_back; /* as is_within; of paths without conversion, those with one come cut to it */
     TimestampTz since;
     int groups;
     bool strict;   /* too many channels are an error */
@@ -95,7 +97,7 @@ read_rule(FunctionCallInfo fcinfo, ShareState *state)
     state->rule = (AttributionRule){read_model(TextDatumGetCString(PG_GETARG_DATUM(1))),
                                     (double) crm_window_read(PG_GETARG_INTERVAL_P(2)), position[0],
                                     position[1], position[2]};
-    state->look_back = PG_ARGISNULL(4) ? PG_INT64_MAX : crm_window_read(PG_GETARG_INTERVAL_P(4));
+    state->look_back = PG_ARGISNULL(4) ? WITHIN_UNLIMITED : crm_window_read(PG_GETARG_INTERVAL_P(4));
     state->since = PG_ARGISNULL(5) ? PG_INT64_MIN : PG_GETARG_TIMESTAMPTZ(5);
     state->groups = PG_GETARG_INT32(6);
     state->strict = PG_GETARG_BOOL(7);
@@ -293,7 +295,7 @@ chain_unconverted(ShareState *state)
 
     if (path->count == 0 || last < state->since)
         return;
-    while (state->look_back < last - path->touches[from].at)
+    while (!is_within(path->touches[from].at, last, state->look_back))
         from++;
     markov_add(&state->chain, &path->touches[from].channel, sizeof *path->touches, path->count - from, false);
 }
@@ -333,12 +335,11 @@ money(FunctionCallInfo fcinfo, ShareState *state, int argument)
 }
 
 static bool
-is_same_text(const text *left, const text *right)
+is_same_text(text *left, text *right)
 {
     if (left == NULL || right == NULL)
         return left == right;
-    return VARSIZE_ANY_EXHDR(left) == VARSIZE_ANY_EXHDR(right) &&
-           memcmp(VARDATA_ANY(left), VARDATA_ANY(right), VARSIZE_ANY_EXHDR(left)) == 0;
+    return crm_bytes_compare(PointerGetDatum(left), PointerGetDatum(right)) == 0;
 }
 
 /* (..., path, stray, grp, amount, margin, ...) from argument 8 on */
@@ -456,57 +457,45 @@ share_shapley(ShareState *state, const int *order)
         }
 }
 
-static Datum
-number_text(int64 number)
-{
-    char digits[MAXINT8LEN + 1];
+#define SHARE_COLUMNS (LABEL_PARTS + 6)
 
-    pg_lltoa(number, digits);
-    return CStringGetTextDatum(digits);
-}
-
-#define RESULT_COLUMNS (LABEL_PARTS + 6)
-
-/* group, whether there is a channel, its parts, credit, amount, margin, conversions */
+/* Group, whether there is a channel, its parts, credit, amount, margin, conversions. */
 static void
-fill_row(ShareState *state, int group, int channel, Datum *row, bool *nulls)
+add_share(RowArray *rows, ShareState *state, int group, int channel)
 {
     const Worth *worth = cell(state, group, channel);
+    NullableDatum row[SHARE_COLUMNS];
+    int n = 0;
 
-    row[0] = number_text(group);
-    row[1] = CStringGetTextDatum(channel < 0 ? "f" : "t");
+    row[n++] = CRM_VALUE(Int32GetDatum(group));
+    row[n++] = CRM_VALUE(BoolGetDatum(channel >= 0));
     for (int i = 0; i < LABEL_PARTS; i++) {
         text *part = channel < 0 ? NULL : crm_labels_part(state->labels, channel, i);
 
-        row[2 + i] = PointerGetDatum(part);
-        nulls[2 + i] = part == NULL;
+        row[n++] = part == NULL ? CRM_NULL : CRM_VALUE(PointerGetDatum(part));
     }
     for (int i = 0; i < 3; i++)
-        row[2 + LABEL_PARTS + i] = number_text(worth->part[i]);
-    row[5 + LABEL_PARTS] = number_text(worth->conversions);
+        row[n++] = CRM_VALUE(Int64GetDatum(worth->part[i]));
+    row[n++] = CRM_VALUE(Int64GetDatum(worth->conversions));
+    crm_row_array_add(rows, row);
 }
 
-static ArrayType *
-result_rows(ShareState *state, const int *order)
+static Datum
+result_rows(FunctionCallInfo fcinfo, ShareState *state, const int *order)
 {
     int channels = crm_labels_count(state->labels);
-    Size cells = mul_size((Size) state->groups, (Size) channels + 1);
-    Datum *values = zeroed(CurrentMemoryContext, mul_size(sizeof(Datum), RESULT_COLUMNS), cells);
-    bool *nulls = zeroed(CurrentMemoryContext, RESULT_COLUMNS, cells);
-    int dims[2] = {0, RESULT_COLUMNS};
-    int lower[2] = {1, 1};
+    RowArray rows;
 
+    crm_row_array_begin(&rows, fcinfo, SHARE_COLUMNS);
     for (int group = 1; group <= state->groups; group++)
         for (int i = -1; i < channels; i++) {
-            const Worth *worth = cell(state, group, i < 0 ? -1 : order[i]);
-            Size at = (Size) dims[0] * RESULT_COLUMNS;
+            int channel = i < 0 ? -1 : order[i];
+            const Worth *worth = cell(state, group, channel);
 
-            if (worth->conversions == 0 && worth->part[0] == 0 && worth->part[1] == 0 && worth->part[2] == 0)
-                continue;
-            fill_row(state, group, i < 0 ? -1 : order[i], &values[at], &nulls[at]);
-            dims[0]++;
+            if (worth->conversions != 0 || worth->part[0] != 0 || worth->part[1] != 0 || worth->part[2] != 0)
+                add_share(&rows, state, group, channel);
         }
-    return construct_md_array(values, nulls, 2, dims, lower, TEXTOID, -1, false, TYPALIGN_INT);
+    return crm_row_array_end(&rows);
 }
 
 PG_FUNCTION_INFO_V1(crm_attribution_final);
@@ -534,5 +523,5 @@ crm_attribution_final(PG_FUNCTION_ARGS)
         share_markov(state, order);
     else if (state->rule.model == ATTRIBUTION_SHAPLEY)
         share_shapley(state, order);
-    PG_RETURN_ARRAYTYPE_P(result_rows(state, order));
+    return result_rows(fcinfo, state, order);
 }

@@ -1,10 +1,10 @@
 /*
  * attribution_label.c: see attribution_label.h. A hash table with open addressing over the labels, which hold copies of the texts.
  */
+#include "base/bytes.h"
 #include "funnel/attribution_label.h"
 
 #include "common/hashfn.h"
-#include "utils/memutils.h"
 
 typedef struct Label {
     uint32 hash;
@@ -22,6 +22,8 @@ struct AttributionLabels {
 static void
 resize(AttributionLabels *labels, uint32 slots)
 {
+    if (labels->slot != NULL)
+        pfree(labels->slot);
     labels->slots = slots;
     labels->slot = MemoryContextAllocHuge(labels->context, mul_size(sizeof(int), slots));
     labels->labels = labels->labels == NULL
@@ -49,17 +51,11 @@ crm_labels_new(void)
 }
 
 static int
-compare_parts(const text *left, const text *right)
+compare_parts(text *left, text *right)
 {
-    Size left_length, right_length;
-    int result;
-
     if (left == NULL || right == NULL)
         return (left != NULL) - (right != NULL);
-    left_length = VARSIZE_ANY_EXHDR(left);
-    right_length = VARSIZE_ANY_EXHDR(right);
-    result = memcmp(VARDATA_ANY(left), VARDATA_ANY(right), Min(left_length, right_length));
-    return result != 0 ? result : (left_length > right_length) - (left_length < right_length);
+    return crm_bytes_compare(PointerGetDatum(left), PointerGetDatum(right));
 }
 
 static bool

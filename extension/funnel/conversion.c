@@ -12,7 +12,6 @@
 #include "funnel/row_array.h"
 
 #include "libpq/pqformat.h"
-#include "utils/memutils.h"
 
 /* What is known of those who reached a step. */
 typedef struct StepResult {

@@ -1,30 +1,19 @@
 /*
  * duration_list.c: see duration_list.h.
  */
+#include "base/aggregate.h"
 #include "funnel/duration.h"
 #include "funnel/duration_list.h"
 
 #include "libpq/pqformat.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include <math.h>
 
-#define FIRST_CAPACITY 8
-
-/* repalloc_huge refuses what is too much. */
 static void
 reserve(DurationList *list, MemoryContext context, uint64 more)
 {
-    uint64 needed = list->count + more;
-
-    if (needed <= list->capacity)
-        return;
-    list->capacity = Max(Max(2 * list->capacity, FIRST_CAPACITY), needed);
-    if (list->values == NULL)
-        list->values = MemoryContextAllocHuge(context, list->capacity * sizeof(double));
-    else
-        list->values = repalloc_huge(list->values, list->capacity * sizeof(double));
+    list->values = crm_reserve(context, list->values, sizeof(double), list->count, more, &list->capacity);
 }
 
 void

@@ -11,7 +11,6 @@
 #include "funnel/journey_value.h"
 
 #include "libpq/pqformat.h"
-#include "utils/memutils.h"
 
 typedef struct FurthestState {
     int32 depth;

@@ -11,7 +11,6 @@
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
-#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -158,17 +157,17 @@ read_steps(Inquiry *inquiry, ArrayType *array)
         refuse("a funnel has a step at least");
 }
 
-/* Which of the words a text is. */
-static int
-read_word(Datum argument, const char *what, const char *const *words, int count)
+int
+crm_word_read(Datum argument, const char *what, const char *const *words, int count)
 {
     char *given = TextDatumGetCString(argument);
 
     for (int i = 0; i < count; i++)
         if (strcmp(given, words[i]) == 0)
             return i;
-    ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("\"%s\" is no %s of a funnel", given, what),
-            errhint("Type '%s', '%s' or '%s'.", words[0], words[1], words[2]));
+    ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("\"%s\" is no %s", given, what),
+            count == 2 ? errhint("Type '%s' or '%s'.", words[0], words[1])
+                       : errhint("Type '%s', '%s' or '%s'.", words[0], words[1], words[2]));
 }
 
 /* Microseconds; months have no length of their own. */
@@ -202,18 +201,20 @@ static QuickFunnel *
 make_quick(const Inquiry *inquiry)
 {
     const AttemptRule *rule = &inquiry->rule;
-    QuickFunnel *quick = palloc0(sizeof(QuickFunnel));
-    QuickStep *steps = palloc(sizeof(QuickStep) * (Size) inquiry->meanings);
+    QuickFunnel *quick;
+    QuickStep *steps;
 
     if (rule->order != ATTEMPT_ORDERED || rule->anchor != ATTEMPT_BEST || rule->optional != 0 ||
         rule->gap != WITHIN_UNLIMITED)
         return NULL;
+    quick = palloc0(sizeof(QuickFunnel));
+    steps = palloc(sizeof(QuickStep) * (Size) inquiry->meanings);
     for (int i = 0; i < inquiry->meanings; i++) {
         const Meaning *meaning = &inquiry->meaning[i];
 
         if (meaning->forbids != 0 || !is_single(meaning->steps))
             return NULL;
-        steps[i] = (QuickStep){meaning->position, (uint8) pg_rightmost_one_pos64(meaning->steps)};
+        steps[i] = (QuickStep){meaning->position, (uint8) __builtin_ctzll(meaning->steps)};
     }
     quick->steps = steps;
     quick->count = inquiry->meanings;
@@ -233,11 +234,11 @@ read_arguments(Inquiry *inquiry)
     if (!inquiry->is_null[1])
         rule->within = crm_window_read(DatumGetIntervalP(inquiry->argument[1]));
     if (!inquiry->is_null[2])
-        rule->order =
-            (AttemptOrder) read_word(inquiry->argument[2], "mode", order_words, lengthof(order_words));
+        rule->order = (AttemptOrder) crm_word_read(inquiry->argument[2], "mode of a funnel", order_words,
+                                                   lengthof(order_words));
     if (!inquiry->is_null[3])
-        rule->anchor =
-            (AttemptAnchor) read_word(inquiry->argument[3], "anchor", anchor_words, lengthof(anchor_words));
+        rule->anchor = (AttemptAnchor) crm_word_read(inquiry->argument[3], "anchor of a funnel", anchor_words,
+                                                     lengthof(anchor_words));
     if (!inquiry->is_null[4])
         rule->gap = crm_window_read(DatumGetIntervalP(inquiry->argument[4]));
     read_steps(inquiry, DatumGetArrayTypeP(inquiry->argument[0]));

@@ -19,6 +19,11 @@
 
 typedef struct Inquiry Inquiry;
 
+/*
+ * Which of the words a text is; RM005 otherwise, where `what` says what they are of: "mode of a funnel". words are two or three.
+ */
+extern int crm_word_read(Datum argument, const char *what, const char *const *words, int count);
+
 /* A window in microseconds; RM005 where it is negative or has months. */
 extern int64 crm_window_read(Interval *within);
 

@@ -202,9 +202,8 @@ journey_write(const JourneyEvent *events, size_t count, int32_t *scratch, uint8_
     return (size_t) (next - out);
 }
 
-/* Past the distinct positions, which are written to positions where it is not NULL. NULL: they are none. */
-static const uint8_t *
-get_positions(const JourneyReader *reader, int32_t *positions)
+const uint8_t *
+journey_positions(const JourneyReader *reader, int32_t *positions)
 {
     const uint8_t *next = reader->positions;
     uint64_t position = 0;
@@ -262,19 +261,8 @@ journey_open_tail(JourneyReader *reader, const uint8_t *next)
 bool
 journey_open(JourneyReader *reader, const uint8_t *data, size_t size)
 {
-    return journey_open_head(reader, data, size) && journey_open_tail(reader, get_positions(reader, NULL));
-}
-
-bool
-journey_positions(const JourneyReader *reader, int32_t *positions)
-{
-    return reader->distinct == 0 || get_positions(reader, positions) != NULL;
-}
-
-const uint8_t *
-journey_positions_end(const JourneyReader *reader)
-{
-    return get_positions(reader, NULL);
+    return journey_open_head(reader, data, size) &&
+           journey_open_tail(reader, journey_positions(reader, NULL));
 }
 
 JourneyStep

@@ -67,10 +67,9 @@ extern bool journey_open(JourneyReader *reader, const uint8_t *data, size_t size
  */
 extern bool journey_open_head(JourneyReader *reader, const uint8_t *data, size_t size);
 extern bool journey_open_tail(JourneyReader *reader, const uint8_t *next);
-/* The distinct positions, ascending; room for reader->distinct. False as above. */
-extern bool journey_positions(const JourneyReader *reader, int32_t *positions);
-/* What comes behind them; NULL for false. */
-extern const uint8_t *journey_positions_end(const JourneyReader *reader);
+/* Writes the distinct positions, ascending, where positions, with room for reader->distinct, is not NULL. What comes behind them; NULL
+ * as false above. */
+extern const uint8_t *journey_positions(const JourneyReader *reader, int32_t *positions);
 
 typedef enum JourneyStep { JOURNEY_EVENT, JOURNEY_END, JOURNEY_BROKEN } JourneyStep;
 

@@ -8,10 +8,7 @@
 #include "funnel/journey_value.h"
 
 #include "libpq/pqformat.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
-
-#define FIRST_CAPACITY 8
 
 typedef struct AggState {
     uint64 count;
@@ -20,24 +17,16 @@ typedef struct AggState {
 } AggState;
 
 static AggState *
-new_state(MemoryContext context, uint64 capacity)
+new_state(MemoryContext context)
 {
-    AggState *state = MemoryContextAlloc(context, sizeof(AggState));
-
-    state->count = 0;
-    state->capacity = Max(capacity, FIRST_CAPACITY);
-    state->arrivals = MemoryContextAllocHuge(context, state->capacity * sizeof(JourneyArrival));
-    return state;
+    return MemoryContextAllocZero(context, sizeof(AggState));
 }
 
-/* repalloc_huge refuses what is too much. */
 static void
-reserve(AggState *state, uint64 more)
+reserve(AggState *state, MemoryContext context, uint64 more)
 {
-    if (state->count + more <= state->capacity)
-        return;
-    state->capacity = Max(state->capacity * 2, state->count + more);
-    state->arrivals = repalloc_huge(state->arrivals, state->capacity * sizeof(JourneyArrival));
+    state->arrivals =
+        crm_reserve(context, state->arrivals, sizeof(JourneyArrival), state->count, more, &state->capacity);
 }
 
 PG_FUNCTION_INFO_V1(crm_journey_agg_step);
@@ -46,7 +35,7 @@ Datum
 crm_journey_agg_step(PG_FUNCTION_ARGS)
 {
     MemoryContext context = crm_aggregate_context(fcinfo);
-    AggState *state = PG_ARGISNULL(0) ? new_state(context, 0) : (AggState *) PG_GETARG_POINTER(0);
+    AggState *state = PG_ARGISNULL(0) ? new_state(context) : (AggState *) PG_GETARG_POINTER(0);
     JourneyArrival arrival = {0};
 
     if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
@@ -58,7 +47,7 @@ crm_journey_agg_step(PG_FUNCTION_ARGS)
     if (arrival.position < 0 || TIMESTAMP_NOT_FINITE(arrival.at))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
                 errmsg("an event of a journey has a finite time and a position from 0 to %d", PG_INT32_MAX));
-    reserve(state, 1);
+    reserve(state, context, 1);
     state->arrivals[state->count++] = arrival;
     PG_RETURN_POINTER(state);
 }
@@ -73,9 +62,9 @@ crm_journey_agg_combine(PG_FUNCTION_ARGS)
     AggState *right = PG_ARGISNULL(1) ? NULL : (AggState *) PG_GETARG_POINTER(1);
 
     if (left == NULL)
-        left = new_state(context, right == NULL ? 0 : right->count);
-    if (right != NULL) {
-        reserve(left, right->count);
+        left = new_state(context);
+    if (right != NULL && right->count > 0) {
+        reserve(left, context, right->count);
         memcpy(left->arrivals + left->count, right->arrivals, right->count * sizeof(JourneyArrival));
         left->count += right->count;
     }
@@ -108,9 +97,10 @@ crm_journey_agg_deserialize(PG_FUNCTION_ARGS)
 {
     bytea *bytes = PG_GETARG_BYTEA_PP(0);
     uint64 count = VARSIZE_ANY_EXHDR(bytes) / SERIALIZED_ARRIVAL;
-    AggState *state = new_state(CurrentMemoryContext, count); /* combine copies what it keeps */
+    AggState *state = new_state(CurrentMemoryContext); /* combine copies what it keeps */
     StringInfoData message = {.data = VARDATA_ANY(bytes), .len = (int) VARSIZE_ANY_EXHDR(bytes)};
 
+    reserve(state, CurrentMemoryContext, count);
     for (; state->count < count; state->count++) {
         JourneyArrival *arrival = &state->arrivals[state->count];
 

@@ -2,9 +2,9 @@
  * journey_funnel.c: funnels of journeys: how far each came, when, and how many came how far. See inquiry.h.
  */
 #include "base/aggregate.h"
-#include "base/error.h"
-#include "funnel/journey_value.h"
+#include "funnel/count_array.h"
 #include "funnel/inquiry.h"
+#include "funnel/journey_value.h"
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
@@ -47,29 +47,7 @@ crm_funnel_steps(PG_FUNCTION_ARGS)
                                              sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-static int64 *
-counts_of(ArrayType *array, int count)
-{
-    if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != count || ARR_HASNULL(array) ||
-        ARR_ELEMTYPE(array) != INT8OID)
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
-                errmsg("the steps of a funnel differ in number from row to row"));
-    return (int64 *) ARR_DATA_PTR(array);
-}
-
-static ArrayType *
-new_counts(MemoryContext context, int count)
-{
-    MemoryContext before = MemoryContextSwitchTo(context);
-    Datum values[ATTEMPT_STEPS];
-    ArrayType *array;
-
-    for (int k = 0; k < count; k++)
-        values[k] = Int64GetDatum(0);
-    array = construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-    MemoryContextSwitchTo(before);
-    return array;
-}
+static const char *const differ = "the steps of a funnel differ in number from row to row";
 
 PG_FUNCTION_INFO_V1(crm_funnel_counts_step);
 
@@ -83,8 +61,8 @@ crm_funnel_counts_step(PG_FUNCTION_ARGS)
     ArrayType *state;
     int64 *counts;
 
-    state = PG_ARGISNULL(0) ? new_counts(context, count) : PG_GETARG_ARRAYTYPE_P(0);
-    counts = counts_of(state, count);
+    state = PG_ARGISNULL(0) ? crm_counts_new(context, count) : PG_GETARG_ARRAYTYPE_P(0);
+    counts = crm_counts(state, count, differ);
     if (!PG_ARGISNULL(1))
         for (uint64 reached = crm_inquiry_reached(inquiry, PG_GETARG_JOURNEY_PP(1)); reached != 0;
              reached &= reached - 1)
@@ -98,16 +76,5 @@ PG_FUNCTION_INFO_V1(crm_funnel_counts_combine);
 Datum
 crm_funnel_counts_combine(PG_FUNCTION_ARGS)
 {
-    ArrayType *left = PG_GETARG_ARRAYTYPE_P(0);
-    ArrayType *right = PG_GETARG_ARRAYTYPE_P(1);
-    int count = ARR_NDIM(right) == 1 ? ARR_DIMS(right)[0] : 0;
-    int64 *sum;
-    int64 *more;
-
-    (void) crm_aggregate_context(fcinfo); /* left is changed in place */
-    sum = counts_of(left, count);
-    more = counts_of(right, count);
-    for (int k = 0; k < count; k++)
-        sum[k] += more[k];
-    PG_RETURN_ARRAYTYPE_P(left);
+    return crm_counts_add(fcinfo, differ);
 }

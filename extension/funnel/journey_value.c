@@ -10,6 +10,7 @@
 
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/memutils.h"
@@ -70,6 +71,30 @@ crm_journey_make(const JourneyEvent *events, uint64 count)
                 errdetail("A value has at most 1 GB."));
     SET_VARSIZE(value, VARHDRSZ + size);
     return repalloc_huge(value, VARHDRSZ + size);
+}
+
+const int32 *
+crm_positions_argument(FunctionCallInfo fcinfo, int n, int *count)
+{
+    ArrayType *array;
+
+    *count = 0;
+    if (PG_ARGISNULL(n))
+        return NULL;
+    array = PG_GETARG_ARRAYTYPE_P(n);
+    if (array_contains_nulls(array))
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("a position is NULL"));
+    *count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    return (const int32 *) ARR_DATA_PTR(array);
+}
+
+bool
+crm_position_is_among(const int32 *positions, int count, int32 position)
+{
+    for (int i = 0; i < count; i++)
+        if (positions[i] == position)
+            return true;
+    return false;
 }
 
 static int

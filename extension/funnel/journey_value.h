@@ -37,6 +37,10 @@ extern struct varlena *crm_journey_arrange(JourneyArrival *arrivals, uint64 coun
 
 CRM_NORETURN extern void crm_journey_corrupted(void);
 
+/* The positions in argument n, an integer[]; NULL and none where that is NULL. An element that is NULL is RM005. */
+extern const int32 *crm_positions_argument(FunctionCallInfo fcinfo, int n, int *count);
+extern bool crm_position_is_among(const int32 *positions, int count, int32 position);
+
 static inline bool
 crm_journey_next(JourneyReader *reader, int64 *at, uint32 *index)
 {

@@ -12,12 +12,12 @@
 #include "funnel/journey_value.h"
 #include "funnel/path.h"
 #include "funnel/row_array.h"
+#include "funnel/stay_value.h"
 
 #include "catalog/pg_type.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #define LENGTH_MAX 64
@@ -93,16 +93,8 @@ find_entry(PathState *state, const int32 *part, int length)
     return entry;
 }
 
-static int
-read_word(Datum argument, const char *what, const char *first, const char *second)
-{
-    char *given = TextDatumGetCString(argument);
-
-    if (strcmp(given, first) != 0 && strcmp(given, second) != 0)
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("\"%s\" is no %s of paths", given, what),
-                errhint("Type '%s' or '%s'.", first, second));
-    return strcmp(given, second) == 0;
-}
+static const char *const direction_words[] = {"after", "before"};
+static const char *const anchor_words[] = {"first_entry", "last_entry"};
 
 /* (state, journey, position, length, direction, anchor, gap, top), the last four where the aggregate has them */
 static PathState *
@@ -123,10 +115,11 @@ read_state(FunctionCallInfo fcinfo, int more)
     if (PG_NARGS() <= 4)
         return state;
     if (!PG_ARGISNULL(4))
-        state->rule.backward = read_word(PG_GETARG_DATUM(4), "direction", "after", "before") == 1;
+        state->rule.backward = crm_word_read(PG_GETARG_DATUM(4), "direction of paths", direction_words,
+                                             lengthof(direction_words)) == 1;
     if (!PG_ARGISNULL(5))
-        state->rule.anchor =
-            (PathAnchor) read_word(PG_GETARG_DATUM(5), "anchor", "first_entry", "last_entry");
+        state->rule.anchor = (PathAnchor) crm_word_read(PG_GETARG_DATUM(5), "anchor of paths", anchor_words,
+                                                        lengthof(anchor_words));
     if (!PG_ARGISNULL(6))
         state->rule.gap = crm_window_read(PG_GETARG_INTERVAL_P(6));
     if (!PG_ARGISNULL(7))
@@ -142,13 +135,10 @@ static size_t
 read_path(FunctionCallInfo fcinfo, const PathState *state, Stay **stays, size_t *start)
 {
     uint64 count;
-    JourneyEvent *events;
 
     if (PG_ARGISNULL(1))
         return 0;
-    events = crm_journey_unpack(PG_GETARG_JOURNEY_PP(1), &count);
-    *stays = palloc_extended(sizeof(Stay) * (count + 1), MCXT_ALLOC_HUGE);
-    count = stay_find(events, count, NULL, 0, true, *stays);
+    *stays = crm_stays(PG_GETARG_JOURNEY_PP(1), NULL, true, &count);
     return path_find(&state->rule, *stays, count, start);
 }
 

@@ -11,16 +11,19 @@
 
 #define NO_STEP UINT8_MAX
 
-/* Which step each of the reader's distinct positions is. */
-static bool
-learn_positions(QuickFunnel *funnel, const JourneyReader *reader, size_t size)
+/* Which step each of the reader's distinct positions is; what comes behind them, NULL where they are none. */
+static const uint8_t *
+learn_positions(QuickFunnel *funnel, const JourneyReader *reader)
 {
     int32_t positions[QUICK_POSITIONS];
+    const uint8_t *end = journey_positions(reader, positions);
+    size_t size;
     int next = 0;
 
     funnel->distinct = 0;
-    if (!journey_positions(reader, positions))
-        return false;
+    if (end == NULL)
+        return NULL;
+    size = (size_t) (end - reader->positions);
     for (uint32_t i = 0; i < reader->distinct; i++) {
         while (next < funnel->count && funnel->steps[next].position < positions[i])
             next++;
@@ -33,24 +36,20 @@ learn_positions(QuickFunnel *funnel, const JourneyReader *reader, size_t size)
         funnel->distinct = reader->distinct;
         funnel->size = size;
     }
-    return true;
+    return end;
 }
 
 /* Reads up to the first event. */
 static bool
 open_known(QuickFunnel *funnel, JourneyReader *reader, const uint8_t *data, size_t size)
 {
-    const uint8_t *next;
-
     if (!journey_open_head(reader, data, size) || reader->distinct > QUICK_POSITIONS)
         return false;
     if (reader->distinct != 0 && reader->distinct == funnel->distinct &&
         (size_t) (reader->end - reader->positions) >= funnel->size &&
         memcmp(reader->positions, funnel->bytes, funnel->size) == 0)
         return journey_open_tail(reader, reader->positions + funnel->size);
-    next = journey_positions_end(reader);
-    return next != NULL && learn_positions(funnel, reader, (size_t) (next - reader->positions)) &&
-           journey_open_tail(reader, next);
+    return journey_open_tail(reader, learn_positions(funnel, reader));
 }
 
 int

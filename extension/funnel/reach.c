@@ -4,14 +4,10 @@
  *
  * Positions are the order of the stages. Only some are progress: who is in such a stage has come past those before it.
  */
-#include "base/error.h"
 #include "funnel/journey_value.h"
 #include "funnel/row_array.h"
 #include "funnel/stage_table.h"
 #include "funnel/stay_value.h"
-
-#include "catalog/pg_type.h"
-#include "utils/array.h"
 
 enum { ENTERED, FURTHEST };
 enum { NEXT };
@@ -22,21 +18,6 @@ typedef struct Passage {
     bool known; /* at some time that is not estimated: at */
     int64 at;
 } Passage;
-
-static const int32 *
-positions_argument(FunctionCallInfo fcinfo, int n, int *count)
-{
-    ArrayType *array;
-
-    *count = 0;
-    if (PG_ARGISNULL(n))
-        return NULL;
-    array = PG_GETARG_ARRAYTYPE_P(n);
-    if (array_contains_nulls(array))
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("a position is NULL"));
-    *count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-    return (const int32 *) ARR_DATA_PTR(array);
-}
 
 /* By position, then what is known, then what is earlier. */
 static int
@@ -57,9 +38,10 @@ static Passage *
 find_passages(FunctionCallInfo fcinfo, uint64 *count)
 {
     int untimed_count;
-    const int32 *untimed = positions_argument(fcinfo, 2, &untimed_count);
+    const int32 *untimed = crm_positions_argument(fcinfo, 2, &untimed_count);
     uint64 stay_count = 0;
-    Stay *stays = PG_ARGISNULL(1) ? NULL : crm_stays(fcinfo, false, &stay_count);
+    struct varlena *estimated = PG_NARGS() > 4 && !PG_ARGISNULL(4) ? PG_GETARG_JOURNEY_PP(4) : NULL;
+    Stay *stays = PG_ARGISNULL(1) ? NULL : crm_stays(PG_GETARG_JOURNEY_PP(1), estimated, false, &stay_count);
     Passage *passages =
         palloc_extended(sizeof(Passage) * (stay_count + (uint64) untimed_count + 1), MCXT_ALLOC_HUGE);
     uint64 all = 0;
@@ -76,15 +58,6 @@ find_passages(FunctionCallInfo fcinfo, uint64 *count)
     return passages;
 }
 
-static bool
-is_among(const int32 *positions, int count, int32 position)
-{
-    for (int i = 0; i < count; i++)
-        if (positions[i] == position)
-            return true;
-    return false;
-}
-
 PG_FUNCTION_INFO_V1(crm_funnel_reach_step);
 
 /* (state, journey, untimed integer[], progress integer[], estimated) */
@@ -93,7 +66,7 @@ crm_funnel_reach_step(PG_FUNCTION_ARGS)
 {
     StageTable *table = crm_stage_table(fcinfo);
     int progress_count;
-    const int32 *progress = positions_argument(fcinfo, 3, &progress_count);
+    const int32 *progress = crm_positions_argument(fcinfo, 3, &progress_count);
     uint64 count;
     Passage *passages = find_passages(fcinfo, &count);
     const Passage *previous = NULL;
@@ -102,7 +75,7 @@ crm_funnel_reach_step(PG_FUNCTION_ARGS)
         const Passage *passage = &passages[i];
 
         crm_stage_row(table, passage->position)->count[ENTERED]++;
-        if (!is_among(progress, progress_count, passage->position))
+        if (!crm_position_is_among(progress, progress_count, passage->position))
             continue;
         if (previous != NULL && previous->known && passage->known && passage->at >= previous->at)
             crm_duration_add(&crm_stage_row(table, previous->position)->list[NEXT], table->context,

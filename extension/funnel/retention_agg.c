@@ -6,28 +6,13 @@
  */
 #include "base/aggregate.h"
 #include "base/error.h"
+#include "funnel/count_array.h"
 #include "funnel/journey_value.h"
 
-#include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/timestamp.h"
 
 #define PERIODS_MAX 1000
-
-static ArrayType *
-new_counts(MemoryContext context, int periods)
-{
-    int elements = periods * periods;
-    Size size = ARR_OVERHEAD_NONULLS(1) + sizeof(int64) * (Size) elements;
-    ArrayType *array = MemoryContextAllocZero(context, size);
-
-    SET_VARSIZE(array, size);
-    array->ndim = 1;
-    array->elemtype = INT8OID;
-    ARR_DIMS(array)[0] = elements;
-    ARR_LBOUND(array)[0] = 1;
-    return array;
-}
 
 /* The limits of the periods, one more than there are periods. */
 static const TimestampTz *
@@ -52,18 +37,11 @@ static bool *
 find_wanted(FunctionCallInfo fcinfo, int n, const int32 *positions, uint32 distinct)
 {
     bool *wanted = palloc_extended(distinct + 1, MCXT_ALLOC_HUGE);
-    bool any = PG_ARGISNULL(n);
-    ArrayType *array = any ? NULL : PG_GETARG_ARRAYTYPE_P(n);
-    const int32 *given = any ? NULL : (const int32 *) ARR_DATA_PTR(array);
-    int count = any ? 0 : ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    int count;
+    const int32 *given = crm_positions_argument(fcinfo, n, &count);
 
-    if (!any && array_contains_nulls(array))
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("a position is NULL"));
-    for (uint32 i = 0; i < distinct; i++) {
-        wanted[i] = any;
-        for (int k = 0; k < count && !wanted[i]; k++)
-            wanted[i] = given[k] == positions[i];
-    }
+    for (uint32 i = 0; i < distinct; i++)
+        wanted[i] = given == NULL || crm_position_is_among(given, count, positions[i]);
     return wanted;
 }
 
@@ -103,14 +81,7 @@ count_journey(FunctionCallInfo fcinfo, struct varlena *journey, const TimestampT
     }
 }
 
-static void
-require_same(ArrayType *state, int elements)
-{
-    if (ARR_NDIM(state) != 1 || ARR_DIMS(state)[0] != elements || ARR_ELEMTYPE(state) != INT8OID ||
-        ARR_HASNULL(state))
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
-                errmsg("the periods of retention differ in number from row to row"));
-}
+static const char *const differ = "the periods of retention differ in number from row to row";
 
 PG_FUNCTION_INFO_V1(crm_retention_counts_step);
 
@@ -119,18 +90,18 @@ Datum
 crm_retention_counts_step(PG_FUNCTION_ARGS)
 {
     MemoryContext context = crm_aggregate_context(fcinfo);
-    ArrayType *state = PG_ARGISNULL(0) ? NULL : PG_GETARG_ARRAYTYPE_P(0);
+    ArrayType *state;
+    int64 *counts;
     const TimestampTz *bounds;
     int periods;
 
     if (PG_ARGISNULL(2))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("the limits of periods are NULL"));
     bounds = read_bounds(PG_GETARG_ARRAYTYPE_P(2), &periods);
-    if (state == NULL)
-        state = new_counts(context, periods);
-    require_same(state, periods * periods);
+    state = PG_ARGISNULL(0) ? crm_counts_new(context, periods * periods) : PG_GETARG_ARRAYTYPE_P(0);
+    counts = crm_counts(state, periods * periods, differ);
     if (!PG_ARGISNULL(1))
-        count_journey(fcinfo, PG_GETARG_JOURNEY_PP(1), bounds, periods, (int64 *) ARR_DATA_PTR(state));
+        count_journey(fcinfo, PG_GETARG_JOURNEY_PP(1), bounds, periods, counts);
     PG_RETURN_ARRAYTYPE_P(state);
 }
 
@@ -139,16 +110,5 @@ PG_FUNCTION_INFO_V1(crm_retention_counts_combine);
 Datum
 crm_retention_counts_combine(PG_FUNCTION_ARGS)
 {
-    ArrayType *left = PG_GETARG_ARRAYTYPE_P(0);
-    ArrayType *right = PG_GETARG_ARRAYTYPE_P(1);
-    int elements = ARR_NDIM(right) == 1 ? ARR_DIMS(right)[0] : 0;
-    int64 *sum = (int64 *) ARR_DATA_PTR(left);
-    const int64 *more = (const int64 *) ARR_DATA_PTR(right);
-
-    (void) crm_aggregate_context(fcinfo); /* left is changed in place */
-    require_same(left, elements);
-    require_same(right, elements);
-    for (int i = 0; i < elements; i++)
-        sum[i] += more[i];
-    PG_RETURN_ARRAYTYPE_P(left);
+    return crm_counts_add(fcinfo, differ);
 }

@@ -5,6 +5,7 @@
 
 #include "access/htup_details.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/typcache.h"
@@ -27,6 +28,7 @@ crm_row_array_add(RowArray *array, const NullableDatum *values)
     bool *is_null = palloc(sizeof(bool) * (Size) columns);
     HeapTuple row;
 
+    CHECK_FOR_INTERRUPTS();
     for (int i = 0; i < columns; i++) {
         value[i] = values[i].value;
         is_null[i] = values[i].isnull;

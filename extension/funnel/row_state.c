@@ -8,10 +8,7 @@
 #include "catalog/pg_type.h"
 #include "libpq/pqformat.h"
 #include "utils/array.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
-
-#define FIRST_CAPACITY 8
 
 static RowState *
 new_state(MemoryContext context)
@@ -22,19 +19,11 @@ new_state(MemoryContext context)
     return state;
 }
 
-/* Room for more events; repalloc_huge refuses what is too much. */
 static void
 reserve(RowState *state, uint64 more, MemoryContext context)
 {
-    uint64 needed = state->count + more;
-
-    if (needed <= state->capacity)
-        return;
-    state->capacity = Max(Max(2 * state->capacity, FIRST_CAPACITY), needed);
-    if (state->events == NULL)
-        state->events = MemoryContextAllocHuge(context, state->capacity * sizeof(WindowEvent));
-    else
-        state->events = repalloc_huge(state->events, state->capacity * sizeof(WindowEvent));
+    state->events =
+        crm_reserve(context, state->events, sizeof(WindowEvent), state->count, more, &state->capacity);
 }
 
 static void

@@ -7,7 +7,6 @@
 #include "funnel/sequence.h"
 
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 static void
 read_pattern(const char *text, int conditions, SequencePattern *pattern)

@@ -12,72 +12,25 @@
 
 #include "utils/timestamp.h"
 
-Stay *
-crm_stays(FunctionCallInfo fcinfo, bool merged, uint64 *count)
-{
-    JourneyEvent *events = crm_journey_unpack(PG_GETARG_JOURNEY_PP(1), count);
-    JourneyEvent *unsure = NULL;
-    uint64 unsure_count = 0;
-    Stay *stays = palloc_extended(sizeof(Stay) * (*count + 1), MCXT_ALLOC_HUGE);
-
-    if (PG_NARGS() > 4 && !PG_ARGISNULL(4))
-        unsure = crm_journey_unpack(PG_GETARG_JOURNEY_PP(4), &unsure_count);
-    *count = stay_find(events, *count, unsure, unsure_count, merged, stays);
-    pfree(events);
-    return stays;
-}
-
 /* What stage_durations counts and lists. */
 enum { ENTRIES, SUBJECTS, REENTRIES, REGRESSIONS, STAYING };
 enum { ENDED, OPEN };
 
-/* For each stay whether its position occurred before, palloc'd. */
-static bool *
-find_returns(struct varlena *journey, const Stay *stays, uint64 count)
-{
-    JourneyReader reader;
-    int32 *positions;
-    bool *seen;
-    bool *again = palloc_extended(count + 1, MCXT_ALLOC_HUGE);
-
-    crm_journey_open(&reader, journey);
-    positions = crm_journey_distinct(&reader);
-    seen = palloc_extended(reader.distinct + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-    for (uint64 i = 0; i < count; i++) {
-        uint32 low = 0;
-        uint32 high = reader.distinct - 1;
-
-        while (low < high) {
-            uint32 middle = low + (high - low) / 2;
-
-            if (positions[middle] < stays[i].position)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        again[i] = seen[low];
-        seen[low] = true;
-    }
-    return again;
-}
-
-/* Stay i, of which the next one is known or the time of the question. */
+/* A stay, of which the next one is known or the time of the question; again: its position occurred before. */
 static void
-add_stay(StageTable *table, const Stay *stays, uint64 i, const Stay *next, int64 until, bool again)
+add_stay(StageTable *table, StageRow *row, const Stay *stay, const Stay *next, int64 until, bool again)
 {
-    StageRow *row = crm_stage_row(table, stays[i].position);
-
     row->count[ENTRIES]++;
     row->count[again ? REENTRIES : SUBJECTS]++;
     if (next == NULL) {
         row->count[STAYING]++;
-        if (stays[i].known)
-            crm_duration_add(&row->list[OPEN], table->context, stays[i].since, until);
+        if (stay->known)
+            crm_duration_add(&row->list[OPEN], table->context, stay->since, until);
         return;
     }
-    row->count[REGRESSIONS] += next->position < stays[i].position;
-    if (stays[i].known && next->known)
-        crm_duration_add(&row->list[ENDED], table->context, stays[i].since, next->since);
+    row->count[REGRESSIONS] += next->position < stay->position;
+    if (stay->known && next->known)
+        crm_duration_add(&row->list[ENDED], table->context, stay->since, next->since);
 }
 
 PG_FUNCTION_INFO_V1(crm_stage_durations_step);
@@ -91,7 +44,6 @@ crm_stage_durations_step(PG_FUNCTION_ARGS)
     int64 until;
     uint64 count;
     Stay *stays;
-    bool *again;
 
     if (PG_ARGISNULL(2) || TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(2)))
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
@@ -100,13 +52,19 @@ crm_stage_durations_step(PG_FUNCTION_ARGS)
     until = PG_GETARG_TIMESTAMPTZ(2);
     if (PG_ARGISNULL(1))
         PG_RETURN_POINTER(table);
-    stays = crm_stays(fcinfo, true, &count);
+    stays = crm_stays(PG_GETARG_JOURNEY_PP(1),
+                      PG_NARGS() > 4 && !PG_ARGISNULL(4) ? PG_GETARG_JOURNEY_PP(4) : NULL, true, &count);
     while (count > 0 && stays[count - 1].since > until)
         count--;
-    again = find_returns(PG_GETARG_JOURNEY_PP(1), stays, count);
-    for (uint64 i = 0; i < count; i++)
+    table->journeys++;
+    for (uint64 i = 0; i < count; i++) {
+        StageRow *row = crm_stage_row(table, stays[i].position);
+        bool again = row->seen == table->journeys;
+
+        row->seen = table->journeys;
         if (stays[i].since >= since)
-            add_stay(table, stays, i, i + 1 < count ? &stays[i + 1] : NULL, until, again[i]);
+            add_stay(table, row, &stays[i], i + 1 < count ? &stays[i + 1] : NULL, until, again);
+    }
     PG_RETURN_POINTER(table);
 }
 
@@ -154,6 +112,7 @@ crm_stage_durations_final(PG_FUNCTION_ARGS)
         PG_RETURN_NULL();
     crm_row_array_begin(&rows, fcinfo, DURATION_COLUMNS);
     for (int i = 0; i < table->rows; i++)
-        add_duration_row(&rows, table->row[i]);
+        if (table->row[i]->count[ENTRIES] > 0) /* or it was only before the time that is asked about */
+            add_duration_row(&rows, table->row[i]);
     return crm_row_array_end(&rows);
 }

@@ -5,7 +5,6 @@
 #include "funnel/stage_table.h"
 
 #include "libpq/pqformat.h"
-#include "utils/memutils.h"
 
 static StageTable *
 new_table(MemoryContext context)

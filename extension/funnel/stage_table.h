@@ -14,12 +14,14 @@
 
 typedef struct StageRow {
     int32 position;
+    uint64 seen; /* the last journey, by number, that was here; of one process, for whoever wants it */
     int64 count[STAGE_COUNTS];
     DurationList list[STAGE_LISTS];
 } StageRow;
 
 typedef struct StageTable {
     MemoryContext context; /* where all of it lives */
+    uint64 journeys;       /* the number of the present one, for whoever counts them */
     int rows;
     int room;
     StageRow **row;

@@ -7,12 +7,7 @@
 #include "base/compat.h"
 #include "funnel/stay.h"
 
-#include "fmgr.h"
-
-/*
- * The stays of the journey in argument 1, merged or not, palloc'd; argument 4, where there is one, is NULL or has those of its events
- * whose time is estimated.
- */
-extern Stay *crm_stays(FunctionCallInfo fcinfo, bool merged, uint64 *count);
+/* The stays of a journey, merged or not, palloc'd; estimated is NULL or has those of its events whose time is estimated. */
+extern Stay *crm_stays(struct varlena *journey, struct varlena *estimated, bool merged, uint64 *count);
 
 #endif

@@ -9,7 +9,6 @@
 #include "funnel/inquiry.h"
 
 #include "libpq/pqformat.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include <math.h>
