@@ -21,7 +21,7 @@ CREATE TABLE @extschema@.tracking_date (
     PRIMARY KEY (relation, place)
 );
 COMMENT ON TABLE @extschema@.tracking_date IS
-'Of a table whose rows hold the time of each stage: the stages, in the order of the times that learn_stage_times(row) gives.';
+'Of a table whose rows hold the time of each stage: the stages, in the order of the times that map_stage_times(row) gives.';
 
 CREATE TABLE @extschema@.transition_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -127,6 +127,12 @@ CREATE FUNCTION @extschema@.transition_direction(follows boolean, step text, fir
                 ELSE step END;
 COMMENT ON FUNCTION @extschema@.transition_direction(boolean, text, boolean) IS
 'The direction of a transition: whether it follows another, the direction in stage_step, whether the stage is new to the record.';
+
+CREATE FUNCTION @extschema@.is_entry(source_key text, "sequence" integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN source_key IS NULL THEN "sequence" OPERATOR(pg_catalog.<=) 0 ELSE "sequence" OPERATOR(pg_catalog.=) 1 END;
+COMMENT ON FUNCTION @extschema@.is_entry(text, integer) IS
+'Whether a transition is how its record came in: of a column what it was when first seen, of a log its first event.';
 
 -- A column's history is ordered as it was recorded; an event log's by time, then by the events' keys.
 CREATE FUNCTION @extschema@.derive_transitions(relation pg_catalog.regclass, keys text[], settled boolean)

@@ -46,7 +46,7 @@ BEGIN
     END IF;
     times := date_expressions(relation, zone, dates, names);
     PERFORM make_row_function(relation, 'map_stage', 'text', latest_expression(stages, times));
-    PERFORM make_row_function(relation, 'learn_stage_times', 'timestamptz[]',
+    PERFORM make_row_function(relation, 'map_stage_times', 'timestamptz[]',
                               format('@extschema@.dated_in_order(ARRAY[%s], %L)', array_to_string(times, ', '), zone));
     INSERT INTO tracking_date (relation, place, stage, "position")
     SELECT learn_stage_times.relation, u.place, u.stage, s."position"
@@ -55,7 +55,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.learn_stage_times(pg_catalog.regclass, text) IS
-'Where columns hold the times of stages: makes learn_stage_times(row), the times in order of position, and notes the stages. Errors: '
+'Where columns hold the times of stages: makes map_stage_times(row), the times in order of position, and notes the stages. Errors: '
 'RM001 no such stage, RM303 two columns for one.';
 SELECT @extschema@.set_audience('learn_stage_times(regclass, text)', 'internal');
 
@@ -76,7 +76,7 @@ CREATE FUNCTION @extschema@.dated_rows(relation pg_catalog.regclass, source text
 BEGIN
     RETURN format(
         'SELECT d.source_key, map_id(x.r)::text AS record_key, d.stage AS value, t.at, coalesce(%s, %L) AS unit FROM %s '
-        'CROSS JOIN LATERAL unnest(learn_stage_times(x.r)) WITH ORDINALITY t (at, place) '
+        'CROSS JOIN LATERAL unnest(map_stage_times(x.r)) WITH ORDINALITY t (at, place) '
         'JOIN (VALUES %s) d (place, source_key, stage) ON d.place = t.place WHERE t.at IS NOT NULL',
         mapped(relation, 'unit'), (SELECT a.fallback_unit FROM adoption a WHERE a.relation = dated_rows.relation), rows_of(relation, source),
         (SELECT string_agg(format('(%s, %L, %L)', d.place, d."position"::text, d.stage), ', ' ORDER BY d.place)

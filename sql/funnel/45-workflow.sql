@@ -227,7 +227,7 @@ BEGIN
         SELECT t.id, t.record_key, t.relation, t.at, CASE WHEN e.entering THEN NULL ELSE t.from_stage END AS from_stage, e.entering,
                t.to_stage, t.value, t.unit, t.by, t.recorded_at
         FROM transition_log t
-        CROSS JOIN LATERAL (SELECT CASE WHEN t.source_key IS NULL THEN t."sequence" <= 0 ELSE t."sequence" = 1 END AS entering) e
+        CROSS JOIN LATERAL (SELECT is_entry(t.source_key, t."sequence") AS entering) e
         WHERE t.funnel = preview_workflow.funnel AND NOT t.flags @> '{assumed}'
           AND NOT (t.source_key IS NULL AND t.flags @> '{backfilled}')), -- from where is not known
     verdict AS (

@@ -5,7 +5,7 @@ CREATE FUNCTION @extschema@.governed_since(source pg_catalog.regclass) RETURNS b
 BEGIN
     RETURN (SELECT coalesce(pg_sequence_last_value('@extschema@.transition_log_id_seq'), 0)
             FROM tracking t
-            WHERE t.relation = governed_since.source AND EXISTS (SELECT FROM transition_rule r WHERE r.funnel = t.funnel)
+            WHERE t.relation = governed_since.source AND t.source <> 'record' AND EXISTS (SELECT FROM transition_rule r WHERE r.funnel = t.funnel)
               AND NOT is_merging());
 END
 $$;
@@ -75,7 +75,7 @@ DECLARE
     detail text;
 BEGIN
     SELECT * INTO step FROM transition_log t WHERE t.id = refused.id;
-    entering := CASE WHEN step.source_key IS NULL THEN step."sequence" <= 0 ELSE step."sequence" = 1 END;
+    entering := is_entry(step.source_key, step."sequence");
     ways := ways_on(step.funnel, step.from_stage, entering, refused.level);
     detail := CASE refused.verdict
         WHEN 'required' THEN format('Not filled in: %s.', refused.missing)
@@ -122,10 +122,13 @@ BEGIN
                          statement_timestamp(), coalesce(i.missing, '{}'))::transition_attempt)
     INTO attempts
     FROM transition_log t
-    CROSS JOIN LATERAL (SELECT CASE WHEN t.source_key IS NULL THEN t."sequence" <= 0 ELSE t."sequence" = 1 END AS entering) e
+    CROSS JOIN LATERAL (SELECT is_entry(t.source_key, t."sequence") AS entering) e
     LEFT JOIN incomplete i ON i.key = CASE WHEN of_event THEN t.source_key ELSE t.record_key END
     WHERE t.relation = feed.target AND t.source = feed.relation AND t.funnel = feed.funnel AND t.record_key = ANY (keys)
       AND t.id > governed_since AND (source_keys IS NULL OR t.source_key = ANY (source_keys)) AND NOT t.flags && '{assumed,backfilled}';
+    IF attempts IS NULL THEN
+        RETURN;
+    END IF;
     SELECT array_agg(v ORDER BY v.id) INTO refusals FROM judge_transitions(feed.funnel, attempts) v WHERE v.verdict <> 'allowed';
     IF refusals IS NULL THEN
         RETURN;

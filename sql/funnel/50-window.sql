@@ -114,31 +114,17 @@ COMMENT ON VIEW @extschema@.subject_transition IS
 'then, or the visitor; else the record itself. No rights applied; not for '
 'users.';
 
-CREATE FUNCTION @extschema@.units_in_total() RETURNS text[]
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    PERFORM visible(NULL::text, 'kpi', 'total'); -- no identity is an error, even where there is no row
-    RETURN ARRAY(SELECT u.unit FROM (SELECT DISTINCT t.unit FROM transition_log t) u WHERE visible(u.unit, 'kpi', 'total'));
-END
-$$;
-COMMENT ON FUNCTION @extschema@.units_in_total() IS
-'The team''s unit values in transition_log whose numbers the caller may see (privilege total); NULL among them stands for rows '
-'without unit, which are the organisation''s.';
-
 CREATE FUNCTION @extschema@.total_transition(funnel text, since timestamptz, until timestamptz)
     RETURNS SETOF @extschema@.subject_transition
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10000 COST 10000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    units text[] := units_in_total();
-    without_unit boolean := array_position(units, NULL) IS NOT NULL;
 BEGIN
+    PERFORM visible(NULL::text, 'kpi', 'total'); -- no identity is an error, even where there is no row
     RETURN QUERY
     SELECT s.* FROM subject_transition s
     WHERE (total_transition.funnel IS NULL OR s.funnel = total_transition.funnel)
       AND (since IS NULL OR s.at >= since) AND (until IS NULL OR s.at < until)
-      AND (s.unit = ANY (units) OR (s.unit IS NULL AND without_unit));
+      AND visible(s.unit, 'kpi', 'total');
 END
 $$;
 COMMENT ON FUNCTION @extschema@.total_transition(text, timestamptz, timestamptz) IS

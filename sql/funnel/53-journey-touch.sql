@@ -9,17 +9,11 @@ DECLARE
 BEGIN
     IF followed = '{}' THEN
         RETURN NULL;
-    ELSIF TG_OP = 'INSERT' THEN
+    ELSIF TG_OP <> 'UPDATE' THEN
         INSERT INTO journey_touched (funnel, relation, record_key, anonymous_id)
         SELECT DISTINCT t.funnel, CASE WHEN f.subject = 'customer' THEN coalesce(t.customer_relation, t.relation) ELSE t.relation END,
                CASE WHEN f.subject = 'customer' THEN coalesce(t.customer_key, t.record_key) ELSE t.record_key END, t.anonymous_id
-        FROM added t JOIN funnel f USING (funnel)
-        WHERE t.funnel = ANY (followed) AND t.at IS NOT NULL AND t.to_stage IS NOT NULL;
-    ELSIF TG_OP = 'DELETE' THEN
-        INSERT INTO journey_touched (funnel, relation, record_key, anonymous_id)
-        SELECT DISTINCT t.funnel, CASE WHEN f.subject = 'customer' THEN coalesce(t.customer_relation, t.relation) ELSE t.relation END,
-               CASE WHEN f.subject = 'customer' THEN coalesce(t.customer_key, t.record_key) ELSE t.record_key END, t.anonymous_id
-        FROM removed t JOIN funnel f USING (funnel)
+        FROM changed t JOIN funnel f USING (funnel)
         WHERE t.funnel = ANY (followed) AND t.at IS NOT NULL AND t.to_stage IS NOT NULL;
     ELSE
         INSERT INTO journey_touched (funnel, relation, record_key, anonymous_id)
@@ -44,11 +38,11 @@ COMMENT ON FUNCTION @extschema@.transitions_touched() IS
 SELECT @extschema@.set_audience('transitions_touched()', 'internal');
 
 CREATE TRIGGER transitions_added AFTER INSERT ON @extschema@.transition_log
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.transitions_touched();
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.transitions_touched();
 CREATE TRIGGER transitions_changed AFTER UPDATE ON @extschema@.transition_log
     REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.transitions_touched();
 CREATE TRIGGER transitions_removed AFTER DELETE ON @extschema@.transition_log
-    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.transitions_touched();
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.transitions_touched();
 
 -- Whom a record means. Who it was and who it is now are both touched; the visitors that were identified by it were or become nobody.
 CREATE FUNCTION @extschema@.links_touched() RETURNS trigger
@@ -150,6 +144,9 @@ CREATE FUNCTION @extschema@.tracking_touched() RETURNS trigger
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     DELETE FROM journey_state s WHERE s.funnel IN (OLD.funnel, NEW.funnel);
+    IF TG_OP = 'DELETE' AND NOT EXISTS (SELECT FROM tracking t WHERE t.funnel = OLD.funnel) THEN
+        DELETE FROM journey_kept k WHERE k.funnel = OLD.funnel; -- nobody packs it any more
+    END IF;
     RETURN NULL;
 END
 $$;

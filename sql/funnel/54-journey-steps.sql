@@ -27,6 +27,24 @@ COMMENT ON FUNCTION @extschema@.funnel_step(text, text) IS
 'a stage that is retired into another is that one. RM001 where a name means no stage.';
 SELECT @extschema@.set_audience('funnel_step(text, text)', 'internal');
 
+CREATE FUNCTION @extschema@.read_steps(funnel text, steps text[], within interval, mode text, anchor text, gap interval,
+                                       OUT labels text[], OUT positions text[])
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM require_funnel(funnel);
+    SELECT array_agg(p.label ORDER BY s.n) FILTER (WHERE p.label NOT LIKE '!%'), array_agg(p.positions ORDER BY s.n) INTO labels, positions
+    FROM unnest(steps) WITH ORDINALITY s (value, n) CROSS JOIN LATERAL funnel_step(read_steps.funnel, s.value) p;
+    IF positions IS NULL THEN
+        RAISE EXCEPTION 'a funnel is counted over 1 to 64 steps, not 0'
+            USING ERRCODE = 'RM005', HINT = 'Type ARRAY[''lead'', ''opportunity'', ''won''].';
+    END IF;
+    PERFORM funnel_depth('', positions, within, mode, anchor, gap); -- what is wrong with them is wrong without journeys, too
+END
+$$;
+COMMENT ON FUNCTION @extschema@.read_steps(text, text[], interval, text, text, interval) IS
+'The steps of a tracked funnel: labels of those that are counted, and all of them as funnel_steps takes them. Errors: RM001, RM005.';
+SELECT @extschema@.set_audience('read_steps(text, text[], interval, text, text, interval)', 'internal');
+
 CREATE FUNCTION @extschema@.funnel_counts(funnel text, steps text[], within interval DEFAULT NULL,
                                           since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
                                           mode text DEFAULT 'ordered', anchor text DEFAULT 'best', gap interval DEFAULT NULL)
@@ -42,14 +60,7 @@ DECLARE
     less bigint[];
     more bigint[];
 BEGIN
-    PERFORM require_funnel(funnel);
-    SELECT array_agg(p.label ORDER BY s.n) FILTER (WHERE p.label NOT LIKE '!%'), array_agg(p.positions ORDER BY s.n) INTO labels, positions
-    FROM unnest(steps) WITH ORDINALITY s (value, n) CROSS JOIN LATERAL funnel_step(funnel_counts.funnel, s.value) p;
-    IF positions IS NULL THEN
-        RAISE EXCEPTION 'a funnel is counted over 1 to 64 steps, not 0'
-            USING ERRCODE = 'RM005', HINT = 'Type ARRAY[''lead'', ''opportunity'', ''won''].';
-    END IF;
-    PERFORM funnel_depth('', positions, within, mode, anchor, gap); -- what is wrong with them is wrong without journeys, too
+    SELECT s.* INTO labels, positions FROM read_steps(funnel, steps, within, mode, anchor, gap) s;
     SELECT * INTO scope FROM journey_scope(funnel);
     counted := format('SELECT funnel_counts(%s, $4, $5, $6, $7, $8) FROM (%%s) j',
                       CASE WHEN since IS NULL AND until IS NULL THEN 'j.journey' ELSE 'journey_slice(j.journey, $9, $10)' END);

@@ -144,23 +144,17 @@ CREATE FUNCTION @extschema@.funnel_conversion(funnel text, steps text[], within 
 DECLARE
     labels text[];
     positions text[];
-    dated boolean := is_period("by");
+    dated CONSTANT boolean := is_period("by");
+    zone CONSTANT text := default_zone();
 BEGIN
-    PERFORM require_funnel(funnel);
-    SELECT array_agg(p.label ORDER BY s.n) FILTER (WHERE p.label NOT LIKE '!%'), array_agg(p.positions ORDER BY s.n) INTO labels, positions
-    FROM unnest(steps) WITH ORDINALITY s (value, n) CROSS JOIN LATERAL funnel_step(funnel_conversion.funnel, s.value) p;
-    IF positions IS NULL THEN
-        RAISE EXCEPTION 'a funnel is counted over 1 to 64 steps, not 0'
-            USING ERRCODE = 'RM005', HINT = 'Type ARRAY[''lead'', ''opportunity'', ''won''].';
-    END IF;
-    PERFORM funnel_depth('', positions, within, mode, anchor, gap); -- what is wrong with them is wrong without journeys, too
+    SELECT s.* INTO labels, positions FROM read_steps(funnel, steps, within, mode, anchor, gap) s;
     IF NOT dated THEN
         PERFORM require_property(funnel, "by", '{day,week,month,quarter,year}');
     END IF;
     RETURN QUERY
     WITH way AS (
         SELECT h.journey, h.estimated,
-               CASE WHEN dated THEN date_trunc("by", journey_begin(h.journey), default_zone()) AT TIME ZONE default_zone() END::date::text AS begun,
+               CASE WHEN dated THEN date_trunc("by", journey_begin(h.journey) AT TIME ZONE zone) END::date::text AS begun,
                g.value
         FROM held_journey(funnel_conversion.funnel, positions, within, mode, anchor, gap, since, until, hold) h
         LEFT JOIN subject_group(funnel_conversion.funnel, CASE WHEN NOT dated THEN "by" END) g ON g.subject = h.subject

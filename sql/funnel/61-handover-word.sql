@@ -124,7 +124,8 @@ CREATE FUNCTION @extschema@.status_handover() RETURNS SETOF @extschema@.status_r
     SELECT 'funnel', 'hand-over events not acknowledged', CASE WHEN min(h.at) < now() - interval '1 day' THEN 'warning' ELSE 'ok' END, count(*),
            min(h.at), 'The application that acts on them has not said that it did.',
            'SELECT * FROM @extschema@.handover_event ORDER BY event;'
-    FROM handover_happening h WHERE h.acknowledged_at IS NULL HAVING count(*) > 0
+    FROM handover_happening h JOIN handover_anchor a USING (handover)
+    WHERE h.acknowledged_at IS NULL AND a.transition IS NOT NULL HAVING count(*) > 0
     UNION ALL
     SELECT 'funnel', 'hand-overs whose record is gone', 'ok', count(*), min(a.parked_at),
            'What was said of them is kept for 30 days, in case the record comes back.', NULL

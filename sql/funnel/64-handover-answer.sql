@@ -50,7 +50,6 @@ SELECT @extschema@.set_audience('note_happening(bigint, text)', 'internal');
 CREATE FUNCTION @extschema@.answer_handover(handover bigint, answer text, reason text, note text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    PERFORM anchor_handover(handover, false);
     INSERT INTO handover_answer (handover, answer, reason, note, answered_by)
     VALUES (answer_handover.handover, answer_handover.answer, answer_handover.reason, nullif(btrim(answer_handover.note), ''), writer())
     ON CONFLICT ON CONSTRAINT handover_answer_pkey DO NOTHING;
@@ -61,13 +60,14 @@ BEGIN
     PERFORM note_happening(handover, answer);
 END
 $$;
-COMMENT ON FUNCTION @extschema@.answer_handover(bigint, text, text, text) IS 'Notes the answer to a hand-over that the caller may see.';
+COMMENT ON FUNCTION @extschema@.answer_handover(bigint, text, text, text) IS 'Notes the answer to a hand-over that anchor_handover has kept for its caller.';
 SELECT @extschema@.set_audience('answer_handover(bigint, text, text, text)', 'internal');
 
 CREATE FUNCTION @extschema@.accept_handover(handover bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
+    PERFORM anchor_handover(handover, false);
     PERFORM answer_handover(handover, 'accepted', NULL, NULL);
 END
 $$;

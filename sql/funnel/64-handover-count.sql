@@ -6,10 +6,8 @@ CREATE FUNCTION @extschema@.handover_counts(funnel text DEFAULT NULL, since time
                    business_hours numeric, median_hours_to_answer numeric, median_business_hours_to_answer numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    units CONSTANT text[] := units_in_total();
-    without_unit CONSTANT boolean := array_position(units, NULL) IS NOT NULL;
 BEGIN
+    PERFORM visible(NULL::text, 'kpi', 'total'); -- no identity is an error, even where there is no row
     PERFORM require_funnel(funnel) WHERE funnel IS NOT NULL;
     RETURN QUERY
     WITH counted AS (
@@ -18,7 +16,7 @@ BEGIN
                CASE WHEN NOT h.unsure AND h.answered_at >= h.offered_at THEN extract(epoch FROM h.answered_at - h.offered_at) / 3600 END AS hours,
                CASE WHEN NOT h.unsure THEN extract(epoch FROM h.business_time) / 3600 END AS worked
         FROM timed_handovers(handover_counts.funnel) h
-        WHERE h.unit = ANY (units) OR (h.unit IS NULL AND without_unit))
+        WHERE visible(h.unit, 'kpi', 'total'))
     SELECT c.funnel_key, c.from_department, c.to_department,
            count(*) FILTER (WHERE c.offer_counts),
            count(*) FILTER (WHERE c.answer_counts AND c.state = 'accepted'), count(*) FILTER (WHERE c.answer_counts AND c.state = 'refused'),
@@ -43,15 +41,13 @@ CREATE FUNCTION @extschema@.handover_reasons()
     RETURNS TABLE (funnel text, from_department text, to_department text, reason text, refused bigint)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    units CONSTANT text[] := units_in_total();
-    without_unit CONSTANT boolean := array_position(units, NULL) IS NOT NULL;
 BEGIN
+    PERFORM visible(NULL::text, 'kpi', 'total'); -- no identity is an error, even where there is no row
     RETURN QUERY
     SELECT h.funnel_key, h.from_department, h.to_department, r.reason, count(*)
     FROM timed_handovers() h
     LEFT JOIN refusal_reason r ON r.funnel = h.funnel_key AND r.reason = h.reason
-    WHERE h.state = 'refused' AND (h.unit = ANY (units) OR (h.unit IS NULL AND without_unit))
+    WHERE h.state = 'refused' AND visible(h.unit, 'kpi', 'total')
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;
 END
 $$;

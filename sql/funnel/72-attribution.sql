@@ -8,8 +8,13 @@ COMMENT ON FUNCTION @extschema@.attribution_step(internal, text, interval, doubl
 'Step of attribution_shares.';
 SELECT @extschema@.set_audience('attribution_step(internal, text, interval, double precision[], interval, timestamptz, integer, boolean, bigint, text, '
                                 'integer, bigint, bigint, timestamptz, text, text, text, boolean, boolean)', 'internal');
-CREATE FUNCTION @extschema@.attribution_final(internal) RETURNS text[]
-    AS 'MODULE_PATHNAME', 'crm_attribution_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE TYPE @extschema@.attribution_share AS (
+    grp integer, touched boolean, channel text, campaign text, kind text, credit bigint, amount bigint, margin bigint, conversions bigint);
+COMMENT ON TYPE @extschema@.attribution_share IS
+'A row of attribution_shares: what a channel gets in a group of conversions; touched is false for those without a touch. credit is of '
+'10^9 for each conversion; conversions had such a touch.';
+CREATE FUNCTION @extschema@.attribution_final(internal) RETURNS @extschema@.attribution_share[]
+    AS 'MODULE_PATHNAME', 'crm_attribution_final' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.attribution_final(internal) IS 'Final function of attribution_shares.';
 SELECT @extschema@.set_audience('attribution_final(internal)', 'internal');
 CREATE AGGREGATE @extschema@.attribution_shares(model text, half_life interval, weights double precision[], look_back interval, since timestamptz,
@@ -21,8 +26,7 @@ COMMENT ON AGGREGATE @extschema@.attribution_shares(text, interval, double preci
                                                     integer, bigint, bigint, timestamptz, text, text, text, boolean, boolean) IS
 'What channels get for conversions, over rows that come in order of path, stray and time: one without a time for each conversion, and its '
 'touches. grp counts from 1; 0 is a conversion that the chain of markov learns from and nobody sees, NULL a path without conversion, for '
-'markov only. Rows of texts: grp, whether there is a channel, channel, campaign, kind, credit (of 10^9 for each conversion), amount, margin, '
-'conversions with such a touch. Too many channels for the model are an error where strict, else NULL.';
+'markov only. Too many channels for the model are an error where strict, else NULL.';
 SELECT @extschema@.set_audience('attribution_shares(text, interval, double precision[], interval, timestamptz, integer, boolean, bigint, text, '
                                 'integer, bigint, bigint, timestamptz, text, text, text, boolean, boolean)', 'internal');
 
@@ -147,14 +151,14 @@ CREATE FUNCTION @extschema@.attribution_conversions(funnel text, stage text, sin
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100000 COST 100000
     SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
 DECLARE
-    units CONSTANT text[] := units_in_total();
     relations CONSTANT regclass[] := ARRAY(SELECT t.target FROM tracking t WHERE t.funnel = $1 UNION SELECT t.relation FROM tracking t WHERE t.funnel = $1);
 BEGIN
+    PERFORM visible(NULL::text, 'kpi', 'total'); -- no identity is an error, even where there is no row
     RETURN QUERY EXECUTE format($sql$
         WITH entry AS (
             SELECT e.*, ($4 IS NULL OR e.at < $4) AND ($3 IS NULL OR e.at >= $3) IS TRUE AS counted,
-                   coalesce(e.unit = ANY ($6), array_position($6, NULL) IS NOT NULL) AS mine,
-                   CASE WHEN $5 THEN date_trunc('month', e.at AT TIME ZONE $7)::date END AS month
+                   visible(e.unit, 'kpi', 'total') AS mine,
+                   CASE WHEN $5 THEN date_trunc('month', e.at AT TIME ZONE $6)::date END AS month
             FROM attribution_entries($1, $2) e),
         valued AS (
             SELECT e.*, d.*
@@ -168,7 +172,7 @@ BEGIN
                     ORDER BY v.month, v.currency COLLATE "C", v.amount IS NULL, v.margin IS NULL))::integer ELSE 0 END,
                v.month, v.currency, v.amount, v.margin
         FROM valued v$sql$, deal_sources(relations))
-    USING funnel, stage, since, until, by_month, units, default_zone();
+    USING funnel, stage, since, until, by_month, default_zone();
 END
 $$;
 COMMENT ON FUNCTION @extschema@.attribution_conversions(text, text, timestamptz, timestamptz, boolean) IS
@@ -253,17 +257,17 @@ CREATE FUNCTION @extschema@.attribution_credits(models text[]) RETURNS text
 bucket AS MATERIALIZED (
     SELECT c.grp, min(c.month) AS month, min(c.currency) AS currency, bool_or(c.amount IS NOT NULL) AS has_amount, bool_or(c.margin IS NOT NULL) AS has_margin
     FROM unnest($1) c WHERE c.shown GROUP BY 1)
-SELECT m.model, b.month, CASE WHEN m.shares[i][2] = 'f' AND 'channel' = ANY ($4) THEN '(none)' ELSE m.shares[i][3] END, m.shares[i][4], m.shares[i][5], b.currency,
-       trim_scale(sum(m.shares[i][6]::numeric) * 0.000000001),
-       sum(m.shares[i][7]::numeric) FILTER (WHERE b.has_amount) * ('1e-' || $6)::numeric,
-       CASE WHEN NOT bool_or(b.has_amount AND NOT b.has_margin AND m.shares[i][7] <> '0') -- a part that nobody knows is not nothing
-            THEN sum(m.shares[i][8]::numeric) FILTER (WHERE b.has_margin) * ('1e-' || $6)::numeric END,
-       sum(m.shares[i][9]::bigint)::bigint
+SELECT m.model, b.month, CASE WHEN NOT s.touched AND 'channel' = ANY ($4) THEN '(none)' ELSE s.channel END, s.campaign, s.kind, b.currency,
+       trim_scale(sum(s.credit) * 0.000000001),
+       sum(s.amount) FILTER (WHERE b.has_amount) * ('1e-' || $6)::numeric,
+       CASE WHEN NOT bool_or(b.has_amount AND NOT b.has_margin AND s.amount <> 0) -- a part that nobody knows is not nothing
+            THEN sum(s.margin) FILTER (WHERE b.has_margin) * ('1e-' || $6)::numeric END,
+       sum(s.conversions)::bigint
 FROM (SELECT %s FROM stream s) a
 CROSS JOIN LATERAL (VALUES %s) m (model, shares)
-CROSS JOIN LATERAL generate_subscripts(m.shares, 1) i
-JOIN bucket b ON b.grp = m.shares[i][1]::integer
-GROUP BY m.model, b.month, m.shares[i][2], m.shares[i][3], m.shares[i][4], m.shares[i][5], b.currency$sql$,
+CROSS JOIN LATERAL unnest(m.shares) s
+JOIN bucket b USING (grp)
+GROUP BY m.model, b.month, s.touched, s.channel, s.campaign, s.kind, b.currency$sql$,
         pg_catalog.string_agg(pg_catalog.format(
             'attribution_shares(%L, $7, $8, $3, $9, $10, %L, s.path, s.stray, s.grp, s.amount, s.margin, s.at, s.channel, s.campaign, s.kind, s.direct, s.fallback)%s AS m%s',
             m, pg_catalog.cardinality(models) OPERATOR(pg_catalog.=) 1, CASE m WHEN 'markov' THEN '' ELSE ' FILTER (WHERE s.grp > 0)' END, i), ', ' ORDER BY i),

@@ -95,10 +95,12 @@ WHERE model <> 'markov' GROUP BY 1; -- markov rounds for each month
 
 -- Rights: numbers of one's units. What markov learned it learned of all.
 CREATE ROLE regress_attribution_north;
+CREATE ROLE regress_attribution_root;
 CREATE ROLE regress_attribution_nobody;
 SELECT crm.create_unit('firm', 'The firm', 'business'), crm.create_unit('north', 'North', 'geographic', 'firm'), crm.create_unit('south', 'South', 'geographic', 'firm');
 SELECT crm.create_principal('nora', role_name => 'regress_attribution_north'), crm.create_role('regional'), crm.grant_privilege('regional', 'kpi', 'total', 'unit');
 SELECT crm.add_member('nora', 'north', 'regional') IS NOT NULL AS added;
+SELECT crm.create_principal('root', role_name => 'regress_attribution_root'), crm.add_member('root', 'firm', 'regional') IS NOT NULL AS added;
 SELECT channel, sum(credit) / sum(sum(credit)) OVER () AS share FROM crm.attribution('markov', by => ARRAY['channel']) GROUP BY 1 ORDER BY 1;
 SET ROLE regress_attribution_north;
 SELECT channel, sum(credit) / sum(sum(credit)) OVER () AS share FROM crm.attribution('markov', by => ARRAY['channel']) GROUP BY 1 ORDER BY 1;
@@ -107,6 +109,10 @@ SELECT channel, currency, wins, amount, spend, cost_per_win FROM crm.campaign_re
 SELECT stage, entered, currency, spend FROM crm.stage_cost('sales');
 SELECT model, sum(credit) AS credit FROM crm_bi.attribution WHERE model IN ('linear', 'markov') GROUP BY 1 ORDER BY 1;
 SELECT * FROM crm.attributed('{first}', 'sales', 'won', NULL, NULL, NULL, '{channel}', '1 day', '{1,1,1}', '{}', false);
+-- The whole's own unit and nothing below it, where all deals are; leads tell no unit and are the whole's.
+SET ROLE regress_attribution_root;
+SELECT count(*) FROM crm.attribution('linear');
+SELECT DISTINCT milestone FROM crm_bi.attribution;
 SET ROLE regress_attribution_nobody;
 SELECT * FROM crm.attribution('linear');
 SELECT * FROM crm.stage_cost('sales');
@@ -143,6 +149,7 @@ SELECT sum(credit), sum(amount) FROM crm.attribution('linear', 'sales');
 SELECT crm.add_stage('sales', '{"key": "bought", "position": 310}');
 SELECT crm.retire_stage('sales', 'won', 'bought') > 0 AS retired;
 SELECT sum(credit) FROM crm.attribution('first', 'sales');
-DROP OWNED BY regress_attribution_north, regress_attribution_nobody;
+DROP OWNED BY regress_attribution_north, regress_attribution_root, regress_attribution_nobody;
 DROP ROLE regress_attribution_north;
+DROP ROLE regress_attribution_root;
 DROP ROLE regress_attribution_nobody;
