@@ -136,8 +136,8 @@ typedef struct Check {
     List *used; /* of String, each once */
 } Check;
 
-static Oid
-kind_type(const char *kind)
+Oid
+crm_kind_type(const char *kind)
 {
     static const struct {
         const char *kind;
@@ -169,7 +169,7 @@ attribute_to_param(ParseState *pstate, const char *attribute, int location, void
         param = makeNode(Param);
         param->paramkind = PARAM_EXTERN;
         param->paramid = i + 1;
-        param->paramtype = kind_type(TextDatumGetCString(check->kinds[i]));
+        param->paramtype = crm_kind_type(TextDatumGetCString(check->kinds[i]));
         param->paramtypmod = -1;
         param->paramcollid = get_typcollation(param->paramtype);
         param->location = location;

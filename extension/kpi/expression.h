@@ -18,6 +18,8 @@ typedef Node *(*CrmAttributeHook)(ParseState *pstate, const char *attribute, int
 
 /* The analysed expression, coerced to the type unless that is InvalidOid; collations assigned, not yet planned. */
 extern Node *crm_expression_parse(const char *text, Oid type, CrmAttributeHook hook, void *arg);
+/* The type that an attribute of a kind has (entity_attribute.kind). */
+extern Oid crm_kind_type(const char *kind);
 /* Keeps names in an expression from meaning anybody's objects; undo with AtEOXact_GUC(true, level). */
 extern int crm_expression_enter(void);
 

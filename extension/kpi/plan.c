@@ -143,8 +143,11 @@ attribute_to_node(ParseState *pstate, const char *attribute, int location, void 
     if (entry == NULL) {
         node = compiler->own_table ? own_column(compiler, attribute)
                                    : mapped_attribute(compiler, pstate, attribute);
-        if (node == NULL)
-            return (Node *) makeConst(UNKNOWNOID, -1, InvalidOid, -2, (Datum) 0, true, false);
+        if (node == NULL) {
+            Oid type = crm_plan_attribute_type(compiler->table, attribute);
+
+            return (Node *) makeNullConst(type, -1, get_typcollation(type));
+        }
         assign_expr_collations(pstate, node);
         entry = makeTargetEntry(expression_planner((Expr *) node), list_length(compiler->attributes) + 1,
                                 pstrdup(attribute), false);

@@ -34,6 +34,9 @@ typedef struct CrmPlan CrmPlan;
 extern Oid crm_plan_root(Oid relid);
 extern List *crm_plan_instances(Oid root);
 
+/* The type of an attribute of the table's entity, also where it is not mapped. */
+extern Oid crm_plan_attribute_type(Oid root, const char *attribute);
+
 /* Compiles, in a child of the current memory context. May raise whatever an expression raises. */
 extern CrmPlan *crm_plan_build(Relation rel, Oid root, List *instances);
 /* The plan for all instances that is kept, or NULL where it has to be built; crm_plan_keep takes one over. */

@@ -21,6 +21,8 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "kpi/expression.h"
+
 typedef struct CacheEntry {
     Oid relid; /* key */
     Oid table;
@@ -154,6 +156,37 @@ text_column(HeapTuple tuple, TupleDesc desc, int column)
     Datum value = heap_getattr(tuple, column, desc, &isnull);
 
     return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* A column of the row of one of crm's tables where the first columns have these values, or NULL. */
+static char *
+look_up(const char *table, ScanKey keys, int count, int column)
+{
+    Relation relation = table_open(crm_relation_oid(table), AccessShareLock);
+    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, count, keys);
+    HeapTuple tuple = systable_getnext(scan);
+    char *found = HeapTupleIsValid(tuple) ? text_column(tuple, RelationGetDescr(relation), column) : NULL;
+
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    return found;
+}
+
+Oid
+crm_plan_attribute_type(Oid root, const char *attribute)
+{
+    ScanKeyData keys[2];
+    char *entity;
+    char *kind = NULL;
+
+    ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(root));
+    entity = look_up("adoption", keys, 1, 2);
+    if (entity) {
+        ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(entity));
+        ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(attribute));
+        kind = look_up("entity_attribute", keys, 2, 3);
+    }
+    return kind ? crm_kind_type(kind) : UNKNOWNOID;
 }
 
 static CrmInstance *

@@ -219,5 +219,18 @@ SELECT * FROM crm_bi.fct_ticket;
 SELECT count(*) > 9000 AS days, min(day) FROM crm_bi.dim_date;
 SELECT unit_key, parent_key FROM crm_bi.dim_unit ORDER BY 1;
 
+-- Deals that tell when they closed and not when they began, tickets that tell only when they began: what needs both is no error.
+CREATE TABLE closed_deals (id integer PRIMARY KEY, value numeric, status text, closed date);
+CREATE TABLE asked (id integer PRIMARY KEY, came timestamptz);
+SELECT count(*) > 0 AS adopted FROM crm.adopt('closed_deals', 'opportunity', columns => '{"amount": "value", "stage": "status", "closed_at": "closed"}');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('asked', 'ticket', columns => '{"created_at": "came"}');
+CALL crm.backfill('closed_deals');
+CALL crm.backfill('asked');
+INSERT INTO closed_deals VALUES (1, 5, 'won', '2021-04-01');
+INSERT INTO asked VALUES (1, '2021-04-01');
+SELECT kpi_key, value, state FROM crm_bi.kpi('won_value', since => '2021-04-01', until => '2021-04-30');
+SELECT relation, room, state, error FROM crm.filling WHERE error IS NOT NULL;
+SELECT item, state, detail FROM crm.doctor() WHERE detail ~ 'closed_deals|asked' ORDER BY 1;
+
 SELECT crm.disown_all();
 DROP OWNED BY regress_kpi_north, regress_kpi_boss, regress_kpi_nobody; DROP ROLE regress_kpi_north, regress_kpi_boss, regress_kpi_nobody;
