@@ -13,24 +13,27 @@ CREATE INDEX merged_record_keep ON @extschema@.merged_record (relation, keep_key
 COMMENT ON TABLE @extschema@.merged_record IS
 'Records of rows that were merged away, while the merge stands, and the record that each became one with.';
 COMMENT ON COLUMN @extschema@.merged_record.upto IS
-'The last entry of consent when the rows were merged: later entries are of a row that came back under the key.';
+'When the rows were merged, as a number of the sequence of consent entries that no entry has: later entries are of a row that came back '
+'under the key, and later merges have a higher one.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.merged_record', '');
 
 -- A key that is no record any more leads on whatever was said when; one that is a record again keeps what was said since.
 CREATE FUNCTION @extschema@.merged_places(relation regclass, record_key text, moment bigint) RETURNS TABLE (record_key text, last boolean)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 2 COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-    WITH RECURSIVE place (record_key, moment) AS (
-        SELECT $2 COLLATE "C", $3
+    WITH RECURSIVE place (record_key, moment, merged) AS (
+        SELECT $2 COLLATE "C", $3, true
         UNION
-        SELECT m.keep_key, m.upto FROM place p JOIN merged_record m ON m.relation = $1 AND m.record_key = p.record_key
+        SELECT m.keep_key, m.upto, p.merged AND p.moment <= m.upto
+        FROM place p JOIN merged_record m ON m.relation = $1 AND m.record_key = p.record_key
         WHERE p.moment <= m.upto OR NOT EXISTS (SELECT FROM record_copy r WHERE r.relation = $1 AND r.record_key = p.record_key))
-    SELECT p.record_key, NOT EXISTS (SELECT FROM merged_record m WHERE m.relation = $1 AND m.record_key = p.record_key AND p.moment <= m.upto)
-    FROM place p
+    SELECT p.record_key, bool_or(p.merged AND NOT EXISTS (SELECT FROM merged_record m WHERE m.relation = $1 AND m.record_key = p.record_key
+                                                                                        AND p.moment <= m.upto))
+    FROM place p GROUP BY 1
 $$;
 COMMENT ON FUNCTION @extschema@.merged_places(regclass, text, bigint) IS
 'The keys at which something stands that was said of a record (moment: the number of the entry): its own, and those of the rows that it '
-'was merged into, one after the other; last: it went no further.';
+'was merged into, one after the other; last: it went no further, by merges of the very row alone.';
 SELECT @extschema@.set_audience('merged_places(regclass, text, bigint)', 'internal');
 
 CREATE FUNCTION @extschema@.merged_into(relation regclass, record_key text) RETURNS SETOF text

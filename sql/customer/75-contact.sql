@@ -1,13 +1,12 @@
 -- What the entries of consent amount to, by the links as they are now; who may be contacted, and why.
 
 CREATE VIEW @extschema@.consent_touch AS
-SELECT e.entry, e.relation, e.record_key, true AS given_for FROM @extschema@.consent_entry e
-WHERE e.record_key IS NOT NULL AND e.ended_at IS NULL
+SELECT e.entry, e.relation, e.record_key, true AS given_for FROM @extschema@.consent_entry e WHERE e.record_key IS NOT NULL
 UNION ALL
-SELECT c.entry, c.relation, c.record_key, false FROM @extschema@.consent_cover c
-JOIN @extschema@.consent_entry e USING (entry) WHERE e.ended_at IS NULL;
+SELECT c.entry, c.relation, c.record_key, false FROM @extschema@.consent_cover c;
 COMMENT ON VIEW @extschema@.consent_touch IS
-'The records that each entry of consent covers; given_for: the one that it was given for. For code that runs with the extension''s rights.';
+'The records that each entry of consent covers, also of one that ended; given_for: the one that it was given for. For code that runs with '
+'the extension''s rights.';
 
 -- Where each of them stands now: at its record, or at what that was merged into.
 CREATE VIEW @extschema@.consent_place AS

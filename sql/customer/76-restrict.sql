@@ -239,11 +239,15 @@ SELECT @extschema@.set_audience('privacy_merging(regclass, text[], text[])', 'in
 CREATE FUNCTION @extschema@.privacy_merged(relation regclass, lose text[], keep text[], held jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
+DECLARE
+    moment bigint;
 BEGIN
+    IF NOT EXISTS (SELECT FROM adoption a WHERE a.relation = $1 AND a.entity IN ('customer', 'lead')) THEN
+        RETURN;
+    END IF;
+    moment := nextval('@extschema@.consent_entry_entry_seq'::regclass);
     INSERT INTO merged_record AS m (relation, record_key, keep_key, upto)
-    SELECT DISTINCT $1, u.lose, u.keep, coalesce(pg_sequence_last_value('@extschema@.consent_entry_entry_seq'::regclass), 0)
-    FROM unnest($2, $3) AS u (lose, keep)
-    WHERE u.lose <> u.keep AND EXISTS (SELECT FROM adoption a WHERE a.relation = $1 AND a.entity IN ('customer', 'lead'))
+    SELECT DISTINCT $1, u.lose, u.keep, moment FROM unnest($2, $3) AS u (lose, keep) WHERE u.lose <> u.keep
     ON CONFLICT ON CONSTRAINT merged_record_pkey DO UPDATE SET upto = excluded.upto;
     PERFORM relink_restricted(c.restriction_id) FROM restriction_place c WHERE c.relation = $1 AND c.record_key = ANY (keep);
 END

@@ -132,27 +132,51 @@ BEGIN
     FOR dropped IN SELECT d.objid, format('%I.%I', d.schema_name, d.object_name) AS name FROM pg_event_trigger_dropped_objects() d
                    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.object_type = 'table' AND NOT d.is_temporary
     LOOP
-        PERFORM park_dropped(dropped.objid, dropped.name);
+        PERFORM park_dropped(dropped.objid, dropped.name), forget_merged_table(dropped.objid);
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.keep_dropped() IS 'Event trigger: what people said of records of a dropped table is kept by its name.';
+COMMENT ON FUNCTION @extschema@.keep_dropped() IS 'Event trigger: what people said of records of a dropped table is kept by its name; what merges keep of its rows goes with it.';
 -- by their names this one comes after crm_forget_dropped, which leaves objections to other records of the customers
 CREATE EVENT TRIGGER crm_keep_dropped ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED') EXECUTE FUNCTION @extschema@.keep_dropped();
 COMMENT ON EVENT TRIGGER crm_keep_dropped IS 'Consents, restrictions and verdicts outlive a table.';
+
+-- What was said of records that are not there, and of no others, counts for nobody; without a record that could come back it is but a
+-- text about somebody.
+CREATE FUNCTION @extschema@.forget_unheld(entries bigint[], restrictions bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    DELETE FROM consent_entry e
+    WHERE e.entry = ANY (entries) AND e.record_key IS NULL AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry)
+      AND e.entry NOT IN (SELECT (p.content ->> 'entry')::bigint FROM parked_record p WHERE p.source IN ('consent_entry', 'consent_cover'));
+    DELETE FROM restriction r
+    WHERE r.restriction_id = ANY (restrictions)
+      AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id)
+      AND r.restriction_id NOT IN (SELECT (p.content ->> 'restriction_id')::bigint FROM parked_record p WHERE p.source = 'restricted_record');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_unheld(bigint[], bigint[]) IS
+'Deletes those of some entries of consent and of some restrictions that stand on no record, nor wait for a table.';
+SELECT @extschema@.set_audience('forget_unheld(bigint[], bigint[])', 'internal');
 
 CREATE FUNCTION @extschema@.forget_parked(relation_name text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
     forgotten bigint;
+    entries bigint[];
+    restrictions bigint[];
 BEGIN
-    DELETE FROM parked_record p WHERE coalesce(p.relation_name, p.relation::text) = forget_parked.relation_name;
-    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    WITH gone AS (
+        DELETE FROM parked_record p WHERE coalesce(p.relation_name, p.relation::text) = forget_parked.relation_name RETURNING p.content)
+    SELECT count(*), array_agg((g.content ->> 'entry')::bigint), array_agg((g.content ->> 'restriction_id')::bigint)
+    INTO forgotten, entries, restrictions FROM gone g;
     IF forgotten = 0 THEN
         PERFORM raise_unknown('table that something waits for', coalesce(forget_parked.relation_name, ''),
                               ARRAY(SELECT DISTINCT coalesce(p.relation_name, p.relation::text) FROM parked_record p));
     END IF;
+    PERFORM forget_unheld(entries, restrictions);
     RETURN forgotten;
 END
 $$;

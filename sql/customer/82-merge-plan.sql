@@ -102,7 +102,7 @@ COMMENT ON FUNCTION @extschema@.referring_statement(@extschema@.reference, name[
 
 CREATE FUNCTION @extschema@.plan_pairs(merge_id bigint, relation pg_catalog.regclass, columns name[], round integer,
                                        taken_over boolean DEFAULT false) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
     SELECT jsonb_agg(jsonb_build_object('n', p.rank, 'l', p.gone, 'k', p.stays) ORDER BY p.rank, p.row_key)
     FROM (SELECT c.rank, c.row_key, pick(c.before, columns) AS gone,
                  pick(CASE c.action WHEN 'delete' THEN s.before || s.after ELSE c.before || c.after END, columns) AS stays

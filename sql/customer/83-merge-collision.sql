@@ -4,12 +4,13 @@ CREATE TABLE @extschema@.merge_collision (
     merge_id bigint NOT NULL,
     mover text COLLATE "C" NOT NULL,
     other text COLLATE "C" NOT NULL,
-    other_row jsonb,
+    other_key jsonb,
     index_name text NOT NULL
 );
 CREATE INDEX merge_collision_merge ON @extschema@.merge_collision (merge_id, mover);
 COMMENT ON TABLE @extschema@.merge_collision IS
-'For planning a merge, empty between merges: a row that changes and one that it would collide with; other_row where that one does not change.';
+'For planning a merge, empty between merges: a row that changes and one that it would collide with; other_key, the columns of its key, where '
+'that one does not change.';
 
 CREATE TYPE @extschema@.index_term AS (expression text, operator text, nulls_equal boolean);
 COMMENT ON TYPE @extschema@.index_term IS 'One column of an index: its expression, the operator (with collation) that compares it, whether two NULLs collide.';
@@ -66,14 +67,15 @@ COMMENT ON FUNCTION @extschema@.moved_query(pg_catalog.regclass, oid) IS 'SQL fo
 
 CREATE FUNCTION @extschema@.still_collision_statement(relation pg_catalog.regclass, index_id oid) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN format('%s SELECT m."crm key", @extschema@.row_as_text(t.*) FROM moved m JOIN %s t ON %s WHERE %s',
-                  moved_query(relation, index_id), (SELECT row_source(i.indrelid) FROM pg_index i WHERE i.indexrelid = index_id),
+    RETURN format('%s SELECT m."crm key", (SELECT @extschema@.row_as_text(k.*) FROM (SELECT %s) k) FROM moved m JOIN %s t ON %s WHERE %s',
+                  moved_query(relation, index_id), key_list(row_key_columns(relation)),
+                  (SELECT row_source(i.indrelid) FROM pg_index i WHERE i.indexrelid = index_id),
                   (SELECT string_agg(format(CASE WHEN t.nulls_equal THEN '(m."crm %1$s" %2$s %3$s OR m."crm %1$s" IS NULL AND (%3$s) IS NULL)'
                                                  ELSE 'm."crm %1$s" %2$s %3$s' END, n, t.operator, t.expression), ' AND ')
                    FROM index_terms(index_id) WITH ORDINALITY AS t (expression, operator, nulls_equal, n)),
                   (SELECT coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') FROM pg_index i WHERE i.indexrelid = index_id));
 COMMENT ON FUNCTION @extschema@.still_collision_statement(pg_catalog.regclass, oid) IS
-'SQL for rows of a table that a row as it will be collides with: its key and the row.';
+'SQL for rows of a table that a row as it will be collides with: the key of that one, and the columns of the key of the other.';
 
 CREATE FUNCTION @extschema@.moved_collision_statement(relation pg_catalog.regclass, index_id oid) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -101,18 +103,20 @@ BEGIN
     FOR each IN SELECT i.indexrelid AS id, k.relname AS name, index_columns(i.indexrelid) AS columns
                 FROM members(relation) m JOIN pg_index i ON i.indrelid = m JOIN pg_class k ON k.oid = i.indexrelid
                 WHERE NOT k.relispartition AND i.indisvalid AND (i.indisunique OR i.indisexclusion) ORDER BY i.indexrelid LOOP
-        SELECT jsonb_agg(jsonb_build_object('key', c.row_key, 'rank', c.rank, 'i', pick(c.before || c.after, each.columns))),
+        SELECT jsonb_agg(jsonb_build_object('key', c.row_key, 'rank', c.rank, 'i', pick(c.before, each.columns) || c.after)),
                count(DISTINCT c.via)
         INTO moved, ways FROM merge_change c
         WHERE c.merge_id = find_collisions.merge_id AND c.relation = find_collisions.relation AND c.action = 'update'
           AND c.after ?| each.columns::text[];
         CONTINUE WHEN moved IS NULL;
-        INSERT INTO merge_collision (merge_id, mover, other, other_row, index_name)
-        SELECT find_collisions.merge_id, q.mover, row_key(key, q.other), q.other, each.name
-        FROM merge_rows(NULL, still_collision_statement(relation, each.id), moved) AS q (mover text, other jsonb)
-        WHERE NOT EXISTS (SELECT FROM merge_change c
-                          WHERE c.merge_id = find_collisions.merge_id AND c.relation = find_collisions.relation
-                            AND c.row_key = row_key(key, q.other) AND c.action <> 'stay');
+        WITH collision AS MATERIALIZED (
+            SELECT q.mover, q.other, row_key(key, q.other) AS row_key
+            FROM merge_rows(NULL, still_collision_statement(relation, each.id), moved) AS q (mover text, other jsonb)),
+        moving AS MATERIALIZED (
+            SELECT c.row_key FROM changes_of(find_collisions.merge_id, find_collisions.relation) c WHERE c.action <> 'stay')
+        INSERT INTO merge_collision (merge_id, mover, other, other_key, index_name)
+        SELECT find_collisions.merge_id, q.mover, q.row_key, q.other, each.name FROM collision q
+        WHERE NOT EXISTS (SELECT FROM moving c WHERE c.row_key = q.row_key);
         IF ways > 1 THEN -- rows of one loser collide no more than they did
             INSERT INTO merge_collision (merge_id, mover, other, index_name)
             SELECT find_collisions.merge_id, q.mover, q.other, each.name
@@ -124,25 +128,37 @@ $$;
 COMMENT ON FUNCTION @extschema@.find_collisions(bigint, pg_catalog.regclass) IS 'Fills merge_collision for the planned changes of one table.';
 SELECT @extschema@.set_audience('find_collisions(bigint, regclass)', 'internal');
 
+-- No statistics know of a merge under way: told of a row or two, the planner compares each with each. What joins rows of a plan does so
+-- without nested loops, and stands apart from what runs statements over the team's rows.
+CREATE FUNCTION @extschema@.give_way_to_still(merge_id bigint, relation pg_catalog.regclass, round integer) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
+BEGIN
+    UPDATE merge_change c SET action = 'delete', keep_key = y.other, round = give_way_to_still.round
+    FROM (SELECT DISTINCT ON (m.mover) m.mover, m.other FROM merge_collision m
+          WHERE m.merge_id = give_way_to_still.merge_id AND m.other_key IS NOT NULL ORDER BY m.mover, m.other) y
+    WHERE c.merge_id = give_way_to_still.merge_id AND c.relation = give_way_to_still.relation AND c.row_key = y.mover;
+    RETURN (
+        SELECT jsonb_agg(s.other_key)
+        FROM (SELECT DISTINCT m.other_key
+              FROM merge_change c
+              JOIN merge_collision m ON m.merge_id = c.merge_id AND m.mover = c.row_key AND m.other = c.keep_key AND m.other_key IS NOT NULL
+              WHERE c.merge_id = give_way_to_still.merge_id AND c.relation = give_way_to_still.relation AND c.action = 'delete'
+                AND NOT EXISTS (SELECT FROM merge_change o WHERE o.merge_id = c.merge_id AND o.relation = c.relation
+                                                             AND o.row_key = c.keep_key)) s);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.give_way_to_still(bigint, pg_catalog.regclass, integer) IS
+'Plans the removal of rows that collide with one that does not change; returns the keys of those that the plan does not have yet.';
+SELECT @extschema@.set_audience('give_way_to_still(bigint, regclass, integer)', 'internal');
+
 -- Rows that collide with one that does not change give way to it.
 CREATE FUNCTION @extschema@.yield_to_still(merge_id bigint, relation pg_catalog.regclass, round integer) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     key CONSTANT name[] := row_key_columns(relation);
-    still jsonb;
+    still CONSTANT jsonb := give_way_to_still(merge_id, relation, round);
     locked bigint;
 BEGIN
-    UPDATE merge_change c SET action = 'delete', keep_key = y.other, round = yield_to_still.round
-    FROM (SELECT DISTINCT ON (m.mover) m.mover, m.other FROM merge_collision m
-          WHERE m.merge_id = yield_to_still.merge_id AND m.other_row IS NOT NULL ORDER BY m.mover, m.other) y
-    WHERE c.merge_id = yield_to_still.merge_id AND c.relation = yield_to_still.relation AND c.row_key = y.mover;
-    SELECT jsonb_agg(s.columns) INTO still
-    FROM (SELECT DISTINCT pick(m.other_row, key) AS columns
-          FROM merge_change c
-          JOIN merge_collision m ON m.merge_id = c.merge_id AND m.mover = c.row_key AND m.other = c.keep_key AND m.other_row IS NOT NULL
-          WHERE c.merge_id = yield_to_still.merge_id AND c.relation = yield_to_still.relation AND c.action = 'delete'
-            AND NOT EXISTS (SELECT FROM merge_change o WHERE o.merge_id = c.merge_id AND o.relation = c.relation
-                                                         AND o.row_key = c.keep_key)) s;
     IF still IS NULL THEN
         RETURN;
     END IF;
@@ -160,7 +176,7 @@ SELECT @extschema@.set_audience('yield_to_still(bigint, regclass, integer)', 'in
 -- Of rows that all change the first stays: the keeper's, then the first loser's. Again and again, since a row that gives way
 -- no longer stands in the way of others.
 CREATE FUNCTION @extschema@.yield_to_moved(merge_id bigint, relation pg_catalog.regclass, round integer) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
 BEGIN
     LOOP
         WITH live AS MATERIALIZED (
@@ -168,7 +184,7 @@ BEGIN
             FROM merge_collision m
             JOIN merge_change c ON c.merge_id = m.merge_id AND c.relation = yield_to_moved.relation AND c.row_key = m.mover
             JOIN merge_change o ON o.merge_id = m.merge_id AND o.relation = yield_to_moved.relation AND o.row_key = m.other
-            WHERE m.merge_id = yield_to_moved.merge_id AND m.other_row IS NULL AND c.action = 'update' AND o.action = 'update')
+            WHERE m.merge_id = yield_to_moved.merge_id AND m.other_key IS NULL AND c.action = 'update' AND o.action = 'update')
         UPDATE merge_change c SET action = 'delete', keep_key = y.other, round = yield_to_moved.round
         FROM (SELECT DISTINCT ON (l.mover) l.mover, l.other FROM live l
               WHERE NOT EXISTS (SELECT FROM live x WHERE x.mover = l.other) ORDER BY l.mover, l.rank, l.other) y
@@ -227,6 +243,22 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.refuse_collision(bigint, pg_catalog.regclass) IS 'Raises RM205 with the rows that would collide.';
 
+CREATE FUNCTION @extschema@.lead_to_kept(merge_id bigint, relation pg_catalog.regclass, round integer) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
+BEGIN
+    LOOP
+        UPDATE merge_change c SET keep_key = k.keep_key, round = lead_to_kept.round
+        FROM merge_change k
+        WHERE c.merge_id = lead_to_kept.merge_id AND c.relation = lead_to_kept.relation AND c.action = 'delete'
+          AND k.merge_id = c.merge_id AND k.relation = c.relation AND k.row_key = c.keep_key AND k.action = 'delete';
+        EXIT WHEN NOT FOUND;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.lead_to_kept(bigint, pg_catalog.regclass, integer) IS
+'Rows that were to become one with a row that is removed itself become one with the row that stays in the end.';
+SELECT @extschema@.set_audience('lead_to_kept(bigint, regclass, integer)', 'internal');
+
 CREATE FUNCTION @extschema@.plan_collisions(merge_id bigint, relation pg_catalog.regclass, round integer, policy text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
@@ -241,13 +273,7 @@ BEGIN
     END IF;
     PERFORM yield_to_still(merge_id, relation, round);
     PERFORM yield_to_moved(merge_id, relation, round);
-    LOOP -- into the row that stays in the end
-        UPDATE merge_change c SET keep_key = k.keep_key, round = plan_collisions.round
-        FROM merge_change k
-        WHERE c.merge_id = plan_collisions.merge_id AND c.relation = plan_collisions.relation AND c.action = 'delete'
-          AND k.merge_id = c.merge_id AND k.relation = c.relation AND k.row_key = c.keep_key AND k.action = 'delete';
-        EXIT WHEN NOT FOUND;
-    END LOOP;
+    PERFORM lead_to_kept(merge_id, relation, round);
     IF policy = 'combine' THEN
         PERFORM fill_kept(merge_id, relation, round);
     END IF;
@@ -260,7 +286,7 @@ SELECT @extschema@.set_audience('plan_collisions(bigint, regclass, integer, text
 
 -- What a kept row took from a removed one may itself refer to a row that goes.
 CREATE FUNCTION @extschema@.plan_filled(merge_id bigint) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
 DECLARE
     target regclass;
     r reference;

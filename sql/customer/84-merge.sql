@@ -159,6 +159,15 @@ $$;
 COMMENT ON FUNCTION @extschema@.refuse_large(bigint) IS 'Raises RM203 where a merge would remove more than an unmerge can put back.';
 SELECT @extschema@.set_audience('refuse_large(bigint)', 'internal');
 
+CREATE FUNCTION @extschema@.forget_unconcerned(merge_id bigint) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
+    DELETE FROM merge_change c
+    WHERE c.merge_id = forget_unconcerned.merge_id AND c.action = 'stay'
+      AND NOT EXISTS (SELECT FROM merge_change d WHERE d.merge_id = forget_unconcerned.merge_id AND d.relation = c.relation AND d.keep_key = c.row_key)
+$$;
+COMMENT ON FUNCTION @extschema@.forget_unconcerned(bigint) IS 'Rows that neither change nor take the place of one that goes are no part of the plan.';
+SELECT @extschema@.set_audience('forget_unconcerned(bigint)', 'internal');
+
 CREATE FUNCTION @extschema@.plan_merge(relation pg_catalog.regclass, keep text, lose text[], reason text, choose jsonb,
                                        on_collision text, collisions jsonb, values_by text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -179,8 +188,7 @@ BEGIN
     PERFORM plan_collisions(number, relation, 1, 'refuse');
     PERFORM plan_rounds(number, on_collision, collisions);
     PERFORM refuse_large(number);
-    DELETE FROM merge_change c WHERE c.merge_id = number AND c.action = 'stay'
-       AND NOT EXISTS (SELECT FROM merge_change d WHERE d.merge_id = number AND d.relation = c.relation AND d.keep_key = c.row_key);
+    PERFORM forget_unconcerned(number);
     PERFORM name_removed(number, r) FROM (SELECT DISTINCT c.relation FROM merge_change c
                                           WHERE c.merge_id = number AND c.action = 'delete' ORDER BY 1) AS d (r);
     RETURN number;

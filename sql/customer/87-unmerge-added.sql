@@ -1,15 +1,15 @@
 -- Rows that came since a merge and refer to a key that its unmerge changes: they go with that key.
 
 CREATE FUNCTION @extschema@.returning_keys(merge_id bigint, relation pg_catalog.regclass, columns name[]) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT jsonb_agg(jsonb_build_object('n', p.n, 'l', p.present, 'k', p.going, 'shared', EXISTS (
-               SELECT FROM merge_change d WHERE d.merge_id = returning_keys.merge_id AND d.relation = returning_keys.relation
-                                            AND d.action = 'delete' AND pick(d.restore, columns) = p.present)) ORDER BY p.n)
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
+    SELECT jsonb_agg(jsonb_build_object('n', p.n, 'l', p.present, 'k', p.going, 'shared', d.present IS NOT NULL) ORDER BY p.n)
     FROM (SELECT row_number() OVER (ORDER BY c.row_key) AS n, pick(c.before || coalesce(c.expected, c.after), columns) AS present,
                  pick(c.before || coalesce(c.expected, c.after) || going_back(c), columns) AS going
           FROM merge_change c
           WHERE c.merge_id = returning_keys.merge_id AND c.relation = returning_keys.relation AND c.action = 'update'
             AND going_back(c) ?| columns::text[]) p
+    LEFT JOIN (SELECT DISTINCT pick(c.restore, columns) AS present FROM merge_change c
+               WHERE c.merge_id = returning_keys.merge_id AND c.relation = returning_keys.relation AND c.action = 'delete') d ON d.present = p.present
     WHERE p.present <> p.going AND NOT jsonb_path_exists(p.present, '$.* ? (@ == null)')
 $$;
 COMMENT ON FUNCTION @extschema@.returning_keys(bigint, pg_catalog.regclass, name[]) IS
@@ -18,14 +18,14 @@ SELECT @extschema@.set_audience('returning_keys(bigint, regclass, name[])', 'int
 
 -- What a later merge moved there belongs to a row that is one with another now; where it goes is known when that is taken back.
 CREATE FUNCTION @extschema@.refuse_moved_later(merge_id bigint, r @extschema@.reference, row_keys text[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
 DECLARE
     moved record;
 BEGIN
     SELECT l.merge_id, coalesce(l.after_key, l.row_key) AS after_key INTO moved
-    FROM merge_change l JOIN row_merge m USING (merge_id)
+    FROM merge_change l JOIN row_merge m USING (merge_id) JOIN unnest(row_keys) AS k (followed) ON k.followed = coalesce(l.after_key, l.row_key)
     WHERE l.merge_id > refuse_moved_later.merge_id AND m.unmerged_at IS NULL AND l.relation = (r).relation AND l.action = 'update'
-      AND l.after ?| (r).columns::text[] AND coalesce(l.after_key, l.row_key) = ANY (row_keys)
+      AND l.after ?| (r).columns::text[]
     ORDER BY l.merge_id DESC LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'merge % must be taken back before merge %', moved.merge_id, merge_id

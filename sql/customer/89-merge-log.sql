@@ -60,6 +60,27 @@ COMMENT ON FUNCTION @extschema@.forget_merges(timestamptz) IS
 'Example: SELECT forget_merges(now() - interval ''1 year'');';
 SELECT @extschema@.set_audience('forget_merges(timestamptz)', 'admin');
 
+-- A merge of rows of a table that was dropped leads nowhere and cannot be taken back; one of another table can, without the rows of it.
+CREATE FUNCTION @extschema@.forget_merged_table(relation oid) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    merges bigint[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM row_merge) THEN
+        RETURN;
+    END IF;
+    WITH gone AS (DELETE FROM row_merge m WHERE m.relation = $1 RETURNING m.merge_id) -- with what refers to them
+    SELECT array_agg(g.merge_id) INTO merges FROM gone g;
+    DELETE FROM merge_change c WHERE c.merge_id = ANY (merges);
+    DELETE FROM merge_change c USING row_merge m WHERE c.merge_id = m.merge_id AND c.relation = $1;
+    DELETE FROM merge_held h USING row_merge m WHERE h.merge_id = m.merge_id AND h.relation = $1;
+    DELETE FROM merge_redirected r USING row_merge m WHERE r.merge_id = m.merge_id AND r.relation = $1;
+    DELETE FROM merge_finding f WHERE f.relation = $1;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_merged_table(oid) IS 'A table is gone: what merges keep of its rows goes, too.';
+SELECT @extschema@.set_audience('forget_merged_table(oid)', 'internal');
+
 CREATE FUNCTION @extschema@.status_merges() RETURNS SETOF @extschema@.status_row
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT 'customer', 'merges', 'ok', coalesce(sum(m.changed), 0)::bigint, min(m.merged_at),

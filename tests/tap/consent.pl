@@ -47,9 +47,9 @@ sql('SELECT crm.resolve_pending()');
 # "table key".
 my @said;
 my %restricted;    # number → {record => 1}
-my %merged;        # record → {record it was merged into => count of what had been said}
+my %merged;        # record → {record it was merged into => when}
 my %erased;        # records: a row that comes back under their key is not heard
-my $count = 0;     # of all that was said
+my $count = 0;     # of all that was said, and of merges
 my $clock = 1000;  # of what has no date
 
 my (%row, %customer); # records: what its row said when it was read; the customer it has
@@ -62,25 +62,19 @@ sub look {
 
 sub places {
     my ($record, $moment) = @_;
-    my (%at, @open) = ();
-    push @open, [ $record, $moment ];
-    while (my $place = shift @open) {
-        my ($here, $when) = @$place;
-        next if $at{$here}{$when};
-        $at{$here}{$when} = 1;
-        for my $keep (keys %{ $merged{$here} // {} }) {
-            push @open, [ $keep, $merged{$here}{$keep} ] if $when <= $merged{$here}{$keep} || !exists $row{$here};
+    my (%seen, %place);
+    my @open = ([ $record, $moment, 1 ]);
+    while (my $next = shift @open) {
+        my ($here, $when, $by_merges) = @$next;
+        next if $seen{"$here/$when/$by_merges"}++;
+        my %onward = %{ $merged{$here} // {} };
+        $place{$here} ||= $by_merges && !grep { $when <= $_ } values %onward;
+        for my $keep (keys %onward) {
+            my $same_row = $when <= $onward{$keep};
+            push @open, [ $keep, $onward{$keep}, $by_merges && $same_row ] if $same_row || !exists $row{$here};
         }
     }
-    my %place;
-    for my $here (keys %at) {
-        for my $when (keys %{ $at{$here} }) {
-            my $goes_on = grep { $when <= $_ } values %{ $merged{$here} // {} };
-            $place{$here} = 1 if !$goes_on;
-            $place{$here} //= 0;
-        }
-    }
-    return \%place;    # record → whether it went no further
+    return \%place;    # record → whether it went no further, by merges of the very row alone
 }
 
 # The customers that something counts for.
@@ -267,7 +261,8 @@ my %step = (
         my $documents = documents();
         hear("$table $_", $documents->{"$table $_"}) for sort { $a <=> $b } grep { exists $documents->{"$table $_"} } @lose;
         my $merge = sql(sprintf q{SELECT crm.merge('%s', '%s', '{%s}')}, $table, $keep, join ',', @lose);
-        $merged{"$table $_"}{"$table $keep"} = $count for @lose;
+        my $moment = ++$count;
+        $merged{"$table $_"}{"$table $keep"} = $moment for @lose;
         $standing{$merge} = [ $table, $keep, @lose ];
     },
     unmerge => sub {
