@@ -76,13 +76,13 @@ BEGIN
         WHERE t.id = ANY (handover_rows.ids) AND k.key IS NOT NULL;
     END IF;
     RETURN QUERY
-    WITH allowed AS MATERIALIZED (SELECT * FROM readable_sources(handover_rows.ids)),
-    seen AS MATERIALIZED (
+    WITH seen AS MATERIALIZED (
         SELECT h.*, coalesce(b.kind = 'won' OR n.kind = 'after_win', false) AS delivers
         FROM timed_handovers(handover_rows.funnel, handover_rows.ids) h
-        JOIN allowed a ON a.relation = h.relation AND a.source = h.source AND coalesce(a.unit, '') = coalesce(h.unit, '')
         LEFT JOIN funnel_stage b ON b.funnel = h.funnel_key AND b.stage = h.from_stage
-        LEFT JOIN funnel_stage n ON n.funnel = h.funnel_key AND n.stage = h.to_stage),
+        LEFT JOIN funnel_stage n ON n.funnel = h.funnel_key AND n.stage = h.to_stage
+        WHERE ((h.relation, h.source, coalesce(h.unit, ''))
+               IN (SELECT a.relation, a.source, coalesce(a.unit, '') FROM readable_sources(handover_rows.ids) a)) IS TRUE),
     project AS MATERIALIZED (SELECT * FROM readable_projects(keys)),
     found AS (
         SELECT h.id, p.relation, p.record_key, 1 AS rank FROM seen h JOIN project p USING (relation, record_key)
