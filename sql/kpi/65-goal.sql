@@ -149,7 +149,7 @@ BEGIN
         actual := total.value;
         state := total.state;
         attainment := CASE g.direction WHEN 'up' THEN actual / nullif(target, 0) ELSE target / nullif(actual, 0) END;
-        elapsed := least(1, greatest(0, (kpi_today() - g.since + 1)::numeric / (g.until - g.since + 1)));
+        elapsed := elapsed_share(g.since, g.until, kpi_today());
         -- what adds up over the period is expected in proportion to it; everything else is expected all the time
         pace := CASE WHEN k.kind = 'simple' AND k.date_kind = 'event' THEN
                          CASE g.direction WHEN 'up' THEN actual / nullif(target * elapsed, 0)
@@ -167,7 +167,7 @@ COMMENT ON FUNCTION @extschema@.goal_rows() IS 'The rows of crm_bi.kpi_goal.';
 CREATE VIEW crm_bi.kpi_goal AS SELECT * FROM @extschema@.goal_rows();
 COMMENT ON VIEW crm_bi.kpi_goal IS
 'Goals with what was attained until today. attainment is actual / target, or target / actual where lower is better (NULL where '
-'the divisor is zero). elapsed is the share of the period that has passed, by calendar days; pace is attainment against it for '
+'the divisor is zero). elapsed is the share of the period that has passed, by working time (elapsed_share); pace is attainment against it for '
 'KPIs that add up over time, attainment itself for ratios and stocks; on_track is pace of at least 1. state says why actual is '
 'NULL. Goals of units whose totals the caller may see.';
 GRANT SELECT ON crm_bi.kpi_goal TO PUBLIC;

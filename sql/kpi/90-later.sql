@@ -9,11 +9,6 @@ COMMENT ON FUNCTION @extschema@.set_sla(text, text, text, text, interval, text, 
 'Not built yet: a service-level agreement with a clock.';
 SELECT @extschema@.set_audience('set_sla(text, text, text, text, interval, text, text[], numeric)', 'admin');
 
-CREATE FUNCTION @extschema@.check_in(goal text, note text) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN PERFORM not_yet('check_in'); END $$;
-COMMENT ON FUNCTION @extschema@.check_in(text, text) IS 'Not built yet: a note of an owner on how a goal goes.';
-
 CREATE FUNCTION @extschema@.forecast(kpi text, unit text DEFAULT NULL, until date DEFAULT NULL)
     RETURNS TABLE (day date, value numeric, low numeric, high numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
