@@ -132,7 +132,7 @@ BEGIN
     FOR dropped IN SELECT d.objid, format('%I.%I', d.schema_name, d.object_name) AS name FROM pg_event_trigger_dropped_objects() d
                    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.object_type = 'table' AND NOT d.is_temporary
     LOOP
-        PERFORM park_dropped(dropped.objid, dropped.name), forget_merged_table(dropped.objid);
+        PERFORM park_dropped(dropped.objid, dropped.name), forget_merged_table(dropped.objid), forget_held_verdicts(dropped.name, NULL);
     END LOOP;
 END
 $$;
@@ -143,7 +143,7 @@ COMMENT ON EVENT TRIGGER crm_keep_dropped IS 'Consents, restrictions and verdict
 
 -- What was said of records that are not there, and of no others, counts for nobody; without a record that could come back it is but a
 -- text about somebody.
-CREATE FUNCTION @extschema@.forget_unheld(entries bigint[], restrictions bigint[]) RETURNS void
+CREATE FUNCTION @extschema@.forget_unheld(entries bigint[], restriction_ids bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 BEGIN
@@ -151,7 +151,7 @@ BEGIN
     WHERE e.entry = ANY (entries) AND e.record_key IS NULL AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry)
       AND e.entry NOT IN (SELECT (p.content ->> 'entry')::bigint FROM parked_record p WHERE p.source IN ('consent_entry', 'consent_cover'));
     DELETE FROM restriction r
-    WHERE r.restriction_id = ANY (restrictions)
+    WHERE r.restriction_id = ANY (restriction_ids)
       AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id)
       AND r.restriction_id NOT IN (SELECT (p.content ->> 'restriction_id')::bigint FROM parked_record p WHERE p.source = 'restricted_record');
 END

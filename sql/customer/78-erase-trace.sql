@@ -135,8 +135,7 @@ BEGIN
     DELETE FROM consent_entry e
     WHERE e.entry = ANY (touched) AND (e.granted OR (e.record_key IS NULL OR e.relation = $1 AND e.record_key = ANY (keys))
                                                     AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry)
-                                                    AND NOT EXISTS (SELECT FROM parked_record p WHERE p.source = 'consent_cover'
-                                                                                                  AND p.content = jsonb_build_object('entry', e.entry)));
+                                                    AND NOT EXISTS (SELECT FROM parked_record p WHERE p.content = jsonb_build_object('entry', e.entry)));
     GET DIAGNOSTICS total = ROW_COUNT;
     UPDATE consent_entry e
     SET relation = NULL, record_key = NULL, reason = NULL, evidence = NULL,
@@ -146,7 +145,8 @@ BEGIN
     DELETE FROM consent_problem p WHERE p.relation = $1 AND p.record_key = ANY (keys);
     DELETE FROM restricted_record c WHERE c.relation = $1 AND c.record_key = ANY (keys);
     DELETE FROM restriction r
-    WHERE r.restriction_id = ANY (restricted) AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id);
+    WHERE r.restriction_id = ANY (restricted) AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id)
+      AND NOT EXISTS (SELECT FROM parked_record p WHERE p.content = jsonb_build_object('restriction_id', r.restriction_id));
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN total + changed;
 END
@@ -191,6 +191,12 @@ BEGIN
     DELETE FROM verdict v WHERE v.relation_a = $1 AND v.key_a = ANY (keys) OR v.relation_b = $1 AND v.key_b = ANY (keys);
     GET DIAGNOSTICS changed = ROW_COUNT;
     total := total + changed;
+    PERFORM forget_held_verdicts(table_name($1), keys);
+    DELETE FROM parked_record p
+    WHERE p.source = 'verdict' AND (p.content ->> 'relation_a' = table_name($1) AND p.content ->> 'key_a' = ANY (keys)
+                                    OR p.content ->> 'relation_b' = table_name($1) AND p.content ->> 'key_b' = ANY (keys));
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    total := total + changed;
     DELETE FROM released_record x WHERE x.relation = $1 AND x.record_key = ANY (keys);
     DELETE FROM merged_record m WHERE m.relation = $1 AND (m.record_key = ANY (keys) OR m.keep_key = ANY (keys));
     RETURN total + forget_numbers(numbers) + forget_row_changes(relation, keys);
@@ -200,6 +206,61 @@ COMMENT ON FUNCTION @extschema@.privacy_erased(regclass, text[], text) IS
 'Deletes what the room customer holds about records: consents, restrictions, verdicts, identified visitors, golden values that people set, '
 'block keys; returns how many rows.';
 SELECT @extschema@.set_audience('privacy_erased(regclass, text[], text)', 'internal');
+
+CREATE FUNCTION @extschema@.former_customers(customer_id bigint) RETURNS bigint[]
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    WITH RECURSIVE former (customer_id) AS (
+        SELECT $1
+        UNION
+        SELECT c.customer_id FROM former f JOIN customer_registry c ON c.redirect_to = f.customer_id)
+    SELECT array_agg(f.customer_id) FROM former f
+$$;
+COMMENT ON FUNCTION @extschema@.former_customers(bigint) IS 'A customer and those that were joined into it.';
+
+-- Of tables that are gone it is known whose the rows were of which something was said: their entries say so (leave_objections). Which of the
+-- others that an entry covers were somebody else's is not, so a withdrawal stays for them, without a word of the one who is erased.
+CREATE FUNCTION @extschema@.forget_parked_of(customer_id bigint, words text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    ids CONSTANT bigint[] := former_customers(customer_id);
+    own CONSTANT bigint[] := ARRAY(SELECT e.entry FROM consent_entry e JOIN parked_record p ON p.content = jsonb_build_object('entry', e.entry)
+                                   WHERE e.customer_id = ANY (ids) AND p.source = 'consent_entry');
+BEGIN
+    WITH RECURSIVE his (place, record_key) AS (
+        SELECT coalesce(p.relation_name, table_name(p.relation)), p.record_key
+        FROM parked_record p WHERE p.source = 'consent_entry' AND (p.content ->> 'entry')::bigint = ANY (own)
+        UNION
+        SELECT h.place, CASE m.record_key WHEN h.record_key THEN m.content ->> 'keep_key' ELSE m.record_key END COLLATE "C"
+        FROM his h JOIN parked_record m ON m.source = 'merged_record' AND m.relation_name = h.place
+                                       AND h.record_key IN (m.record_key, m.content ->> 'keep_key'))
+    DELETE FROM parked_record p USING his h
+    WHERE coalesce(p.relation_name, table_name(p.relation)) = h.place AND p.record_key = h.record_key
+       OR p.source = 'merged_record' AND p.relation_name = h.place AND p.content ->> 'keep_key' = h.record_key
+       OR p.source = 'verdict' AND (h.place, h.record_key) IN ((p.content ->> 'relation_a', p.content ->> 'key_a'),
+                                                               (p.content ->> 'relation_b', p.content ->> 'key_b'));
+    DELETE FROM parked_record p USING unnest(words) w WHERE strpos(lower(concat_ws(' ', p.record_key, p.content)), w) > 0;
+    DELETE FROM consent_entry e
+    WHERE e.customer_id = ANY (ids) AND e.record_key IS NULL AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry)
+      AND (e.granted OR NOT EXISTS (SELECT FROM parked_record p WHERE p.content = jsonb_build_object('entry', e.entry)));
+    UPDATE consent_entry e SET customer_id = NULL, reason = NULL, evidence = NULL
+    WHERE e.entry = ANY (own)
+       OR e.customer_id = ANY (ids) AND e.record_key IS NULL AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry);
+    DELETE FROM restriction r
+    WHERE r.customer_id = ANY (ids) AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id)
+      AND NOT EXISTS (SELECT FROM parked_record p WHERE p.content = jsonb_build_object('restriction_id', r.restriction_id));
+    UPDATE restriction r SET reason = '[erased]', lifted_reason = CASE WHEN r.lifted_reason IS NOT NULL THEN '[erased]' END
+    WHERE r.customer_id = ANY (ids) AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id);
+    DELETE FROM parked_record p
+    WHERE p.source IN ('consent_entry', 'consent_cover') AND NOT EXISTS (SELECT FROM consent_entry e WHERE e.entry = (p.content ->> 'entry')::bigint)
+       OR p.source = 'restricted_record' AND NOT EXISTS (SELECT FROM restriction r WHERE r.restriction_id = (p.content ->> 'restriction_id')::bigint);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.forget_parked_of(bigint, text[]) IS
+'Forgets what waits for tables that are gone of a customer, or holds one of the words (lower case), and consents and restrictions that stand on '
+'nothing else. For an erasure, once what was said of the customer''s records is forgotten.';
+SELECT @extschema@.set_audience('forget_parked_of(bigint, text[])', 'internal');
 
 CREATE FUNCTION @extschema@.forget_numbers(numbers bigint[]) RETURNS bigint
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp

@@ -182,9 +182,7 @@ BEGIN
         PERFORM follow_erasure(part, each.keys); -- and of rows that went before
         DELETE FROM record_dirty d WHERE d.relation = each.relation AND d.record_key = ANY (each.keys);
     END LOOP;
-    DELETE FROM parked_record p USING unnest(words) w WHERE strpos(lower(concat_ws(' ', p.record_key, p.content)), w) > 0;
-    DELETE FROM consent_entry e WHERE e.customer_id = $1 AND e.record_key IS NULL AND NOT EXISTS (SELECT FROM consent_cover c WHERE c.entry = e.entry);
-    DELETE FROM restriction r WHERE r.customer_id = $1 AND NOT EXISTS (SELECT FROM restricted_record c WHERE c.restriction_id = r.restriction_id);
+    PERFORM forget_parked_of(customer_id, words);
     followed := followed || jsonb_build_object('merges', erase_merges(merges, words));
     PERFORM retire_customers(ARRAY[customer_id]);
     followed := followed || jsonb_build_object('texts', redact_texts(words));

@@ -11,6 +11,7 @@ SELECT @extschema@.set_audience('verdicts_on(regclass, text[])', 'internal');
 CREATE FUNCTION @extschema@.records_merging(relation pg_catalog.regclass, lose text[], keep text[]) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT jsonb_build_object(
+        'relation', table_name(records_merging.relation),
         'verdicts', (SELECT jsonb_agg(to_jsonb(v)) FROM verdicts_on(records_merging.relation, lose) v),
         'customers', (SELECT jsonb_object_agg(r.record_key, r.customer_id) FROM record r
                       WHERE r.relation = records_merging.relation AND r.record_key = ANY (lose) AND r.customer_id IS NOT NULL))
@@ -18,6 +19,22 @@ $$;
 COMMENT ON FUNCTION @extschema@.records_merging(pg_catalog.regclass, text[], text[]) IS
 'Before records are merged: the verdicts on those that go, and their customers.';
 SELECT @extschema@.set_audience('records_merging(regclass, text[], text[])', 'internal');
+
+CREATE FUNCTION @extschema@.forget_held_verdicts(place text, keys text[]) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    UPDATE merge_held h
+    SET held = h.held || jsonb_build_object('verdicts', (
+        SELECT jsonb_agg(e) FROM jsonb_array_elements(h.held -> 'verdicts') e
+        WHERE NOT (e ->> 'relation_a' = place AND (keys IS NULL OR e ->> 'key_a' = ANY (keys))
+                   OR e ->> 'relation_b' = place AND (keys IS NULL OR e ->> 'key_b' = ANY (keys)))))
+    WHERE h.room = 'customer' AND jsonb_typeof(h.held -> 'verdicts') = 'array'
+      AND EXISTS (SELECT FROM jsonb_array_elements(h.held -> 'verdicts') e
+                  WHERE e ->> 'relation_a' = place AND (keys IS NULL OR e ->> 'key_a' = ANY (keys))
+                     OR e ->> 'relation_b' = place AND (keys IS NULL OR e ->> 'key_b' = ANY (keys)))
+$$;
+COMMENT ON FUNCTION @extschema@.forget_held_verdicts(text, text[]) IS
+'Takes verdicts on records (a table''s name, keys, or all of it where they are NULL) from what merges would give back.';
+SELECT @extschema@.set_audience('forget_held_verdicts(text, text[])', 'internal');
 
 CREATE FUNCTION @extschema@.records_merged(relation pg_catalog.regclass, lose text[], keep text[], held jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -59,7 +76,14 @@ SELECT @extschema@.set_audience('records_merged(regclass, text[], text[], jsonb)
 CREATE FUNCTION @extschema@.records_unmerged(relation pg_catalog.regclass, lose text[], keep text[], held jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    returned CONSTANT verdict[] := ARRAY(SELECT v FROM jsonb_populate_recordset(NULL::verdict, coalesce(nullif(held -> 'verdicts', 'null'), '[]')) v);
+    -- the table may have another name by now, and others may be gone
+    returned CONSTANT verdict[] := ARRAY(
+        SELECT jsonb_populate_record(NULL::verdict, e.said || jsonb_build_object('relation_a', k.relation_a::oid::text, 'relation_b', k.relation_b::oid::text))
+        FROM jsonb_array_elements(coalesce(nullif(held -> 'verdicts', 'null'), '[]')) AS e (said)
+        CROSS JOIN LATERAL (SELECT CASE e.said -> 'relation_a' WHEN held -> 'relation' THEN relation ELSE to_regclass(e.said ->> 'relation_a') END,
+                                   CASE e.said -> 'relation_b' WHEN held -> 'relation' THEN relation ELSE to_regclass(e.said ->> 'relation_b') END)
+             AS k (relation_a, relation_b)
+        WHERE k.relation_a IS NOT NULL AND k.relation_b IS NOT NULL);
 BEGIN
     IF NOT EXISTS (SELECT FROM attached_trigger t WHERE t.relation = records_unmerged.relation AND t.room = 'customer') THEN
         RETURN;

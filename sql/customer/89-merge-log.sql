@@ -30,6 +30,18 @@ COMMENT ON VIEW @extschema@.merge_log IS
 GRANT SELECT ON @extschema@.merge_log TO PUBLIC;
 
 -- What is needed to take merges back, whole rows, goes; which row stands for a key stays, for resolve_key and redirects.
+CREATE FUNCTION @extschema@.empty_merges(merges bigint[]) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    DELETE FROM merge_change c WHERE c.merge_id = ANY (merges) AND (c.action <> 'delete' OR EXISTS (
+        SELECT FROM row_merge m WHERE m.merge_id = c.merge_id AND m.unmerged_at IS NOT NULL));
+    UPDATE merge_change c SET before = '{}', after = '{}', expected = NULL, restore = NULL, via = NULL WHERE c.merge_id = ANY (merges);
+    DELETE FROM merge_held h WHERE h.merge_id = ANY (merges);
+    DELETE FROM merge_finding f WHERE f.merge_id = ANY (merges);
+    DELETE FROM merge_redirected r WHERE r.merge_id = ANY (merges);
+$$;
+COMMENT ON FUNCTION @extschema@.empty_merges(bigint[]) IS 'Takes from merges what only their taking back needs.';
+SELECT @extschema@.set_audience('empty_merges(bigint[])', 'internal');
+
 CREATE FUNCTION @extschema@.forget_merges(before timestamptz) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -44,12 +56,7 @@ BEGIN
                     WHERE m.forgotten_at IS NULL AND m.merged_at < forget_merges.before
                       AND m.merge_id < coalesce((SELECT min(o.merge_id) FROM row_merge o WHERE o.merged_at >= forget_merges.before), m.merge_id + 1)
                     ORDER BY 1 FOR UPDATE);
-    DELETE FROM merge_change c WHERE c.merge_id = ANY (merges) AND (c.action <> 'delete' OR EXISTS (
-        SELECT FROM row_merge m WHERE m.merge_id = c.merge_id AND m.unmerged_at IS NOT NULL));
-    UPDATE merge_change c SET before = '{}', after = '{}', expected = NULL, restore = NULL, via = NULL WHERE c.merge_id = ANY (merges);
-    DELETE FROM merge_held h WHERE h.merge_id = ANY (merges);
-    DELETE FROM merge_finding f WHERE f.merge_id = ANY (merges);
-    DELETE FROM merge_redirected r WHERE r.merge_id = ANY (merges);
+    PERFORM empty_merges(merges);
     UPDATE row_merge m SET forgotten_at = now() WHERE m.merge_id = ANY (merges);
     RETURN cardinality(merges);
 END

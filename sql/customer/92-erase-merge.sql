@@ -51,25 +51,43 @@ $$;
 COMMENT ON FUNCTION @extschema@.lost_records(bigint) IS 'What the rows that were merged into a customer''s records could be known by.';
 SELECT @extschema@.set_audience('lost_records(bigint)', 'internal');
 
+CREATE FUNCTION @extschema@.redact_row(relation regclass, "row" jsonb, words text[]) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+    SELECT jsonb_object_agg(e.key, CASE WHEN redact(e.value, words) IS NOT DISTINCT FROM e.value THEN to_jsonb(e.value)
+                                        WHEN a.atttypid = ANY (ARRAY['text', 'varchar', 'bpchar']::regtype[]) THEN to_jsonb(redact(e.value, words)) END)
+    FROM jsonb_each_text("row") e LEFT JOIN pg_attribute a ON a.attrelid = redact_row.relation AND a.attname = e.key
+$$;
+COMMENT ON FUNCTION @extschema@.redact_row(regclass, jsonb, text[]) IS
+'A row of text forms without the words (lower case): [erased] in its texts, NULL in columns of other types.';
+SELECT @extschema@.set_audience('redact_row(regclass, jsonb, text[])', 'internal');
+
 CREATE FUNCTION @extschema@.erase_merges(merges bigint[], words text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 BEGIN
-    UPDATE merge_change c SET before = '{}', after = '{}', expected = NULL, restore = NULL, via = NULL WHERE c.merge_id = ANY (merges);
-    UPDATE merge_held h SET held = NULL WHERE h.merge_id = ANY (merges);
-    DELETE FROM merge_finding f WHERE f.merge_id = ANY (merges);
-    DELETE FROM merge_redirected r WHERE r.merge_id = ANY (merges);
-    UPDATE row_merge m SET erased_at = now() WHERE m.merge_id = ANY (merges);
-    -- Merges of others that moved rows which hung on this person.
+    PERFORM empty_merges(merges);
+    -- keys that tell who it was, as an address does, lead nowhere any more
+    DELETE FROM merge_change c USING unnest(words) w
+    WHERE c.merge_id = ANY (merges) AND strpos(lower(concat_ws(' ', c.row_key, c.keep_key, c.record_key, c.keep_record_key)), w) > 0;
+    UPDATE row_merge m
+    SET erased_at = now(), reason = NULL, keep = redact(m.keep, words), lose = ARRAY(SELECT redact(l, words) FROM unnest(m.lose) WITH ORDINALITY u (l, n) ORDER BY n)
+    WHERE m.merge_id = ANY (merges);
+    -- Merges of others that moved rows which hung on this person, or removed rows that tell of it.
     DELETE FROM merge_change c WHERE c.merge_id <> ALL (merges) AND c.action <> 'delete'
                                  AND EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(c.before::text), w) > 0);
+    UPDATE merge_change c SET before = redact_row(c.relation, c.before, words)
+    WHERE c.merge_id <> ALL (merges) AND c.action = 'delete' AND EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(c.before::text), w) > 0);
+    UPDATE merge_held h SET held = redact(h.held::text, words)::jsonb
+    WHERE EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(h.held::text), w) > 0);
     DELETE FROM merge_finding f USING unnest(words) w WHERE strpos(lower(concat(f.wanted, f.found)), w) > 0;
     DELETE FROM merge_redirected r USING unnest(words) w WHERE strpos(lower(concat(r.meant, r.given)), w) > 0;
     RETURN cardinality(merges);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.erase_merges(bigint[], text[]) IS
-'Empties what merges of an erased customer hold, who cannot be taken back then, and rows with these words (lower case) in merges of others.';
+'Empties what merges of an erased customer hold, which cannot be taken back then; in merges of others, changed rows with these words (lower '
+'case) are forgotten, and removed ones come back without them.';
 SELECT @extschema@.set_audience('erase_merges(bigint[], text[])', 'internal');
 
 CREATE FUNCTION @extschema@.forget_row_changes(relation regclass, keys text[]) RETURNS bigint
