@@ -62,7 +62,9 @@ BEGIN
     END IF;
     IF lacks_identity(relation) THEN
         PERFORM refuse_merge(relation, 'it is published and has no replica identity',
-                             format('Type ALTER TABLE %s REPLICA IDENTITY FULL; or give it a primary key.', relation));
+                             CASE WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary)
+                                  THEN format('Type ALTER TABLE %s REPLICA IDENTITY DEFAULT; since it has a primary key.', relation)
+                                  ELSE format('Type ALTER TABLE %s REPLICA IDENTITY FULL; or give it a primary key.', relation) END);
     END IF;
 END
 $$;

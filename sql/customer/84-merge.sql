@@ -62,6 +62,7 @@ DECLARE
                               FROM unnest(keys) WITH ORDINALITY AS u (k, n));
     missing text;
     forbidden text;
+    twice text;
 BEGIN
     WITH locked AS MATERIALIZED (
         SELECT q.* FROM merge_rows(NULL, merging_statement(relation, key), wanted) AS q (n integer, "row" jsonb, may boolean)),
@@ -70,17 +71,26 @@ BEGIN
         SELECT plan_rows.merge_id, plan_rows.relation, row_key(key, l."row"), CASE l.n WHEN 1 THEN 'stay' ELSE 'delete' END, l."row",
                CASE WHEN l.n > 1 THEN (SELECT row_key(key, k."row") FROM locked k WHERE k.n = 1) END, l.n - 1,
                CASE l.n WHEN 1 THEN 0 ELSE 1 END
-        FROM locked l)
-    SELECT string_agg(keys[l.n], ', ') INTO forbidden FROM locked l WHERE NOT coalesce(l.may, false);
+        FROM locked l ON CONFLICT ON CONSTRAINT merge_change_pkey DO NOTHING),
+    same AS (SELECT array_agg(l.n) AS places FROM locked l GROUP BY row_key(key, l."row") HAVING count(*) > 1)
+    SELECT string_agg(keys[l.n], ', ' ORDER BY l.n) FILTER (WHERE NOT coalesce(l.may, false)),
+           string_agg(quote_literal(keys[l.n]), ' and ' ORDER BY l.n) FILTER (WHERE l.n = ANY ((SELECT s.places FROM same s LIMIT 1)::integer[]))
+    INTO forbidden, twice FROM locked l;
+    IF twice IS NOT NULL THEN
+        RAISE EXCEPTION 'a key is named twice' USING ERRCODE = 'RM005', DETAIL = format('%s are one row of %s.', twice, relation),
+            HINT = 'Each row is kept or lost, once.';
+    END IF;
     SELECT k INTO missing FROM unnest(keys) WITH ORDINALITY AS u (k, n)
     WHERE NOT EXISTS (SELECT FROM merge_change c WHERE c.merge_id = plan_rows.merge_id AND c.rank = u.n - 1) ORDER BY n LIMIT 1;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'there is no record % of %, or you may not change it', quote_literal(missing), relation
             USING ERRCODE = 'RM202',
-                  HINT = coalesce((SELECT format('It was merged into %s.', quote_literal(c.keep_record_key))
+                  HINT = coalesce((SELECT format('It was merged into %s. SELECT resolve_key(%L, %L) says which row stands for it now.',
+                                                 quote_literal(c.keep_record_key), plan_rows.relation::text, missing)
                                    FROM merge_change c JOIN row_merge m USING (merge_id)
                                    WHERE c.relation = plan_rows.relation AND c.record_key = missing AND c.action = 'delete'
-                                     AND m.unmerged_at IS NULL AND may_see_merge(m.relation, m.merged_by) LIMIT 1),
+                                     AND m.unmerged_at IS NULL AND may_see_merge(m.relation, m.merged_by)
+                                   ORDER BY c.merge_id DESC LIMIT 1),
                                   format('Its key has the columns %s.', array_to_string(key, ', ')));
     ELSIF forbidden IS NOT NULL THEN
         RAISE EXCEPTION 'you may not merge row % of %', forbidden, relation

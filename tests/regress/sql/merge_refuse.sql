@@ -36,7 +36,7 @@ SELECT outcome(format('SELECT crm.merge(%s)', s)) FROM unnest(ARRAY[
     $$'client', '1', '{1}'$$, $$'client', '1', '{2,1}'$$, $$'client', '1', '{}'$$, $$'client', '1', NULL$$, $$'client', NULL, '{1}'$$,
     $$NULL, '1', '{2}'$$, $$'client', '1', '{NULL}'$$, $$'client', '1', '{2,2}'$$, $$'client', '99', '{2}'$$, $$'client', '1', '{2,99}'$$,
     $$'client', 'one', '{2}'$$, $$'client', '1', '{two}'$$, $$'client', '["1"]', '{2}'$$, $$'client', '01', '{ 2}'$$, $$'client', '1', '{{2},{3}}'$$,
-    $$'client', '99999999999', '{2}'$$]) s;
+    $$'client', '99999999999', '{2}'$$, $$'client', '1', '{2,02}'$$, $$'client', '1', '{3, 01}'$$]) s;
 CREATE TABLE pair (a integer, b text, PRIMARY KEY (b, a), note text);
 INSERT INTO pair VALUES (1, 'x'), (2, 'x'), (3, 'q"');
 SELECT outcome(format('SELECT crm.merge(%s)', s)) FROM unnest(ARRAY[
@@ -86,6 +86,44 @@ RESET ROLE;
 DROP PUBLICATION regress_merge_p;
 SET ROLE regress_merge_owner;
 DROP TABLE bare;
+-- the table itself, though it has a primary key; by its schema, by all; where only inserts are sent it does not matter
+ALTER TABLE client REPLICA IDENTITY NOTHING;
+RESET ROLE;
+SET client_min_messages = error;
+CREATE PUBLICATION regress_merge_p FOR TABLES IN SCHEMA public;
+SELECT outcome($$SELECT crm.merge('client', '1', '{2}')$$);
+DROP PUBLICATION regress_merge_p;
+CREATE PUBLICATION regress_merge_p FOR ALL TABLES;
+SELECT outcome($$SELECT crm.merge('client', '1', '{2}')$$);
+DROP PUBLICATION regress_merge_p;
+CREATE PUBLICATION regress_merge_p FOR TABLE client WITH (publish = 'insert, truncate');
+SELECT outcome($$SELECT crm.merge('client', '1', '{2}')$$);
+DROP PUBLICATION regress_merge_p;
+RESET client_min_messages;
+SET ROLE regress_merge_owner;
+ALTER TABLE client REPLICA IDENTITY DEFAULT;
+
+-- A rule on what refers, and a foreign table, alone and as a partition
+CREATE RULE quiet AS ON UPDATE TO orders DO INSTEAD NOTHING;
+SELECT outcome($$SELECT crm.merge('client', '1', '{2}')$$);
+DROP RULE quiet ON orders;
+RESET ROLE;
+CREATE FOREIGN DATA WRAPPER regress_merge_wrapper;
+CREATE SERVER regress_merge_server FOREIGN DATA WRAPPER regress_merge_wrapper;
+CREATE FOREIGN TABLE elsewhere (id integer) SERVER regress_merge_server;
+CREATE TABLE partly (id integer) PARTITION BY LIST (id);
+CREATE FOREIGN TABLE partly_1 PARTITION OF partly DEFAULT SERVER regress_merge_server;
+SELECT outcome(format('SELECT crm.merge(%s, ''1'', ''{2}'')', s)) FROM unnest(ARRAY[$$'elsewhere'$$, $$'partly'$$, $$'partly_1'$$]) s;
+DROP TABLE partly;
+DROP FOREIGN DATA WRAPPER regress_merge_wrapper CASCADE;
+SET ROLE regress_merge_owner;
+
+-- A row that was merged away: as the one to keep, to lose, and through a chain
+BEGIN;
+SELECT crm.merge('client', '1', '{2}') > 0, crm.merge('client', '3', '{1}') > 0;
+SELECT outcome(format('SELECT crm.merge(%s)', s)) FROM unnest(ARRAY[$$'client', '2', '{4}'$$, $$'client', '4', '{1}'$$]) s;
+SELECT crm.resolve_key('client', '2');
+ROLLBACK;
 
 -- Rights: the table, a child, a column of a child
 RESET ROLE;
