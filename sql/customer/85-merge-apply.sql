@@ -52,10 +52,12 @@ COMMENT ON FUNCTION @extschema@.update_statement(pg_catalog.regclass, name[], na
 
 CREATE FUNCTION @extschema@.planned_deletes(merge_id bigint) RETURNS SETOF @extschema@.row_change
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT format('d%s', row_number() OVER (ORDER BY c.relation)), c.relation, 'delete', delete_statement(c.relation, k.key),
-           row_list(NULL, c.before, k.key, NULL)
-    FROM merge_change c CROSS JOIN LATERAL (SELECT row_key_columns(c.relation) AS key) k
-    WHERE c.merge_id = planned_deletes.merge_id AND c.action = 'delete' GROUP BY c.relation, k.key
+    SELECT format('d%s', row_number() OVER (ORDER BY t.relation)), t.relation, 'delete', delete_statement(t.relation, t.key),
+           (SELECT row_list(NULL, c.before, t.key, NULL) FROM merge_change c
+            WHERE c.merge_id = planned_deletes.merge_id AND c.relation = t.relation AND c.action = 'delete')
+    FROM (SELECT d.relation, row_key_columns(d.relation) AS key -- once for each table
+          FROM (SELECT DISTINCT c.relation FROM merge_change c
+                WHERE c.merge_id = planned_deletes.merge_id AND c.action = 'delete') d OFFSET 0) t
 $$;
 COMMENT ON FUNCTION @extschema@.planned_deletes(bigint) IS 'The parts of a merge that remove rows.';
 SELECT @extschema@.set_audience('planned_deletes(bigint)', 'internal');

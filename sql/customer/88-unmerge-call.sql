@@ -135,17 +135,22 @@ BEGIN
     IF added = 'back' THEN
         INSERT INTO merge_change (merge_id, relation, row_key, action, before, after, after_key, round)
         SELECT r.merge_id, r.relation, r.row_key, 'update', p.present || r.meant, r.given, r.row_key, 0
-        FROM (SELECT d.relation, present_rows(d.relation, jsonb_agg(jsonb_build_object(
-                  'n', d.row_key, 'k', parse_key(d.relation, row_key_columns(d.relation), d.row_key)))) AS found
-              FROM merge_redirected d WHERE d.merge_id = plan_unmerge.merge_id GROUP BY d.relation) f
+        FROM (SELECT k.relation, present_rows(k.relation, (
+                  SELECT jsonb_agg(jsonb_build_object('n', d.row_key, 'k', parse_key(k.relation, k.key, d.row_key)))
+                  FROM merge_redirected d WHERE d.merge_id = plan_unmerge.merge_id AND d.relation = k.relation)) AS found
+              FROM (SELECT t.relation, row_key_columns(t.relation) AS key
+                    FROM (SELECT DISTINCT d.relation FROM merge_redirected d WHERE d.merge_id = plan_unmerge.merge_id) t OFFSET 0) k) f
         CROSS JOIN LATERAL (SELECT (f.found).*) p
         JOIN merge_redirected r ON r.merge_id = plan_unmerge.merge_id AND r.relation = f.relation AND r.row_key = p.row_key
         ON CONFLICT DO NOTHING;
     END IF;
     PERFORM follow_later(merge_id);
-    SELECT c.relation, c.row_key, c.held_by INTO lost FROM merge_change c
-    WHERE c.merge_id = plan_unmerge.merge_id AND c.held_by IS NOT NULL AND coalesce(c.expected, c.after) ?| row_key_columns(c.relation)::text[]
-      AND EXISTS (SELECT FROM row_references(c.relation)) ORDER BY c.held_by DESC LIMIT 1;
+    SELECT c.relation, c.row_key, c.held_by INTO lost
+    FROM (SELECT t.relation, row_key_columns(t.relation)::text[] AS key
+          FROM (SELECT DISTINCT m.relation FROM merge_change m WHERE m.merge_id = plan_unmerge.merge_id AND m.held_by IS NOT NULL) t
+          WHERE EXISTS (SELECT FROM row_references(t.relation)) OFFSET 0) k
+    JOIN merge_change c ON c.merge_id = plan_unmerge.merge_id AND c.relation = k.relation
+    WHERE c.held_by IS NOT NULL AND coalesce(c.expected, c.after) ?| k.key ORDER BY c.held_by DESC LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'merge % must be taken back before merge %', lost.held_by, merge_id
             USING ERRCODE = 'RM205', DETAIL = format('It made row %s of %s one with another, and other rows refer to that.', lost.row_key, lost.relation),

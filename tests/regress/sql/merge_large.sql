@@ -52,3 +52,24 @@ SELECT crm.merge('client', '5', '{6}') > 0 AS merged;
 SELECT client, count(*) FROM single GROUP BY 1 ORDER BY 1;
 SELECT crm.unmerge(max(merge_id)) > 10 AS back FROM crm.merge_log;
 SELECT client, count(*), min(length(body)) FROM single GROUP BY 1 ORDER BY 1;
+
+-- many rows that collide, with one that stays and among each other, and what refers to them
+CREATE TABLE owner (id integer PRIMARY KEY);
+CREATE TABLE topic (owner integer REFERENCES owner, day date, title text, note text, PRIMARY KEY (owner, day));
+CREATE TABLE remark (id integer PRIMARY KEY, owner integer, day date, word text, FOREIGN KEY (owner, day) REFERENCES topic, UNIQUE (owner, day, word));
+INSERT INTO owner VALUES (1), (2), (3), (4);
+INSERT INTO topic SELECT o, date '2024-01-01' + n, format('%s of %s', n, o), CASE WHEN o > 1 THEN 'note of ' || o END
+FROM generate_series(1, 4) o, generate_series(1, 900) n WHERE n % o = 0;
+INSERT INTO remark SELECT 1000 * t.owner + (t.day - date '2024-01-01'), t.owner, t.day, CASE WHEN t.day < '2025-01-01' THEN 'same' ELSE 'by ' || t.owner END FROM topic t;
+CREATE TABLE before AS SELECT 'topic' AS part, t::text AS "row" FROM topic t UNION ALL SELECT 'remark', r::text FROM remark r;
+SET datestyle = 'German';
+SELECT crm.merge('owner', '2', '{1,3,4}', on_collision => 'combine') AS merge_id \gset
+RESET datestyle;
+-- what each day's topic and remarks must be: the keeper's own, else the first loser's; notes are filled from the first that has one
+SELECT count(*) AS topics, count(*) FILTER (WHERE t.owner = 2 AND t.title = format('%s of %s', n, CASE WHEN n % 2 = 0 THEN 2 ELSE 1 END)) AS right_title,
+       count(*) FILTER (WHERE t.note IS NOT DISTINCT FROM CASE WHEN n % 2 = 0 THEN 'note of 2' WHEN n % 3 = 0 THEN 'note of 3' END) AS right_note
+FROM topic t, LATERAL (SELECT t.day - date '2024-01-01' AS n) d;
+SELECT count(*) AS remarks, count(*) = (SELECT count(DISTINCT (day, word)) FROM (SELECT (string_to_array(trim(both '()' from "row"), ','))[3] AS day, (string_to_array(trim(both '()' from "row"), ','))[4] AS word
+                                                                                 FROM before WHERE part = 'remark') b) AS as_many_as_differ FROM remark;
+SELECT crm.unmerge(:merge_id) > 2000 AS back;
+SELECT count(*) AS different FROM (TABLE before EXCEPT ALL (SELECT 'topic', t::text FROM topic t UNION ALL SELECT 'remark', r::text FROM remark r)) d;
