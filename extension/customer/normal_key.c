@@ -87,10 +87,34 @@ postcode_areas(const char *code, int length, int hyphen, int *outward, int *area
     }
 }
 
+/*
+ * D-10115, NL 1012 AB: how many bytes the country in front takes. Behind a blank there must be four digits: the parts of
+ * a British or Canadian code have fewer, and Malta's begin with three letters of their own.
+ */
+static size_t
+country_in_front(const char *text, size_t length)
+{
+    size_t letters = 0;
+    size_t start;
+    int digits = 0;
+
+    while (letters < length && !is_digit(text[letters]) && text[letters] != '-' && text[letters] != ' ')
+        letters++;
+    if (letters < 1 || letters > 3 || letters == length)
+        return 0;
+    start = letters + 1;
+    if (text[letters] == '-')
+        return start < length && is_digit(text[start]) ? start : 0;
+    for (size_t i = start; i < length; i++)
+        digits += is_digit(text[i]);
+    return letters <= 2 && start < length && is_digit(text[start]) && digits >= 4 ? start : 0;
+}
+
 int
 normal_postcode(const char *text, size_t length, char *out, int room, int *outward, int *area)
 {
     const char *mark;
+    size_t front;
     int count;
 
     *outward = *area = 0;
@@ -100,14 +124,10 @@ normal_postcode(const char *text, size_t length, char *out, int room, int *outwa
         text++;
         length--;
     }
+    front = country_in_front(text, length);
+    text += front;
+    length -= front;
     mark = memchr(text, '-', length);
-    /* D-10115: the country in front */
-    if (mark != NULL && mark - text >= 1 && mark - text <= 3 && !is_digit(text[0]) && !is_digit(mark[-1]) &&
-        mark + 1 < text + length && is_digit(mark[1])) {
-        length -= (size_t) (mark + 1 - text);
-        text = mark + 1;
-        mark = memchr(text, '-', length);
-    }
     if (length > 2 && memcmp(text + length - 2, ".0", 2) == 0) /* it was taken for a number */
         length -= 2;
     count = letters_and_digits(text, length, out, room);

@@ -274,6 +274,86 @@ static const PhonePlan plans[] = {
     {"", "", "international premium rate service", 979, ""},
 };
 
+/* What countries are called at home, and by their German, Dutch and Spanish speaking neighbours where tables say so. */
+static const struct {
+    const char *alpha2;
+    const char *name;
+} own_names[] = {
+    {"AT", "Österreich"},
+    {"AT", "Oesterreich"},
+    {"AT", "Osterreich"},
+    {"BE", "België"},
+    {"BE", "Belgie"},
+    {"BE", "Belgique"},
+    {"BE", "Belgien"},
+    {"BG", "България"},
+    {"BR", "Brasil"},
+    {"CH", "Schweiz"},
+    {"CH", "Suisse"},
+    {"CH", "Svizzera"},
+    {"CH", "Svizra"},
+    {"CZ", "Česko"},
+    {"CZ", "Cesko"},
+    {"CZ", "Czech Republic"},
+    {"CZ", "Česká republika"},
+    {"DE", "Deutschland"},
+    {"DE", "Duitsland"},
+    {"DE", "BRD"},
+    {"DK", "Danmark"},
+    {"EE", "Eesti"},
+    {"ES", "España"},
+    {"ES", "ESPAÑA"},
+    {"ES", "Espana"},
+    {"ES", "Spanien"},
+    {"FI", "Suomi"},
+    {"FR", "Frankreich"},
+    {"FR", "Frankrijk"},
+    {"FR", "Francia"},
+    {"GB", "Great Britain"},
+    {"GB", "England"},
+    {"GB", "Scotland"},
+    {"GB", "Wales"},
+    {"GB", "Northern Ireland"},
+    {"GR", "Ελλάδα"},
+    {"GR", "Hellas"},
+    {"HR", "Hrvatska"},
+    {"HU", "Magyarország"},
+    {"HU", "Magyarorszag"},
+    {"IE", "Éire"},
+    {"IS", "Ísland"},
+    {"IT", "Italia"},
+    {"IT", "Italien"},
+    {"IT", "Italië"},
+    {"JP", "日本"},
+    {"KR", "Korea"},
+    {"LT", "Lietuva"},
+    {"LU", "Luxemburg"},
+    {"LV", "Latvija"},
+    {"MX", "México"},
+    {"NL", "Nederland"},
+    {"NL", "Niederlande"},
+    {"NL", "The Netherlands"},
+    {"NL", "Holland"},
+    {"NO", "Norge"},
+    {"PE", "Perú"},
+    {"PL", "Polska"},
+    {"PL", "Polen"},
+    {"RO", "România"},
+    {"RU", "Россия"},
+    {"RU", "Russian Federation"},
+    {"RS", "Srbija"},
+    {"SE", "Sverige"},
+    {"SI", "Slovenija"},
+    {"SK", "Slovensko"},
+    {"TR", "Türkiye"},
+    {"TR", "TÜRKİYE"},
+    {"TR", "Turkiye"},
+    {"UA", "Україна"},
+    {"US", "USA"},
+    {"US", "United States of America"},
+    {"US", "America"},
+};
+
 #define PLANS (sizeof(plans) / sizeof(plans[0]))
 
 static int
@@ -292,6 +372,9 @@ phone_plan_country(const char *country, size_t length)
             (same(plans[i].alpha2, country, length) || same(plans[i].alpha3, country, length) ||
              same(plans[i].name, country, length)))
             return &plans[i];
+    for (size_t i = 0; i < sizeof(own_names) / sizeof(own_names[0]); i++)
+        if (same(own_names[i].name, country, length))
+            return phone_plan_country(own_names[i].alpha2, 2);
     return NULL;
 }
 

@@ -19,7 +19,7 @@ typedef struct PhonePlan {
                           the number */
 } PhonePlan;
 
-/* By alpha-2 or alpha-3 code or English name, case ignored; NULL where there is no such country. */
+/* By alpha-2 or alpha-3 code, English name or the country's own (UTF-8), case of ASCII letters ignored; NULL where there is none. */
 extern const PhonePlan *phone_plan_country(const char *country, size_t length);
 
 /* By the calling code that digits begin with (the first country listed with it); NULL where none is assigned.

@@ -121,6 +121,12 @@ BEGIN
             WHEN 'string' THEN
                 checked.mapping := value #>> '{}';
             WHEN 'array' THEN -- a composite key
+                IF attribute_kind NOT IN ('key', 'reference') AND jsonb_array_length(value) <> 1 THEN
+                    RAISE EXCEPTION 'attribute "%" cannot be mapped to several columns', checked.attribute
+                        USING ERRCODE = 'RM002', DETAIL = 'An array of columns is a composite key.',
+                              HINT = format('Write an expression: "%s": %s', checked.attribute,
+                                            to_json((SELECT string_agg(quote_ident(e), ' || '' '' || ') FROM jsonb_array_elements_text(value) e)));
+                END IF;
                 SELECT CASE WHEN count(*) = 1 THEN min(c)
                             ELSE format('@extschema@.record_key(%s)',
                                         string_agg(format(CASE WHEN casts_plainly(relation, c) THEN '(%I)::text' ELSE '@extschema@.key_text(%I)' END, c),

@@ -28,7 +28,7 @@ COMMENT ON FUNCTION @extschema@.phone(text) IS 'The number that a text with a ca
 CREATE FUNCTION @extschema@.phone(value text, country text) RETURNS @extschema@.phone
     AS 'MODULE_PATHNAME', 'crm_phone_of_country' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.phone(text, text) IS
-    'The number that a text is, read in a country (ISO 3166 alpha-2 or alpha-3 code, or English name) where it has no '
+    'The number that a text is, read in a country (ISO 3166 alpha-2 or alpha-3 code, English or own name) where it has no '
     'calling code: phone(''0171 5550123'', ''DE'') is +491715550123. Errors: 22P02 (no number), RM001 (no such country).';
 CREATE FUNCTION @extschema@.try_phone(value text, country text DEFAULT NULL) RETURNS @extschema@.phone
     AS 'MODULE_PATHNAME', 'crm_try_phone' LANGUAGE C IMMUTABLE PARALLEL SAFE;

@@ -39,7 +39,10 @@ BEGIN
         END IF;
         RAISE EXCEPTION 'rows of % would collide', place
             USING ERRCODE = 'RM205', DETAIL = format('"%s" does not allow it: %s', broken, detail),
-                  HINT = 'Somebody, or a trigger, wrote such a row meanwhile: merge again.';
+                  HINT = CASE WHEN EXISTS (SELECT FROM merge_change c JOIN pg_class k ON k.oid = c.relation
+                                           WHERE c.merge_id = number AND k.relname = place AND row_key_columns(c.relation) IS NULL)
+                              THEN format('Rows of a table without key cannot become one: give %I a primary key, or delete one of the two rows first.', place)
+                              ELSE 'Somebody, or a trigger, wrote such a row meanwhile: merge again.' END;
     END;
     PERFORM observe_merge(number);
     UPDATE row_merge m SET changed = (SELECT count(*) FROM merge_change c WHERE c.merge_id = number AND c.action <> 'stay') WHERE m.merge_id = number;

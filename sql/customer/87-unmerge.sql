@@ -82,7 +82,10 @@ BEGIN
         UPDATE merge_change c
         SET expected = coalesce(c.expected, c.after) || coalesce(m.moved, '{}'), held_by = CASE WHEN m.action = 'delete' OR m.stays THEN later_id END,
             restore = CASE WHEN m.action = 'delete' OR m.stays THEN '{}'::jsonb END,
-            after_key = coalesce(m.after_key, c.after_key)
+            after_key = coalesce(m.after_key, c.after_key),
+            -- the other columns that it changed: a key of several references is found as it is now
+            before = CASE WHEN m.action = 'update' AND NOT m.stays
+                          THEN c.before || (m.after - row_columns(coalesce(c.expected, c.after))::text[]) ELSE c.before END
         FROM meeting m WHERE c.merge_id = rebase_merge.merge_id AND c.relation = m.relation AND c.row_key = m.row_key),
     renamed AS MATERIALIZED (
         SELECT m.relation, m.later_key, m.action, m.key, m.before || m.original AS before,

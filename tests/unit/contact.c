@@ -107,6 +107,14 @@ test_calling_codes(void **state)
     assert_null(phone_plan_country("", 0));
     assert_ptr_equal(phone_plan_country("uk", 2), phone_plan_country("United Kingdom", 14));
     assert_ptr_equal(phone_plan_country("deu", 3), phone_plan_country("DE", 2));
+    assert_ptr_equal(phone_plan_country("DEUTSCHLAND", 11), phone_plan_country("DE", 2));
+    assert_ptr_equal(phone_plan_country("\xC3\x96sterreich", 11), phone_plan_country("AT", 2));
+    assert_ptr_equal(phone_plan_country("espa\xC3\xB1"
+                                        "a",
+                                        7),
+                     phone_plan_country("ES", 2));
+    assert_ptr_equal(phone_plan_country("Polska", 6), phone_plan_country("PL", 2));
+    assert_null(phone_plan_country("Atlantis", 8));
 }
 
 static void

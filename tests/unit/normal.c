@@ -362,6 +362,12 @@ test_postcode(void **state)
         {"603021234", "60302 3 2"}, /* nine digits are a block of houses everywhere they are used */
         {"110 00", "11000 3 2"},
         {"DK-2100", "2100 3 2"},
+        {"DE 50667", "50667 3 2"}, /* the country in front, without a dash */
+        {"D 50667", "50667 3 2"},
+        {"NL 1012 AB", "1012AB 4 2"},
+        {"PL 00-950", "00950 3 2"},
+        {"M 1 1AE", "M11AE 2 1"}, /* none */
+        {"VLT 1117", "VLT1117 4 2"},
     };
 
     (void) state;

@@ -75,6 +75,7 @@ SELECT crm.adopt('deals', 'opportunity', columns => '{"amount": "opened"}');
 SELECT crm.adopt('deals', 'opportunity', columns => '{"name": "deals::text"}');
 SELECT crm.adopt('deals', 'opportunity', columns => '{"amount": 7}');
 SELECT crm.adopt('deals', 'opportunity', columns => '["price"]');
+SELECT crm.adopt('deals', 'opportunity', columns => '{"name": ["title", "Region"]}');
 SELECT crm.adopt('deals', 'opportunity', columns => '{"customer": {"column": "account_id", "from": "accounts"}}');
 CREATE FUNCTION own_text(numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 SELECT crm.adopt('deals', 'opportunity', columns => '{"amount": "own_text(price)"}');

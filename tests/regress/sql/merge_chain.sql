@@ -79,3 +79,23 @@ CALL go(10, 5, 'combine');
 SELECT seed, n AS merges, ok, replace(err, 'later ', '') AS errors FROM res ORDER BY seed;
 TABLE diffs;
 SELECT count(*) FROM crm.merge_log WHERE unmerged_at IS NULL;
+
+-- a row whose key is two references, each moved by another merge: in any order
+CREATE TABLE member (a integer PRIMARY KEY);
+CREATE TABLE acquaintance (a integer REFERENCES member, b integer REFERENCES member, since date, PRIMARY KEY (a, b));
+INSERT INTO member SELECT generate_series(1, 4);
+INSERT INTO acquaintance VALUES (4, 2, '2024-05-06'), (3, 1, NULL);
+SELECT crm.merge('member', '3', '{2}') AS first_merge \gset
+SELECT crm.merge('member', '1', '{4}') AS second_merge \gset
+TABLE acquaintance ORDER BY a, b;
+SELECT crm.unmerge(:first_merge) > 0 AS undone;
+TABLE acquaintance ORDER BY a, b;
+SELECT crm.unmerge(:second_merge) > 0 AS undone;
+TABLE acquaintance ORDER BY a, b;
+SELECT * FROM crm.unmerge_report(:first_merge) UNION ALL SELECT * FROM crm.unmerge_report(:second_merge);
+-- rows of a table without key cannot become one
+CREATE TABLE newsletter (member integer REFERENCES member, mail text);
+CREATE UNIQUE INDEX ON newsletter (member, lower(mail));
+INSERT INTO newsletter VALUES (1, 'A@b.example'), (2, 'a@B.example');
+SELECT crm.merge('member', '1', '{2}');
+TABLE newsletter ORDER BY member;
