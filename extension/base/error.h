@@ -20,6 +20,8 @@
 #define ERRCODE_CRM_UNKNOWN_RECORD                                                                           \
     MAKE_SQLSTATE('R', 'M', '2', '0', '2')                              /* no such record, or no key of one */
 #define ERRCODE_CRM_CANNOT_MERGE MAKE_SQLSTATE('R', 'M', '2', '0', '3') /* a merge that cannot be done */
+#define ERRCODE_CRM_REFUSED_TRANSITION                                                                       \
+    MAKE_SQLSTATE('R', 'M', '3', '0', '5') /* a transition that the workflow does not allow */
 #define ERRCODE_CRM_INVALID_COMPONENT                                                                        \
     MAKE_SQLSTATE('R', 'M', '4', '0', '1') /* an expression that a component cannot have */
 

@@ -1,6 +1,6 @@
--- Reading the rows of a tracked table, by its mapping: SQL text that a trigger or backfill executes. It gives the rows in
--- arrays of limited size, which the functions that write transitions (44-write.sql) take with plans of their own. The texts are made for
--- each statement, since columns may change; in PL/pgSQL, which keeps its plans: in SQL that took four fifths of a single row's update.
+-- Reading the rows of a tracked table, by its mapping: SQL text that a backfill executes, and that the triggers of event logs and of
+-- columns with times keep a plan of until the table or what is tracked changes (C: funnel/track_feed.h). It gives the rows in arrays of
+-- limited size, which the functions that write transitions (44-write.sql) take with plans of their own.
 
 CREATE FUNCTION @extschema@.finite(at timestamptz) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -117,21 +117,6 @@ $$;
 COMMENT ON FUNCTION @extschema@.inserted_rows(pg_catalog.regclass, text) IS
 'SQL for all rows of a source, as arrays of tracked_row.';
 
-CREATE FUNCTION @extschema@.updated_rows(relation pg_catalog.regclass) RETURNS text
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    RETURN in_chunks(format(
-        'SELECT coalesce(n.record_key, o.record_key) AS record_key, n.value, n.begun, n.closed, n.live, n.ended, n.unit, '
-        'n.customer_key, n.anonymous_id, o.value, o.customer_key, o.anonymous_id, '
-        'CASE WHEN n.record_key IS NULL THEN ''delete'' WHEN o.record_key IS NULL THEN ''insert'' ELSE ''update'' END '
-        'FROM (%s) n FULL JOIN (%s) o ON o.record_key = n.record_key '
-        'WHERE (n.record_key, n.value, n.customer_key, n.anonymous_id) IS DISTINCT FROM (o.record_key, o.value, o.customer_key, o.anonymous_id)',
-        column_rows(relation, 'crm_new'), column_rows(relation, 'crm_old')), 'tracked_row', 'record_key');
-END
-$$;
-COMMENT ON FUNCTION @extschema@.updated_rows(pg_catalog.regclass) IS
-'SQL for the rows whose key, stage, customer or visitor an UPDATE changed, as arrays of tracked_row.';
-
 CREATE FUNCTION @extschema@.event_rows(relation pg_catalog.regclass, source text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
@@ -176,5 +161,4 @@ COMMENT ON FUNCTION @extschema@.record_context(pg_catalog.regclass, text[]) IS
 SELECT @extschema@.set_audience('record_context(regclass, text[])', 'admin');
 SELECT @extschema@.set_audience('column_rows(regclass, text)', 'admin');
 SELECT @extschema@.set_audience('inserted_rows(regclass, text)', 'admin');
-SELECT @extschema@.set_audience('updated_rows(regclass)', 'admin');
 SELECT @extschema@.set_audience('event_rows(regclass, text)', 'admin');

@@ -14,40 +14,22 @@ COMMENT ON FUNCTION @extschema@.forget_records(pg_catalog.regclass, text[]) IS
 'The history of deleted records goes with them, so that numbers equal the table.';
 SELECT @extschema@.set_audience('forget_records(regclass, text[])', 'admin');
 
-CREATE FUNCTION @extschema@.track_rows(relation pg_catalog.regclass, rows @extschema@.tracked_row[]) RETURNS void
+CREATE FUNCTION @extschema@.correct_people(relation pg_catalog.regclass, keys text[], customers text[], visitors text[], units text[])
+    RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    flags text[] := CASE WHEN is_filling(relation) THEN '{unsettled}' ELSE '{}' END;
-    is_column boolean := EXISTS (SELECT FROM tracking t WHERE t.relation = track_rows.relation AND t.source = 'column');
-    fresh tracked_row[];
-    gone text[];
 BEGIN
-    IF is_column THEN
-        SELECT array_agg(r.record_key) FILTER (WHERE r.event = 'delete') INTO gone FROM unnest(rows) r;
-        PERFORM forget_records(relation, gone) WHERE gone IS NOT NULL;
-        PERFORM write_changes(relation, rows, flags);
-        -- inserted rows, and those that had no stage until now
-        SELECT array_agg(r) INTO fresh FROM unnest(rows) r
-        WHERE r.value IS NOT NULL AND r.old_value IS NULL
-          AND (r.event = 'insert' OR NOT EXISTS (SELECT FROM transition_log t
-                                                 WHERE t.relation = track_rows.relation AND t.source = track_rows.relation
-                                                   AND t.record_key = r.record_key));
-        PERFORM write_first_stages(relation, fresh, now(), '{}') WHERE fresh IS NOT NULL;
-    END IF;
     UPDATE transition_log t
     SET customer_key = r.customer_key, anonymous_id = r.anonymous_id, customer_relation = CASE WHEN r.customer_key IS NOT NULL THEN a.reference END,
-        unit = CASE WHEN is_column THEN t.unit ELSE coalesce(t.unit, r.unit) END
-    FROM unnest(rows) r
-    LEFT JOIN adoption_attribute a ON a.relation = track_rows.relation AND a.attribute = 'customer'
-    WHERE r.event = CASE WHEN is_column THEN 'update' ELSE r.event END AND r.event <> 'delete'
-      AND t.relation = track_rows.relation AND t.record_key = r.record_key
-      AND ((t.customer_key, t.anonymous_id) IS DISTINCT FROM (r.customer_key, r.anonymous_id) OR (NOT is_column AND t.unit IS NULL AND r.unit IS NOT NULL));
+        unit = coalesce(t.unit, r.unit)
+    FROM unnest(keys, customers, visitors, units) r (record_key, customer_key, anonymous_id, unit)
+    LEFT JOIN adoption_attribute a ON a.relation = correct_people.relation AND a.attribute = 'customer'
+    WHERE t.relation = correct_people.relation AND t.record_key = r.record_key
+      AND ((t.customer_key, t.anonymous_id) IS DISTINCT FROM (r.customer_key, r.anonymous_id) OR (t.unit IS NULL AND r.unit IS NOT NULL));
 END
 $$;
-COMMENT ON FUNCTION @extschema@.track_rows(pg_catalog.regclass, @extschema@.tracked_row[]) IS
-'Writes what inserted and updated rows change: a stage, a first stage, a customer or visitor, or the record''s key (then it is another '
-'record).';
-SELECT @extschema@.set_audience('track_rows(regclass, tracked_row[])', 'admin');
+COMMENT ON FUNCTION @extschema@.correct_people(pg_catalog.regclass, text[], text[], text[], text[]) IS
+'Records, by key, mean these customers or visitors now: so do their transitions, which get these units where they have none.';
+SELECT @extschema@.set_audience('correct_people(regclass, text[], text[], text[], text[])', 'internal');
 
 -- History is ours to mend, the row is the team's to write: it is written whatever becomes of its history.
 CREATE FUNCTION @extschema@.tracking_failed(relation pg_catalog.regclass, message text, code text) RETURNS void
@@ -62,60 +44,6 @@ $$;
 COMMENT ON FUNCTION @extschema@.tracking_failed(pg_catalog.regclass, text, text) IS
 'Notes in filling, and so in status, that a change of a tracked table could not be written to the history.';
 SELECT @extschema@.set_audience('tracking_failed(regclass, text, text)', 'admin');
-
--- Only the trigger function itself can read the transition tables.
-CREATE FUNCTION @extschema@.track_column() RETURNS trigger
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    root regclass := adopted_root(TG_RELID);
-    governed bigint;
-    dated boolean;
-    rows tracked_row[];
-    changes date_change[];
-    events event_row[];
-    keys text[];
-BEGIN
-    dated := EXISTS (SELECT FROM tracking t WHERE t.relation = root AND t.source = 'dates');
-    IF TG_OP IN ('INSERT', 'UPDATE') THEN
-        governed := governed_since(root);
-        IF dated THEN
-            FOR changes IN EXECUTE CASE TG_OP WHEN 'INSERT' THEN set_dates(root, 'crm_new') ELSE changed_dates(root) END LOOP
-                PERFORM write_dates(root, changes, '{}');
-                PERFORM enforce_workflow(root, governed, ARRAY(SELECT c.record_key FROM unnest(changes) c),
-                                         ARRAY(SELECT c.source_key FROM unnest(changes) c WHERE c.change = 'set')) WHERE governed IS NOT NULL;
-            END LOOP;
-        END IF;
-        FOR rows IN EXECUTE CASE TG_OP WHEN 'INSERT' THEN inserted_rows(root, 'crm_new') ELSE updated_rows(root) END LOOP
-            PERFORM track_rows(root, rows);
-            PERFORM enforce_workflow(root, governed, ARRAY(SELECT r.record_key FROM unnest(rows) r), NULL)
-                WHERE governed IS NOT NULL AND NOT dated;
-        END LOOP;
-    ELSIF TG_OP = 'TRUNCATE' AND TG_RELID = root THEN -- of the whole table
-        DELETE FROM transition_log t WHERE t.source = root;
-    ELSIF dated THEN
-        FOR events IN EXECUTE dated_events(root, CASE TG_OP WHEN 'DELETE' THEN 'crm_old' ELSE TG_RELID::regclass::text END) LOOP
-            PERFORM forget_events(root, events);
-        END LOOP;
-    ELSE
-        EXECUTE format('SELECT array_agg(k.key) FROM (%s) k (key)',
-                       source_keys(root, CASE TG_OP WHEN 'DELETE' THEN 'crm_old' ELSE TG_RELID::regclass::text END)) INTO keys;
-        PERFORM forget_records(root, keys) WHERE keys IS NOT NULL;
-    END IF;
-    RETURN NULL;
-EXCEPTION
-    WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
-        RAISE; -- the team's statement is to be tried again
-    WHEN SQLSTATE 'RM305' THEN
-        RAISE; -- the workflow refuses it
-    WHEN OTHERS THEN
-        PERFORM tracking_failed(root, sqlerrm, sqlstate);
-        RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.track_column() IS
-'Trigger of tables whose rows hold their present stage, or the time of each.';
-REVOKE ALL ON FUNCTION @extschema@.track_column() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.forget_events(source pg_catalog.regclass, rows @extschema@.event_row[]) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -141,40 +69,81 @@ COMMENT ON FUNCTION @extschema@.forget_events(pg_catalog.regclass, @extschema@.e
 'Takes events out of the history; those that followed them are corrected.';
 SELECT @extschema@.set_audience('forget_events(regclass, event_row[])', 'admin');
 
-CREATE FUNCTION @extschema@.track_events() RETURNS trigger
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    root regclass := adopted_root(TG_RELID);
-    governed bigint;
-    flags text[] := CASE WHEN is_filling(root) THEN '{unsettled}' ELSE '{}' END;
-    rows event_row[];
+-- What the triggers (C: funnel/track.c) hand on of tables that hold the time of each stage, and of event logs.
+CREATE FUNCTION @extschema@.track_dates(relation pg_catalog.regclass, changes @extschema@.date_change[], governed_since bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    IF TG_OP = 'TRUNCATE' AND TG_RELID = root THEN
-        DELETE FROM transition_log t WHERE t.source = root;
-    ELSIF TG_OP <> 'INSERT' THEN
-        FOR rows IN EXECUTE event_rows(root, CASE TG_OP WHEN 'TRUNCATE' THEN TG_RELID::regclass::text ELSE 'crm_old' END) LOOP
-            PERFORM forget_events(root, rows);
-        END LOOP;
+    PERFORM write_dates(relation, changes, '{}');
+    IF governed_since IS NOT NULL THEN
+        PERFORM enforce_workflow(relation, governed_since, ARRAY(SELECT c.record_key FROM unnest(changes) c),
+                                 ARRAY(SELECT c.source_key FROM unnest(changes) c WHERE c.change = 'set'));
     END IF;
-    IF TG_OP IN ('INSERT', 'UPDATE') THEN
-        governed := governed_since(root);
-        FOR rows IN EXECUTE event_rows(root, 'crm_new') LOOP
-            PERFORM write_events(root, rows, flags);
-            PERFORM enforce_workflow(root, governed, ARRAY(SELECT r.record_key FROM unnest(rows) r),
-                                     ARRAY(SELECT r.source_key FROM unnest(rows) r)) WHERE governed IS NOT NULL;
-        END LOOP;
-    END IF;
-    RETURN NULL;
-EXCEPTION
-    WHEN serialization_failure OR deadlock_detected OR lock_not_available THEN
-        RAISE; -- the team's statement is to be tried again
-    WHEN SQLSTATE 'RM305' THEN
-        RAISE; -- the workflow refuses it
-    WHEN OTHERS THEN
-        PERFORM tracking_failed(root, sqlerrm, sqlstate);
-        RETURN NULL;
 END
 $$;
+COMMENT ON FUNCTION @extschema@.track_dates(pg_catalog.regclass, @extschema@.date_change[], bigint) IS
+'Writes what a statement did to times of stages, and asks the workflow where governed_since is not NULL.';
+SELECT @extschema@.set_audience('track_dates(regclass, date_change[], bigint)', 'internal');
+
+CREATE FUNCTION @extschema@.track_written(source pg_catalog.regclass, rows @extschema@.event_row[], governed_since bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM write_events(source, rows, CASE WHEN is_filling(source) THEN '{unsettled}'::text[] ELSE '{}' END);
+    IF governed_since IS NOT NULL THEN
+        PERFORM enforce_workflow(source, governed_since, ARRAY(SELECT r.record_key FROM unnest(rows) r),
+                                 ARRAY(SELECT r.source_key FROM unnest(rows) r));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.track_written(pg_catalog.regclass, @extschema@.event_row[], bigint) IS
+'Writes events that came, and asks the workflow where governed_since is not NULL.';
+SELECT @extschema@.set_audience('track_written(regclass, event_row[], bigint)', 'internal');
+
+CREATE FUNCTION @extschema@.track_forgotten(source pg_catalog.regclass, rows @extschema@.event_row[], governed_since bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM forget_events(source, rows);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.track_forgotten(pg_catalog.regclass, @extschema@.event_row[], bigint) IS 'Takes events that went out of the history; no workflow is asked.';
+SELECT @extschema@.set_audience('track_forgotten(regclass, event_row[], bigint)', 'internal');
+
+CREATE FUNCTION @extschema@.track_truncated(source pg_catalog.regclass, member pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    kind CONSTANT text := (SELECT t.source FROM tracking t WHERE t.relation = track_truncated.source);
+    events event_row[];
+    keys text[];
+BEGIN
+    IF member = source THEN -- the whole table
+        DELETE FROM transition_log t WHERE t.source = track_truncated.source;
+    ELSIF kind IN ('dates', 'event_log') THEN
+        FOR events IN EXECUTE CASE kind WHEN 'dates' THEN dated_events(source, member::text) ELSE event_rows(source, member::text) END LOOP
+            PERFORM forget_events(source, events);
+        END LOOP;
+    ELSE
+        EXECUTE format('SELECT array_agg(k.key) FROM (%s) k (key)', source_keys(source, member::text)) INTO keys;
+        PERFORM forget_records(source, keys) WHERE keys IS NOT NULL;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.track_truncated(pg_catalog.regclass, pg_catalog.regclass) IS
+'The history that a table, or the partition member of it, told goes before it is truncated.';
+SELECT @extschema@.set_audience('track_truncated(regclass, regclass)', 'internal');
+
+CREATE FUNCTION @extschema@.track_column() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'crm_track' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp;
+COMMENT ON FUNCTION @extschema@.track_column() IS
+'Trigger of tables whose rows hold their present stage, or the time of each.';
+REVOKE ALL ON FUNCTION @extschema@.track_column() FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.track_events() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'crm_track' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp;
 COMMENT ON FUNCTION @extschema@.track_events() IS 'Trigger of event logs.';
 REVOKE ALL ON FUNCTION @extschema@.track_events() FROM PUBLIC;
+
+-- What sessions keep of tracked tables is found anew when any of this changes.
+SELECT @extschema@.watch_org(r, 'tracking')
+FROM pg_catalog.unnest(ARRAY['@extschema@.tracking', '@extschema@.tracking_date', '@extschema@.adoption', '@extschema@.adoption_attribute',
+                             '@extschema@.funnel_stage', '@extschema@.stage_alias', '@extschema@.transition_rule']::pg_catalog.regclass[]) r;

@@ -22,7 +22,7 @@ BEGIN
                              AND t.record_key = r.record_key
                            ORDER BY t."sequence" LIMIT 1) was ON true
         WHERE was.record_key IS NULL OR (was."sequence" > 0 AND was.from_stage IS NOT NULL);
-        PERFORM write_first_stages(relation, rows, NULL, '{backfilled}') WHERE rows IS NOT NULL;
+        PERFORM write_backfilled(relation, rows) WHERE rows IS NOT NULL;
     END LOOP;
     RETURN count;
 END
@@ -66,7 +66,8 @@ BEGIN
     SELECT * INTO feed FROM tracking t WHERE t.relation = backfill_tracking.relation;
     IF feed.source = 'record' THEN -- the log may have been read before
         FOR rows IN EXECUTE inserted_rows(relation, relation::text) LOOP
-            PERFORM track_rows(relation, rows);
+            PERFORM correct_people(relation, array_agg(r.record_key), array_agg(r.customer_key), array_agg(r.anonymous_id), array_agg(r.unit))
+            FROM unnest(rows) r;
         END LOOP;
     END IF;
     RETURN CASE feed.source WHEN 'column' THEN backfill_column(relation) WHEN 'dates' THEN backfill_dates(relation)
