@@ -201,16 +201,20 @@ open_source(Source *source, Tuplestorestate *store, TupleDesc desc)
     tuplestore_select_read_pointer(store, 0);
 }
 
+/* A tuple that was spilled is read into the current context and stays in the slot: beyond the batch in which it was read. */
 static bool
 read_source(Source *source)
 {
+    MemoryContext old;
     bool found;
 
     if (source->store == NULL)
         return false;
+    old = MemoryContextSwitchTo(source->slot->tts_mcxt);
     tuplestore_select_read_pointer(source->store, source->pointer);
     found = tuplestore_gettupleslot(source->store, true, false, source->slot);
     tuplestore_select_read_pointer(source->store, 0);
+    MemoryContextSwitchTo(old);
     return found;
 }
 

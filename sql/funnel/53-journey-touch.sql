@@ -1,38 +1,7 @@
 -- Noting whose journeys a statement touched.
 
--- Of a funnel about customers it is the customer's record that counts, else the one that went through.
 CREATE FUNCTION @extschema@.transitions_touched() RETURNS trigger
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    followed CONSTANT text[] := journeys_followed();
-BEGIN
-    IF followed = '{}' THEN
-        RETURN NULL;
-    ELSIF TG_OP <> 'UPDATE' THEN
-        INSERT INTO journey_touched (funnel, relation, record_key, anonymous_id)
-        SELECT DISTINCT t.funnel, CASE WHEN f.subject = 'customer' THEN coalesce(t.customer_relation, t.relation) ELSE t.relation END,
-               CASE WHEN f.subject = 'customer' THEN coalesce(t.customer_key, t.record_key) ELSE t.record_key END, t.anonymous_id
-        FROM changed t JOIN funnel f USING (funnel)
-        WHERE t.funnel = ANY (followed) AND t.at IS NOT NULL AND t.to_stage IS NOT NULL;
-    ELSE
-        INSERT INTO journey_touched (funnel, relation, record_key, anonymous_id)
-        SELECT DISTINCT t.funnel, CASE WHEN f.subject = 'customer' THEN coalesce(t.customer_relation, t.relation) ELSE t.relation END,
-               CASE WHEN f.subject = 'customer' THEN coalesce(t.customer_key, t.record_key) ELSE t.record_key END, t.anonymous_id
-        FROM removed o JOIN added n USING (id)
-        CROSS JOIN LATERAL (
-            SELECT o.funnel, o.relation, o.record_key, o.customer_relation, o.customer_key, o.anonymous_id, o.at, o.to_stage
-            UNION ALL
-            SELECT n.funnel, n.relation, n.record_key, n.customer_relation, n.customer_key, n.anonymous_id, n.at, n.to_stage) t
-        JOIN funnel f ON f.funnel = t.funnel
-        WHERE t.funnel = ANY (followed) AND t.at IS NOT NULL AND t.to_stage IS NOT NULL
-          AND (o.funnel, o.relation, o.record_key, o."sequence", o.to_stage, o.at, o.unit, o.customer_relation, o.customer_key, o.anonymous_id)
-              IS DISTINCT FROM
-              (n.funnel, n.relation, n.record_key, n."sequence", n.to_stage, n.at, n.unit, n.customer_relation, n.customer_key, n.anonymous_id);
-    END IF;
-    RETURN NULL;
-END
-$$;
+    AS 'MODULE_PATHNAME', 'crm_transitions_touched' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.transitions_touched() IS
 'Trigger on transition_log: notes the records and visitors whose journeys change, of funnels whose journeys are kept.';
 SELECT @extschema@.set_audience('transitions_touched()', 'internal');

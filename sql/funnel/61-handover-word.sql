@@ -79,26 +79,30 @@ SELECT @extschema@.set_audience('handovers_parked()', 'internal');
 CREATE TRIGGER handovers_parked AFTER DELETE ON @extschema@.transition_log
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.handovers_parked();
 
-CREATE FUNCTION @extschema@.handovers_found() RETURNS trigger
+CREATE FUNCTION @extschema@.find_parked_handovers() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM handover_anchor a WHERE a.transition IS NULL) THEN
-        UPDATE handover_anchor a
-        SET transition = f.id, relation = f.relation, record_key = f.record_key, at = coalesce(f.at, a.at), parked_at = NULL
-        FROM (SELECT DISTINCT ON (p.handover) p.handover, n.id, n.relation, n.record_key, n.at
-              FROM handover_anchor p
-              JOIN added n ON n.funnel = p.funnel AND n.to_stage = p.to_stage AND n.source = p.source
-                          AND CASE WHEN p.source_key IS NULL THEN n.relation = p.relation AND n.record_key = p.record_key AND n.at = p.at
-                                   ELSE n.source_key = p.source_key END
-              WHERE p.transition IS NULL
-              ORDER BY p.handover, n.id) f
-        WHERE a.handover = f.handover AND NOT EXISTS (SELECT FROM handover_anchor o WHERE o.transition = f.id);
-    END IF;
+    UPDATE handover_anchor a
+    SET transition = f.id, relation = f.relation, record_key = f.record_key, at = coalesce(f.at, a.at), parked_at = NULL
+    FROM (SELECT DISTINCT ON (p.handover) p.handover, n.id, n.relation, n.record_key, n.at
+          FROM handover_anchor p
+          JOIN added n ON n.funnel = p.funnel AND n.to_stage = p.to_stage AND n.source = p.source
+                      AND CASE WHEN p.source_key IS NULL THEN n.relation = p.relation AND n.record_key = p.record_key AND n.at = p.at
+                               ELSE n.source_key = p.source_key END
+          WHERE p.transition IS NULL
+          ORDER BY p.handover, n.id) f
+    WHERE a.handover = f.handover AND NOT EXISTS (SELECT FROM handover_anchor o WHERE o.transition = f.id);
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.handovers_found() IS 'Trigger on transition_log: what was said and parked belongs to its transition again.';
+COMMENT ON FUNCTION @extschema@.find_parked_handovers() IS 'What was said and parked belongs to its transition again; handovers_found calls it.';
+SELECT @extschema@.set_audience('find_parked_handovers()', 'internal');
+
+CREATE FUNCTION @extschema@.handovers_found() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'crm_handovers_found' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.handovers_found() IS
+'Trigger on transition_log: hands on to find_parked_handovers where something is parked.';
 SELECT @extschema@.set_audience('handovers_found()', 'internal');
 CREATE TRIGGER handovers_found AFTER INSERT ON @extschema@.transition_log
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.handovers_found();
