@@ -222,6 +222,9 @@ BEGIN
         format('%s WHERE %s ORDER BY 1', record_source(relation),
                CASE WHEN keys IS NULL THEN 'true' ELSE key_condition(relation, 'id', format('%L::text[]', keys)) END),
         tombstone_keys();
+    UPDATE merged_record m SET record_no = NULL -- the row is there again, before anybody had seen it go: another one
+    WHERE m.relation = read_records.relation AND (keys IS NULL OR m.record_key = ANY (keys))
+      AND EXISTS (SELECT FROM record_copy r WHERE r.record_no = m.record_no);
     PERFORM read_consents(relation, keys);
     IF cardinality(gone) > 0 THEN
         PERFORM leave_objections(relation, gone_keys, gone);

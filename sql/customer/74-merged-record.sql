@@ -7,6 +7,7 @@ CREATE TABLE @extschema@.merged_record (
     record_key text COLLATE "C" NOT NULL,
     keep_key text COLLATE "C" NOT NULL,
     upto bigint NOT NULL,
+    record_no bigint,
     PRIMARY KEY (relation, record_key, keep_key)
 );
 CREATE INDEX merged_record_keep ON @extschema@.merged_record (relation, keep_key);
@@ -15,6 +16,8 @@ COMMENT ON TABLE @extschema@.merged_record IS
 COMMENT ON COLUMN @extschema@.merged_record.upto IS
 'When the rows were merged, as a number of the sequence of consent entries that no entry has: later entries are of a row that came back '
 'under the key, and later merges have a higher one.';
+COMMENT ON COLUMN @extschema@.merged_record.record_no IS
+'The record that went; NULL once another row under its key was read.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.merged_record', '');
 
 -- A key that is no record any more leads on whatever was said when; one that is a record again keeps what was said since.

@@ -196,7 +196,7 @@ BEGIN
         FROM unnest(keys, numbers) AS p (record_key, record_no)
         JOIN record_link l USING (record_no)
         CROSS JOIN LATERAL (SELECT p.record_key UNION ALL SELECT m FROM merged_into($1, p.record_key) m) AS s (k)
-        WHERE NOT EXISTS (SELECT FROM merged_record m WHERE m.relation = $1 AND m.record_key = p.record_key)
+        WHERE NOT EXISTS (SELECT FROM merged_record m WHERE m.relation = $1 AND m.record_key = p.record_key AND m.record_no = p.record_no)
           AND EXISTS (SELECT FROM record_link o JOIN record_copy r USING (record_no) WHERE o.customer_id = l.customer_id)
           AND (EXISTS (SELECT FROM consent_touch t WHERE t.relation = $1 AND t.record_key = k)
                OR EXISTS (SELECT FROM restricted_record t WHERE t.relation = $1 AND t.record_key = k))
@@ -246,9 +246,10 @@ BEGIN
         RETURN;
     END IF;
     moment := nextval('@extschema@.consent_entry_entry_seq'::regclass);
-    INSERT INTO merged_record AS m (relation, record_key, keep_key, upto)
-    SELECT DISTINCT $1, u.lose, u.keep, moment FROM unnest($2, $3) AS u (lose, keep) WHERE u.lose <> u.keep
-    ON CONFLICT ON CONSTRAINT merged_record_pkey DO UPDATE SET upto = excluded.upto;
+    INSERT INTO merged_record AS m (relation, record_key, keep_key, upto, record_no)
+    SELECT DISTINCT $1, u.lose, u.keep, moment, (SELECT r.record_no FROM record_copy r WHERE r.relation = $1 AND r.record_key = u.lose)
+    FROM unnest($2, $3) AS u (lose, keep) WHERE u.lose <> u.keep
+    ON CONFLICT ON CONSTRAINT merged_record_pkey DO UPDATE SET upto = excluded.upto, record_no = excluded.record_no;
     PERFORM relink_restricted(c.restriction_id) FROM restriction_place c WHERE c.relation = $1 AND c.record_key = ANY (keep);
 END
 $$;

@@ -52,6 +52,7 @@ my %erased;        # records: a row that comes back under their key is not heard
 my $count = 0;     # of all that was said, and of merges
 my $clock = 1000;  # of what has no date
 
+my %merging;       # records whose row was merged away, until they are read
 my (%row, %customer); # records: what its row said when it was read; the customer it has
 
 sub look {
@@ -190,13 +191,14 @@ sub read_all {
         delete @customer{@gone};
         delete @row{@gone};
         $row{$_} = 1 for grep { /^$table / } keys %$documents;
-        for my $record (grep { defined $at{$_} && !$merged{$_} } @gone) {
+        for my $record (grep { defined $at{$_} && !$merging{$_} } @gone) {
             my @heirs = grep { $customer{$_} eq $at{$record} } keys %customer;
             for my $left ((grep { !$_->{granted} } @said), map { { cover => $_, n => 0 } } values %restricted) {
                 next unless grep { defined places($_, $left->{n})->{$record} } keys %{ $left->{cover} };
                 $left->{cover}{$_} = 1 for @heirs;
             }
         }
+        delete @merging{ @gone, grep { /^$table / } keys %$documents };
     }
     return;
 }
@@ -263,6 +265,7 @@ my %step = (
         my $merge = sql(sprintf q{SELECT crm.merge('%s', '%s', '{%s}')}, $table, $keep, join ',', @lose);
         my $moment = ++$count;
         $merged{"$table $_"}{"$table $keep"} = $moment for @lose;
+        @merging{ map { "$table $_" } @lose } = (1) x @lose;
         $standing{$merge} = [ $table, $keep, @lose ];
     },
     unmerge => sub {
@@ -277,6 +280,7 @@ my %step = (
         }
         delete $standing{$merge};
         $row{"$table $_"} = 1 for @lose; # they are read at once
+        delete @merging{ map { "$table $_" } @lose };
         my $documents = documents();
         look();
         hear("$table $_", $documents->{"$table $_"}) for sort { $a <=> $b } @lose;
@@ -334,6 +338,7 @@ my %step = (
             delete $standing{$merge} if grep { $gone{"$table $_"} } @keys;
         }
         delete @row{ keys %gone };
+        delete @merging{ keys %gone };
     });
 my @weighted = (('row') x 5, ('call') x 6, ('decide') x 5, ('merge') x 3, ('unmerge') x 2, ('delete') x 2, ('insert') x 2, 'restrict', 'erase');
 

@@ -63,3 +63,13 @@ ALTER TABLE bycode DROP CONSTRAINT bycode_code_fkey, ADD FOREIGN KEY (code) REFE
 SELECT crm.unmerge(:merge_id) > 0 AS unmerged;
 TABLE bycode;
 TABLE client ORDER BY id;
+
+-- a table that referred is gone since: what the merge knew of its rows went with it, and the rest is taken back
+CREATE TABLE brief (id integer PRIMARY KEY, client integer REFERENCES client);
+INSERT INTO brief VALUES (1, 2);
+SELECT crm.merge('client', '1', '{2}') AS merge_id \gset
+SELECT count(*) FROM crm.merge_rows_of(:merge_id) WHERE in_relation = 'brief'::regclass;
+DROP TABLE brief;
+SELECT crm.unmerge(:merge_id) > 0 AS unmerged;
+SELECT * FROM crm.unmerge_report(:merge_id);
+TABLE client ORDER BY id;
