@@ -18,6 +18,9 @@ CREATE FUNCTION @extschema@.fact_query(entity text, columns text[], types text[]
 DECLARE
     -- made here, beside the table: who the customer is, what a stage means; everything else is an attribute
     made CONSTANT text[] := ARRAY['relation', 'record_key', 'customer_id', 'unit_key', 'funnel', 'stage', 'milestone', entity];
+    linked CONSTANT boolean := entity IN ('customer', 'lead'); -- its records are linked themselves
+    staged CONSTANT boolean := 'stage' = ANY (columns);
+    anonymous CONSTANT boolean := 'anonymous_id' = ANY (columns);
 BEGIN
     RETURN (
         SELECT string_agg(format(
@@ -28,36 +31,34 @@ BEGIN
             'SELECT %5$s FROM t CROSS JOIN LATERAL (%6$s) s %7$s WHERE %8$s)',
             a.relation::oid,
             format('SELECT @extschema@.map_id(r)::text, %s, coalesce(%s, %L), %s, %s%s FROM %s r', c.customer_key, fact_attribute(a.relation, 'unit', 'text'),
-                   a.fallback_unit, CASE WHEN 'stage' = ANY (columns) THEN format('nullif(btrim(%s), '''')', fact_attribute(a.relation, 'stage', 'text')) ELSE 'NULL::text' END,
+                   a.fallback_unit, CASE WHEN staged THEN format('nullif(btrim(%s), '''')', fact_attribute(a.relation, 'stage', 'text')) ELSE 'NULL::text' END,
                    x.decides, c.attributes, a.relation),
             c.definitions, a.funnel, c.selected, x.source,
-            CASE WHEN 'stage' = ANY (columns) THEN 'LEFT JOIN m USING (value) ' ELSE '' END
+            CASE WHEN staged THEN 'LEFT JOIN m USING (value) ' ELSE '' END
             || CASE WHEN 'customer_id' = ANY (columns) THEN
                    format('LEFT JOIN record c ON c.relation = %s::regclass AND c.record_key = t.customer_key COLLATE "C" ', c.customers::oid) ELSE '' END
-            || CASE WHEN 'anonymous_id' = ANY (columns) THEN
+            || CASE WHEN anonymous THEN
                    'LEFT JOIN identified_span v ON v.anonymous_id = t.anonymous_id AND coalesce(t.at, ''-infinity'') >= v.since '
                    'AND coalesce(t.at, ''-infinity'') < v.until ' ELSE '' END,
             x.condition), ' UNION ALL ' ORDER BY a.relation::oid)
         FROM adoption a
         CROSS JOIN LATERAL access_terms(a.relation, 'read') x
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN own.linked THEN a.relation
+            SELECT CASE WHEN linked THEN a.relation
                         ELSE coalesce((SELECT d.reference FROM adoption_attribute d WHERE d.relation = a.relation AND d.attribute = 'customer'), 0::regclass) END AS customers,
-                   CASE WHEN own.linked THEN '@extschema@.map_id(r)::text' ELSE fact_attribute(a.relation, 'customer', 'text') END AS customer_key,
+                   CASE WHEN linked THEN '@extschema@.map_id(r)::text' ELSE fact_attribute(a.relation, 'customer', 'text') END AS customer_key,
                    coalesce(string_agg(', ' || fact_attribute(a.relation, u.name, u.type), '' ORDER BY u.n) FILTER (WHERE u.name <> ALL (made)), '') AS attributes,
                    coalesce(string_agg(format(', %I %s', u.name, u.type), '' ORDER BY u.n) FILTER (WHERE u.name <> ALL (made)), '') AS definitions,
                    string_agg(CASE u.name
                                   WHEN 'relation' THEN quote_literal(a.relation::text) || '::text'
-                                  WHEN 'customer_id' THEN CASE WHEN 'anonymous_id' = ANY (columns) THEN 'coalesce(c.customer_id, v.customer_id)' ELSE 'c.customer_id' END
+                                  WHEN 'customer_id' THEN CASE WHEN anonymous THEN 'coalesce(c.customer_id, v.customer_id)' ELSE 'c.customer_id' END
                                   WHEN 'unit_key' THEN 'resolve_unit(t.unit)'
                                   WHEN 'funnel' THEN quote_nullable(a.funnel) || '::text'
                                   WHEN 'stage' THEN 'coalesce(m.stage, t.value)'
                                   WHEN 'milestone' THEN 'm.milestone'
                                   WHEN fact_query.entity THEN 't.record_key' -- of campaigns and products their key
                                   ELSE format('t.%I', u.name) END, ', ' ORDER BY u.n) AS selected
-            FROM unnest(columns, types) WITH ORDINALITY AS u (name, type, n)
-            CROSS JOIN (SELECT a.entity IN ('customer', 'lead') AS linked) own
-            GROUP BY own.linked) c
+            FROM unnest(columns, types) WITH ORDINALITY AS u (name, type, n)) c
         WHERE a.entity = fact_query.entity AND x.condition <> 'false');
 END
 $$;
