@@ -64,18 +64,23 @@ DECLARE
     forbidden text;
     twice text;
 BEGIN
-    WITH locked AS MATERIALIZED (
-        SELECT q.* FROM merge_rows(NULL, merging_statement(relation, key), wanted) AS q (n integer, "row" jsonb, may boolean)),
-    noted AS (
-        INSERT INTO merge_change (merge_id, relation, row_key, action, before, keep_key, rank, round)
-        SELECT plan_rows.merge_id, plan_rows.relation, row_key(key, l."row"), CASE l.n WHEN 1 THEN 'stay' ELSE 'delete' END, l."row",
-               CASE WHEN l.n > 1 THEN (SELECT row_key(key, k."row") FROM locked k WHERE k.n = 1) END, l.n - 1,
-               CASE l.n WHEN 1 THEN 0 ELSE 1 END
-        FROM locked l ON CONFLICT ON CONSTRAINT merge_change_pkey DO NOTHING),
-    same AS (SELECT array_agg(l.n) AS places FROM locked l GROUP BY row_key(key, l."row") HAVING count(*) > 1)
-    SELECT string_agg(keys[l.n], ', ' ORDER BY l.n) FILTER (WHERE NOT coalesce(l.may, false)),
-           string_agg(quote_literal(keys[l.n]), ' and ' ORDER BY l.n) FILTER (WHERE l.n = ANY ((SELECT s.places FROM same s LIMIT 1)::integer[]))
-    INTO forbidden, twice FROM locked l;
+    BEGIN
+        WITH locked AS MATERIALIZED (
+            SELECT q.* FROM merge_rows(NULL, merging_statement(relation, key), wanted) AS q (n integer, "row" jsonb, may boolean)),
+        noted AS (
+            INSERT INTO merge_change (merge_id, relation, row_key, action, before, keep_key, rank, round)
+            SELECT plan_rows.merge_id, plan_rows.relation, row_key(key, l."row"), CASE l.n WHEN 1 THEN 'stay' ELSE 'delete' END, l."row",
+                   CASE WHEN l.n > 1 THEN (SELECT row_key(key, k."row") FROM locked k WHERE k.n = 1) END, l.n - 1,
+                   CASE l.n WHEN 1 THEN 0 ELSE 1 END
+            FROM locked l ON CONFLICT ON CONSTRAINT merge_change_pkey DO NOTHING),
+        same AS (SELECT array_agg(l.n) AS places FROM locked l GROUP BY row_key(key, l."row") HAVING count(*) > 1)
+        SELECT string_agg(keys[l.n], ', ' ORDER BY l.n) FILTER (WHERE NOT coalesce(l.may, false)),
+               string_agg(quote_literal(keys[l.n]), ' and ' ORDER BY l.n) FILTER (WHERE l.n = ANY ((SELECT s.places FROM same s LIMIT 1)::integer[]))
+        INTO forbidden, twice FROM locked l;
+    EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range OR invalid_datetime_format OR datetime_field_overflow THEN
+        RAISE EXCEPTION 'a key of the merge is none of %', relation
+            USING ERRCODE = 'RM202', DETAIL = format('What its column''s type says: %s.', sqlerrm), HINT = 'Write the key as the table shows it.';
+    END;
     IF twice IS NOT NULL THEN
         RAISE EXCEPTION 'a key is named twice' USING ERRCODE = 'RM005', DETAIL = format('%s are one row of %s.', twice, relation),
             HINT = 'Each row is kept or lost, once.';

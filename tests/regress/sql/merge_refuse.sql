@@ -36,7 +36,7 @@ SELECT outcome(format('SELECT crm.merge(%s)', s)) FROM unnest(ARRAY[
     $$'client', '1', '{1}'$$, $$'client', '1', '{2,1}'$$, $$'client', '1', '{}'$$, $$'client', '1', NULL$$, $$'client', NULL, '{1}'$$,
     $$NULL, '1', '{2}'$$, $$'client', '1', '{NULL}'$$, $$'client', '1', '{2,2}'$$, $$'client', '99', '{2}'$$, $$'client', '1', '{2,99}'$$,
     $$'client', 'one', '{2}'$$, $$'client', '1', '{two}'$$, $$'client', '["1"]', '{2}'$$, $$'client', '01', '{ 2}'$$, $$'client', '1', '{{2},{3}}'$$,
-    $$'client', '99999999999', '{2}'$$, $$'client', '1', '{2,02}'$$, $$'client', '1', '{3, 01}'$$]) s;
+    $$'client', 'abc', '{2}'$$, $$'client', '99999999999', '{2}'$$, $$'client', '1', '{2,02}'$$, $$'client', '1', '{3, 01}'$$]) s;
 CREATE TABLE pair (a integer, b text, PRIMARY KEY (b, a), note text);
 INSERT INTO pair VALUES (1, 'x'), (2, 'x'), (3, 'q"');
 SELECT outcome(format('SELECT crm.merge(%s)', s)) FROM unnest(ARRAY[
