@@ -76,9 +76,12 @@ BEGIN
     WITH gone AS (DELETE FROM verdict v WHERE $1 IN (v.relation_a, v.relation_b) RETURNING v.*)
     INSERT INTO parked_record (relation_name, source, record_key, content)
     SELECT $2, 'verdict', CASE WHEN g.relation_a = $1 THEN g.key_a ELSE g.key_b END,
-           to_jsonb(g) || jsonb_build_object('relation_a', CASE WHEN g.relation_a = $1 THEN $2 ELSE table_name(g.relation_a) END,
-                                             'relation_b', CASE WHEN g.relation_b = $1 THEN $2 ELSE table_name(g.relation_b) END)
+           to_jsonb(g) || jsonb_build_object('relation_a', CASE WHEN g.relation_a = $1 THEN $2 ELSE coalesce(table_name(g.relation_a), g.relation_a::oid::text) END,
+                                             'relation_b', CASE WHEN g.relation_b = $1 THEN $2 ELSE coalesce(table_name(g.relation_b), g.relation_b::oid::text) END)
     FROM gone g;
+    -- of tables that are dropped together the second had no name any more when the first was parked
+    UPDATE parked_record p SET content = p.content || jsonb_build_object(side, $2)
+    FROM unnest('{relation_a,relation_b}'::text[]) side WHERE p.source = 'verdict' AND p.content ->> side = $1::text;
     DELETE FROM consent_problem p WHERE p.relation = $1;
     DELETE FROM suppressed_record s WHERE s.relation = $1;
 END

@@ -73,11 +73,12 @@ BEGIN
     UPDATE row_merge m
     SET erased_at = now(), reason = NULL, keep = redact(m.keep, words), lose = ARRAY(SELECT redact(l, words) FROM unnest(m.lose) WITH ORDINALITY u (l, n) ORDER BY n)
     WHERE m.merge_id = ANY (merges);
-    -- Merges of others that moved rows which hung on this person, or removed rows that tell of it.
-    DELETE FROM merge_change c WHERE c.merge_id <> ALL (merges) AND c.action <> 'delete'
-                                 AND EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(c.before::text), w) > 0);
+    -- Merges of others that moved rows which hung on this person, or removed rows that tell of it; of one that was taken back nobody needs them.
+    DELETE FROM merge_change c USING row_merge m
+    WHERE m.merge_id = c.merge_id AND c.merge_id <> ALL (merges) AND (c.action <> 'delete' OR m.unmerged_at IS NOT NULL)
+      AND EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(concat(c.before, c.after, c.expected, c.restore)), w) > 0);
     UPDATE merge_change c SET before = redact_row(c.relation, c.before, words)
-    WHERE c.merge_id <> ALL (merges) AND c.action = 'delete' AND EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(c.before::text), w) > 0);
+    WHERE c.merge_id <> ALL (merges) AND EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(c.before::text), w) > 0);
     UPDATE merge_held h SET held = redact(h.held::text, words)::jsonb
     WHERE EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(h.held::text), w) > 0);
     DELETE FROM merge_finding f USING unnest(words) w WHERE strpos(lower(concat(f.wanted, f.found)), w) > 0;

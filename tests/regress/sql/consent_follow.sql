@@ -150,6 +150,13 @@ SELECT restrictions, reason, lifted_at IS NOT NULL AS lifted, lifted_reason FROM
 SELECT crm.restrict_customer(crm.customer_of('contact', '45'), '{contact}', 'by phone', lifted => true) > 0 AS lifted;
 SELECT * FROM may('{45}');
 
+-- A row whose merge was taken back is not the kept one's to erase.
+SELECT say(52, false), crm.merge('contact', '53', '{52}') AS merge_id \gset
+SELECT crm.unmerge(:merge_id) > 0 AS back;
+SELECT crm.resolve_pending() >= 0 AS read;
+SELECT crm.erase_customer(crm.customer_of('contact', '53'), '{"contact": "delete"}', 'asked') -> 'remains' AS remains;
+SELECT * FROM may('{52}');
+
 -- An erasure gives nobody a grant that was given for two, and keeps what the other withdrew without the words of the one who is gone.
 SELECT link(50, 51, 'same') AS one_customer, crm.record_consent(crm.customer_of('contact', '50'), 'email', 'marketing', true, evidence => 'form') > 0 AS granted;
 SELECT crm.record_consent(('contact', '50'), 'sms', 'marketing', false, reason => 'his wife called') > 0 AS withdrawn;
