@@ -108,7 +108,7 @@ my %of_others = map { $_ => 1 } qw(principal principal_alias membership team_mem
     probability_model); # about one's own people
 my %not_here = map { $_ => 1 } qw(link_frequency link_block link_key tombstone erasure export_made parked_record suppressed_record released_record
     record_dirty consent_problem merge_finding merge_redirected contact_basis unmapped_count transition_gone filling shared_record kpi_broken rule_schedule
-    silence delivery_queue delivery_attempt alert_transition handover_anchor handover_answer handover_promise merge_held merged_record
+    goal_check_in silence delivery_queue delivery_attempt alert_transition handover_anchor handover_answer handover_promise merge_held merged_record
     journey_touched);
 my $absent = $team->run(<<"SQL");
 WITH hers AS MATERIALIZED (SELECT s.relation FROM crm.search_everything(ARRAY[$hers]) s)
