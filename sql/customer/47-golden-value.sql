@@ -41,6 +41,8 @@ BEGIN
     IF attribute = 'kind' AND tidy NOT IN ('person', 'organisation') THEN
         RAISE EXCEPTION 'a customer is a person or an organisation, not "%"', tidy USING ERRCODE = 'RM005',
             HINT = 'Give ''person'', ''organisation'' or NULL.';
+    ELSIF attribute = 'birth_date' AND tidy !~ '^[0-9]{4}$' AND NOT is_day(tidy) THEN
+        RAISE EXCEPTION '"%" is no day', tidy USING ERRCODE = 'RM005', HINT = 'Give it as 1990-12-24, or the year alone, or NULL.';
     ELSIF attribute = 'email' THEN
         RETURN tidy::email::text;
     ELSIF attribute = 'phone' THEN

@@ -84,6 +84,8 @@ SELECT crm.unset_golden_value(:jane, 'phone'), crm.unset_golden_value(:jane, 'ph
 SELECT name, phone FROM crm.customer WHERE customer_id = :jane;
 SELECT crm.set_golden_value(:jane, 'email', 'no address', 'x');
 SELECT crm.set_golden_value(:jane, 'kind', 'robot', 'x');
+SELECT crm.set_golden_value(:jane, 'birth_date', '1990-02-31', 'x');
+SELECT crm.set_golden_value(:jane, 'birth_date', '31.2.1990', 'x');
 SELECT crm.set_golden_value(:jane, 'name', 'x', ' ');
 SELECT crm.set_golden_value(:jane, 'nome', 'x', 'x');
 SELECT crm.set_golden_value(9999, 'name', 'x', 'x');
