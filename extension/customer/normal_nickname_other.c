@@ -126,7 +126,7 @@ const NormalEntry normal_names_other[] = {
     NAMES("elena nena lena"), NAMES("encarnacion encarna"), NAMES("enrique quique kike"), NAMES("ernesto neto"),
     NAMES("esperanza espe pera"), NAMES("esteban teban"), NAMES("eugenia geni"), NAMES("eusebio sebio"),
     NAMES("felipe pipe lipe"), NAMES("fernanda fer nanda"), NAMES("fernando nando fer"), NAMES("florencio floro"),
-    NAMES("francisca paca paqui curra pancha"), NAMES("francisco paco pancho curro fran chico kiko quico frasco"),
+    NAMES("francisca paca paqui curra pancha"), NAMES("francisco fco paco pancho curro fran chico kiko quico frasco"),
     NAMES("gerardo gera"), NAMES("gloria yoya"), NAMES("gonzalo gonza chalo"), NAMES("gregorio goyo"),
     NAMES("guadalupe lupe lupita"), NAMES("guillermo guille memo"), NAMES("gustavo tavo gus"), NAMES("hector tito"),
     NAMES("ignacia nacha"), NAMES("ignacio nacho inaki"), NAMES("inmaculada inma"), NAMES("isabel isa chabela"),

@@ -37,7 +37,7 @@ static const NormalEntry entries[] = {
     {"med dent vet jur iur phil rer nat pol oec habil hc mult fh theol inform", NULL, DEGREE},
     {"van von vom vd vander vanden de der den des du di da do das dos del della dello dei degli delle dal dalla la las los les le "
      "lo zu zum zur ten ter te het af av of the d l t v y", NULL, PARTICLE},
-    {"al el ul ben bin ibn bint binti abu san nee geb geborene geboren", NULL, INNER},
+    {"al el ul ben bin ibn bint binti abu san nee geb geborene geboren بن ابن بنت", NULL, INNER},
     {"freiherr freifrau freiin graf grafin prinz prinzessin", NULL, NOBLE},
 };
 /* clang-format on */
