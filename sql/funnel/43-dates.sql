@@ -122,14 +122,18 @@ COMMENT ON FUNCTION @extschema@.changed_dates(pg_catalog.regclass) IS
 'SQL for the times of stages that an UPDATE changed, as arrays of date_change.';
 
 CREATE FUNCTION @extschema@.as_events(changes @extschema@.date_change[], kinds text[], asker text) RETURNS @extschema@.event_row[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN -- whose plan is kept
     RETURN (SELECT array_agg(ROW(c.source_key, c.record_key, c.value, c.at, asker, c.unit)::event_row)
             FROM unnest(changes) c WHERE c.change = ANY (kinds));
+END
+$$;
 COMMENT ON FUNCTION @extschema@.as_events(@extschema@.date_change[], text[], text) IS
 'Those changes of times that are of some kinds, as events by somebody; NULL where there are none.';
 
 CREATE FUNCTION @extschema@.judge_dates(relation pg_catalog.regclass, keys text[]) RETURNS void
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN -- whose plan is kept
     WITH dated AS (
         SELECT t.id, t.record_key, t.flags, s."position", k.progress, timezone(a.zone, t.at)::date AS day,
                t.at > t.recorded_at + interval '1 day' AS ahead
@@ -147,7 +151,8 @@ CREATE FUNCTION @extschema@.judge_dates(relation pg_catalog.regclass, keys text[
         WINDOW before AS (PARTITION BY d.record_key ORDER BY d."position" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
     UPDATE transition_log t
     SET flags = CASE WHEN j.impossible THEN t.flags || '{impossible_time}' ELSE array_remove(t.flags, 'impossible_time') END
-    FROM judged j WHERE t.id = j.id AND j.impossible <> (j.flags @> '{impossible_time}')
+    FROM judged j WHERE t.id = j.id AND j.impossible <> (j.flags @> '{impossible_time}');
+END
 $$;
 COMMENT ON FUNCTION @extschema@.judge_dates(pg_catalog.regclass, text[]) IS
 'Flags the times of stages that cannot be (impossible_time) and no others: a stage of progress before an earlier one, any other before '

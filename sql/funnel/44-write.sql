@@ -1,8 +1,11 @@
 -- Writing transitions, a whole statement's rows at a time.
 
 CREATE FUNCTION @extschema@.is_filling(relation pg_catalog.regclass) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN -- whose plan is kept
     RETURN EXISTS (SELECT FROM filling f WHERE f.relation = is_filling.relation AND f.room = 'funnel' AND f.state <> 'ready');
+END
+$$;
 COMMENT ON FUNCTION @extschema@.is_filling(pg_catalog.regclass) IS 'Whether the backfill of a tracked table has yet to end.';
 
 CREATE FUNCTION @extschema@.writer() RETURNS text
@@ -42,13 +45,15 @@ COMMENT ON FUNCTION @extschema@.hold_record(text) IS
 
 CREATE FUNCTION @extschema@.write_events(relation pg_catalog.regclass, rows @extschema@.event_row[], flags text[]) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    SET plan_cache_mode = force_custom_plan AS $$ -- one row or twenty thousand: the plans differ
+    SET plan_cache_mode = auto AS $$
 DECLARE
     keys text[] := ARRAY(SELECT DISTINCT i.record_key FROM unnest(rows) i);
     late text[];
     contended text[];
     feed tracking;
 BEGIN
+    -- One row or twenty thousand: the plans differ, and to make one takes much longer than to write a row. Until this function ends.
+    PERFORM set_config('plan_cache_mode', CASE WHEN cardinality(rows) > 100 THEN 'force_custom_plan' ELSE 'force_generic_plan' END, true);
     SELECT * INTO STRICT feed FROM tracking t WHERE t.relation = write_events.relation;
     -- Not for a backfill: while it runs, writers mark what they write.
     IF NOT flags @> '{backfilled}' THEN
