@@ -285,3 +285,23 @@ FROM event_told GROUP BY 1 ORDER BY 1;
 SELECT r.relation, r.state FROM crm.filling r WHERE r.room = 'funnel' AND r.state <> 'ready';
 SELECT 'kept but not told' AS what, k.* FROM (SELECT * FROM event_kept EXCEPT ALL SELECT * FROM event_told) k ORDER BY 2, 3, 4 LIMIT 20;
 SELECT 'told but not kept' AS what, k.* FROM (SELECT * FROM event_told EXCEPT ALL SELECT * FROM event_kept) k ORDER BY 2, 3, 4 LIMIT 20;
+
+-- A row trigger may set the stage where the statement does not; what is wrong with the configuration does not stop the team's write.
+CREATE TABLE brief (id integer PRIMARY KEY, stage text, size integer);
+SELECT count(*) > 0 AS adopted FROM crm.adopt('brief', 'opportunity', funnel => 'sales', columns => '{"stage": "stage"}');
+UPDATE crm.filling SET state = 'ready';
+INSERT INTO brief VALUES (1, 'lead', 1);
+UPDATE brief SET size = 2;
+CREATE FUNCTION close_large() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.size > 2 THEN NEW.stage := 'won'; END IF; RETURN NEW; END $$;
+CREATE TRIGGER close_large BEFORE UPDATE ON brief FOR EACH ROW EXECUTE FUNCTION close_large();
+UPDATE brief SET size = 3;
+SELECT sequence, to_stage FROM crm.transition_log WHERE relation = 'brief'::regclass ORDER BY 1;
+SET client_min_messages = error;
+BEGIN;
+UPDATE crm.adoption SET zone = 'Nowhere/None' WHERE relation = 'brief'::regclass;
+UPDATE brief SET size = 1, stage = 'lost';
+SELECT stage FROM brief;
+SELECT state, error FROM crm.filling WHERE relation = 'brief'::regclass AND room = 'funnel';
+ROLLBACK;
+UPDATE brief SET size = 1, stage = 'talk';
+SELECT sequence, to_stage FROM crm.transition_log WHERE relation = 'brief'::regclass ORDER BY 1;
