@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "customer/normal.h"
+#include "customer/phone_plan.h"
 
 #define ROOM (3 * NORMAL_MAX_TEXT)
 
@@ -231,6 +232,15 @@ parse_words(Linker *linker, int attribute, const LinkText *field)
                        attribute == LINK_ATTRIBUTE_NAME ? LINK_MAX_NAME_WORDS : LINK_MAX_TEXT_WORDS);
 }
 
+/* DE, DEU, Germany and Deutschland are one country. */
+static int
+normal_country(const LinkText *text, char *out)
+{
+    const PhonePlan *plan = phone_plan_country(text->data, text->length);
+
+    return plan == NULL ? normal_fold(text->data, text->length, out) : normal_fold(plan->alpha2, 2, out);
+}
+
 /* The number of the attribute's value of a record, 0 where it has none. */
 uint32_t
 link_parse(Linker *linker, int attribute, const LinkText *field)
@@ -265,8 +275,12 @@ link_parse(Linker *linker, int attribute, const LinkText *field)
         length = normal_postcode(text->data, text->length, out, ROOM, &mark, &area);
         return plain(linker, attribute, out, length, mark, area);
     default:
-        length = attribute == LINK_ATTRIBUTE_WEBSITE ? normal_website(text->data, text->length, out, ROOM)
-                                                     : normal_fold(text->data, text->length, out);
+        if (attribute == LINK_ATTRIBUTE_WEBSITE)
+            length = normal_website(text->data, text->length, out, ROOM);
+        else if (attribute == LINK_ATTRIBUTE_COUNTRY)
+            length = normal_country(text, out);
+        else
+            length = normal_fold(text->data, text->length, out);
         return plain(linker, attribute, out, length, 0, 0);
     }
 }

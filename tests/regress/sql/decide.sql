@@ -69,3 +69,11 @@ SELECT crm.disown('client');
 DROP TABLE client;
 CALL crm.resolve() \gset
 SELECT count(*) FROM crm.verdict v WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.relation_a);
+
+-- a country by its code and its names, also in front of a telephone number and a postcode
+CREATE TABLE abroad (id integer PRIMARY KEY, phone text, postcode text, country text);
+INSERT INTO abroad VALUES (1, '0171 5550123', 'D 50667', 'Deutschland'), (2, '+49 171 5550123', '50667', 'DE'), (3, '0171 5550123', 'DE 50667', 'GERMANY');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('abroad', 'customer', columns => '{"phone": "phone", "postcode": "postcode", "country": "country"}');
+CALL crm.backfill('abroad');
+SELECT b.id, e.attribute, e.level FROM (VALUES (2), (3)) b (id), crm.explain_match(('abroad', '1'), ('abroad', b.id::text)) e
+WHERE e.attribute IN ('phone', 'postcode', 'country') ORDER BY 1, 2;
