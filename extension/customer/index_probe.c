@@ -18,6 +18,7 @@ index_probe_open(IndexProbe *probe, const char *table, const char *index, int co
     probe->index = relation_open(crm_relation_oid(index), AccessShareLock);
     probe->slot = table_slot_create(probe->table, NULL);
     probe->columns = columns;
+    probe->context = CurrentMemoryContext;
     probe->scan = index_beginscan(probe->table, probe->index, GetActiveSnapshot(), columns, 0);
 }
 
@@ -31,7 +32,11 @@ index_probe_find(IndexProbe *probe, ScanKey keys)
 TupleTableSlot *
 index_probe_next(IndexProbe *probe)
 {
-    return index_getnext_slot(probe->scan, ForwardScanDirection, probe->slot) ? probe->slot : NULL;
+    MemoryContext before = MemoryContextSwitchTo(probe->context);
+    bool found = index_getnext_slot(probe->scan, ForwardScanDirection, probe->slot);
+
+    MemoryContextSwitchTo(before);
+    return found ? probe->slot : NULL;
 }
 
 void

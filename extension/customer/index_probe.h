@@ -19,6 +19,8 @@ typedef struct IndexProbe {
     TupleTableSlot *slot;
     IndexScanDesc scan;
     int columns;
+    MemoryContext
+        context; /* it was opened in: what a scan keeps from one row to the next is allocated there */
 } IndexProbe;
 
 /* The index's first columns are asked for; it is a btree. As of the active snapshot. */

@@ -28,7 +28,5 @@ extern int key_index_find(const ModelInForce *model, const LinkKey *keys, int ke
 extern Datum crm_key_index_build(PG_FUNCTION_ARGS);
 /* link_keys(records bigint[]) SETOF (record_no bigint, keys integer[]) */
 extern Datum crm_link_keys(PG_FUNCTION_ARGS);
-/* link_near(records bigint[], max_rows integer) SETOF bigint */
-extern Datum crm_link_near(PG_FUNCTION_ARGS);
 
 #endif

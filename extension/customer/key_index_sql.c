@@ -1,5 +1,5 @@
 /*
- * key_index_sql.c: keys of some records, and the records near them, for resolve_pending. See key_index.h.
+ * key_index_sql.c: keys of some records, for resolve_pending. See key_index.h.
  */
 #include "base/compat.h"
 #include "base/error.h"
@@ -11,11 +11,9 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(crm_link_keys);
-PG_FUNCTION_INFO_V1(crm_link_near);
 
 /* A linker of the records in the array, and the model in force; NULL where nothing was linked yet. */
 static SmallLinker *
@@ -55,36 +53,6 @@ crm_link_keys(PG_FUNCTION_ARGS)
         values[0] = Int64GetDatum(linker->number[i]);
         values[1] = PointerGetDatum(number_array_make(plain, count, INT4OID, sizeof(int32)));
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
-    SPI_finish();
-    return (Datum) 0;
-}
-
-Datum
-crm_link_near(PG_FUNCTION_ARGS)
-{
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-    int room = Max(PG_GETARG_INT32(1), 0);
-    KeyCandidate *candidates;
-    const ModelInForce *model;
-    SmallLinker *linker;
-
-    InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-    SPI_connect();
-    candidates = palloc(sizeof(KeyCandidate) * (Size) Max(room, 1));
-    linker = open_records(PG_GETARG_ARRAYTYPE_P(0), &model);
-    for (int i = 0; linker != NULL && i < linker->count; i++) {
-        LinkKey keys[LINK_MAX_KEYS];
-        int count = key_index_find(model, keys, small_linker_keys(linker, i, keys), linker->kind[i],
-                                   candidates, room);
-
-        CHECK_FOR_INTERRUPTS();
-        for (int k = 0; k < count; k++) {
-            Datum value = Int64GetDatum(candidates[k].record_no);
-            bool isnull = false;
-
-            tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
-        }
     }
     SPI_finish();
     return (Datum) 0;

@@ -170,9 +170,12 @@ static void
 open_batch(Linker *linker, Batch *batch)
 {
     size_t room = link_spare(linker) / 8 / (sizeof(uint64_t) + sizeof(Found));
+    size_t all = (size_t) linker->records * (linker->records + UINT64_C(1)) / 2 + 1;
 
     batch->linker = linker;
     batch->room = room < LEAST_BATCH ? LEAST_BATCH : room > MOST_BATCH ? MOST_BATCH : room;
+    if (batch->room > all) /* to clear more would take a handful of records longest */
+        batch->room = all;
     batch->candidate = link_allocate(linker, batch->room, sizeof(uint64_t));
     batch->found = link_allocate(linker, batch->room, sizeof(Found));
     batch->found_in = link_allocate(linker, batch->room / CHUNK_PAIRS + 1, sizeof(uint32_t));

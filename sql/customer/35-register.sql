@@ -156,8 +156,11 @@ BEGIN
     SELECT array_agg(DISTINCT g.customer_id) INTO left_alone FROM gone g;
     DELETE FROM link_key k WHERE k.record_no = ANY (numbers);
     DELETE FROM link_doubt d WHERE d.record_a = ANY (numbers) OR d.record_b = ANY (numbers);
-    -- one record less may part the others
-    PERFORM note_records(coalesce(array_agg(l.record_no), '{}')) FROM record_link l WHERE l.customer_id = ANY (left_alone);
+    -- one record less may part the others, which are all linked again where some of them are
+    PERFORM note_records(coalesce(array_agg(o.record_no), '{}'))
+    FROM (SELECT l.record_no, row_number() OVER (PARTITION BY l.customer_id ORDER BY l.record_no) AS place
+          FROM record_link l WHERE l.customer_id = ANY (left_alone)) o
+    WHERE o.place <= 8;
     PERFORM retire_customers(left_alone);
 END
 $$;

@@ -167,6 +167,7 @@ CREATE FUNCTION @extschema@.resolve_switch(covered bigint[], version bigint, bui
                                            OUT linked bigint, OUT moved bigint, OUT created bigint, OUT retired bigint,
                                            OUT customers bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
+SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
     result pg_catalog.record;

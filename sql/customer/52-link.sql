@@ -21,11 +21,11 @@ COMMENT ON FUNCTION @extschema@.retire_customers(bigint[]) IS
     'Retires those of the customers (NULL: of all) that have no record left; returns how many.';
 SELECT @extschema@.set_audience('retire_customers(bigint[])', 'admin');
 
--- The caller holds the lock on customer_registry. Plans for a handful of records do not suit a million.
+-- The caller holds the lock on customer_registry, and says how to plan: what suits a handful of records does not suit a million.
 CREATE FUNCTION @extschema@.write_links(numbers bigint[], labels integer[], stale bigint[], OUT linked bigint, OUT moved bigint,
                                         OUT created bigint, OUT retired bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
+SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 DECLARE
     held bigint[];

@@ -1,19 +1,20 @@
 -- resolve_pending: what changed is linked again, and nothing else is touched.
 --
--- Records that changed, the rest of their customers, the candidates that share block keys with them, and those candidates'
--- customers are clustered by the model in force. A full run could end differently: it fits the model anew, and joins that compete
--- over more than these records are decided in another order. link_model.changed counts; status asks for a full run in time.
+-- Records that changed, those that they could be linked with, and all of their customers are clustered by the model in force. A full
+-- run could end differently: it fits the model anew, it compares every candidate and not only the most promising ones, and of a
+-- large customer it sees what each record is near. link_model.changed counts; status asks for a full run in time.
 
 CREATE FUNCTION @extschema@.link_keys(records bigint[]) RETURNS TABLE (record_no bigint, keys integer[])
     AS 'MODULE_PATHNAME', 'crm_link_keys' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100 COST 10000;
 COMMENT ON FUNCTION @extschema@.link_keys(bigint[]) IS 'The block keys of records as they are now, by the model in force.';
 SELECT @extschema@.set_audience('link_keys(bigint[])', 'internal');
 
-CREATE FUNCTION @extschema@.link_near(records bigint[], max_rows integer) RETURNS SETOF bigint
+CREATE FUNCTION @extschema@.link_near(records bigint[]) RETURNS SETOF bigint
     AS 'MODULE_PATHNAME', 'crm_link_near' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1000 COST 100000;
-COMMENT ON FUNCTION @extschema@.link_near(bigint[], integer) IS
-    'For each of the records those that share block keys with it, at most max_rows, those that share the rarest.';
-SELECT @extschema@.set_audience('link_near(bigint[], integer)', 'internal');
+COMMENT ON FUNCTION @extschema@.link_near(bigint[]) IS
+    'The records themselves and those that any of them could be linked with (of those that share its rarest block keys the ones that '
+    'weigh enough), each with the rest of its customer.';
+SELECT @extschema@.set_audience('link_near(bigint[])', 'internal');
 
 CREATE FUNCTION @extschema@.link_cluster(records bigint[], same bigint[], different bigint[], OUT numbers bigint[], OUT labels integer[])
     AS 'MODULE_PATHNAME', 'crm_link_cluster' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000;
@@ -48,51 +49,99 @@ COMMENT ON FUNCTION @extschema@.take_dirty() IS
     'records differed.';
 SELECT @extschema@.set_audience('take_dirty()', 'internal');
 
--- Closed under "same customer" and "decided to be the same".
+-- Closed under "same customer" and "decided to be the same". In PL/pgSQL, which keeps its plan, as all that is done after every few changes.
 CREATE FUNCTION @extschema@.link_family(seeds bigint[]) RETURNS bigint[]
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
-    WITH RECURSIVE reached (record_no) AS (
-        SELECT unnest(seeds)
-        UNION
-        SELECT n.record_no FROM reached r CROSS JOIN LATERAL (
-            SELECT x.record_no FROM record_link l JOIN record_link x USING (customer_id) WHERE l.record_no = r.record_no
-            UNION ALL
-            SELECT x.record_no
-            FROM record_copy a JOIN verdict v ON v.relation_a = a.relation AND v.key_a = a.record_key AND v.verdict = 'same'
-            JOIN record_copy x ON x.relation = v.relation_b AND x.record_key = v.key_b
-            WHERE a.record_no = r.record_no
-            UNION ALL
-            SELECT x.record_no
-            FROM record_copy b JOIN verdict v ON v.relation_b = b.relation AND v.key_b = b.record_key AND v.verdict = 'same'
-            JOIN record_copy x ON x.relation = v.relation_a AND x.record_key = v.key_a
-            WHERE b.record_no = r.record_no) n)
-    SELECT coalesce(array_agg(r.record_no ORDER BY r.record_no), '{}') FROM reached r
+BEGIN
+    RETURN (
+        WITH RECURSIVE reached (record_no) AS (
+            SELECT unnest(seeds)
+            UNION
+            SELECT n.record_no FROM reached r CROSS JOIN LATERAL (
+                SELECT x.record_no FROM record_link l JOIN record_link x USING (customer_id) WHERE l.record_no = r.record_no
+                UNION ALL
+                SELECT x.record_no
+                FROM record_copy a JOIN verdict v ON v.relation_a = a.relation AND v.key_a = a.record_key AND v.verdict = 'same'
+                JOIN record_copy x ON x.relation = v.relation_b AND x.record_key = v.key_b
+                WHERE a.record_no = r.record_no
+                UNION ALL
+                SELECT x.record_no
+                FROM record_copy b JOIN verdict v ON v.relation_b = b.relation AND v.key_b = b.record_key AND v.verdict = 'same'
+                JOIN record_copy x ON x.relation = v.relation_a AND x.record_key = v.key_a
+                WHERE b.record_no = r.record_no) n)
+        SELECT coalesce(array_agg(r.record_no ORDER BY r.record_no), '{}') FROM reached r);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.link_family(bigint[]) IS 'These records, the rest of their customers, and what people decided to be the same.';
 SELECT @extschema@.set_audience('link_family(bigint[])', 'internal');
 
-CREATE FUNCTION @extschema@.link_again(seeds bigint[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+CREATE FUNCTION @extschema@.link_reach(seeds bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
-    scope bigint[];
+    near bigint[] := ARRAY(SELECT n FROM link_near(seeds) n);
+BEGIN
+    RETURN CASE WHEN EXISTS (SELECT FROM verdict v WHERE v.verdict = 'same') THEN link_family(near) ELSE near END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.link_reach(bigint[]) IS 'All records that are to be clustered again where some changed: whole customers.';
+SELECT @extschema@.set_audience('link_reach(bigint[])', 'internal');
+
+CREATE FUNCTION @extschema@.link_scope(scope bigint[], OUT numbers bigint[], OUT labels integer[])
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
     same bigint[];
     different bigint[];
-    found pg_catalog.record;
-    written pg_catalog.record;
 BEGIN
-    INSERT INTO link_key (record_no, keys) SELECT k.record_no, k.keys FROM link_keys(seeds) k
-    ON CONFLICT (record_no) DO UPDATE SET keys = excluded.keys, noted_at = excluded.noted_at;
-    scope := link_family(seeds || ARRAY(SELECT DISTINCT n FROM link_near(seeds, 200) n));
     SELECT coalesce(array_agg(n.number) FILTER (WHERE v.same), '{}'), coalesce(array_agg(n.number) FILTER (WHERE NOT v.same), '{}')
     INTO same, different
     FROM (SELECT p.* FROM verdict_pair p WHERE p.a = ANY (scope) AND p.b = ANY (scope) ORDER BY p.a, p.b) v
     CROSS JOIN LATERAL (VALUES (1, v.a), (2, v.b)) AS n (side, number);
-    DELETE FROM link_doubt d WHERE d.record_a = ANY (seeds) OR d.record_b = ANY (seeds);
-    SELECT * INTO found FROM link_cluster(scope, same, different);
-    SELECT * INTO written FROM write_links(found.numbers, found.labels, '{}');
+    SELECT c.numbers, c.labels INTO numbers, labels FROM link_cluster(scope, same, different) c;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.link_scope(bigint[]) IS 'Clusters of some records by the model in force and what people decided of them, as link_cluster has them.';
+SELECT @extschema@.set_audience('link_scope(bigint[])', 'internal');
+
+CREATE FUNCTION @extschema@.link_parted(numbers bigint[], labels integer[]) RETURNS bigint[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(array_agg(p.record_no ORDER BY p.record_no), '{}')
+        FROM (SELECT l.record_no, min(f.label) OVER w <> max(f.label) OVER w AS parted, row_number() OVER (PARTITION BY l.customer_id, f.label ORDER BY f.node) AS place
+              FROM unnest(numbers, labels) WITH ORDINALITY AS f (record_no, label, node) JOIN record_link l USING (record_no)
+              WINDOW w AS (PARTITION BY l.customer_id)) p
+        WHERE p.parted AND p.place <= 8);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.link_parted(bigint[], integer[]) IS 'Of the customers that would be in several clusters some records in each: records of one customer are near the same others.';
+SELECT @extschema@.set_audience('link_parted(bigint[], integer[])', 'internal');
+
+CREATE FUNCTION @extschema@.link_again(seeds bigint[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    scope bigint[];
+    parted bigint[];
+    found pg_catalog.record;
+    written pg_catalog.record;
+BEGIN
+    -- first of all: as long as nothing changed since the last run, nobody looks into link_key
     UPDATE link_model m SET changed = m.changed + cardinality(seeds) WHERE m.in_force;
+    INSERT INTO link_key (record_no, keys) SELECT k.record_no, k.keys FROM link_keys(seeds) k
+    ON CONFLICT (record_no) DO UPDATE SET keys = excluded.keys, noted_at = excluded.noted_at;
+    DELETE FROM link_doubt d WHERE d.record_a = ANY (seeds) OR d.record_b = ANY (seeds);
+    scope := link_reach(seeds);
+    found := link_scope(scope);
+    -- those whom a record left may go elsewhere without it
+    parted := link_parted(found.numbers, found.labels);
+    IF cardinality(parted) > 0 THEN
+        found := link_scope(scope || link_reach(parted));
+    END IF;
+    written := write_links(found.numbers, found.labels, '{}');
     RETURN written.linked + written.moved + written.retired;
 END
 $$;
@@ -128,22 +177,25 @@ CREATE FUNCTION @extschema@.resolve_here_limit() RETURNS integer LANGUAGE sql IM
 COMMENT ON FUNCTION @extschema@.resolve_here_limit() IS
     'Up to so many records resolve_pending makes a full run by itself where one is due; past it resolve has to be called.';
 
--- A model of few records is worth little once there are more of them.
-CREATE FUNCTION @extschema@.resolve_due(OUT due boolean, OUT here boolean)
+-- A model of few records is worth little once there are more of them. And one by one a twentieth of all take as long as a full run.
+CREATE FUNCTION @extschema@.resolve_due(OUT due boolean, OUT here boolean, OUT many boolean)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
     present link_model;
 BEGIN
     SELECT * INTO present FROM link_model m WHERE m.in_force;
-    due := present.version IS NULL OR present.records <= 500 OR present.changed > present.records / 5
+    many := coalesce((SELECT count(*) FROM (SELECT FROM link_dirty d WHERE d.record_no IS NOT NULL LIMIT present.records / 20 + 1) d)
+                     > present.records / 20, false);
+    due := present.version IS NULL OR present.records <= 500 OR present.changed > present.records / 5 OR many
         OR EXISTS (SELECT FROM link_dirty d WHERE d.record_no IS NULL);
     here := due AND (SELECT count(*) FROM (SELECT FROM record_copy LIMIT resolve_here_limit() + 1) r) <= resolve_here_limit();
 END
 $$;
 COMMENT ON FUNCTION @extschema@.resolve_due() IS
-    'Whether a full run is due: nothing was linked yet, too much changed since (a fifth), or there were few records (500); and whether '
-    'resolve_pending may make it (here), or resolve has to be called.';
+    'Whether a full run is due: nothing was linked yet, too much changed since (a fifth), there were few records (500), or so many wait '
+    '(many: a twentieth) that it is cheaper than to link them one by one; and whether resolve_pending may make it (here), or resolve '
+    'has to be called.';
 SELECT @extschema@.set_audience('resolve_due()', 'daemon');
 
 CREATE FUNCTION @extschema@.resolve_wanted() RETURNS boolean
@@ -186,8 +238,8 @@ BEGIN
         RETURN changed;
     ELSIF plan.here THEN
         RETURN greatest(changed, resolve_here());
-    ELSIF NOT EXISTS (SELECT FROM link_model m WHERE m.in_force) THEN
-        RETURN changed; -- resolve has to come first
+    ELSIF plan.many OR NOT EXISTS (SELECT FROM link_model m WHERE m.in_force) THEN
+        RETURN changed; -- resolve has to come first, and status says so
     END IF;
     LOOP
         WITH taken AS (
