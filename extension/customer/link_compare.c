@@ -49,6 +49,22 @@ edits_of_dates(const char *a, const char *b)
     return lost > 2 ? 3 : link_edits(a, 8, b, 8, 2);
 }
 
+/* A year alone, which 1 January is taken for. */
+static bool
+is_year(const char *date)
+{
+    return memcmp(date + 4, "0000", 4) == 0;
+}
+
+/* Of a year alone nothing but the year is evidence, also where it stands on both sides. */
+static int
+compare_years(const char *a, const char *b)
+{
+    int apart = abs(number_of(a, 4) - number_of(b, 4));
+
+    return apart == 0 ? 4 : apart <= 10 ? 5 : 6;
+}
+
 static int
 compare_dates(const char *a, const char *b)
 {
@@ -56,16 +72,14 @@ compare_dates(const char *a, const char *b)
     bool month = memcmp(a + 4, b + 4, 2) == 0;
     bool day = memcmp(a + 6, b + 6, 2) == 0;
     int edits = edits_of_dates(a, b);
-    int apart;
 
+    if (is_year(a) || is_year(b))
+        return compare_years(a, b);
     if (edits <= 1 || (year && memcmp(a + 4, b + 6, 2) == 0 && memcmp(a + 6, b + 4, 2) == 0))
         return 2;
     if (edits == 2 || year + month + day >= 2)
         return 3;
-    if (year)
-        return 4;
-    apart = abs(number_of(a, 4) - number_of(b, 4));
-    return apart <= 10 ? 5 : 6;
+    return compare_years(a, b);
 }
 
 static int
@@ -176,7 +190,8 @@ link_compare_values(const Linker *linker, LinkScratch *scratch, int attribute, u
     *bits = 0;
     if (type == LINK_TYPE_NAME)
         return link_compare_names(linker, scratch, &values->value[a], &values->value[b], bits);
-    if (a == b && type != LINK_TYPE_TEXT && type != LINK_TYPE_ADDRESS) {
+    if (a == b && type != LINK_TYPE_TEXT && type != LINK_TYPE_ADDRESS &&
+        !(type == LINK_TYPE_DATE && is_year(values->value[a].data))) {
         *bits = values->bits[a];
         return LINK_EXACT;
     }

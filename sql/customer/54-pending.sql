@@ -177,7 +177,7 @@ CREATE FUNCTION @extschema@.resolve_here_limit() RETURNS integer LANGUAGE sql IM
 COMMENT ON FUNCTION @extschema@.resolve_here_limit() IS
     'Up to so many records resolve_pending makes a full run by itself where one is due; past it resolve has to be called.';
 
--- A model of few records is worth little once there are more of them. And one by one a twentieth of all take as long as a full run.
+-- A model of few records is worth little once there are more of them. And one by one a fiftieth of all take about as long as a full run.
 CREATE FUNCTION @extschema@.resolve_due(OUT due boolean, OUT here boolean, OUT many boolean)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
@@ -185,8 +185,8 @@ DECLARE
     present link_model;
 BEGIN
     SELECT * INTO present FROM link_model m WHERE m.in_force;
-    many := coalesce((SELECT count(*) FROM (SELECT FROM link_dirty d WHERE d.record_no IS NOT NULL LIMIT present.records / 20 + 1) d)
-                     > present.records / 20, false);
+    many := coalesce((SELECT count(*) FROM (SELECT FROM link_dirty d WHERE d.record_no IS NOT NULL LIMIT present.records / 50 + 1) d)
+                     > present.records / 50, false);
     due := present.version IS NULL OR present.records <= 500 OR present.changed > present.records / 5 OR many
         OR EXISTS (SELECT FROM link_dirty d WHERE d.record_no IS NULL);
     here := due AND (SELECT count(*) FROM (SELECT FROM record_copy LIMIT resolve_here_limit() + 1) r) <= resolve_here_limit();
@@ -194,7 +194,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.resolve_due() IS
     'Whether a full run is due: nothing was linked yet, too much changed since (a fifth), there were few records (500), or so many wait '
-    '(many: a twentieth) that it is cheaper than to link them one by one; and whether resolve_pending may make it (here), or resolve '
+    '(many: a fiftieth) that it is cheaper than to link them one by one; and whether resolve_pending may make it (here), or resolve '
     'has to be called.';
 SELECT @extschema@.set_audience('resolve_due()', 'daemon');
 

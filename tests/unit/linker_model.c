@@ -272,6 +272,45 @@ test_the_usual_model_tells_people_apart(void **state)
     link_model_free(model);
 }
 
+/* A year alone, which 1 January is taken for, says no more than the year, also where both sides have it. */
+static void
+test_a_year_is_no_date(void **state)
+{
+    static const struct {
+        const char *a;
+        const char *b;
+        const char *level;
+    } dates[] = {{"1971-12-24", "24.12.1971", "exact"},
+                 {"1971-12-24", "1971-12-25", "one edit or day and month swapped"},
+                 {"1971-04-03", "1971-03-04", "one edit or day and month swapped"},
+                 {"1971", "1971-01-01", "same year"},
+                 {"1971-01-01", "1971-01-01", "same year"},
+                 {"1971-01-01", "1971-12-24", "same year"},
+                 {"1971-01-01", "1972-01-01", "within ten years"},
+                 {"1971", "1971-01-02", "same year"},
+                 {"1971-01-01", "1999-01-01", "different"}};
+    LinkModel *model = link_model_usual(0);
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(dates) / sizeof(*dates); i++) {
+        Linker *linker = fresh(1, model);
+        LinkInput input = {.name = 0};
+        LinkEvidence evidence[LINK_ATTRIBUTES];
+        double prior;
+        double weight;
+
+        input.field[LINK_BIRTH_DATE] = (LinkText){dates[i].a, strlen(dates[i].a)};
+        assert_int_equal(linker_add(linker, &input), LINK_OK);
+        input = (LinkInput){.name = 1};
+        input.field[LINK_BIRTH_DATE] = (LinkText){dates[i].b, strlen(dates[i].b)};
+        assert_int_equal(linker_add(linker, &input), LINK_OK);
+        assert_int_equal(linker_explain(linker, 0, 1, evidence, &prior, &weight), 1);
+        assert_string_equal(link_level_name(evidence[0].attribute, evidence[0].level), dates[i].level);
+        linker_free(linker);
+    }
+    link_model_free(model);
+}
+
 static void
 test_a_model_of_another_version_is_refused(void **state)
 {
@@ -296,6 +335,7 @@ main(void)
         cmocka_unit_test(test_only_the_first_is_explained_alike),
         cmocka_unit_test(test_the_usual_model_is_one),
         cmocka_unit_test(test_the_usual_model_tells_people_apart),
+        cmocka_unit_test(test_a_year_is_no_date),
         cmocka_unit_test(test_a_model_of_another_version_is_refused),
     };
 

@@ -72,7 +72,7 @@ CREATE TABLE weighed AS SELECT a.record_no AS a, r.record_no AS b, e.bits
 FROM asked a JOIN crm.record_copy r ON r.record_no <> a.record_no CROSS JOIN LATERAL crm.link_explain(a.record_no, r.record_no) e WHERE e.attribute = 'sum';
 SELECT count(*) > 5 AS some, count(*) FILTER (WHERE w.b <> ALL (ARRAY(SELECT n FROM crm.link_near(ARRAY[w.a]) n))) AS missed FROM weighed w WHERE w.bits >= -1;
 
--- a twentieth of all at once is for a full run
+-- a fiftieth of all at once is for a full run
 SELECT * FROM crm.resolve_due();
 INSERT INTO crm.link_dirty (record_no) SELECT r.record_no FROM crm.record_copy r LIMIT 200;
 SELECT * FROM crm.resolve_due();
