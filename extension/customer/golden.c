@@ -103,6 +103,50 @@ follow_leader(GoldenTable *table, int leader, int *chosen)
     }
 }
 
+static bool
+leads(const GoldenPlan *plan, int attribute)
+{
+    for (int i = attribute + 1; i < plan->attributes; i++)
+        if (plan->leader[i] == attribute)
+            return true;
+    return false;
+}
+
+/*
+ * What is manual of a leader is so of those that it leads. Among these a set is in the order of recency, with all records, since the one
+ * that the leader's value is from may not be the first that has theirs.
+ */
+static uint8
+rule_of(const GoldenPlan *plan, int attribute)
+{
+    int leader = plan->leader[attribute];
+
+    if (leader >= 0 && plan->rule[leader] == GOLDEN_RULE_MANUAL)
+        return GOLDEN_RULE_MANUAL;
+    if (plan->rule[attribute] == SURVIVORSHIP_SET && (leader >= 0 || leads(plan, attribute)))
+        return SURVIVORSHIP_RECENT;
+    return plan->rule[attribute];
+}
+
+/* Of an attribute's order, for a set: the first of those that have one value. */
+static void
+keep_each_value_once(GoldenTable *table, int attribute)
+{
+    int *order = &table->order[attribute * table->count];
+    const SurvivorshipCandidate *candidates = &table->candidates[attribute * table->count];
+    int kept = 0;
+
+    for (int k = 0; k < table->ordered[attribute]; k++) {
+        int before = 0;
+
+        while (before < kept && !survivorship_same(&candidates[order[before]], &candidates[order[k]]))
+            before++;
+        if (before == kept)
+            order[kept++] = order[k];
+    }
+    table->ordered[attribute] = kept;
+}
+
 GoldenTable *
 golden_decide(const GoldenPlan *plan, const GoldenRecord *records, int count)
 {
@@ -122,17 +166,21 @@ golden_decide(const GoldenPlan *plan, const GoldenRecord *records, int count)
     for (int n = 0; n < count; n++)
         read_record(table, n);
     for (int i = 0; i < plan->attributes; i++) {
+        uint8 rule = rule_of(plan, i);
+
         chosen[i] = -1;
-        if (plan->rule[i] != GOLDEN_RULE_MANUAL)
-            table->ordered[i] =
-                survivorship_order((SurvivorshipRule) plan->rule[i], &table->candidates[i * count], count,
-                                   &table->order[i * count]);
+        if (rule != GOLDEN_RULE_MANUAL)
+            table->ordered[i] = survivorship_order((SurvivorshipRule) rule, &table->candidates[i * count],
+                                                   count, &table->order[i * count]);
         table->golden[i] = table->ordered[i] > 0;
         CHECK_FOR_INTERRUPTS();
     }
     for (int i = 0; i < plan->attributes; i++)
         if (plan->leader[i] < 0)
             follow_leader(table, i, chosen);
+    for (int i = 0; i < plan->attributes; i++)
+        if (plan->rule[i] == SURVIVORSHIP_SET)
+            keep_each_value_once(table, i);
     return table;
 }
 

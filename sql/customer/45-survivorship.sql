@@ -132,9 +132,6 @@ BEGIN
     ELSIF (rule = 'most_trusted') <> (coalesce(cardinality(sources), 0) > 0) THEN
         RAISE EXCEPTION 'sources belong to the rule most_trusted, and that needs some' USING ERRCODE = 'RM005',
             HINT = format('Type SELECT @extschema@.set_survivorship(%L, ''most_trusted'', ARRAY[''sales'', ''public.leads'']);', attribute);
-    ELSIF rule IN ('set', 'manual') AND EXISTS (SELECT FROM golden_attribute g WHERE g.leader = set_survivorship.attribute) THEN
-        RAISE EXCEPTION '% leads other attributes and needs one value of one record', attribute USING ERRCODE = 'RM005',
-            HINT = 'Choose most_recent, most_frequent, most_trusted or longest.';
     END IF;
     DELETE FROM survivorship_rule r WHERE r.attribute = set_survivorship.attribute;
     IF rule <> 'most_recent' THEN

@@ -66,7 +66,15 @@ SELECT crm.resolve_pending() > 0 AS read_again;
 SELECT value_sets FROM crm.customer WHERE customer_id = :jane;
 SELECT value, relation, others FROM crm.customer_value WHERE customer_id = :jane AND attribute = 'email' ORDER BY value;
 SELECT crm.set_survivorship('city', 'longest');
-SELECT crm.set_survivorship('name', 'set');
+-- a leader of many values is that of the most recent record, with its parts; one that is manual has none until somebody sets it
+SELECT crm.set_survivorship('name', 'set'), crm.set_survivorship('address', 'set');
+SELECT name, address, postcode, city, value_sets FROM crm.customer WHERE customer_id IN (:jane, :max) ORDER BY customer_id;
+SELECT attribute, value, rule, relation FROM crm.customer_value WHERE customer_id = :jane AND attribute IN ('name', 'given_name', 'address', 'city') ORDER BY 1, 2;
+SELECT crm.set_survivorship('name', 'manual'), crm.set_survivorship('address', 'manual');
+SELECT name, given_name, family_name, address, postcode, city, value_sets FROM crm.customer WHERE customer_id = :jane;
+SELECT crm.set_golden_value(:jane, 'city', 'Basel', 'she moved');
+SELECT name, address, city FROM crm.customer WHERE customer_id = :jane;
+SELECT crm.unset_golden_value(:jane, 'city'), crm.set_survivorship('name', 'longest'), crm.set_survivorship('address', 'most_trusted', '{sales}');
 SELECT crm.set_survivorship('nmae', 'longest');
 SELECT crm.set_survivorship('name', 'latest');
 SELECT crm.set_survivorship('name', 'most_trusted');
@@ -202,6 +210,17 @@ SELECT customer_id = :jane AS jane, name FROM crm.customer WHERE customer_id = :
 SELECT crm.unset_golden_value(:jane, 'name');
 RESET ROLE;
 SELECT crm.unset_golden_value(:jane, 'name'), crm.unshare_attribute('phone');
+
+-- of a set what several records say is there once, whichever of them the leader's value is from: the town changed last in one, the street in the other
+SELECT crm.set_survivorship('address', 'set');
+UPDATE account SET town = 'Oakland' WHERE id = 1;
+UPDATE contact SET street = '10 Side Road' WHERE id = 10;
+SELECT crm.resolve_pending() > 0 AS read_again;
+UPDATE account SET town = 'OAKLAND' WHERE id = 1;
+SELECT crm.resolve_pending() > 0 AS read_again;
+SELECT address, city, value_sets->'address' AS addresses, value_sets->'city' AS cities FROM crm.customer WHERE customer_id = :jane;
+SELECT attribute, value, relation FROM crm.customer_value WHERE customer_id = :jane AND attribute IN ('address', 'city') ORDER BY 1, 2;
+SELECT crm.set_survivorship('address', 'most_recent');
 
 -- a condition on customer_id reaches the index
 CREATE FUNCTION nodes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
