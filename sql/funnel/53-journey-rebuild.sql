@@ -58,8 +58,8 @@ BEGIN
         LEFT JOIN record_link l USING (record_no)
         WHERE t.id = ANY (ids) AND t.at IS NOT NULL AND (all_units OR visible(t.unit, 'kpi', 'total')))
     SELECT e.funnel, e.subject, journey_agg(e.at, e."position", e."sequence"), array_agg(DISTINCT e.unit)
-    FROM event e
-    JOIN (SELECT DISTINCT u.funnel, u.subject FROM unnest(rebuilt_journeys.funnels, subjects) AS u (funnel, subject)) a USING (funnel, subject)
+    FROM event e -- a hashed list: of a join the planner thinks that it leaves a row, and compares each event with each subject
+    WHERE ((e.funnel, e.subject) IN (SELECT u.funnel, u.subject FROM unnest(rebuilt_journeys.funnels, subjects) AS u (funnel, subject))) IS TRUE
     GROUP BY 1, 2;
 END
 $$;
