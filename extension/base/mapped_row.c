@@ -30,9 +30,8 @@ struct CrmMappedRow {
     TupleTableSlot *converted;
 };
 
-/* The call of map_ATTRIBUTE, or NULL where there is none. */
-static Node *
-attribute_call(const char *attribute, Oid row_type, ParseState *pstate)
+Node *
+crm_mapped_attribute(ParseState *pstate, Oid row_type, const char *attribute)
 {
     List *name = list_make2(makeString(get_namespace_name(crm_schema_oid())),
                             makeString(psprintf("map_%s", attribute)));
@@ -117,7 +116,7 @@ crm_mapped_row_build(Relation rel, Oid table, const char *const *attributes, int
     reader->plain = true;
     prepare_conversion(reader, rel, table);
     for (int i = 0; i < count; i++) {
-        Node *call = attribute_call(attributes[i], get_rel_type_id(table), pstate);
+        Node *call = crm_mapped_attribute(pstate, get_rel_type_id(table), attributes[i]);
         Expr *planned;
 
         if (call == NULL) {

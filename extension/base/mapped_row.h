@@ -12,10 +12,13 @@
 #include "postgres.h"
 #include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
+#include "parser/parse_node.h"
 #include "utils/rel.h"
 
 typedef struct CrmMappedRow CrmMappedRow;
 
+/* map_ATTRIBUTE of the row that stands as variable 1, analysed and not yet planned; NULL where the attribute is not mapped. */
+extern Node *crm_mapped_attribute(ParseState *pstate, Oid row_type, const char *attribute);
 /* In the current memory context, with which it goes. */
 extern CrmMappedRow *crm_mapped_row_build(Relation rel, Oid table, const char *const *attributes, int count);
 /* The type of an attribute; InvalidOid where it is not mapped. */

@@ -11,9 +11,9 @@
 #include "base/compat.h"
 #include "base/kept_plan.h"
 #include "base/schema.h"
+#include "base/subtransaction.h"
 #include "customer/register.h"
 
-#include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -21,9 +21,7 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 
 PG_FUNCTION_INFO_V1(crm_record_changed);
 
@@ -153,8 +151,9 @@ make_plan(Change *change)
 }
 
 static void
-note_keys(Change *change)
+note_keys(void *arg)
 {
+    Change *change = arg;
     int result;
 
     if (change->plan == NULL)
@@ -176,35 +175,14 @@ note_table(Oid root)
 static void
 note_keys_guarded(Change *change)
 {
-    MemoryContext context = CurrentMemoryContext;
-    ResourceOwner owner = CurrentResourceOwner;
+    ErrorData *error = crm_in_subtransaction(note_keys, change);
 
-    BeginInternalSubTransaction(NULL);
-    MemoryContextSwitchTo(context);
-    PG_TRY()
-        ;
-        {
-            note_keys(change);
-            ReleaseCurrentSubTransaction();
-            MemoryContextSwitchTo(context);
-            CurrentResourceOwner = owner;
-        }
-        PG_CATCH();
-        {
-            ErrorData *error;
-
-            MemoryContextSwitchTo(context);
-            error = CopyErrorData();
-            FlushErrorState();
-            RollbackAndReleaseCurrentSubTransaction();
-            MemoryContextSwitchTo(context);
-            CurrentResourceOwner = owner;
-            if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-                ReThrowError(error);
-            FreeErrorData(error);
-            note_table(change->root);
-        }
-    PG_END_TRY();
+    if (error == NULL)
+        return;
+    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+        ReThrowError(error);
+    FreeErrorData(error);
+    note_table(change->root);
 }
 
 Datum

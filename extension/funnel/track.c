@@ -12,12 +12,12 @@
 #include "base/error.h"
 #include "base/kept_plan.h"
 #include "base/schema.h"
+#include "base/subtransaction.h"
 #include "funnel/track_feed.h"
 #include "funnel/track_read.h"
 #include "funnel/track_write.h"
 
 #include "access/sysattr.h"
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -28,7 +28,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -241,8 +240,9 @@ track_truncate(Call *call, const TrackFeed *feed)
 }
 
 static void
-track(Call *call)
+track(void *arg)
 {
+    Call *call = arg;
     TrackFeed *feed;
 
     if (SPI_connect() != SPI_OK_CONNECT)
@@ -294,28 +294,8 @@ is_for_the_caller(int code)
 static void
 track_guarded(Call *call)
 {
-    MemoryContext context = CurrentMemoryContext;
-    ResourceOwner owner = CurrentResourceOwner;
-    ErrorData *volatile error = NULL;
+    ErrorData *error = crm_in_subtransaction(track, call);
 
-    BeginInternalSubTransaction(NULL);
-    MemoryContextSwitchTo(context);
-    PG_TRY()
-        ;
-        {
-            track(call);
-            ReleaseCurrentSubTransaction();
-        }
-        PG_CATCH();
-        {
-            MemoryContextSwitchTo(context);
-            error = CopyErrorData();
-            FlushErrorState();
-            RollbackAndReleaseCurrentSubTransaction();
-        }
-    PG_END_TRY();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
     if (error == NULL)
         return;
     if (is_for_the_caller(error->sqlerrcode))

@@ -15,8 +15,8 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
 #include "base/schema.h"
+#include "base/subtransaction.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
@@ -35,7 +35,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
@@ -162,32 +161,29 @@ evaluate(Capture *capture, List *instances, bool keep, CrmChanges *changes)
  * Evaluates in a subtransaction. Returns the message of the error that undid it, or NULL. What was written early, because
  * there was much, is closed before the subtransaction ends: it holds the table and buffers for it.
  */
+typedef struct Evaluation {
+    Capture *capture;
+    List *instances;
+    bool keep;
+    CrmChanges *changes;
+    CrmPending *pending;
+} Evaluation;
+
+static void
+evaluate_to_end(void *arg)
+{
+    Evaluation *evaluation = arg;
+
+    evaluate(evaluation->capture, evaluation->instances, evaluation->keep, evaluation->changes);
+    crm_pending_end(evaluation->pending);
+}
+
 static char *
 try_evaluate(Capture *capture, List *instances, bool keep, CrmChanges *changes, CrmPending *pending)
 {
-    MemoryContext context = CurrentMemoryContext;
-    ResourceOwner owner = CurrentResourceOwner;
-    ErrorData *volatile error = NULL;
+    Evaluation evaluation = {capture, instances, keep, changes, pending};
+    ErrorData *error = crm_in_subtransaction(evaluate_to_end, &evaluation);
 
-    BeginInternalSubTransaction(NULL);
-    MemoryContextSwitchTo(context);
-    PG_TRY()
-        ;
-        {
-            evaluate(capture, instances, keep, changes);
-            crm_pending_end(pending);
-            ReleaseCurrentSubTransaction();
-        }
-        PG_CATCH();
-        {
-            MemoryContextSwitchTo(context);
-            error = CopyErrorData();
-            FlushErrorState();
-            RollbackAndReleaseCurrentSubTransaction();
-        }
-    PG_END_TRY();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
     if (error == NULL)
         return NULL;
     /* a cancelled or starved statement is not the component's fault */

@@ -10,6 +10,7 @@
 
 #include "access/table.h"
 #include "access/tupconvert.h"
+#include "base/mapped_row.h"
 #include "base/schema.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -18,9 +19,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
-#include "parser/parse_func.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -98,26 +97,6 @@ own_column(const Compiler *compiler, const char *attribute)
     return (Node *) makeVar(1, column, type, typmod, collation, 0);
 }
 
-/* map_ATTRIBUTE(row), which the planner turns into a column where it is one; an enum is read as text. */
-static Node *
-mapped_attribute(const Compiler *compiler, ParseState *pstate, const char *attribute)
-{
-    List *name = list_make2(makeString(get_namespace_name(crm_schema_oid())),
-                            makeString(psprintf("map_%s", attribute)));
-    Oid function = LookupFuncName(name, 1, &compiler->row_type, true);
-    Node *row = (Node *) makeVar(1, InvalidAttrNumber, compiler->row_type, -1, InvalidOid, 0);
-    Node *call;
-
-    if (!OidIsValid(function))
-        return NULL;
-    call = (Node *) makeFuncExpr(function, get_func_rettype(function), list_make1(row), InvalidOid,
-                                 InvalidOid, COERCE_EXPLICIT_CALL);
-    if (type_is_enum(exprType(call)))
-        call = coerce_to_target_type(pstate, call, exprType(call), TEXTOID, -1, COERCION_EXPLICIT,
-                                     COERCE_EXPLICIT_CAST, -1);
-    return call;
-}
-
 static bool
 is_plain(const Expr *planned)
 {
@@ -142,7 +121,7 @@ attribute_to_node(ParseState *pstate, const char *attribute, int location, void 
             entry = lfirst(cell);
     if (entry == NULL) {
         node = compiler->own_table ? own_column(compiler, attribute)
-                                   : mapped_attribute(compiler, pstate, attribute);
+                                   : crm_mapped_attribute(pstate, compiler->row_type, attribute);
         if (node == NULL) {
             Oid type = crm_plan_attribute_type(compiler->table, attribute);
 
