@@ -24,13 +24,23 @@ typedef struct RowState {
     WindowEvent *events;
 } RowState;
 
+/* The conditions of a row: how many, and a bit for each that is true. */
+typedef struct RowConditions {
+    int count;
+    uint64 true_ones;
+} RowConditions;
+
+/* From the last argument, a VARIADIC boolean[] of 1 to 64, read where it lies: RM005 where it is not that. */
+extern RowConditions crm_row_conditions(FunctionCallInfo fcinfo, const char *aggregate);
+/* From boolean arguments, number `first` to the last: no array is made of them, which costs more than all the rest. */
+extern RowConditions crm_row_conditions_listed(FunctionCallInfo fcinfo, int first);
 /*
  * The state, argument 0, or a new one; is_new says so, for the caller to fill in what it needs.
- * Conditions are the last argument, a VARIADIC boolean[] of 1 to 64; they must be as many in each row: RM005.
+ * Conditions must be as many in each row: RM005.
  */
-extern RowState *crm_row_state(FunctionCallInfo fcinfo, const char *aggregate, bool *is_new);
-/* Adds the row whose time is argument number `time`, conditions last; without a time it is left out. */
-extern void crm_row_state_add(FunctionCallInfo fcinfo, RowState *state, int time);
+extern RowState *crm_row_state(FunctionCallInfo fcinfo, const char *aggregate, int conditions, bool *is_new);
+/* Adds the row whose time is argument number `time`; without a time it is left out. */
+extern void crm_row_state_add(FunctionCallInfo fcinfo, RowState *state, int time, uint64 true_ones);
 /* The rows by time; a copy where they came otherwise. Final functions must not change a state. */
 extern const WindowEvent *crm_row_state_sorted(const RowState *state);
 

@@ -24,8 +24,9 @@ PG_FUNCTION_INFO_V1(crm_sequence_step);
 Datum
 crm_sequence_step(PG_FUNCTION_ARGS)
 {
+    RowConditions conditions = crm_row_conditions(fcinfo, "a pattern of events");
     bool is_new;
-    RowState *state = crm_row_state(fcinfo, "a pattern of events", &is_new);
+    RowState *state = crm_row_state(fcinfo, "a pattern of events", conditions.count, &is_new);
 
     if (is_new) {
         SequencePattern pattern;
@@ -37,7 +38,7 @@ crm_sequence_step(PG_FUNCTION_ARGS)
         read_pattern(given, state->conditions, &pattern);
         state->pattern = MemoryContextStrdup(crm_aggregate_context(fcinfo), given);
     }
-    crm_row_state_add(fcinfo, state, 2);
+    crm_row_state_add(fcinfo, state, 2, conditions.true_ones);
     PG_RETURN_POINTER(state);
 }
 

@@ -23,17 +23,6 @@ typedef struct Attempts {
     uint64_t begun; /* a bit for each step that an attempt has come to */
 } Attempts;
 
-int
-window_event_compare(const void *left, const void *right)
-{
-    const WindowEvent *a = left;
-    const WindowEvent *b = right;
-
-    if (a->at != b->at)
-        return a->at < b->at ? -1 : 1;
-    return (a->order > b->order) - (a->order < b->order);
-}
-
 static int
 depth_of(const Attempts *attempts)
 {
@@ -41,15 +30,19 @@ depth_of(const Attempts *attempts)
 }
 
 /* Advances by one event the attempts that there were before; the two may be the same. */
-static void
-advance(const Search *search, const WindowEvent *event, const Attempts *before, Attempts *after)
+static inline void
+advance(const WindowEvent *event, int64_t within, const Attempts *before, Attempts *after)
 {
-    for (int k = search->steps - 1; k >= 0; k--) {
-        if ((event->steps >> k & 1) == 0)
-            continue;
+    /* The steps that it counts for and an attempt has come to the one before: few of many. */
+    uint64_t open = event->steps & (before->begun << 1 | 1);
+
+    while (open != 0) {
+        int k = 63 - __builtin_clzll(open);
+
+        open ^= UINT64_C(1) << k;
         if (k == 0)
             after->start[0] = event->at;
-        else if ((before->begun >> (k - 1) & 1) && is_within(before->start[k - 1], event->at, search->within))
+        else if (is_within(before->start[k - 1], event->at, within))
             after->start[k] = before->start[k - 1];
         else
             continue;
@@ -71,11 +64,11 @@ find_best(const Search *search)
         if (search->modes & WINDOW_STRICT_DEDUPLICATION && event->steps & attempts.begun & ~UINT64_C(1))
             break;
         if ((search->modes & WINDOW_STRICT_INCREASE) == 0)
-            advance(search, event, &attempts, &attempts);
+            advance(event, search->within, &attempts, &attempts);
         else {
             if (i == 0 || event->at != search->events[i - 1].at)
                 before = attempts;
-            advance(search, event, &before, &attempts);
+            advance(event, search->within, &before, &attempts);
         }
     }
     return depth_of(&attempts);

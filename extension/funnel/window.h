@@ -16,8 +16,7 @@
 #define WINDOW_STEPS_MAX 64
 
 typedef struct WindowEvent {
-    int64_t at;     /* microseconds */
-    uint64_t order; /* among events of the same time */
+    int64_t at; /* microseconds */
     uint64_t
         steps; /* which steps it counts for; with WINDOW_STRICT_ORDER events that count for none matter too */
 } WindowEvent;
@@ -30,10 +29,8 @@ typedef enum WindowMode {
     WINDOW_ALLOW_REENTRY = 16   /* with WINDOW_STRICT_ORDER: steps that come again are passed over */
 } WindowMode;
 
-/* Negative, zero or positive, for qsort: by time, then by order. */
-extern int window_event_compare(const void *left, const void *right);
 /*
- * The number of steps reached in turn, 0 to steps. Events are sorted by time and order; within is in microseconds from
+ * The number of steps reached in turn, 0 to steps. Events are sorted by time; within is in microseconds from
  * the first step of an attempt to its last, inclusive, or WITHIN_UNLIMITED; modes are bits.
  */
 extern int window_depth(const WindowEvent *events, size_t count, int steps, int64_t within, unsigned modes);

@@ -36,19 +36,35 @@ read_modes(const char *text)
     return modes;
 }
 
+/* (state, within, at, …) */
+static Datum
+add_row(FunctionCallInfo fcinfo, RowConditions conditions)
+{
+    bool is_new;
+    RowState *state = crm_row_state(fcinfo, "window_funnel", conditions.count, &is_new);
+
+    if (is_new)
+        state->within = PG_ARGISNULL(1) ? WITHIN_UNLIMITED : crm_window_read(PG_GETARG_INTERVAL_P(1));
+    crm_row_state_add(fcinfo, state, 2, conditions.true_ones);
+    PG_RETURN_POINTER(state);
+}
+
 PG_FUNCTION_INFO_V1(crm_window_funnel_step);
 
 /* (state, within, at, steps) */
 Datum
 crm_window_funnel_step(PG_FUNCTION_ARGS)
 {
-    bool is_new;
-    RowState *state = crm_row_state(fcinfo, "window_funnel", &is_new);
+    return add_row(fcinfo, crm_row_conditions(fcinfo, "window_funnel"));
+}
 
-    if (is_new)
-        state->within = PG_ARGISNULL(1) ? WITHIN_UNLIMITED : crm_window_read(PG_GETARG_INTERVAL_P(1));
-    crm_row_state_add(fcinfo, state, 2);
-    PG_RETURN_POINTER(state);
+PG_FUNCTION_INFO_V1(crm_window_funnel_listed_step);
+
+/* (state, within, at, step, step, …) */
+Datum
+crm_window_funnel_listed_step(PG_FUNCTION_ARGS)
+{
+    return add_row(fcinfo, crm_row_conditions_listed(fcinfo, 3));
 }
 
 PG_FUNCTION_INFO_V1(crm_window_funnel_mode_step);
@@ -57,15 +73,16 @@ PG_FUNCTION_INFO_V1(crm_window_funnel_mode_step);
 Datum
 crm_window_funnel_mode_step(PG_FUNCTION_ARGS)
 {
+    RowConditions conditions = crm_row_conditions(fcinfo, "window_funnel_mode");
     bool is_new;
-    RowState *state = crm_row_state(fcinfo, "window_funnel_mode", &is_new);
+    RowState *state = crm_row_state(fcinfo, "window_funnel_mode", conditions.count, &is_new);
 
     if (is_new) {
         state->modes = PG_ARGISNULL(1) ? 0 : read_modes(TextDatumGetCString(PG_GETARG_DATUM(1)));
         state->within = PG_ARGISNULL(2) ? WITHIN_UNLIMITED : crm_window_read(PG_GETARG_INTERVAL_P(2));
         state->keeps_all = (state->modes & WINDOW_STRICT_ORDER) != 0;
     }
-    crm_row_state_add(fcinfo, state, 3);
+    crm_row_state_add(fcinfo, state, 3, conditions.true_ones);
     PG_RETURN_POINTER(state);
 }
 

@@ -31,6 +31,15 @@ CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN
 SELECT count(*) FROM plan('SELECT who, crm.window_funnel(''5 hours'', at, page = 0, page = 2, page = 4, page = 1) FROM many GROUP BY who') p WHERE p LIKE '%Partial%Aggregate%';
 SELECT count(*), count(*) FILTER (WHERE a.depth <> m.depth) AS different, sum(m.depth) > count(*) AS deep
 FROM alone a JOIN (SELECT who, crm.window_funnel('5 hours', at, page = 0, page = 2, page = 4, page = 1) AS depth FROM many GROUP BY who) m USING (who);
+-- Steps listed and steps as an array are the same, also those that are NULL, and past eight.
+SELECT count(*) AS groups, count(*) FILTER (WHERE listed IS DISTINCT FROM arrayed) AS eight, count(*) FILTER (WHERE nine IS DISTINCT FROM nine_arrayed) AS nine,
+       max(listed) AS deepest
+FROM (SELECT who,
+             crm.window_funnel('2 days', at, page = 0, nullif(page, 7) > 0, page = 1, page < 3, page = 2, page > 2, page = 4, page = 0) AS listed,
+             crm.window_funnel('2 days', at, VARIADIC ARRAY[page = 0, nullif(page, 7) > 0, page = 1, page < 3, page = 2, page > 2, page = 4, page = 0]) AS arrayed,
+             crm.window_funnel('2 days', at, page = 0, page = 0, page = 1, page < 3, page = 2, page > 2, page = 4, page = 0, page = 1) AS nine,
+             crm.window_funnel('2 days', at, VARIADIC ARRAY[page = 0, page = 0, page = 1, page < 3, page = 2, page > 2, page = 4, page = 0, page = 1]) AS nine_arrayed
+      FROM many GROUP BY who) w;
 -- Errors.
 SELECT crm.window_funnel('1 month', at, true) FROM visit;
 SELECT crm.window_funnel('-1 day', at, true) FROM visit;
