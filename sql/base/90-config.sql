@@ -13,13 +13,6 @@ CREATE FUNCTION @extschema@.apply_config(config jsonb, dry_run boolean DEFAULT f
 $$;
 COMMENT ON FUNCTION @extschema@.apply_config(jsonb, boolean) IS 'Not built yet: applies a document of export_config.';
 
-CREATE FUNCTION @extschema@.set_rate(currency text, into_currency text, on_date date, rate numeric, rate_set text DEFAULT 'default')
-    RETURNS void
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT not_yet('set_rate')
-$$;
-COMMENT ON FUNCTION @extschema@.set_rate(text, text, date, numeric, text) IS 'Not built yet: an exchange rate of a day.';
-
 CREATE FUNCTION @extschema@.set_retention(item text, keep interval) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT not_yet('set_retention')

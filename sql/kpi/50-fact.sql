@@ -89,40 +89,70 @@ $$;
 COMMENT ON FUNCTION @extschema@.require_kpi(text) IS 'The definition of a KPI; raises RM001 with the nearest match where there is none.';
 
 CREATE FUNCTION @extschema@.kpi_total(kpi text, unit text DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL,
+                                      into_currency text DEFAULT NULL, rates text DEFAULT 'default',
                                       OUT numerator numeric, OUT denominator numeric, OUT value numeric, OUT state text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     asked kpi := require_kpi(kpi_total.kpi);
+    money kpi_money;
     units text[];
     currencies bigint;
+    missing text;
 BEGIN
     until := coalesce(until, kpi_today()); -- once, and not for each row
     IF kpi_total.unit IS NOT NULL AND kpi_total.unit IS DISTINCT FROM root_unit() THEN
         units := ARRAY(SELECT b.unit FROM units_below((require_unit(kpi_total.unit)).unit) b);
     END IF;
+    SELECT m.* INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
+    IF kpi_total.into_currency IS NOT NULL THEN
+        into_currency := require_currency(into_currency);
+        PERFORM require_rate_set(rates);
+    END IF;
     state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
     IF state <> 'ready' THEN
         RETURN;
     END IF;
-    SELECT coalesce(sum(f.numerator), 0), CASE WHEN asked.kind = 'ratio' THEN coalesce(sum(f.denominator), 0) END,
-           CASE WHEN asked.measured_in = 'money' THEN count(DISTINCT f.currency) ELSE 0 END
-    INTO numerator, denominator, currencies
-    FROM kpi_fact f
-    WHERE f.kpi = asked.kpi
-      AND f.day <= until
-      AND (asked.date_kind = 'stock' OR f.day >= coalesce(since, '-infinity'))
-      AND (units IS NULL OR f.unit_key = ANY (units));
+    WITH fact AS ( -- of a flow the rate of its day, of a stock that of the day it is asked for
+        SELECT f.currency AS own, CASE WHEN kpi_total.into_currency IS NULL THEN NULL WHEN asked.date_kind = 'stock' THEN kpi_total.until ELSE f.day END AS on_date,
+               sum(f.numerator) AS numerator, sum(f.denominator) AS denominator
+        FROM kpi_fact f
+        WHERE f.kpi = asked.kpi
+          AND f.day <= kpi_total.until
+          AND (asked.date_kind = 'stock' OR f.day >= coalesce(kpi_total.since, '-infinity'))
+          AND (units IS NULL OR f.unit_key = ANY (units))
+        GROUP BY 1, 2
+    ), priced AS (
+        SELECT f.*, CASE WHEN kpi_total.into_currency IS NULL OR NOT (money.numerator OR money.denominator) THEN 1
+                         ELSE rate_on(f.own, kpi_total.into_currency, f.on_date, kpi_total.rates) END AS rate
+        FROM fact f
+    )
+    SELECT coalesce(sum(p.numerator * CASE WHEN money.numerator THEN p.rate ELSE 1 END), 0),
+           CASE WHEN asked.kind = 'ratio' THEN coalesce(sum(p.denominator * CASE WHEN money.denominator THEN p.rate ELSE 1 END), 0) END,
+           CASE WHEN kpi_total.into_currency IS NULL AND (money.numerator OR money.denominator) THEN count(DISTINCT p.own) ELSE 0 END,
+           min(missing_rate(p.own, kpi_total.into_currency, p.on_date))
+               FILTER (WHERE p.rate IS NULL AND (money.numerator AND p.numerator <> 0 OR money.denominator AND p.denominator <> 0))
+    INTO numerator, denominator, currencies, missing
+    FROM priced p;
     IF currencies > 1 THEN
-        numerator := NULL;
         state := 'mixed_currencies';
+    ELSIF missing IS NOT NULL THEN
+        state := missing;
+    END IF;
+    IF state <> 'ready' THEN
+        numerator := CASE WHEN NOT money.numerator THEN numerator END;
+        denominator := CASE WHEN NOT money.denominator THEN denominator END;
     END IF;
     value := CASE asked.kind WHEN 'ratio' THEN numerator / nullif(denominator, 0) ELSE numerator END;
+    IF kpi_total.into_currency IS NOT NULL AND asked.measured_in = 'money' THEN
+        value := round(value, minor_digits(kpi_total.into_currency));
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_total(text, text, date, date) IS
+COMMENT ON FUNCTION @extschema@.kpi_total(text, text, date, date, text, text) IS
 'A KPI for a unit with all below it (NULL: the whole organisation) over the days since to until, both included; until is '
-'today and since the beginning unless given. A stock is that of the end of until. state is ready, or why there is no value '
-'(see kpi_state; not_available, mixed_currencies). No rights are applied: for rules, goals and what filters by itself. '
-'Errors: RM001 for an unknown KPI or unit.';
-SELECT @extschema@.set_audience('kpi_total(text, text, date, date)', 'admin');
+'today and since the beginning unless given. A stock is that of the end of until. into_currency: money in that currency, each amount by the '
+'rate of its day in the set rates, a stock by that of until; value is rounded to its minor unit. state is ready, or why there is no value '
+'(see kpi_state; not_available, mixed_currencies, missing_rate ... with the first rate that is missing). No rights are applied: for '
+'rules, goals and what filters by itself. Errors: RM001 for an unknown KPI, unit or set of rates, RM005 for what is no currency.';
+SELECT @extschema@.set_audience('kpi_total(text, text, date, date, text, text)', 'admin');

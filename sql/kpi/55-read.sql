@@ -67,8 +67,9 @@ CREATE FUNCTION @extschema@.may_see_total(unit text) RETURNS boolean
 COMMENT ON FUNCTION @extschema@.may_see_total(text) IS
 'Whether the caller may see the totals of a unit (NULL: the organisation) and of all below it, which is what kpi_total adds up.';
 
--- The query of kpi(): what is grouped depends on the arguments.
-CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[]) RETURNS text
+-- The query of kpi(): what is grouped, and what is converted, depends on the arguments. Its own: $1 KPI, $2 and $3 days, $4 currency,
+-- $5 set of rates, $6 first month of the fiscal year.
+CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], converted text[]) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     dimensions CONSTANT text[] := ARRAY['unit_key', 'stage', 'campaign', 'channel', 'product', 'owner', 'segment', 'currency'];
@@ -76,23 +77,41 @@ DECLARE
                                        ORDER BY n)
                      FROM unnest(dimensions) WITH ORDINALITY AS x (d, n));
     groups text := (SELECT string_agg(format(', f.%I', d), '') FROM unnest(dimensions) d WHERE d = ANY (by));
+    -- of a flow the rate of its day, of a stock that of the end of the period
+    on_date CONSTANT text := CASE WHEN converted = '{}' THEN 'NULL::date' WHEN stock THEN 'p.until' ELSE 'f.day' END;
+    step CONSTANT text := CASE grain WHEN 'quarter' THEN '3 months' WHEN 'fiscal_quarter' THEN '3 months' WHEN 'fiscal_year' THEN '1 year'
+                                     ELSE '1 ' || grain END;
+    start CONSTANT text := CASE WHEN grain LIKE 'fiscal%' THEN format('@extschema@.fiscal_trunc(%L, $2, $6)::timestamp', substr(grain, 8))
+                                ELSE format('date_trunc(%L, $2::timestamp)', grain) END;
     periods text := CASE grain
         WHEN 'total' THEN '(SELECT $2 AS first, $2 AS since, $3 AS until)'
         ELSE format('(SELECT g::date AS first, greatest(g::date, $2) AS since, '
                     'least((g + interval %1$L)::date - 1, $3) AS until '
-                    'FROM generate_series(date_trunc(%2$L, $2::timestamp), $3::timestamp, interval %1$L) g)',
-                    CASE grain WHEN 'quarter' THEN '3 months' ELSE '1 ' || grain END, grain) END;
+                    'FROM generate_series(%2$s, $3::timestamp, interval %1$L) g)', step, start) END;
 BEGIN
-    RETURN format('SELECT p.first, %s, sum(f.numerator), sum(f.denominator), count(DISTINCT f.currency) '
-                  'FROM %s p JOIN @extschema@.kpi_fact f ON f.day <= p.until %s '
-                  'WHERE f.kpi = $1 AND @extschema@.visible(f.unit_key, ''kpi'', ''total'') GROUP BY p.first%s ORDER BY 1, 2, 3, 4',
-                  columns, periods, CASE WHEN stock THEN '' ELSE 'AND f.day >= p.since' END, groups);
+    RETURN format('WITH f AS MATERIALIZED ('
+                      'SELECT p.first, %1$s, f.currency AS own, %2$s AS on_date, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator '
+                      'FROM %3$s p JOIN @extschema@.kpi_fact f ON f.day <= p.until %4$s '
+                      'WHERE f.kpi = $1 AND @extschema@.visible(f.unit_key, ''kpi'', ''total'') GROUP BY p.first, own, on_date%5$s), '
+                  'r AS MATERIALIZED (SELECT d.own, d.on_date, %6$s AS rate FROM (SELECT DISTINCT f.own, f.on_date FROM f) d) '
+                  'SELECT f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, '
+                      'sum(f.numerator%7$s), sum(f.denominator%8$s), count(DISTINCT f.own), '
+                      'min(@extschema@.missing_rate(f.own, $4, f.on_date)) FILTER (WHERE r.rate IS NULL AND (%9$s)) '
+                  'FROM f JOIN r ON r.own IS NOT DISTINCT FROM f.own AND r.on_date IS NOT DISTINCT FROM f.on_date '
+                  'GROUP BY f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency '
+                  'ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9',
+                  columns, on_date, periods, CASE WHEN stock THEN '' ELSE 'AND f.day >= p.since' END, groups,
+                  CASE WHEN converted = '{}' THEN '1' ELSE '@extschema@.rate_on(d.own, $4, d.on_date, $5)' END,
+                  CASE WHEN 'numerator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
+                  CASE WHEN 'denominator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
+                  coalesce((SELECT string_agg(format('f.%I <> 0', c), ' OR ') FROM unnest(converted) c), 'false'));
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[]) IS 'The query behind crm_bi.kpi().';
+COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[]) IS
+'The query behind crm_bi.kpi(); converted lists the sides, numerator and denominator, that a rate converts.';
 
 CREATE FUNCTION crm_bi.kpi(kpi text, grain text DEFAULT 'total', since date DEFAULT NULL, until date DEFAULT NULL,
-                           by text[] DEFAULT '{}')
+                           by text[] DEFAULT '{}', into_currency text DEFAULT NULL, rates text DEFAULT 'default')
     RETURNS TABLE (kpi_key text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text,
                    segment text, currency text, numerator numeric, denominator numeric, value numeric, state text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000
@@ -100,18 +119,25 @@ CREATE FUNCTION crm_bi.kpi(kpi text, grain text DEFAULT 'total', since date DEFA
 #variable_conflict use_column
 DECLARE
     asked kpi := require_kpi(kpi.kpi);
-    grains CONSTANT text[] := ARRAY['day', 'week', 'month', 'quarter', 'year', 'total'];
+    grains CONSTANT text[] := ARRAY['day', 'week', 'month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year', 'total'];
     dimensions CONSTANT text[] := ARRAY['unit_key', 'stage', 'campaign', 'channel', 'product', 'owner', 'segment', 'currency'];
     wrong text := (SELECT d FROM unnest(by) d WHERE d <> ALL (dimensions) LIMIT 1);
     last date := coalesce(until, kpi_today());
     first date;
     currencies bigint;
+    money text[]; -- the sides that are
+    target text;
+    missing text;
 BEGIN
     IF NOT coalesce(grain = ANY (grains), false) THEN
         PERFORM raise_unknown('grain', coalesce(grain, ''), grains);
     END IF;
     IF wrong IS NOT NULL THEN
         PERFORM raise_unknown('dimension', wrong, dimensions);
+    END IF;
+    IF into_currency IS NOT NULL THEN
+        target := require_currency(into_currency);
+        PERFORM require_rate_set(rates);
     END IF;
     PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no facts
     first := coalesce(since, (SELECT min(f.day) FROM kpi_fact f WHERE f.kpi = asked.kpi AND isfinite(f.day)), last);
@@ -121,24 +147,34 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies IN
-        EXECUTE kpi_query(asked.date_kind = 'stock', grain, by) USING asked.kpi, first, last
+    SELECT array_remove(ARRAY[CASE WHEN m.numerator THEN 'numerator' END, CASE WHEN m.denominator THEN 'denominator' END], NULL)
+    INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
+    FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, missing IN
+        EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, CASE WHEN target IS NULL THEN '{}' ELSE money END)
+        USING asked.kpi, first, last, target, rates, fiscal_month()
     LOOP
         numerator := coalesce(numerator, 0);
         denominator := CASE WHEN asked.kind = 'ratio' THEN coalesce(denominator, 0) END;
-        state := 'ready';
-        IF asked.measured_in = 'money' AND currencies > 1 THEN
-            numerator := NULL;
-            state := 'mixed_currencies';
+        state := CASE WHEN missing IS NOT NULL THEN missing WHEN target IS NULL AND money <> '{}' AND currencies > 1 THEN 'mixed_currencies' ELSE 'ready' END;
+        IF state <> 'ready' THEN
+            numerator := CASE WHEN 'numerator' <> ALL (money) THEN numerator END;
+            denominator := CASE WHEN 'denominator' <> ALL (money) THEN denominator END;
         END IF;
         value := CASE asked.kind WHEN 'ratio' THEN numerator / nullif(denominator, 0) ELSE numerator END;
+        IF target IS NOT NULL AND asked.measured_in = 'money' THEN
+            value := round(value, minor_digits(target));
+        END IF;
         RETURN NEXT;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION crm_bi.kpi(text, text, date, date, text[]) IS
-'A KPI at any grain: sums first, divides after. grain is day, week, month, quarter, year or total; since and until are both '
+COMMENT ON FUNCTION crm_bi.kpi(text, text, date, date, text[], text, text) IS
+'A KPI at any grain: sums first, divides after. grain is day, week (of ISO, from Monday), month, quarter, year, fiscal_quarter, fiscal_year '
+'(set_fiscal_year) or total; since and until are both '
 'included (default: everything until today); by lists dimensions: unit_key, stage, campaign, channel, product, owner, segment, '
-'currency. period is the first day of the grain. Stocks are those of the end of each period. Only units whose totals the '
-'caller may see; one row with a state where the KPI has no value. Errors: RM001 unknown KPI, grain or dimension, RM101 no '
-'identity. Example: SELECT period, value FROM crm_bi.kpi(''win_rate'', ''month'', ''2026-01-01'', by => ''{unit_key}'');';
+'currency. period is the first day of the grain. Stocks are those of the end of each period. into_currency has money in one currency, '
+'each amount by the rate of its day in the set rates, a stock by that of the end of the period; value is rounded to the minor unit, '
+'numerator is not, and the dimension currency stays that of the amounts. Only units whose totals the '
+'caller may see; one row with a state where the KPI has no value. Errors: RM001 unknown KPI, grain, dimension or set of rates, RM005 '
+'no currency, RM101 no identity. Examples: SELECT period, value FROM crm_bi.kpi(''win_rate'', ''month'', ''2026-01-01'', by => ''{unit_key}''); '
+'SELECT period, value, state FROM crm_bi.kpi(''won_value'', ''quarter'', into_currency => ''EUR'');';
