@@ -25,7 +25,7 @@ BEGIN
                                     WHERE t.tgrelid = m AND t.tgname = trigger_name(a.room, a.events[1]))
     LOOP
         PERFORM attach_member(wanted.member, wanted.room, wanted.function_name, wanted.events);
-        PERFORM refill(altered) FROM pg_class c WHERE c.oid = wanted.member AND c.relpages > 0;
+        PERFORM refill(altered) FROM pg_class c WHERE c.oid = wanted.member AND c.relkind = 'r' AND pg_relation_size(c.oid) > 0;
     END LOOP;
 END
 $$;

@@ -121,6 +121,7 @@ BEGIN
     SELECT capture.relation, w.component, w.version, default_zone(), w.undated, w.day, w.filter, w.sums, w.sum_names
     FROM wanted_instances(capture.relation) w
     ON CONFLICT ON CONSTRAINT kpi_instance_relation_component_key DO NOTHING;
+    PERFORM note_members(relation);
     PERFORM capture_changed(relation);
     IF EXISTS (SELECT FROM kpi_instance i WHERE i.relation = capture.relation AND i.state = 'filling') THEN
         INSERT INTO filling (relation, room) VALUES (relation, 'kpi')
@@ -143,6 +144,7 @@ BEGIN
     PERFORM detach_triggers(relation, 'kpi');
     PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i WHERE i.relation = uncapture.relation));
     DELETE FROM kpi_pending p WHERE p.relation = uncapture.relation;
+    DELETE FROM kpi_member m WHERE m.relation = uncapture.relation;
     DELETE FROM filling f WHERE f.relation = uncapture.relation AND f.room = 'kpi';
     PERFORM capture_changed(relation) FROM pg_class c WHERE c.oid = relation;
 END
@@ -159,6 +161,7 @@ DECLARE
                               WHERE i.relation = fill_components.relation AND i.state = 'filling');
     count bigint;
 BEGIN
+    PERFORM hold_storage(relation);
     -- first, while only the snapshot's changes are seen and none of this transaction's own
     INSERT INTO kpi_pending
     SELECT fill_components.relation, c.funnel, c.unit, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency,

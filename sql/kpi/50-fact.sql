@@ -44,7 +44,7 @@ CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT t.kpi,
            CASE WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b)) THEN 'broken'
-                WHEN bool_or(i.instance IS NULL OR i.state = 'filling' OR (t.milestones IS NOT NULL AND entries.filling)) THEN 'filling'
+                WHEN bool_or(i.instance IS NULL OR i.state = 'filling' OR leaving.partition OR (t.milestones IS NOT NULL AND entries.filling)) THEN 'filling'
                 WHEN bool_or(CASE WHEN t.outcomes IS NULL THEN false
                                   WHEN k.date_kind = 'stock' THEN f.funnel IS NULL AND NOT dated.yes
                                   ELSE EXISTS (SELECT FROM unnest(t.outcomes) o
@@ -61,6 +61,7 @@ CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
     LEFT JOIN tracking x ON x.relation = i.relation
     CROSS JOIN LATERAL (SELECT coalesce(x.funnel, a.funnel) AS funnel) f
     CROSS JOIN LATERAL (SELECT has_attribute(i.relation, 'closed_at') OR has_attribute(i.relation, 'resolved_at') AS yes) dated
+    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_inherits h WHERE h.inhdetachpending AND adopted_root(h.inhparent) = i.relation) AS partition) leaving
     CROSS JOIN (SELECT EXISTS (SELECT FROM filling l WHERE l.room = 'funnel' AND l.state <> 'ready') AS filling) entries
     GROUP BY t.kpi
     HAVING bool_and(i.instance IS NOT NULL OR t.milestones IS NOT NULL) -- stage entries begin with the first fold at the latest

@@ -1,0 +1,136 @@
+-- Rows that come and go without a trigger: with partitions that are attached, detached or dropped, and with rewritten columns.
+-- Counting them at once would hold locks while a table is read, so the numbers are unknown until backfill has read it again.
+
+CREATE TABLE @extschema@.kpi_member (
+    member pg_catalog.regclass PRIMARY KEY,
+    relation pg_catalog.regclass NOT NULL
+);
+COMMENT ON TABLE @extschema@.kpi_member IS
+'Captured partitioned tables with their partitions at every level, as of the last DDL: what they are compared with after the next.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_member', '');
+
+CREATE FUNCTION @extschema@.recount(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    -- Also those that are filling: a backfill that has read what is not true any more then fails, and is tried again. And
+    -- in this order: it ends by making both ready, components first.
+    UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = recount.relation;
+    UPDATE filling f SET state = 'filling', error = NULL WHERE f.relation = recount.relation AND f.room = 'kpi' AND f.state <> 'filling';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.recount(pg_catalog.regclass) IS
+'Rows came or went that no trigger saw: the components of a table read NULL, state filling, until backfill has counted it again.';
+SELECT @extschema@.set_audience('recount(regclass)', 'admin');
+
+CREATE FUNCTION @extschema@.note_members(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    DELETE FROM kpi_member k WHERE k.relation = note_members.relation;
+    INSERT INTO kpi_member
+    SELECT m, note_members.relation FROM pg_partitioned_table p, members(note_members.relation) m
+    WHERE p.partrelid = note_members.relation
+$$;
+COMMENT ON FUNCTION @extschema@.note_members(pg_catalog.regclass) IS 'Keeps which partitions a captured table has now.';
+SELECT @extschema@.set_audience('note_members(regclass)', 'admin');
+
+-- A partition that left is no table of crm's any more.
+CREATE FUNCTION @extschema@.detach_member(member pg_catalog.regclass, relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    name name;
+BEGIN
+    FOR name IN SELECT t.tgname FROM attached_trigger a CROSS JOIN LATERAL unnest(a.events) e
+                JOIN pg_trigger t ON t.tgrelid = member AND t.tgname = trigger_name(a.room, e)
+                WHERE a.relation = detach_member.relation LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', name, member);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.detach_member(pg_catalog.regclass, pg_catalog.regclass) IS
+'Drops the triggers of all rooms from a table that was a partition of an adopted one.';
+SELECT @extschema@.set_audience('detach_member(regclass, regclass)', 'admin');
+
+CREATE FUNCTION @extschema@.follow_members() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    each record;
+    changed regclass[] := '{}';
+    uncounted regclass[] := '{}';
+BEGIN
+    IF NOT EXISTS (SELECT FROM kpi_member) THEN
+        RETURN;
+    END IF;
+    FOR each IN
+        SELECT coalesce(now.relation, known.relation) AS relation, coalesce(now.member, known.member) AS member,
+               known.member IS NOT NULL AS was_there, c.oid IS NOT NULL AS exists,
+               coalesce(c.relkind = 'r' AND pg_relation_size(c.oid) = 0 OR c.relkind = 'p', false) AS empty
+        FROM kpi_member known
+        FULL JOIN (SELECT r.relation, m AS member FROM (SELECT DISTINCT k.relation FROM kpi_member k) r
+                   JOIN pg_class t ON t.oid = r.relation CROSS JOIN LATERAL members(r.relation) m) now USING (member, relation)
+        LEFT JOIN pg_class c ON c.oid = coalesce(now.member, known.member)
+        WHERE now.member IS NULL OR known.member IS NULL
+    LOOP
+        changed := changed || each.relation;
+        IF NOT each.empty THEN -- of a dropped one it is not known
+            uncounted := uncounted || each.relation;
+        END IF;
+        IF each.was_there AND each.exists THEN
+            PERFORM detach_member(each.member, each.relation);
+        END IF;
+    END LOOP;
+    PERFORM note_members(r) FROM (SELECT DISTINCT r FROM unnest(changed) r) x;
+    PERFORM recount(r) FROM (SELECT DISTINCT r FROM unnest(uncounted) r) x;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_members() IS
+'Event trigger: where a captured table got or lost a partition that has rows, or had some when it was dropped, its components '
+'are counted again.';
+CREATE EVENT TRIGGER crm_count_members ON ddl_command_end
+    WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
+    EXECUTE FUNCTION @extschema@.follow_members();
+COMMENT ON EVENT TRIGGER crm_count_members IS 'Partitions that come or go with their rows are counted again.';
+
+CREATE FUNCTION @extschema@.follow_rewrite() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF pg_event_trigger_table_rewrite_reason() & 4 <> 0 THEN -- a column of another type; the rest keeps its values
+        PERFORM recount(adopted_root(pg_event_trigger_table_rewrite_oid()));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_rewrite() IS
+'Event trigger: where a column of a captured table gets another type, its values may be others.';
+CREATE EVENT TRIGGER crm_count_rewritten ON table_rewrite EXECUTE FUNCTION @extschema@.follow_rewrite();
+COMMENT ON EVENT TRIGGER crm_count_rewritten IS 'A table whose column was rewritten is counted again.';
+
+-- TRUNCATE, ATTACH, DETACH and rewrites show at once, whatever a snapshot says. Who has read pending changes by an older
+-- snapshot than such a change, and the table after it, would count the change twice.
+CREATE FUNCTION @extschema@.hold_storage(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    BEGIN
+        PERFORM lock_members(relation, 'ACCESS SHARE', '10 seconds');
+    EXCEPTION WHEN lock_not_available THEN
+        RAISE EXCEPTION 'table % is locked by another transaction', relation
+            USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+    END;
+    IF EXISTS (
+        WITH RECURSIVE snapshot (oid, storage) AS (
+            SELECT c.oid, c.relfilenode FROM pg_class c WHERE c.oid = relation
+            UNION ALL
+            SELECT c.oid, c.relfilenode FROM snapshot s JOIN pg_inherits i ON i.inhparent = s.oid
+            JOIN pg_class c ON c.oid = i.inhrelid WHERE NOT i.inhdetachpending
+        ), today AS (
+            SELECT m::oid AS oid, coalesce(pg_relation_filenode(m), 0::oid) AS storage FROM members(relation) m
+        )
+        (TABLE snapshot EXCEPT TABLE today) UNION ALL (TABLE today EXCEPT TABLE snapshot))
+    THEN
+        RAISE EXCEPTION 'table % was truncated, rewritten or partitioned anew while it was being read', relation
+            USING ERRCODE = 'serialization_failure', HINT = 'Try again: CALL @extschema@.backfill(table).';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.hold_storage(pg_catalog.regclass) IS
+'Keeps TRUNCATE and the like away until the transaction ends, and raises 40001 where one has come after the snapshot.';
+SELECT @extschema@.set_audience('hold_storage(regclass)', 'admin');
