@@ -63,10 +63,13 @@ CREATE TABLE @extschema@.attached_trigger (
     room text NOT NULL,
     function_name text NOT NULL,
     events text[] NOT NULL,
+    always boolean NOT NULL DEFAULT false,
+    per_row boolean NOT NULL DEFAULT false,
     PRIMARY KEY (relation, room)
 );
 COMMENT ON TABLE @extschema@.attached_trigger IS
-'Statement triggers that a room asked for, so that new partitions get them too.';
+'Triggers that a room asked for, so that new partitions get them too. always: they fire in replica mode too. per_row: for each row, as '
+'what a subscription applies fires no others.';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.adoption', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.adoption_attribute', '');

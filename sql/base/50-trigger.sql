@@ -1,4 +1,4 @@
--- Statement triggers on an adopted table and all its partitions.
+-- Triggers on an adopted table and all its partitions.
 
 CREATE FUNCTION @extschema@.members(relation pg_catalog.regclass) RETURNS SETOF pg_catalog.regclass
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -13,40 +13,56 @@ CREATE FUNCTION @extschema@.trigger_name(room text, event text) RETURNS text
     RETURN 'crm_' || room || '_' || event;
 COMMENT ON FUNCTION @extschema@.trigger_name(text, text) IS 'The name of the trigger of a room for an event.';
 
-CREATE FUNCTION @extschema@.attach_member(member pg_catalog.regclass, room text, function_name text, events text[])
-    RETURNS void
+CREATE FUNCTION @extschema@.attach_member(member pg_catalog.regclass, wanted @extschema@.attached_trigger) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     event text;
+    name text;
+    whole boolean; -- for each statement
     seen text;
 BEGIN
-    FOREACH event IN ARRAY events LOOP
-        seen := CASE event WHEN 'insert' THEN 'REFERENCING NEW TABLE AS crm_new'
-                           WHEN 'update' THEN 'REFERENCING OLD TABLE AS crm_old NEW TABLE AS crm_new'
-                           WHEN 'delete' THEN 'REFERENCING OLD TABLE AS crm_old' ELSE '' END;
-        EXECUTE format('CREATE TRIGGER %I %s %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.%I()',
-                       trigger_name(room, event), CASE event WHEN 'truncate' THEN 'BEFORE' ELSE 'AFTER' END,
-                       upper(event), member, seen, function_name);
+    FOREACH event IN ARRAY wanted.events LOOP
+        name := trigger_name(wanted.room, event);
+        whole := event = 'truncate' OR NOT wanted.per_row;
+        CONTINUE WHEN NOT whole AND member <> wanted.relation; -- partitions have it from their table
+        seen := CASE WHEN NOT whole THEN ''
+                     WHEN event = 'insert' THEN 'REFERENCING NEW TABLE AS crm_new'
+                     WHEN event = 'update' THEN 'REFERENCING OLD TABLE AS crm_old NEW TABLE AS crm_new'
+                     WHEN event = 'delete' THEN 'REFERENCING OLD TABLE AS crm_old' ELSE '' END;
+        EXECUTE format('CREATE TRIGGER %I %s %s ON %s %s FOR EACH %s EXECUTE FUNCTION @extschema@.%I()',
+                       name, CASE event WHEN 'truncate' THEN 'BEFORE' ELSE 'AFTER' END, upper(event), member, seen,
+                       CASE WHEN whole THEN 'STATEMENT' ELSE 'ROW' END, wanted.function_name);
+    END LOOP;
+    FOR name IN SELECT t.tgname FROM pg_trigger t
+                WHERE wanted.always AND t.tgrelid = member AND t.tgparentid = 0
+                  AND t.tgname = ANY (ARRAY(SELECT trigger_name(wanted.room, e) FROM unnest(wanted.events) e)) LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', member, name);
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.attach_member(pg_catalog.regclass, text, text, text[]) IS
+COMMENT ON FUNCTION @extschema@.attach_member(pg_catalog.regclass, @extschema@.attached_trigger) IS
 'Creates the triggers of a room on one table or partition.';
-SELECT @extschema@.set_audience('attach_member(regclass, text, text, text[])', 'admin');
+SELECT @extschema@.set_audience('attach_member(regclass, attached_trigger)', 'admin');
 
 CREATE FUNCTION @extschema@.attach_triggers(relation pg_catalog.regclass, room text, function_name text,
-                                            events text[] DEFAULT '{insert,update,delete,truncate}') RETURNS void
+                                            events text[] DEFAULT '{insert,update,delete,truncate}', always boolean DEFAULT false)
+    RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    wanted attached_trigger;
 BEGIN
-    INSERT INTO attached_trigger VALUES (relation, room, function_name, events);
-    PERFORM attach_member(m, room, function_name, events) FROM members(relation) m;
+    SELECT a.relation, attach_triggers.room, function_name, events, attach_triggers.always OR a.row_triggers, a.row_triggers
+    INTO STRICT wanted FROM adoption a WHERE a.relation = attach_triggers.relation;
+    PERFORM attach_member(m, wanted) FROM members(relation) m;
+    INSERT INTO attached_trigger SELECT wanted.*; -- not before: follow_partitions would find partitions without triggers
 END
 $$;
-COMMENT ON FUNCTION @extschema@.attach_triggers(pg_catalog.regclass, text, text, text[]) IS
+COMMENT ON FUNCTION @extschema@.attach_triggers(pg_catalog.regclass, text, text, text[], boolean) IS
 'Creates the statement triggers crm_ROOM_insert, _update, _delete (AFTER, with the transition tables crm_old and crm_new) '
-'and _truncate (BEFORE) on a table and its partitions, present and future. function_name is a trigger function of crm. '
-'TG_RELID may be a partition: adopted_root(TG_RELID) is the adopted table.';
-SELECT @extschema@.set_audience('attach_triggers(regclass, text, text, text[])', 'admin');
+'and _truncate (BEFORE) on an adopted table and its partitions, present and future. function_name is a trigger function of crm. '
+'TG_RELID may be a partition: adopted_root(TG_RELID) is the adopted table. always: they fire in replica mode too. A table that '
+'was adopted with row_triggers gets triggers for each row instead, but for TRUNCATE, and they always fire.';
+SELECT @extschema@.set_audience('attach_triggers(regclass, text, text, text[], boolean)', 'admin');
 
 CREATE FUNCTION @extschema@.detach_triggers(relation pg_catalog.regclass, room text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -57,7 +73,7 @@ BEGIN
         SELECT t.tgname, t.tgrelid::regclass AS member
         FROM attached_trigger a, members(a.relation) m, unnest(a.events) e, pg_trigger t
         WHERE a.relation = detach_triggers.relation AND a.room = detach_triggers.room
-          AND t.tgrelid = m AND t.tgname = trigger_name(a.room, e)
+          AND t.tgrelid = m AND t.tgname = trigger_name(a.room, e) AND t.tgparentid = 0
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', each.tgname, each.member);
     END LOOP;

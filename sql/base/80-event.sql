@@ -16,15 +16,18 @@ BEGIN
         RETURN;
     END IF;
     -- Attached partitions get the triggers, once the table itself has them: a dump being restored makes its own.
-    FOR wanted IN SELECT m AS member, a.room, a.function_name, a.events
+    FOR wanted IN SELECT m AS member, a AS triggers
                   FROM attached_trigger a, members(a.relation) m
                   WHERE a.relation = altered
                     AND EXISTS (SELECT FROM pg_trigger t
                                 WHERE t.tgrelid = a.relation AND t.tgname = trigger_name(a.room, a.events[1]))
                     AND NOT EXISTS (SELECT FROM pg_trigger t
-                                    WHERE t.tgrelid = m AND t.tgname = trigger_name(a.room, a.events[1]))
+                                    WHERE t.tgrelid = m AND t.tgname = trigger_name(a.room, a.events[cardinality(a.events)]))
     LOOP
-        PERFORM attach_member(wanted.member, wanted.room, wanted.function_name, wanted.events);
+        -- attach_member alters tables too, and so comes here again
+        CONTINUE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = wanted.member
+                              AND t.tgname = trigger_name((wanted.triggers).room, (wanted.triggers).events[1]));
+        PERFORM attach_member(wanted.member, wanted.triggers);
         PERFORM refill(altered) FROM pg_class c WHERE c.oid = wanted.member AND c.relkind = 'r' AND pg_relation_size(c.oid) > 0;
     END LOOP;
 END

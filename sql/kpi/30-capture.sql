@@ -108,7 +108,7 @@ BEGIN
     -- writers that still work by the old definitions finish first
     PERFORM lock_members(relation, 'SHARE ROW EXCLUSIVE', '2 seconds');
     IF NOT EXISTS (SELECT FROM attached_trigger t WHERE t.relation = capture.relation AND t.room = 'kpi') THEN
-        PERFORM attach_triggers(relation, 'kpi', 'capture_change');
+        PERFORM attach_triggers(relation, 'kpi', 'capture_change', always => true);
     END IF;
     PERFORM forget_instances(ARRAY(
         SELECT i.instance FROM kpi_instance i LEFT JOIN wanted_instances(capture.relation) w USING (component, version, sums)
