@@ -54,7 +54,7 @@ BEGIN
     SELECT a.relation, attach_triggers.room, function_name, events, attach_triggers.always OR a.row_triggers, a.row_triggers
     INTO STRICT wanted FROM adoption a WHERE a.relation = attach_triggers.relation;
     PERFORM attach_member(m, wanted) FROM members(relation) m;
-    INSERT INTO attached_trigger SELECT wanted.*; -- not before: follow_partitions would find partitions without triggers
+    INSERT INTO attached_trigger SELECT wanted.*;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.attach_triggers(pg_catalog.regclass, text, text, text[], boolean) IS

@@ -1,5 +1,11 @@
 -- What happens to adopted tables by DDL: new partitions get their triggers, dropped tables are forgotten.
 
+CREATE FUNCTION @extschema@.moves_partitions(command pg_ddl_command) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_moves_partitions' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.moves_partitions(pg_ddl_command) IS
+'Of a row of pg_event_trigger_ddl_commands(): whether it created a table, or attached or detached a partition.';
+SELECT @extschema@.set_audience('moves_partitions(pg_ddl_command)', 'admin');
+
 CREATE FUNCTION @extschema@.follow_partitions() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -11,7 +17,8 @@ BEGIN
         RETURN;
     END IF;
     SELECT adopted_root(c.objid) INTO altered
-    FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table' LIMIT 1;
+    FROM pg_event_trigger_ddl_commands() c
+    WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table' AND moves_partitions(c.command) LIMIT 1;
     IF altered IS NULL OR NOT EXISTS (SELECT FROM pg_partitioned_table p WHERE p.partrelid = altered) THEN
         RETURN;
     END IF;
@@ -22,11 +29,8 @@ BEGIN
                     AND EXISTS (SELECT FROM pg_trigger t
                                 WHERE t.tgrelid = a.relation AND t.tgname = trigger_name(a.room, a.events[1]))
                     AND NOT EXISTS (SELECT FROM pg_trigger t
-                                    WHERE t.tgrelid = m AND t.tgname = trigger_name(a.room, a.events[cardinality(a.events)]))
+                                    WHERE t.tgrelid = m AND t.tgname = trigger_name(a.room, a.events[1]))
     LOOP
-        -- attach_member alters tables too, and so comes here again
-        CONTINUE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = wanted.member
-                              AND t.tgname = trigger_name((wanted.triggers).room, (wanted.triggers).events[1]));
         PERFORM attach_member(wanted.member, wanted.triggers);
         PERFORM refill(altered) FROM pg_class c WHERE c.oid = wanted.member AND c.relkind = 'r' AND pg_relation_size(c.oid) > 0;
     END LOOP;

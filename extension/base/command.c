@@ -1,0 +1,36 @@
+/*
+ * command.c: what a DDL command did to partitions, which pg_event_trigger_ddl_commands() tells to C alone.
+ */
+#include "base/compat.h"
+
+#include "fmgr.h"
+#include "nodes/parsenodes.h"
+#include "tcop/deparse_utility.h"
+
+static bool
+subcommand_moves(const Node *subcommand)
+{
+    AlterTableType type;
+
+    if (!IsA(subcommand, AlterTableCmd))
+        return false;
+    type = ((const AlterTableCmd *) subcommand)->subtype;
+    return type == AT_AttachPartition || type == AT_DetachPartition || type == AT_DetachPartitionFinalize;
+}
+
+PG_FUNCTION_INFO_V1(crm_moves_partitions);
+
+/* crm.moves_partitions(command): whether it created a table, or attached or detached a partition. */
+Datum
+crm_moves_partitions(PG_FUNCTION_ARGS)
+{
+    const CollectedCommand *command = (const CollectedCommand *) PG_GETARG_POINTER(0);
+    ListCell *cell;
+
+    if (command->type != SCT_AlterTable)
+        PG_RETURN_BOOL(IsA(command->parsetree, CreateStmt));
+    foreach (cell, command->d.alterTable.subcmds)
+        if (subcommand_moves(((const CollectedATSubcmd *) lfirst(cell))->parsetree))
+            PG_RETURN_BOOL(true);
+    PG_RETURN_BOOL(false);
+}
