@@ -71,8 +71,6 @@ struct CrmChanges {
     int32 space;
     int32 last;
     char *scratch; /* the bytes of the row at hand */
-    Datum limit;   /* numeric; sums of anything below its size never overflow */
-    Datum negative_limit;
 };
 
 static void
@@ -89,25 +87,6 @@ start(CrmChanges *changes)
     MemoryContextSwitchTo(old);
 }
 
-static Datum
-read_limit(MemoryContext context, const char *value)
-{
-    MemoryContext old = MemoryContextSwitchTo(context);
-    Datum limit = DirectFunctionCall3(numeric_in, CStringGetDatum(value), ObjectIdGetDatum(InvalidOid),
-                                      Int32GetDatum(-1));
-
-    MemoryContextSwitchTo(old);
-    return limit;
-}
-
-/* NaN counts as greater than everything. */
-static bool
-can_be_summed(const CrmChanges *changes, Numeric value)
-{
-    return DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(value), changes->limit)) &&
-           DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(value), changes->negative_limit));
-}
-
 CrmChanges *
 crm_changes_begin(CrmChangesSink sink, void *arg)
 {
@@ -119,8 +98,6 @@ crm_changes_begin(CrmChangesSink sink, void *arg)
     changes->context = context;
     changes->content = AllocSetContextCreate(context, "crm changes content", ALLOCSET_DEFAULT_SIZES);
     changes->scratch = MemoryContextAlloc(context, CRM_DIMS * (sizeof(int16) + CRM_DIM_BYTES));
-    changes->limit = read_limit(context, CRM_SUM_LIMIT);
-    changes->negative_limit = read_limit(context, "-" CRM_SUM_LIMIT);
     start(changes);
     return changes;
 }
@@ -200,42 +177,46 @@ crm_changes_group(CrmChanges *changes, const Datum *dims, const bool *nulls)
     return entry->group;
 }
 
-void
-crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int count, const Datum *sums,
-                const bool *nulls)
+static CrmPart *
+find_part(CrmChanges *changes, CrmPartKey key)
 {
     bool found;
-    bool invalid = false;
     CrmPart *part = part_insert(changes->parts, key, &found);
-    MemoryContext old;
 
     if (!found) {
         part->rows = 0;
         part->invalid = 0;
         memset(part->sums, 0, sizeof(part->sums));
     }
-    part->rows += sign;
-    for (int i = 0; i < count; i++) {
-        Numeric value;
-        Numeric before = part->sums[i];
+    return part;
+}
 
-        if (nulls[i])
-            continue;
-        value = DatumGetNumeric(sums[i]); /* perhaps a copy, in the caller's short-lived context */
-        if (!can_be_summed(changes, value)) {
+void
+crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int count, const Datum *sums,
+                const bool *nulls)
+{
+    CrmPart *part = find_part(changes, key);
+    bool invalid = false;
+
+    part->rows += sign;
+    for (int i = 0; i < count; i++)
+        if (!nulls[i] && !crm_total_add(&part->sums[i], sums[i], sign, changes->content))
             invalid = true;
-            continue;
-        }
-        old = MemoryContextSwitchTo(changes->content);
-        if (before == NULL)
-            before = int64_to_numeric(0);
-        part->sums[i] = sign > 0 ? numeric_add_opt_error(before, value, NULL)
-                                 : numeric_sub_opt_error(before, value, NULL);
-        pfree(before);
-        MemoryContextSwitchTo(old);
-    }
     if (invalid)
         part->invalid += sign;
+}
+
+void
+crm_changes_merge(CrmChanges *changes, CrmPartKey key, int64 rows, int64 invalid, const Datum *sums,
+                  const bool *nulls)
+{
+    CrmPart *part = find_part(changes, key);
+
+    part->rows += rows;
+    part->invalid += invalid;
+    for (int i = 0; i < CRM_SUMS; i++)
+        if (!nulls[i])
+            crm_total_merge(&part->sums[i], sums[i], changes->content);
 }
 
 bool
@@ -250,8 +231,7 @@ part_is_empty(const CrmPart *part)
     if (part->rows != 0 || part->invalid != 0)
         return false;
     for (int i = 0; i < CRM_SUMS; i++)
-        if (part->sums[i] && !DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(part->sums[i]),
-                                                               NumericGetDatum(int64_to_numeric(0)))))
+        if (!crm_total_is_zero(&part->sums[i]))
             return false;
     return true;
 }

@@ -10,13 +10,13 @@
 
 #include "postgres.h"
 #include "utils/date.h"
-#include "utils/numeric.h"
+
+#include "kpi/total.h"
 
 #define CRM_DIMS 9        /* funnel, unit, stage, campaign, channel, product, owner, segment, currency */
 #define CRM_SUMS 4        /* named sums of a component */
 #define CRM_DIM_BYTES 200 /* longer values are cut, at a character */
 #define CRM_CHANGES_LIMIT 50000
-#define CRM_SUM_LIMIT "1e100" /* what is not smaller is counted as invalid and not summed */
 
 typedef struct CrmGroup CrmGroup;
 
@@ -30,8 +30,8 @@ typedef struct CrmPart {
     CrmPartKey key;
     char status;
     int64 rows;
-    int64 invalid;          /* rows with a value that is not summed: NaN, infinity, beyond CRM_SUM_LIMIT */
-    Numeric sums[CRM_SUMS]; /* NULL: nothing summed */
+    int64 invalid; /* rows with a value that is not summed: NaN, infinity, CRM_TOTAL_LIMIT and more */
+    CrmTotal sums[CRM_SUMS];
 } CrmPart;
 
 typedef struct CrmChanges CrmChanges;
@@ -45,6 +45,9 @@ extern int32 crm_changes_group(CrmChanges *changes, const Datum *dims, const boo
 /* Adds one row, with sign 1 or -1. sums may be NaN, infinite or null. */
 extern void crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int count, const Datum *sums,
                             const bool *nulls);
+/* Adds a change that was aggregated before: rows, invalid and CRM_SUMS sums. */
+extern void crm_changes_merge(CrmChanges *changes, CrmPartKey key, int64 rows, int64 invalid,
+                              const Datum *sums, const bool *nulls);
 /* Whether it is time to flush; between rows only. */
 extern bool crm_changes_full(const CrmChanges *changes);
 extern void crm_changes_flush(CrmChanges *changes);

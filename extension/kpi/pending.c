@@ -91,8 +91,10 @@ crm_pending_part(const CrmPart *part, Datum *values, bool *nulls)
     values[2] = Int64GetDatum(part->rows);
     values[3] = Int64GetDatum(part->invalid);
     for (int i = 0; i < CRM_SUMS; i++) {
-        values[4 + i] = part->sums[i] ? NumericGetDatum(part->sums[i]) : (Datum) 0;
-        nulls[4 + i] = part->sums[i] == NULL;
+        Numeric sum = crm_total_numeric(&part->sums[i]);
+
+        values[4 + i] = NumericGetDatum(sum);
+        nulls[4 + i] = sum == NULL;
     }
 }
 
