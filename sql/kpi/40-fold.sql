@@ -1,23 +1,58 @@
 -- Folding: pending changes become part of the rollup.
 
-CREATE FUNCTION @extschema@.dims_id(VARIADIC dims text[]) RETURNS uuid
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN pg_catalog.md5(dims::text)::uuid;
-COMMENT ON FUNCTION @extschema@.dims_id(text[]) IS
-'The id of a set of dimension values. Only a short key: kpi_dims holds the values.';
-SELECT @extschema@.set_audience('dims_id(text[])', 'admin');
+CREATE FUNCTION @extschema@.take_pending(max_rows bigint, from_block bigint)
+    RETURNS TABLE (instance integer, day date, rows bigint, invalid bigint, s1 numeric, s2 numeric, s3 numeric, s4 numeric, dims uuid, first boolean,
+                   funnel text, unit text, stage text, campaign text, channel text, product text, owner text, segment text,
+                   currency text, taken bigint, next_block bigint)
+    AS 'MODULE_PATHNAME', 'crm_take_pending' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 10000;
+COMMENT ON FUNCTION @extschema@.take_pending(bigint, bigint) IS
+'Deletes up to max_rows rows of kpi_pending from a block on, and returns what they add up to, each component, day and set of '
+'dimensions once; the values of the dimensions, which dims is a hash of, stand in the first row of a set. It stops where it has many groups. '
+'The last row has no instance and says how many rows it took, and the block to go on from, NULL where none is left. fold calls it.';
+SELECT @extschema@.set_audience('take_pending(bigint, bigint)', 'admin');
+
+CREATE FUNCTION @extschema@.last_taken() RETURNS timestamptz
+    AS 'MODULE_PATHNAME', 'crm_last_taken' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.last_taken() IS 'When this session last folded something, or NULL.';
+SELECT @extschema@.set_audience('last_taken()', 'admin');
+
+-- One statement deletes what it sees and adds it, so that every snapshot has a change in exactly one of the two tables.
+CREATE FUNCTION @extschema@.fold_pass(max_rows bigint, from_block bigint, OUT taken bigint, OUT next_block bigint)
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    WITH summed AS MATERIALIZED (
+        SELECT * FROM take_pending(max_rows, from_block)
+    ), interned AS (
+        INSERT INTO kpi_dims (dims, funnel, unit, stage, campaign, channel, product, owner, segment, currency)
+        SELECT DISTINCT ON (s.dims) s.dims, s.funnel, s.unit, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency
+        FROM summed s WHERE s.first
+        ON CONFLICT DO NOTHING
+    ), folded AS (
+        INSERT INTO kpi_rollup AS r (instance, day, dims, rows, invalid, s1, s2, s3, s4)
+        SELECT s.instance, s.day, s.dims, s.rows, s.invalid, s.s1, s.s2, s.s3, s.s4
+        FROM summed s WHERE s.instance IN (SELECT i.instance FROM kpi_instance i)
+        ORDER BY s.instance, s.day, s.dims
+        ON CONFLICT ON CONSTRAINT kpi_rollup_pkey DO UPDATE
+        SET rows = r.rows + excluded.rows, invalid = r.invalid + excluded.invalid,
+            s1 = coalesce(r.s1 + excluded.s1, r.s1, excluded.s1), s2 = coalesce(r.s2 + excluded.s2, r.s2, excluded.s2),
+            s3 = coalesce(r.s3 + excluded.s3, r.s3, excluded.s3), s4 = coalesce(r.s4 + excluded.s4, r.s4, excluded.s4)
+    )
+    SELECT s.taken, s.next_block FROM summed s WHERE s.instance IS NULL
+$$;
+COMMENT ON FUNCTION @extschema@.fold_pass(bigint, bigint) IS 'Folds what one call of take_pending took.';
+SELECT @extschema@.set_audience('fold_pass(bigint, bigint)', 'admin');
 
 CREATE FUNCTION @extschema@.pending_limit() RETURNS bigint
     AS 'MODULE_PATHNAME', 'crm_pending_limit' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pending_limit() IS 'The setting crm.pending_limit.';
 
--- One statement deletes what it sees and adds it, so that every snapshot has a change in exactly one of the two tables.
 CREATE FUNCTION @extschema@.fold(max_rows bigint DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
-    SET plan_cache_mode = force_custom_plan AS $$ -- max_rows decides between a scan by ctid and one of everything
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    count bigint;
+    count bigint := 0;
+    wanted bigint := max_rows;
+    pass record;
+    next_block bigint := 0;
 BEGIN
     IF max_rows < 0 THEN
         RAISE EXCEPTION 'max_rows is negative: %', max_rows USING ERRCODE = 'RM005', HINT = 'Leave it out to fold all there is.';
@@ -32,33 +67,14 @@ BEGIN
             NULL; -- the next fold tries again
         END;
     END IF;
-    IF max_rows IS NOT NULL AND (SELECT count(*) > pending_limit() FROM (SELECT FROM kpi_pending LIMIT pending_limit() + 1) p) THEN
-        max_rows := NULL;
+    IF wanted IS NULL OR (SELECT count(*) > pending_limit() FROM (SELECT FROM kpi_pending LIMIT pending_limit() + 1) p) THEN
+        wanted := 9223372036854775807;
     END IF;
-    WITH gone AS MATERIALIZED (
-        DELETE FROM kpi_pending p
-        WHERE max_rows IS NULL OR p.ctid = ANY (ARRAY(SELECT q.ctid FROM kpi_pending q LIMIT max_rows))
-        RETURNING p.*, dims_id(p.funnel, p.unit, p.stage, p.campaign, p.channel, p.product, p.owner, p.segment, p.currency) AS dims
-    ), interned AS (
-        INSERT INTO kpi_dims (dims, funnel, unit, stage, campaign, channel, product, owner, segment, currency)
-        SELECT DISTINCT ON (g.dims) g.dims, g.funnel, g.unit, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment,
-               g.currency
-        FROM gone g ORDER BY g.dims
-        ON CONFLICT DO NOTHING
-    ), summed AS MATERIALIZED (
-        SELECT part.instance, part.day, g.dims, sum(part.rows)::bigint AS rows, sum(part.invalid)::bigint AS invalid,
-               sum(part.s1) AS s1, sum(part.s2) AS s2, sum(part.s3) AS s3, sum(part.s4) AS s4
-        FROM gone g CROSS JOIN LATERAL unnest(g.parts) part
-        WHERE EXISTS (SELECT FROM kpi_instance i WHERE i.instance = part.instance)
-        GROUP BY part.instance, part.day, g.dims
-    ), folded AS (
-        INSERT INTO kpi_rollup AS r SELECT * FROM summed s ORDER BY s.instance, s.day, s.dims
-        ON CONFLICT ON CONSTRAINT kpi_rollup_pkey DO UPDATE
-        SET rows = r.rows + excluded.rows, invalid = r.invalid + excluded.invalid,
-            s1 = coalesce(r.s1 + excluded.s1, r.s1, excluded.s1), s2 = coalesce(r.s2 + excluded.s2, r.s2, excluded.s2),
-            s3 = coalesce(r.s3 + excluded.s3, r.s3, excluded.s3), s4 = coalesce(r.s4 + excluded.s4, r.s4, excluded.s4)
-    )
-    SELECT count(*) INTO count FROM gone;
+    WHILE next_block IS NOT NULL AND count < wanted LOOP
+        SELECT * INTO pass FROM fold_pass(wanted - count, next_block);
+        count := count + pass.taken;
+        next_block := pass.next_block;
+    END LOOP;
     DELETE FROM kpi_rollup r
     WHERE r.rows = 0 AND r.invalid = 0 AND coalesce(r.s1, 0) = 0 AND coalesce(r.s2, 0) = 0 AND coalesce(r.s3, 0) = 0
       AND coalesce(r.s4, 0) = 0;

@@ -1,0 +1,218 @@
+/*
+ * take.c: the reading half of a fold. Deletes pending changes and hands out what they add up to; the SQL of fold() adds that to the
+ * rollup in the same statement.
+ *
+ * What is not visible is left alone, and so is what somebody else is deleting: a change is added by whoever deleted it. A pass ends
+ * where it has gathered KEYS groups, so that memory is bounded; the next one goes on from the block where it stopped.
+ */
+#include "base/compat.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "base/schema.h"
+#include "common/md5.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "kpi/change.h"
+#include "kpi/pending.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+#include "utils/typcache.h"
+#include "utils/uuid.h"
+
+#include "catalog/pg_type.h"
+
+#define KEYS CRM_CHANGES_LIMIT
+
+/* Columns of take_pending: the key and the sums, then, in the first row of a set of dimensions, their values, then how far it got. */
+enum {
+    OUT_PART = 0,
+    OUT_DIMS_ID = CRM_PART_COLUMNS,
+    OUT_FIRST,
+    OUT_DIMS,
+    OUT_TAKEN = OUT_DIMS + CRM_DIMS,
+    OUT_NEXT,
+    OUT_COLUMNS
+};
+
+typedef struct Take {
+    ReturnSetInfo *result;
+    CrmChanges *changes;
+    TupleDesc part_desc;
+    MemoryContext row_context;
+    int64 taken;
+} Take;
+
+static TimestampTz last_taken = 0; /* by this session */
+
+/* An id for a set of values: their hash, which every folder finds by itself. */
+static void
+hash_dims(text *const *dims, pg_uuid_t *id)
+{
+    char bytes[CRM_DIMS * (sizeof(int16) + CRM_DIM_BYTES)];
+    const char *error = NULL;
+    Size length = 0;
+
+    for (int i = 0; i < CRM_DIMS; i++) {
+        int16 size = dims[i] ? (int16) VARSIZE_ANY_EXHDR(dims[i]) : -1;
+
+        memcpy(bytes + length, &size, sizeof(size));
+        length += sizeof(size);
+        if (size > 0) {
+            memcpy(bytes + length, VARDATA_ANY(dims[i]), size);
+            length += size;
+        }
+    }
+    if (!pg_md5_binary(bytes, length, id->data, &error))
+        elog(ERROR, "could not hash dimensions: %s", error);
+}
+
+static void
+taken_sink(void *arg, text *const *dims, CrmPart *const *parts, int count)
+{
+    Take *take = arg;
+    pg_uuid_t id;
+    Datum values[OUT_COLUMNS] = {0};
+    bool nulls[OUT_COLUMNS];
+
+    hash_dims(dims, &id);
+    memset(nulls, true, sizeof(nulls));
+    values[OUT_DIMS_ID] = UUIDPGetDatum(&id);
+    nulls[OUT_DIMS_ID] = false;
+    nulls[OUT_FIRST] = false;
+    for (int i = 0; i < count; i++) {
+        values[OUT_FIRST] = BoolGetDatum(i == 0);
+        crm_pending_part(parts[i], values + OUT_PART, nulls + OUT_PART);
+        for (int dim = 0; dim < CRM_DIMS; dim++) {
+            values[OUT_DIMS + dim] = PointerGetDatum(dims[dim]);
+            nulls[OUT_DIMS + dim] = i > 0 || dims[dim] == NULL;
+        }
+        tuplestore_putvalues(take->result->setResult, take->result->setDesc, values, nulls);
+    }
+}
+
+static void
+add_part(Take *take, int32 group, HeapTupleHeader header)
+{
+    HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
+    Datum values[CRM_PART_COLUMNS];
+    bool nulls[CRM_PART_COLUMNS];
+    CrmPartKey key = {.group = group};
+
+    ItemPointerSetInvalid(&tuple.t_self);
+    heap_deform_tuple(&tuple, take->part_desc, values, nulls);
+    key.instance = DatumGetInt32(values[0]);
+    key.day = DatumGetDateADT(values[1]);
+    crm_changes_merge(take->changes, key, DatumGetInt64(values[2]), DatumGetInt64(values[3]), values + 4,
+                      nulls + 4);
+}
+
+/* The columns of kpi_pending: relation, dimensions, parts. */
+static void
+add_row(Take *take, TupleTableSlot *slot)
+{
+    MemoryContext old = MemoryContextSwitchTo(take->row_context);
+    ArrayType *parts;
+    Datum *elements;
+    int count;
+    int32 group;
+
+    slot_getallattrs(slot);
+    parts = DatumGetArrayTypeP(slot->tts_values[1 + CRM_DIMS]);
+    deconstruct_array(parts, take->part_desc->tdtypeid, -1, false, TYPALIGN_DOUBLE, &elements, NULL, &count);
+    group = crm_changes_group(take->changes, slot->tts_values + 1, slot->tts_isnull + 1);
+    for (int i = 0; i < count; i++)
+        add_part(take, group, DatumGetHeapTupleHeader(elements[i]));
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(take->row_context);
+}
+
+static bool
+delete_row(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
+{
+    TM_FailureData failure;
+
+    return table_tuple_delete(rel, &slot->tts_tid, GetCurrentCommandId(true), snapshot, InvalidSnapshot,
+                              false, &failure, false) == TM_Ok;
+}
+
+/* Returns the block to go on from, or InvalidBlockNumber where all was seen. */
+static BlockNumber
+take_rows(Take *take, Relation rel, int64 max_rows, BlockNumber from)
+{
+    Snapshot snapshot = GetActiveSnapshot();
+    TupleTableSlot *slot = table_slot_create(rel, NULL);
+    TableScanDesc scan = table_beginscan_strat(rel, snapshot, 0, NULL, true, false);
+    BlockNumber end = RelationGetNumberOfBlocks(rel);
+    BlockNumber next = InvalidBlockNumber;
+
+    if (from < end) {
+        if (from > 0)
+            heap_setscanlimits(scan, from, end - from);
+        while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+            CHECK_FOR_INTERRUPTS();
+            if (take->taken >= max_rows || crm_changes_full(take->changes)) {
+                next = ItemPointerGetBlockNumber(&slot->tts_tid);
+                break;
+            }
+            if (!delete_row(rel, slot, snapshot))
+                continue;
+            take->taken++;
+            add_row(take, slot);
+        }
+    }
+    table_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+    return next;
+}
+
+PG_FUNCTION_INFO_V1(crm_take_pending);
+
+/* crm.take_pending(max_rows bigint, from_block bigint): see the columns above; the last row says how far it got. */
+Datum
+crm_take_pending(PG_FUNCTION_ARGS)
+{
+    Take take = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+    Relation rel = table_open(crm_relation_oid("kpi_pending"), RowExclusiveLock);
+    Datum values[OUT_COLUMNS] = {0};
+    bool nulls[OUT_COLUMNS];
+    BlockNumber next;
+
+    InitMaterializedSRF(fcinfo, 0);
+    take.part_desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(crm_relation_oid("kpi_part")), -1);
+    take.row_context = AllocSetContextCreate(CurrentMemoryContext, "crm taken row", ALLOCSET_SMALL_SIZES);
+    take.changes = crm_changes_begin(taken_sink, &take);
+    next = take_rows(&take, rel, PG_GETARG_INT64(0), (BlockNumber) PG_GETARG_INT64(1));
+    crm_changes_flush(take.changes);
+    crm_changes_end(take.changes);
+    table_close(rel, NoLock);
+    if (take.taken > 0)
+        last_taken = GetCurrentTimestamp();
+    memset(nulls, true, sizeof(nulls));
+    values[OUT_TAKEN] = Int64GetDatum(take.taken);
+    nulls[OUT_TAKEN] = false;
+    values[OUT_NEXT] = Int64GetDatum(next);
+    nulls[OUT_NEXT] = next == InvalidBlockNumber;
+    tuplestore_putvalues(take.result->setResult, take.result->setDesc, values, nulls);
+    return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(crm_last_taken);
+
+/* crm.last_taken(): when this session last folded something, or NULL. */
+Datum
+crm_last_taken(PG_FUNCTION_ARGS)
+{
+    if (last_taken == 0)
+        PG_RETURN_NULL();
+    PG_RETURN_TIMESTAMPTZ(last_taken);
+}
