@@ -125,7 +125,7 @@ check_privileges(struct Check *check)
         "resolve_pending()",
         "resolve_wanted()",
         "settle_transitions(bigint)",
-        "fold(bigint)",
+        "fold_due()",
         "claim_rules(text,integer,interval)",
         "finish_rule(text,bigint)",
         "fail_rule(text,bigint,text)",

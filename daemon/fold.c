@@ -204,7 +204,7 @@ ask_fold(struct Fold *fold)
     if (fold->stopping)
         end_cycle(fold);
     else if (schedule_allows(&fold->trouble[TROUBLE_FOLD], clock_now_ms()))
-        ask(fold, NULL, "SELECT {crm}.fold(NULL)", 0, on_folded);
+        ask(fold, NULL, "SELECT {crm}.fold_due()", 0, on_folded);
     else
         ask_count(fold);
 }

@@ -219,7 +219,7 @@ attempt(Capture *capture, List *instances, bool keep, bool guarded)
 static void
 pause_component(const Capture *capture, const CrmInstance *instance, const char *error)
 {
-    crm_broken_append(instance->instance, error);
+    crm_broken_append(instance->instance, error, false);
     CacheInvalidateRelcacheByRelid(capture->root);
     ereport(
         WARNING,
@@ -253,6 +253,30 @@ capture_guarded(Capture *capture, List *instances, bool keep)
     }
 }
 
+static int pending_hard_limit = 10000000;
+
+/* Nobody folds, and a disk is not endless: numbers are given up rather than writes. False where they are already. */
+static bool
+pause_table(Oid root)
+{
+    List *instances = crm_plan_instances(root);
+    ListCell *cell;
+
+    if (instances == NIL)
+        return false;
+    foreach (cell, instances)
+        crm_broken_append(((CrmInstance *) lfirst(cell))->instance, "crm.pending_hard_limit is passed", true);
+    CacheInvalidateRelcacheByRelid(root);
+    ereport(
+        WARNING,
+        errmsg("changes of table \"%s\" are not counted any more: more than %d rows of changes are pending",
+               get_rel_name(root), pending_hard_limit),
+        errhint("Its KPIs read NULL with state paused. Start crmd, or type SELECT %s.fold(); and "
+                "CALL %s.backfill('%s');",
+                crm_schema_quoted(), crm_schema_quoted(), get_rel_name(root)));
+    return true;
+}
+
 /* Runs a trigger's capture, with the kept plan where there is one. */
 static void
 capture_trigger(Capture *capture, Oid relid)
@@ -261,6 +285,8 @@ capture_trigger(Capture *capture, Oid relid)
 
     capture->root = plan ? crm_plan_table(plan) : crm_plan_root(relid);
     if (!OidIsValid(capture->root) || (plan && crm_plan_is_empty(plan)))
+        return;
+    if (crm_pending_exceeds(pending_hard_limit) && pause_table(capture->root))
         return;
     capture->relations = list_make1_oid(relid);
     capture->plan = plan;
@@ -402,6 +428,11 @@ crm_kpi_init(void)
                             "Rows of pending changes past which fold drains all of them.",
                             "The view crm.status warns from half of it.", &pending_limit, 1000000, 1000,
                             INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable("crm.pending_hard_limit",
+                            "Rows of pending changes past which changes are not counted any more.",
+                            "KPIs then read NULL with state paused until fold has drained them and backfill "
+                            "has counted anew.",
+                            &pending_hard_limit, 10000000, 1000, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 PG_FUNCTION_INFO_V1(crm_pending_limit);

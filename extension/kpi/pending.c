@@ -16,9 +16,11 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -169,8 +171,21 @@ crm_pending_end(CrmPending *pending)
     *pending = (CrmPending){.table = pending->table};
 }
 
+/* A row takes 80 bytes and more. The file keeps its size when it is drained, so it only says when to look closer. */
+bool
+crm_pending_exceeds(int64 rows)
+{
+    Oid oid = crm_relation_oid("kpi_pending");
+    Relation rel = table_open(oid, AccessShareLock);
+    int64 room = (int64) RelationGetNumberOfBlocks(rel) * (BLCKSZ / 80);
+
+    table_close(rel, AccessShareLock);
+    return room > rows &&
+           DatumGetInt64(DirectFunctionCall1(pg_stat_get_live_tuples, ObjectIdGetDatum(oid))) > rows;
+}
+
 void
-crm_broken_append(int32 instance, const char *error)
+crm_broken_append(int32 instance, const char *error, bool paused)
 {
     Relation rel = table_open(crm_relation_oid("kpi_broken"), RowExclusiveLock);
     TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), table_slot_callbacks(rel));
@@ -178,7 +193,8 @@ crm_broken_append(int32 instance, const char *error)
     slot->tts_values[0] = Int32GetDatum(instance);
     slot->tts_values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
     slot->tts_values[2] = CStringGetTextDatum(error);
-    memset(slot->tts_isnull, 0, 3);
+    slot->tts_values[3] = BoolGetDatum(paused);
+    memset(slot->tts_isnull, 0, 4);
     ExecStoreVirtualTuple(slot);
     table_tuple_insert(rel, slot, GetCurrentCommandId(true), 0, NULL);
     ExecDropSingleTupleTableSlot(slot);

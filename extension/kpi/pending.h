@@ -21,7 +21,10 @@ extern void crm_pending_end(CrmPending *pending);
 extern void crm_pending_part(const CrmPart *part, Datum *values, bool *nulls);
 #define CRM_PART_COLUMNS (4 + CRM_SUMS)
 
-/* Notes that a component is paused. Appends only, so that writers do not wait for each other. */
-extern void crm_broken_append(int32 instance, const char *error);
+/* Whether more than so many rows are pending, by the server's statistics; costs a look at the size of the table where it is small. */
+extern bool crm_pending_exceeds(int64 rows);
+
+/* Notes that a component is paused, for want of room or by an error. Appends only, so that writers do not wait for each other. */
+extern void crm_broken_append(int32 instance, const char *error, bool paused);
 
 #endif

@@ -61,11 +61,12 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_instance_instance_se
 CREATE TABLE @extschema@.kpi_broken (
     instance integer NOT NULL,
     at timestamptz NOT NULL,
-    error text NOT NULL
+    error text NOT NULL,
+    paused boolean NOT NULL
 );
 COMMENT ON TABLE @extschema@.kpi_broken IS
-'Components that are paused because an expression failed on a row; they read NULL with state broken until capture() and '
-'backfill make them anew.';
+'Components that are not captured: because an expression failed on a row, until capture() makes them anew, or paused because '
+'crm.pending_hard_limit is passed, until fold() has drained what is pending. They read NULL until a backfill then.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_broken', '');
 
 -- Pending changes. One row for each set of dimensions of one statement; each part is one component's change of one day.

@@ -45,6 +45,32 @@ CREATE FUNCTION @extschema@.pending_limit() RETURNS bigint
     AS 'MODULE_PATHNAME', 'crm_pending_limit' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pending_limit() IS 'The setting crm.pending_limit.';
 
+-- Capture that was paused for want of room goes on, and what it missed is counted by a backfill.
+CREATE FUNCTION @extschema@.resume_paused() RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    each regclass;
+BEGIN
+    FOR each IN SELECT DISTINCT i.relation FROM kpi_broken b JOIN kpi_instance i USING (instance) WHERE b.paused ORDER BY 1 LOOP
+        BEGIN
+            PERFORM lock_members(each, 'SHARE ROW EXCLUSIVE', '1 second'); -- writers that captured nothing finish first
+            DELETE FROM kpi_broken b USING kpi_instance i WHERE b.paused AND b.instance = i.instance AND i.relation = each;
+            IF each = 'transition_log'::regclass THEN
+                PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i WHERE i.relation = each));
+                PERFORM capture_entries();
+            ELSE
+                PERFORM recount(each);
+                PERFORM capture_changed(each);
+            END IF;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL; -- the next fold tries again
+        END;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.resume_paused() IS 'Ends the pause of capture past crm.pending_hard_limit, where fold() has drained.';
+SELECT @extschema@.set_audience('resume_paused()', 'admin');
+
 CREATE FUNCTION @extschema@.fold(max_rows bigint DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -75,6 +101,9 @@ BEGIN
         count := count + pass.taken;
         next_block := pass.next_block;
     END LOOP;
+    IF next_block IS NULL AND EXISTS (SELECT FROM kpi_broken b WHERE b.paused) THEN
+        PERFORM resume_paused();
+    END IF;
     DELETE FROM kpi_rollup r
     WHERE r.rows = 0 AND r.invalid = 0 AND coalesce(r.s1, 0) = 0 AND coalesce(r.s2, 0) = 0 AND coalesce(r.s3, 0) = 0
       AND coalesce(r.s4, 0) = 0;
@@ -86,3 +115,38 @@ COMMENT ON FUNCTION @extschema@.fold(bigint) IS
 'NULL or crm.pending_limit is passed. 0 where somebody else folds at the moment. Numbers do not change by it. crmd calls it; '
 'call it in READ COMMITTED. Error: RM005 for a negative max_rows.';
 SELECT @extschema@.set_audience('fold(bigint)', 'daemon');
+
+-- A snapshot that is held keeps every version of a rollup row that folds make, and a hot row is then read through all of
+-- them. So the pause between folds grows with the snapshot's age: a few dozen folds for each time that it gets ten times as old.
+CREATE FUNCTION @extschema@.snapshot_age() RETURNS interval
+    LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT greatest(interval '0',
+        (SELECT max(clock_timestamp() - a.xact_start) FROM pg_stat_activity a
+         WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)),
+        (SELECT max(clock_timestamp() - p.prepared) FROM pg_prepared_xacts p WHERE p.database = current_database()))
+$$;
+COMMENT ON FUNCTION @extschema@.snapshot_age() IS
+'How long the oldest other transaction of this database, open or prepared, has kept rows from being vacuumed.';
+SELECT @extschema@.set_audience('snapshot_age()', 'admin');
+
+CREATE FUNCTION @extschema@.fold_pause() RETURNS interval
+    LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN @extschema@.snapshot_age() / 20;
+COMMENT ON FUNCTION @extschema@.fold_pause() IS 'How long crmd waits between two folds: a twentieth of the age of the oldest snapshot.';
+SELECT @extschema@.set_audience('fold_pause()', 'admin');
+
+CREATE FUNCTION @extschema@.fold_due() RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF clock_timestamp() < last_taken() + fold_pause()
+       AND (SELECT count(*) <= pending_limit() / 4 FROM (SELECT FROM kpi_pending LIMIT pending_limit() / 4 + 1) p) THEN
+        RETURN 0;
+    END IF;
+    RETURN fold();
+END
+$$;
+COMMENT ON FUNCTION @extschema@.fold_due() IS
+'For crmd: fold, but where an old snapshot is held less often, and never with more than a quarter of crm.pending_limit pending. '
+'Returns as fold.';
+SELECT @extschema@.set_audience('fold_due()', 'daemon');

@@ -43,7 +43,8 @@ CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 30
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT t.kpi,
-           CASE WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b)) THEN 'broken'
+           CASE WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b WHERE NOT b.paused)) THEN 'broken'
+                WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b)) THEN 'paused'
                 WHEN bool_or(i.instance IS NULL OR i.state = 'filling' OR leaving.partition OR (t.milestones IS NOT NULL AND entries.filling)) THEN 'filling'
                 WHEN bool_or(CASE WHEN t.outcomes IS NULL THEN false
                                   WHEN k.date_kind = 'stock' THEN f.funnel IS NULL AND NOT dated.yes
@@ -71,7 +72,7 @@ CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_state() IS
 'The KPIs that adopted tables can answer, with their state: ready; filling (rows that were there are not all counted); '
-'broken (a component is paused, see status); no_milestone (a table has no funnel, or its funnel no won or lost stage); '
+'broken (a component is not captured any more, see status); paused (crm.pending_hard_limit is passed, fold() resumes it); no_milestone (a table has no funnel, or its funnel no won or lost stage); '
 'not_mapped (a table does not map the attribute that is summed). Only a KPI that is ready has a value.';
 
 CREATE FUNCTION @extschema@.require_kpi(kpi text) RETURNS @extschema@.kpi

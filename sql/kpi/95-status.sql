@@ -9,12 +9,19 @@ BEGIN
                  CASE WHEN waiting > pending_limit() THEN 'failed' WHEN waiting > pending_limit() / 2 THEN 'warning' ELSE 'ok' END,
                  waiting, NULL, format('%s, limit %s rows', pg_size_pretty(pg_total_relation_size('kpi_pending')), pending_limit()),
                  CASE WHEN waiting > pending_limit() / 2 THEN 'SELECT @extschema@.fold(); or start crmd' END)::status_row;
+    RETURN NEXT ('kpi', 'fold', CASE WHEN snapshot_age() > interval '10 minutes' THEN 'warning' ELSE 'ok' END, NULL,
+                 now() - nullif(snapshot_age(), interval '0'),
+                 CASE WHEN fold_pause() > interval '1 second'
+                      THEN format('crmd folds every %s: an old snapshot keeps every version of the rollup', fold_pause()) END,
+                 CASE WHEN snapshot_age() > interval '10 minutes'
+                      THEN 'End the transaction: SELECT pid, query FROM pg_stat_activity ORDER BY xact_start;' END)::status_row;
     RETURN NEXT ('kpi', 'rollup', 'ok', (SELECT count(*) FROM kpi_rollup), NULL,
                  pg_size_pretty(pg_total_relation_size('kpi_rollup') + pg_total_relation_size('kpi_dims')), NULL)::status_row;
     RETURN QUERY
-        SELECT 'kpi', format('component %s of %s', i.component, i.relation), 'broken', count(*), min(b.at), min(b.error),
-               format('Mend the rows or the mapping, then SELECT * FROM @extschema@.capture(%1$L); CALL @extschema@.backfill(%1$L);',
-                      i.relation::text)
+        SELECT 'kpi', format('component %s of %s', i.component, i.relation), CASE WHEN bool_or(NOT b.paused) THEN 'broken' ELSE 'paused' END, count(*),
+               min(b.at), min(b.error),
+               CASE WHEN bool_and(b.paused) THEN 'SELECT @extschema@.fold(); or start crmd' ELSE format('Mend the rows or the mapping, then SELECT * FROM @extschema@.capture(%1$L); CALL @extschema@.backfill(%1$L);',
+                      i.relation::text) END
         FROM kpi_broken b JOIN kpi_instance i USING (instance) GROUP BY i.component, i.relation ORDER BY 2;
 END
 $$;
