@@ -70,7 +70,7 @@ typedef struct ResultKey {
 typedef struct Side {
     bool known; /* something was counted or summed */
     int64 rows;
-    Numeric sum; /* NULL: nothing */
+    CrmTotal sum;
 } Side;
 
 typedef struct SumRow {
@@ -211,9 +211,9 @@ add_to_side(Side *side, const Cell *cell, const Term *term)
     if (term->sum == -1) {
         side->known = true;
         side->rows += term->sign * cell->rows;
-    } else if (term->sum >= 0 && cell->sums[term->sum] != NULL) {
+    } else if (term->sum >= 0 && cell->sums[term->sum].any) {
         side->known = true;
-        side->sum = cell_sum(side->sum, cell->sums[term->sum], term->sign);
+        crm_total_join(&side->sum, &cell->sums[term->sum], term->sign, CurrentMemoryContext);
     }
 }
 
@@ -251,16 +251,9 @@ add_cell(Summing *summing, const Cell *cell)
 }
 
 static bool
-is_zero(Numeric value)
-{
-    return value == NULL || DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(value),
-                                                              NumericGetDatum(int64_to_numeric(0)))) == 0;
-}
-
-static bool
 side_is_zero(const Side *side)
 {
-    return side->rows == 0 && is_zero(side->sum);
+    return side->rows == 0 && crm_total_is_zero(&side->sum);
 }
 
 static Datum
@@ -269,9 +262,10 @@ side_value(const Side *side, bool *isnull)
     *isnull = !side->known;
     if (!side->known)
         return (Datum) 0;
-    if (side->sum == NULL)
+    if (!side->sum.any)
         return NumericGetDatum(int64_to_numeric(side->rows));
-    return NumericGetDatum(numeric_add_opt_error(side->sum, int64_to_numeric(side->rows), NULL));
+    return NumericGetDatum(
+        numeric_add_opt_error(crm_total_numeric(&side->sum), int64_to_numeric(side->rows), NULL));
 }
 
 static void
@@ -312,8 +306,7 @@ carry(Side *to, const Side *from)
 {
     to->known |= from->known;
     to->rows += from->rows;
-    if (from->sum != NULL)
-        to->sum = cell_sum(to->sum, from->sum, 1);
+    crm_total_join(&to->sum, &from->sum, 1, CurrentMemoryContext);
 }
 
 /* A stock at the end of each period, from the first that has it. */

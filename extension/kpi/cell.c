@@ -79,19 +79,6 @@ typedef struct Reading {
     int32 dims_room;
 } Reading;
 
-Numeric
-cell_sum(Numeric before, Numeric value, int sign)
-{
-    Numeric result;
-
-    if (before == NULL)
-        before = int64_to_numeric(0);
-    result =
-        sign > 0 ? numeric_add_opt_error(before, value, NULL) : numeric_sub_opt_error(before, value, NULL);
-    pfree(before);
-    return result;
-}
-
 static int32
 new_dims(Reading *reading)
 {
@@ -185,22 +172,6 @@ find_cell(Reading *reading, int source, int32 dims, DateADT period)
     return cell;
 }
 
-/* A number in a row has a short header and is copied to be read: tens of thousands of them. */
-static void
-add_sum(Reading *reading, Cell *cell, int i, Datum value)
-{
-    MemoryContext old = MemoryContextSwitchTo(reading->context);
-    Numeric added = DatumGetNumeric(value);
-
-    if (cell->sums[i] == NULL)
-        cell->sums[i] = DatumGetNumericCopy(value);
-    else
-        cell->sums[i] = cell_sum(cell->sums[i], added, 1);
-    if ((Pointer) added != DatumGetPointer(value))
-        pfree(added);
-    MemoryContextSwitchTo(old);
-}
-
 static void
 read_rollup_of(Reading *reading, IndexProbe *rollup, int number)
 {
@@ -231,7 +202,7 @@ read_rollup_of(Reading *reading, IndexProbe *rollup, int number)
                 Datum value = slot_getattr(slot, ROLLUP_SUMS + i, &isnull);
 
                 if (!isnull)
-                    add_sum(reading, cell, i, value);
+                    crm_total_merge(&cell->sums[i], value, reading->context);
             }
     }
 }
@@ -272,7 +243,7 @@ read_part(Reading *reading, TupleTableSlot *slot, const Datum *values, const boo
     cell->rows += DatumGetInt64(values[PART_ROWS]);
     for (int i = 0; i < CRM_SUMS; i++)
         if (reading->sources[number].sums[i] && !nulls[PART_SUMS + i])
-            add_sum(reading, cell, i, values[PART_SUMS + i]);
+            crm_total_merge(&cell->sums[i], values[PART_SUMS + i], reading->context);
 }
 
 static void

@@ -37,7 +37,7 @@ typedef struct Cell {
     CellKey key;
     char status;
     int64 rows;
-    Numeric sums[CRM_SUMS]; /* NULL: nothing summed */
+    CrmTotal sums[CRM_SUMS];
 } Cell;
 
 /* A set of dimensions as a table has them, NULL where null. The same set may have several numbers. */
@@ -54,7 +54,5 @@ typedef struct Cells {
 extern Cells *cells_read(const CellSource *sources, int count, const CellPeriods *periods);
 /* All cells, in no order; their number is returned. */
 extern int64 cells_list(const Cells *cells, Cell ***list);
-/* Adds a value, or takes it away, in the current context; what was there is freed. */
-extern Numeric cell_sum(Numeric before, Numeric value, int sign);
 
 #endif

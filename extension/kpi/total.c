@@ -118,18 +118,11 @@ add_rest(CrmTotal *total, Numeric value, int sign, MemoryContext context)
     MemoryContextSwitchTo(old);
 }
 
-/* False where it does not fit. */
-static bool
-add_units(CrmTotal *total, Datum value, int sign, MemoryContext context)
+static void
+add_units(CrmTotal *total, int128 units, int decimals, MemoryContext context)
 {
-    struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
-    int128 units;
     int128 sum;
-    int decimals;
 
-    if (!read_units(VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), &units, &decimals))
-        return false;
-    units = sign > 0 ? units : -units;
     if (__builtin_add_overflow(total->units, units, &sum)) {
         add_rest(total, units_to_numeric(total->units, DECIMALS), 1, context);
         sum = units;
@@ -137,6 +130,19 @@ add_units(CrmTotal *total, Datum value, int sign, MemoryContext context)
     total->units = sum;
     total->decimals = Max(total->decimals, decimals);
     total->any = true;
+}
+
+/* False where it does not fit. */
+static bool
+add_packed(CrmTotal *total, Datum value, int sign, MemoryContext context)
+{
+    struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
+    int128 units;
+    int decimals;
+
+    if (!read_units(VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), &units, &decimals))
+        return false;
+    add_units(total, sign > 0 ? units : -units, decimals, context);
     return true;
 }
 
@@ -145,7 +151,7 @@ crm_total_add(CrmTotal *total, Datum value, int sign, MemoryContext context)
 {
     Numeric whole;
 
-    if (add_units(total, value, sign, context))
+    if (add_packed(total, value, sign, context))
         return true;
     whole = DatumGetNumeric(value);
     if (!is_limited(whole))
@@ -158,10 +164,20 @@ crm_total_add(CrmTotal *total, Datum value, int sign, MemoryContext context)
 void
 crm_total_merge(CrmTotal *total, Datum sum, MemoryContext context)
 {
-    if (add_units(total, sum, 1, context))
+    if (add_packed(total, sum, 1, context))
         return;
     add_rest(total, DatumGetNumeric(sum), 1, context);
     total->any = true;
+}
+
+void
+crm_total_join(CrmTotal *total, const CrmTotal *other, int sign, MemoryContext context)
+{
+    if (!other->any)
+        return;
+    add_units(total, sign > 0 ? other->units : -other->units, other->decimals, context);
+    if (other->rest)
+        add_rest(total, other->rest, sign, context);
 }
 
 Numeric

@@ -24,6 +24,8 @@ typedef struct CrmTotal {
 extern bool crm_total_add(CrmTotal *total, Datum value, int sign, MemoryContext context);
 /* Adds a sum, which may be larger. */
 extern void crm_total_merge(CrmTotal *total, Datum sum, MemoryContext context);
+/* Adds what another one has summed up, or with sign -1 takes it away. */
+extern void crm_total_join(CrmTotal *total, const CrmTotal *other, int sign, MemoryContext context);
 /* The sum, palloc'd; NULL where nothing was added. */
 extern Numeric crm_total_numeric(const CrmTotal *total);
 extern bool crm_total_is_zero(const CrmTotal *total);
