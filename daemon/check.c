@@ -126,6 +126,7 @@ check_privileges(struct Check *check)
         "resolve_wanted()",
         "settle_transitions(bigint)",
         "fold_due()",
+        "keep_forecasts()",
         "claim_rules(text,integer,interval)",
         "finish_rule(text,bigint)",
         "fail_rule(text,bigint,text)",

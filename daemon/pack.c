@@ -1,6 +1,7 @@
 /*
  * pack.c: one call after the other while there is work, else a look every second: while fewer journeys than a limited number have
- * changed they cost readers little, and packing many at once costs less than each for itself.
+ * changed they cost readers little, and packing many at once costs less than each for itself. With nothing to pack it keeps the day's
+ * forecasts, which the database knows to be once a day.
  */
 #include "pack.h"
 
@@ -11,6 +12,7 @@
 #include "log.h"
 
 #define LOOK_EVERY_MS 1000
+#define FORECAST_EVERY_MS 600000 /* asks whether today's are kept */
 
 static void
 end_cycle(struct Pack *pack, bool found_work)
@@ -20,6 +22,48 @@ end_cycle(struct Pack *pack, bool found_work)
         pack->drained = true;
     else if (!pack->stopping)
         loop_timer_in(&pack->timer, found_work ? 0 : LOOK_EVERY_MS);
+}
+
+static void
+on_forecasts(void *arg, const struct ConnAnswer *answer)
+{
+    struct Pack *pack = arg;
+    int64_t kept;
+
+    if (answer->outcome == CONN_LOST) {
+        pack->busy = false;
+        return;
+    }
+    if (answer->outcome == CONN_ERROR) {
+        if (!pack->stopping) {
+            pack->failures++;
+            schedule_failed(&pack->forecast_trouble, clock_now_ms(), schedule_seed("keep_forecasts"));
+            log_error("call-failed", LOG_TEXT("call", "keep_forecasts"),
+                      LOG_TEXT("sqlstate", answer->sqlstate), LOG_TEXT("error", answer->error));
+        }
+        end_cycle(pack, false);
+        return;
+    }
+    schedule_worked(&pack->forecast_trouble);
+    pack->forecast_due_ms = clock_now_ms() + FORECAST_EVERY_MS;
+    kept = PQntuples(answer->result) == 1 ? strtoll(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
+    if (kept > 0)
+        log_info("forecasts-kept", LOG_NUMBER("forecasts", kept));
+    end_cycle(pack, false);
+}
+
+static void
+ask_forecasts(struct Pack *pack)
+{
+    int64_t now_ms = clock_now_ms();
+
+    if (!pack->stopping && now_ms >= pack->forecast_due_ms &&
+        schedule_allows(&pack->forecast_trouble, now_ms))
+        conn_call(
+            &pack->conn,
+            &(struct ConnCall){.sql = "SELECT {crm}.keep_forecasts()", .done = on_forecasts, .arg = pack});
+    else
+        end_cycle(pack, false);
 }
 
 static void
@@ -46,7 +90,10 @@ on_packed(void *arg, const struct ConnAnswer *answer)
     packed = PQntuples(answer->result) == 1 ? strtoll(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
     if (packed > 0)
         log_debug("packed", LOG_NUMBER("changes", packed));
-    end_cycle(pack, packed > 0);
+    if (packed > 0)
+        end_cycle(pack, true);
+    else
+        ask_forecasts(pack);
 }
 
 static void

@@ -1,7 +1,8 @@
 /*
  * pack.h: the worker that packs journeys of tracked funnels: those that changed, a limited number in each call, and a funnel that is new
  * whole, which takes from seconds to minutes. So it has a connection of its own, and holds up neither folding nor alerts. Numbers
- * do not change by it: what is not packed is read from the history, which takes longer.
+ * do not change by it: what is not packed is read from the history, which takes longer. When there is nothing to pack it has the day's forecasts kept, which
+ * may take seconds too.
  *
  * A call that fails is tried again later and later. Stopping cancels the one that is under way: what it took is packed later.
  */
@@ -18,7 +19,8 @@ struct Pack {
     struct WorkerSettings settings;
     struct Conn conn;
     struct LoopTimer timer;
-    struct Trouble trouble;
+    struct Trouble trouble, forecast_trouble;
+    int64_t forecast_due_ms;
     bool busy, drained, stopping;
     int failures;
 };

@@ -9,11 +9,15 @@ CREATE TABLE @extschema@.goal (
     unit text REFERENCES @extschema@.unit ON UPDATE CASCADE,
     direction text NOT NULL CHECK (direction = ANY (ARRAY['up', 'down'])),
     accountable text,
+    baseline numeric,
+    currency text,
+    rates text NOT NULL DEFAULT 'default',
     CHECK (until >= since)
 );
 COMMENT ON TABLE @extschema@.goal IS
 'Targets of KPIs over the days since to until, both included; unit is whose numbers count, with all below it (NULL: the whole '
-'organisation); accountable is the principal who answers for it.';
+'organisation); accountable is the principal who answers for it; baseline where the KPI stood before; currency and rates: money is in that '
+'currency, by that set of rates (NULL: as it was written).';
 
 CREATE TABLE @extschema@.goal_department (
     goal text NOT NULL REFERENCES @extschema@.goal ON DELETE CASCADE,
@@ -52,7 +56,8 @@ COMMENT ON FUNCTION @extschema@.require_principal_key(text) IS
 SELECT @extschema@.set_audience('require_principal_key(text)', 'admin');
 
 CREATE FUNCTION @extschema@.set_goal(goal text, kpi text, target numeric, since date, until date, unit text DEFAULT NULL,
-                                     departments jsonb DEFAULT '{}', accountable text DEFAULT NULL, direction text DEFAULT NULL)
+                                     departments jsonb DEFAULT '{}', accountable text DEFAULT NULL, direction text DEFAULT NULL,
+                                     baseline numeric DEFAULT NULL, currency text DEFAULT NULL, rates text DEFAULT 'default')
     RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -74,32 +79,41 @@ BEGIN
             USING ERRCODE = 'RM005', HINT = 'For example departments => ''{"marketing": 0.4, "sales": 0.6}''.';
     END IF;
     BEGIN
-        SELECT sum(d.value::numeric) INTO credits FROM jsonb_each_text(departments) d;
-    EXCEPTION WHEN invalid_text_representation THEN
+        SELECT CASE WHEN min(d.value::numeric) <= 0 THEN -1 ELSE sum(d.value::numeric) END INTO credits FROM jsonb_each_text(departments) d;
+    EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range THEN
         credits := -1;
     END;
     IF credits <> 1 THEN
         RAISE EXCEPTION 'the credits of the departments of goal "%" do not add up to 1: %', goal, departments
             USING ERRCODE = 'RM005', HINT = 'For example departments => ''{"marketing": 0.4, "sales": 0.6}''.';
     END IF;
-    INSERT INTO goal (goal, kpi, target, since, until, unit, direction, accountable)
+    IF baseline IN ('NaN', 'Infinity', '-Infinity') OR baseline = target THEN
+        RAISE EXCEPTION 'the baseline of goal "%" is a number other than its target, not %', goal, baseline
+            USING ERRCODE = 'RM005', HINT = 'It is where the KPI stood before; leave it out where nobody knows.';
+    ELSIF currency IS NOT NULL AND NOT EXISTS (SELECT FROM kpi_money m WHERE m.kpi = asked.kpi AND (m.numerator OR m.denominator)) THEN
+        RAISE EXCEPTION 'KPI "%" is no money', asked.kpi USING ERRCODE = 'RM005', HINT = 'Leave the currency out.';
+    END IF;
+    INSERT INTO goal (goal, kpi, target, since, until, unit, direction, accountable, baseline, currency, rates)
     VALUES (goal, asked.kpi, target, since, until,
-            CASE WHEN unit IS NOT NULL THEN (require_unit(unit)).unit END, new_direction, require_principal_key(accountable))
+            CASE WHEN unit IS NOT NULL THEN (require_unit(unit)).unit END, new_direction, require_principal_key(accountable),
+            baseline, CASE WHEN currency IS NOT NULL THEN require_currency(currency) END, require_rate_set(rates))
     ON CONFLICT ON CONSTRAINT goal_pkey DO UPDATE
     SET kpi = excluded.kpi, target = excluded.target, since = excluded.since, until = excluded.until, unit = excluded.unit,
-        direction = excluded.direction, accountable = excluded.accountable;
+        direction = excluded.direction, accountable = excluded.accountable, baseline = excluded.baseline, currency = excluded.currency,
+        rates = excluded.rates;
     DELETE FROM goal_department g WHERE g.goal = set_goal.goal;
     INSERT INTO goal_department (goal, unit, credit)
     SELECT set_goal.goal, (require_unit(d.key)).unit, d.value::numeric FROM jsonb_each_text(departments) d;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.set_goal(text, text, numeric, date, date, text, jsonb, text, text) IS
+COMMENT ON FUNCTION @extschema@.set_goal(text, text, numeric, date, date, text, jsonb, text, text, numeric, text, text) IS
 'Sets a goal, or changes it: the KPI is to reach the target over the days since to until, both included. unit: whose numbers '
 'count (default: the whole organisation). departments: who holds it together, JSON from unit to credit, adding up to 1. '
-'accountable: one principal. direction: up (at least the target) or down (at most), by default that of the KPI. Errors: RM001 '
-'unknown KPI, unit or principal, RM005. Example: SELECT crm.set_goal(''revenue 2026'', ''won_value'', 2000000, ''2026-01-01'', '
+'accountable: one principal. direction: up (at least the target) or down (at most), by default that of the KPI. baseline: where the '
+'KPI stood before, from which ratios and stocks are expected to move day by day. currency: money in that one, by the rates of each day. Errors: RM001 '
+'unknown KPI, unit, principal or set of rates, RM005. Example: SELECT crm.set_goal(''revenue 2026'', ''won_value'', 2000000, ''2026-01-01'', '
 '''2026-12-31'', departments => ''{"marketing": 0.3, "sales": 0.7}'', accountable => ''anna'');';
-SELECT @extschema@.set_audience('set_goal(text, text, numeric, date, date, text, jsonb, text, text)', 'admin');
+SELECT @extschema@.set_audience('set_goal(text, text, numeric, date, date, text, jsonb, text, text, numeric, text, text)', 'admin');
 
 CREATE FUNCTION @extschema@.require_goal(goal text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -130,7 +144,7 @@ SELECT @extschema@.set_audience('set_goal_owner(text, text, text)', 'admin');
 CREATE FUNCTION @extschema@.goal_rows()
     RETURNS TABLE (goal_key text, kpi_key text, label text, unit_key text, departments jsonb, since date, until date,
                    direction text, target numeric, actual numeric, attainment numeric, elapsed numeric, pace numeric,
-                   on_track boolean, state text, accountable text, owners text[])
+                   on_track boolean, state text, accountable text, owners text[], baseline numeric, expected numeric, progress numeric, currency text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
@@ -138,11 +152,12 @@ DECLARE
     g goal;
     k kpi;
     total record;
+    adds_up boolean;
 BEGIN
     PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no goals
     FOR g IN SELECT x.* FROM goal x WHERE may_see_total(x.unit) ORDER BY x.goal LOOP
         SELECT x.* INTO k FROM kpi x WHERE x.kpi = g.kpi;
-        SELECT t.* INTO total FROM kpi_total(g.kpi, g.unit, g.since, least(g.until, greatest(g.since, kpi_today()))) t;
+        SELECT t.* INTO total FROM kpi_total(g.kpi, g.unit, g.since, least(g.until, greatest(g.since, kpi_today())), g.currency, g.rates) t;
         goal_key := g.goal; kpi_key := g.kpi; label := k.label; unit_key := coalesce(g.unit, root_unit());
         departments := (SELECT coalesce(jsonb_object_agg(d.unit, d.credit), '{}') FROM goal_department d WHERE d.goal = g.goal);
         since := g.since; until := g.until; direction := g.direction; target := g.target;
@@ -150,11 +165,13 @@ BEGIN
         state := total.state;
         attainment := CASE g.direction WHEN 'up' THEN actual / nullif(target, 0) ELSE target / nullif(actual, 0) END;
         elapsed := elapsed_share(g.since, g.until, kpi_today());
-        -- what adds up over the period is expected in proportion to it; everything else is expected all the time
-        pace := CASE WHEN k.kind = 'simple' AND k.date_kind = 'event' THEN
-                         CASE g.direction WHEN 'up' THEN actual / nullif(target * elapsed, 0)
-                                          ELSE target * elapsed / nullif(actual, 0) END
-                     ELSE attainment END;
+        -- what adds up over the period is expected in proportion to it; what does not, on the way from where it stood; else all the time
+        adds_up := k.kind = 'simple' AND k.date_kind = 'event';
+        baseline := g.baseline;
+        currency := g.currency;
+        expected := CASE WHEN adds_up THEN g.target * elapsed WHEN g.baseline IS NOT NULL THEN g.baseline + (g.target - g.baseline) * elapsed ELSE g.target END;
+        progress := CASE WHEN NOT adds_up THEN (actual - g.baseline) / (g.target - g.baseline) END;
+        pace := CASE g.direction WHEN 'up' THEN actual / nullif(expected, 0) ELSE expected / nullif(actual, 0) END;
         on_track := CASE WHEN actual IS NULL THEN NULL WHEN pace IS NULL THEN g.direction = 'down' OR elapsed = 0 ELSE pace >= 1 END;
         accountable := g.accountable;
         owners := ARRAY(SELECT o.principal FROM goal_owner o WHERE o.goal = g.goal ORDER BY 1);
@@ -167,7 +184,37 @@ COMMENT ON FUNCTION @extschema@.goal_rows() IS 'The rows of crm_bi.kpi_goal.';
 CREATE VIEW crm_bi.kpi_goal AS SELECT * FROM @extschema@.goal_rows();
 COMMENT ON VIEW crm_bi.kpi_goal IS
 'Goals with what was attained until today. attainment is actual / target, or target / actual where lower is better (NULL where '
-'the divisor is zero). elapsed is the share of the period that has passed, by working time (elapsed_share); pace is attainment against it for '
-'KPIs that add up over time, attainment itself for ratios and stocks; on_track is pace of at least 1. state says why actual is '
+'the divisor is zero). elapsed is the share of the period that has passed, by working time (elapsed_share); expected is what the target asks for by '
+'today: in proportion to it for KPIs that add up over time, on the way from baseline to target for ratios and stocks that have one, else the '
+'target; pace is actual against expected (the other way round where lower is better); progress the way from baseline to target that is done; on_track is pace of at least 1. state says why actual is '
 'NULL. Goals of units whose totals the caller may see.';
 GRANT SELECT ON crm_bi.kpi_goal TO PUBLIC;
+
+CREATE FUNCTION @extschema@.goal_credit_rows()
+    RETURNS TABLE (goal_key text, kpi_key text, unit_key text, credit numeric, target numeric, actual numeric, attainment numeric, accountable text, state text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 40 COST 1000000
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are none
+    RETURN QUERY
+    SELECT r.goal_key, r.kpi_key, d.unit, d.credit,
+           CASE WHEN k.kind = 'simple' THEN r.target * d.credit ELSE r.target END, CASE WHEN k.kind = 'simple' THEN r.actual * d.credit ELSE r.actual END,
+           r.attainment, r.accountable, r.state
+    FROM goal_rows() r JOIN goal_department d ON d.goal = r.goal_key JOIN kpi k ON k.kpi = r.kpi_key
+    ORDER BY r.goal_key, d.unit;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.goal_credit_rows() IS 'The rows of crm_bi.goal_credit.';
+
+CREATE VIEW crm_bi.goal_credit AS SELECT * FROM @extschema@.goal_credit_rows();
+COMMENT ON VIEW crm_bi.goal_credit IS
+'The departments that hold each goal together: target and actual are their share of what is counted once for all of them (of a ratio the '
+'whole, since a share of it means nothing), so they may be added up over departments. Of goals whose unit''s totals the caller may see.';
+COMMENT ON COLUMN crm_bi.goal_credit.credit IS 'The department''s share; those of a goal add up to 1.';
+COMMENT ON COLUMN crm_bi.goal_credit.target IS 'The department''s share of the target.';
+COMMENT ON COLUMN crm_bi.goal_credit.actual IS 'The department''s share of what was attained.';
+COMMENT ON COLUMN crm_bi.kpi_goal.baseline IS 'Where the KPI stood before the goal.';
+COMMENT ON COLUMN crm_bi.kpi_goal.expected IS 'What the target asks for by today.';
+COMMENT ON COLUMN crm_bi.kpi_goal.progress IS 'Share of the way from baseline to target that is done; NULL for what adds up over time.';
+COMMENT ON COLUMN crm_bi.kpi_goal.currency IS 'The currency of target and actual; NULL where amounts are as written.';
+GRANT SELECT ON crm_bi.goal_credit TO PUBLIC;

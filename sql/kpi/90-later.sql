@@ -9,12 +9,6 @@ COMMENT ON FUNCTION @extschema@.set_sla(text, text, text, text, interval, text, 
 'Not built yet: a service-level agreement with a clock.';
 SELECT @extschema@.set_audience('set_sla(text, text, text, text, interval, text, text[], numeric)', 'admin');
 
-CREATE FUNCTION @extschema@.forecast(kpi text, unit text DEFAULT NULL, until date DEFAULT NULL)
-    RETURNS TABLE (day date, value numeric, low numeric, high numeric)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN PERFORM not_yet('forecast'); END $$;
-COMMENT ON FUNCTION @extschema@.forecast(text, text, date) IS 'Not built yet: where a KPI goes, with an interval.';
-
 -- A view with its final columns, which says so when it is read.
 CREATE VIEW crm_bi.sla_clock AS
 SELECT NULL::text AS relation, NULL::text AS record_key, NULL::text AS clock, NULL::timestamptz AS due_at, NULL::interval AS remaining,
