@@ -194,7 +194,7 @@ sub start_all {
         my $text = $writer =~ s/CLIENT/$client/gr =~ s/TWO/$two/gr;
         push @runs, start("writer_$client", $text, '-c 1 --max-tries=1000', $isolation);
     }
-    push @runs, map { start($_, $script{$_}, $_ eq 'fold' ? '-c 2 -j 1' : '-c 1 --max-tries=1000') } sort keys %script;
+    push @runs, map { start($_, $script{$_}, $_ eq 'fold' ? '-c 2 -j 1' : '-c 1 --max-tries=1000', $_ eq 'truncater' ? 'repeatable read' : undef) } sort keys %script;
     return @runs;
 }
 mkdir $ENV{TESTDATADIR} unless -d $ENV{TESTDATADIR};
