@@ -53,6 +53,9 @@ DECLARE
 BEGIN
     SELECT a.relation, attach_triggers.room, function_name, events, attach_triggers.always OR a.row_triggers, a.row_triggers
     INTO STRICT wanted FROM adoption a WHERE a.relation = attach_triggers.relation;
+    IF wanted.per_row AND NOT attach_triggers.always THEN
+        PERFORM not_yet(format('following the rows of a table that was adopted with row_triggers, in the room %s,', room));
+    END IF;
     PERFORM attach_member(m, wanted) FROM members(relation) m;
     INSERT INTO attached_trigger SELECT wanted.*;
 END
@@ -60,8 +63,8 @@ $$;
 COMMENT ON FUNCTION @extschema@.attach_triggers(pg_catalog.regclass, text, text, text[], boolean) IS
 'Creates the statement triggers crm_ROOM_insert, _update, _delete (AFTER, with the transition tables crm_old and crm_new) '
 'and _truncate (BEFORE) on an adopted table and its partitions, present and future. function_name is a trigger function of crm. '
-'TG_RELID may be a partition: adopted_root(TG_RELID) is the adopted table. always: they fire in replica mode too. A table that '
-'was adopted with row_triggers gets triggers for each row instead, but for TRUNCATE, and they always fire.';
+'TG_RELID may be a partition: adopted_root(TG_RELID) is the adopted table. always: they fire in replica mode too, and may fire for each '
+'row: so they do, but for TRUNCATE, where the table was adopted with row_triggers.';
 SELECT @extschema@.set_audience('attach_triggers(regclass, text, text, text[], boolean)', 'admin');
 
 CREATE FUNCTION @extschema@.detach_triggers(relation pg_catalog.regclass, room text) RETURNS void

@@ -1,6 +1,6 @@
 -- adopt and disown: crm comes to a team's table, and goes away.
 
-CREATE FUNCTION @extschema@.refuse_unadoptable(relation pg_catalog.regclass) RETURNS void
+CREATE FUNCTION @extschema@.refuse_unadoptable(relation pg_catalog.regclass, row_triggers boolean) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     class pg_class;
@@ -30,9 +30,9 @@ BEGIN
         WHEN class.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE relation IN (i.inhparent, i.inhrelid)) THEN
             what := 'part of plain table inheritance';
             instead := 'Writes to a child fire no trigger of the parent: use partitions, or NO INHERIT.';
-        WHEN EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = relation) THEN
+        WHEN NOT row_triggers AND EXISTS (SELECT FROM pg_subscription_rel s JOIN members(relation) m ON s.srrelid = m) THEN
             what := 'filled by a subscription, whose writes fire no statement trigger';
-            instead := 'row_triggers => true will serve it; it is not built yet.';
+            instead := 'Say row_triggers => true: then each row is captured as it is applied.';
         WHEN class.relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
              OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = relation
                                                   AND d.deptype = 'e') THEN
@@ -44,7 +44,7 @@ BEGIN
     RAISE EXCEPTION 'cannot adopt %: it is %', relation, what USING ERRCODE = 'RM003', HINT = instead;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.refuse_unadoptable(pg_catalog.regclass) IS
+COMMENT ON FUNCTION @extschema@.refuse_unadoptable(pg_catalog.regclass, boolean) IS
 'Raises RM003 for what cannot be adopted, with what to do instead.';
 
 -- A writer may hold one partition and want another: whoever waits while he holds a lock makes a deadlock of it, and the
@@ -102,7 +102,7 @@ BEGIN
         RAISE EXCEPTION 'no table is given' USING ERRCODE = 'RM005', HINT = 'Type SELECT * FROM @extschema@.adopt(''public.deals'', ...).';
     END IF;
     PERFORM require_owner(relation);
-    PERFORM refuse_unadoptable(relation);
+    PERFORM refuse_unadoptable(relation, row_triggers);
     IF NOT EXISTS (SELECT FROM entity e WHERE e.entity = check_adoption.entity) THEN
         PERFORM raise_unknown('entity', coalesce(entity, ''), ARRAY(SELECT e.entity FROM entity e));
     END IF;
@@ -111,9 +111,6 @@ BEGIN
             USING ERRCODE = 'RM003', HINT = format('To change the mapping, type SELECT @extschema@.disown(%L) first.', relation::text);
     END IF;
     PERFORM require_zone(zone);
-    IF row_triggers THEN
-        PERFORM not_yet('adoption by row triggers (row_triggers)');
-    END IF;
     RETURN QUERY SELECT * FROM check_columns(relation, entity, zone, columns);
 END
 $$;
@@ -193,7 +190,8 @@ COMMENT ON FUNCTION @extschema@.adopt(pg_catalog.regclass, text, text, jsonb, te
 'it. columns: JSON from standard attribute (crm.entity_attribute) to a column, an array of columns (composite id), an '
 'immutable expression over columns of the row, or {"column": ..., "of": table} for a reference without a foreign key; id is '
 'the primary key by default. zone: in which dates and timestamps without zone are read. funnel: which one its stages feed. '
-'fallback_unit: the unit of rows that name none. lock_timeout: how long to wait for the lock, which stops writers for '
+'fallback_unit: the unit of rows that name none. row_triggers: triggers for each row that always fire, for tables that a subscription fills '
+'(KPIs alone; slower). lock_timeout: how long to wait for the lock, which stops writers for '
 'milliseconds and no readers. Returns a row for each thing done, with the lock and for how long it was held by then. Only the '
 'owner of the table may, who was given it by grant_admin; everything is checked before anything is locked. Rows that are there already are read afterwards, '
 'by CALL crm.backfill(table) or crmd. Errors: RM001 unknown name, RM002 a mapping that cannot work, RM003 what cannot be '

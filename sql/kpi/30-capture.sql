@@ -96,8 +96,8 @@ CREATE FUNCTION @extschema@.capture(relation pg_catalog.regclass) RETURNS SETOF 
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     each record;
+    per_row boolean := (require_adopted(relation)).row_triggers;
 BEGIN
-    PERFORM require_adopted(relation);
     IF NOT is_audience('admin') THEN
         PERFORM require_owner(relation);
     END IF;
@@ -128,7 +128,8 @@ BEGIN
         ON CONFLICT ON CONSTRAINT filling_pkey DO UPDATE SET state = 'filling', error = NULL;
     END IF;
     FOR each IN SELECT i.component FROM kpi_instance i WHERE i.relation = capture.relation ORDER BY 1 LOOP
-        RETURN NEXT ('kpi', each.component, 'SHARE ROW EXCLUSIVE', 'component captured by statement triggers')::attachment;
+        RETURN NEXT ('kpi', each.component, 'SHARE ROW EXCLUSIVE',
+                     format('component captured by %s triggers', CASE WHEN per_row THEN 'row' ELSE 'statement' END))::attachment;
     END LOOP;
 END
 $$;

@@ -68,6 +68,12 @@ CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
            format('ALTER TABLE %1$s ENABLE TRIGGER %2$I; then SELECT @extschema@.restate(%3$L);', t.tgrelid::regclass, t.tgname,
                   adopted_root(t.tgrelid)::text)
     FROM pg_trigger t WHERE t.tgfoid = 'capture_change()'::regprocedure AND t.tgenabled = 'D'
+    UNION ALL
+    SELECT 'kpi', format('changes of %s', a.relation), 'warning', NULL, NULL,
+           'a subscription fills it, whose writes fire no statement trigger, so they are not counted',
+           format('SELECT @extschema@.disown(%L); and adopt it again with row_triggers => true.', a.relation::text)
+    FROM adoption a
+    WHERE NOT a.row_triggers AND EXISTS (SELECT FROM pg_subscription_rel s JOIN members(a.relation) m ON s.srrelid = m)
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_doctor() IS
 'Rows of doctor: KPIs that nothing feeds yet, lead tables without a funnel, invalid numbers, days cut in another zone, disabled '

@@ -1,0 +1,102 @@
+# A table that a subscription fills, adopted with row_triggers: what is applied is counted, partitions and TRUNCATE too.
+use strict;
+use warnings;
+use lib '.';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use TeamDatabase;
+use Test::More;
+
+my $publisher = PostgreSQL::Test::Cluster->new('publisher');
+$publisher->init(allows_streaming => 'logical');
+$publisher->append_conf('postgresql.conf', "fsync = off");
+$publisher->start;
+my $team = TeamDatabase->new('subscriber');
+my $node = $team->node;
+
+my $tables = <<'SQL';
+CREATE TABLE deals (id bigint PRIMARY KEY, region text, value numeric, opened date, closed timestamptz);
+CREATE TABLE parts (id bigint PRIMARY KEY, region text, value numeric, opened date, closed timestamptz) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (100) TO (1000);
+SQL
+$publisher->safe_psql('postgres', $tables . <<'SQL');
+INSERT INTO deals SELECT i, 'r' || i % 3, i * 1.01, date '2026-01-01' + i % 9, timestamptz '2026-02-01 00:00Z' + i * interval '1 hour' FROM generate_series(1, 50) i;
+INSERT INTO parts SELECT * FROM deals;
+CREATE PUBLICATION deals FOR TABLE deals, parts;
+SQL
+$team->run($tables . <<'SQL');
+CREATE VIEW difference AS
+    WITH base AS (SELECT 'deals' AS relation, * FROM deals UNION ALL SELECT 'parts', * FROM parts),
+    truth AS (
+        SELECT relation, component, day, region, count(*)::numeric AS rows, coalesce(sum(value), 0) AS amount
+        FROM (SELECT relation, 'opportunity_closed' AS component, (closed AT TIME ZONE 'UTC')::date AS day, region, value FROM base WHERE closed IS NOT NULL
+              UNION ALL SELECT relation, 'opportunity_created', coalesce(opened, '-infinity'), region, value FROM base) x GROUP BY 1, 2, 3, 4
+    ), counted AS (
+        SELECT i.relation::text, i.component, c.day, c.unit, sum(c.rows), coalesce(sum(c.s1), 0)
+        FROM crm.kpi_cell c JOIN crm.kpi_instance i USING (instance)
+        WHERE i.state = 'ready' AND i.component IN ('opportunity_closed', 'opportunity_created')
+        GROUP BY 1, 2, 3, 4 HAVING sum(c.rows) <> 0 OR sum(c.s1) <> 0
+    )
+    (SELECT 'table' AS side, a.* FROM (TABLE truth EXCEPT ALL TABLE counted) a)
+    UNION ALL (SELECT 'counted', b.* FROM (TABLE counted EXCEPT ALL TABLE truth) b);
+SQL
+my $columns = 'columns => \'{"unit": "region", "amount": "value", "created_at": "opened", "closed_at": "closed"}\'';
+# one is adopted before the subscription comes and copies its rows, the other one afterwards
+$team->run("SELECT * FROM crm.adopt('deals', 'opportunity', zone => 'UTC', row_triggers => true, $columns); CALL crm.backfill('deals')");
+my $connection = $publisher->connstr . ' dbname=postgres';
+$team->run("CREATE SUBSCRIPTION deals CONNECTION '$connection' PUBLICATION deals");
+$node->wait_for_subscription_sync($publisher, 'deals', 'team');
+$team->refused("SELECT * FROM crm.adopt('parts', 'opportunity', zone => 'UTC', $columns)", 'RM003', qr/row_triggers => true/, 'statement triggers do not serve a subscription');
+$team->run("SELECT * FROM crm.adopt('parts', 'opportunity', zone => 'UTC', row_triggers => true, $columns)");
+$team->run("CALL crm.backfill('parts')");
+
+my $step = 0;
+my $rows = "SELECT count(*), sum(value), max(region) FROM deals UNION ALL SELECT count(*), sum(value), max(region) FROM parts";
+sub exact {
+    my ($what) = @_;
+    $publisher->wait_for_catchup('deals');
+    $team->prints($rows, $publisher->safe_psql('postgres', $rows), "$what is applied");
+    $team->prints('SELECT * FROM difference LIMIT 5', '', "$what is counted");
+    $team->run('SELECT crm.fold()') if $step++ % 2;
+    return;
+}
+sub publish { $publisher->safe_psql('postgres', $_[0]); return }
+exact('the copy');
+publish("INSERT INTO deals VALUES (51, NULL, 0.001, '2026-01-01', NULL), (52, 'r1', 7, NULL, now()); INSERT INTO parts VALUES (151, 'p', 3, '2026-01-01', now())");
+exact('INSERT');
+publish("UPDATE deals SET value = value * 3, region = 'moved' WHERE id % 4 = 0; UPDATE parts SET closed = closed + interval '2 days' WHERE id % 4 = 0");
+exact('UPDATE');
+publish("UPDATE deals SET id = id + 1000 WHERE id < 10; UPDATE parts SET id = id + 100 WHERE id < 10");
+exact('UPDATE of the key, into another partition');
+publish("DELETE FROM deals WHERE id % 5 = 0; DELETE FROM parts WHERE id % 5 = 1");
+exact('DELETE');
+publish("BEGIN; INSERT INTO deals VALUES (7000, 'x', 1, '2026-01-01', NULL); SAVEPOINT s; DELETE FROM deals; ROLLBACK TO s; COMMIT; BEGIN; DELETE FROM parts; ROLLBACK");
+exact('a savepoint, and not what was rolled back');
+publish("TRUNCATE deals; INSERT INTO deals VALUES (1, 'again', 5, '2026-03-01', now())");
+exact('TRUNCATE');
+publish('TRUNCATE parts_2');
+exact('TRUNCATE of a partition');
+$team->run("INSERT INTO deals VALUES (-1, 'local', 2, '2026-03-02', NULL); UPDATE deals SET value = 4 WHERE id = -1; DELETE FROM deals WHERE id = 1");
+$team->prints('SELECT * FROM difference LIMIT 5', '', 'what is written locally is counted');
+$team->prints('SELECT sum(groups_different) FROM crm.verify_kpi(\'open_pipeline\')', 0, 'verify_kpi agrees');
+$team->run('SELECT crm.fold()');
+$team->prints('SELECT count(*) FROM crm.kpi_pending', 0, 'nothing is pending');
+$team->prints('SELECT * FROM difference LIMIT 5', '', 'and all is counted');
+# a new partition, and leaving
+$team->run('CREATE TABLE parts_3 PARTITION OF parts FOR VALUES FROM (1000) TO (2000); INSERT INTO parts VALUES (1500, \'new\', 1, \'2026-01-01\', NULL)');
+$team->prints('SELECT * FROM difference LIMIT 5', '', 'a new partition is followed');
+$team->refused("SELECT * FROM crm.adopt('people', 'customer', row_triggers => true)", '42P01', qr/people/, 'no such table');
+$team->run('CREATE TABLE people (id bigint PRIMARY KEY, email text)');
+$team->refused("SELECT * FROM crm.adopt('people', 'customer', row_triggers => true, columns => '{\"email\": \"email\"}')", '0A000', qr/row_triggers/, 'records are not followed by row triggers yet');
+$team->prints("SELECT count(*) FROM crm.adoption WHERE relation = 'people'::regclass", 0, 'and nothing is half done');
+$team->run('SELECT crm.disown_all()');
+$team->prints("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'crm_kpi%'", 0, 'disowned, no trigger is left');
+# a table that was adopted before it became a subscription's
+$team->run("SELECT * FROM crm.adopt('deals', 'opportunity', row_triggers => true, $columns)");
+$team->run("UPDATE crm.adoption SET row_triggers = false");
+$team->prints("SELECT item, state FROM crm.doctor() WHERE item LIKE 'changes of %'", 'changes of public.deals|warning', 'doctor names it');
+$team->run('DROP SUBSCRIPTION deals');
+$node->stop;
+$publisher->stop;
+done_testing();
