@@ -86,7 +86,7 @@ BEGIN
         FROM (SELECT w.channel, w.campaign, w.currency, w.amount, w.margin, NULL::numeric AS spend FROM win w WHERE w.amount IS NOT NULL
               UNION ALL
               SELECT CASE WHEN 'channel' = ANY (by) THEN s.channel END, CASE WHEN 'campaign' = ANY (by) THEN s.campaign END, s.currency, NULL, NULL, s.amount
-              FROM spent(since, until) s WHERE kinds IS NULL OR s.kind = ANY (kinds)) u
+              FROM spent(since, until) s WHERE kinds IS NULL OR coalesce(s.kind, 'marketing') = ANY (kinds)) u
         GROUP BY 1, 2, 3)
     SELECT coalesce(c.channel, f.channel), coalesce(c.campaign, f.campaign), f.currency,
            CASE WHEN lead_stage IS NOT NULL THEN coalesce(c.leads, 0) END, coalesce(c.wins, 0), f.amount, f.margin, f.spend,
@@ -99,7 +99,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_return(text, text, timestamptz, timestamptz, interval, text[], text[], interval, numeric[], text[]) IS
 'What channels and campaigns brought and cost, from since until before until: leads and wins that a model of attribution owes them (first '
-'entries to these milestones), amount and margin of the deals won, and spend (entity spend, of these kinds where kinds is given, and cost '
+'entries to these milestones), amount and margin of the deals won, and spend (entity spend, of these kinds where kinds is given, what has none is marketing''s, and cost '
 'of touches); revenue_per_spend is amount / spend, return_on_spend (margin - spend) / spend, cost_per_lead and cost_per_win spend / leads and '
 '/ wins; NULL where one would divide by nothing or a part is not known. Money is by currency; leads and wins have none and are those of '
 'the campaign in each of its rows, so do not sum them over currencies. Other arguments, rights and errors as those of attribution. '

@@ -11,13 +11,15 @@ CREATE TABLE @extschema@.shipped_component (
     undated text NOT NULL DEFAULT 'skip'
         CHECK (undated OPERATOR(pg_catalog.=) ANY (ARRAY['skip', 'beginning'])),
     version integer NOT NULL DEFAULT 1,
-    description text NOT NULL
+    description text NOT NULL,
+    kept boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE @extschema@.shipped_component IS
 'What crm counts and sums: rows of an entity that pass the filter, on a day, with up to four named sums. day, filter and '
 'sums are expressions over the entity''s attributes; a table that does not map all attributes of needs has none of it. '
 'undated: rows without a day are skipped, or count from the '
-'beginning (stocks). Shipped.';
+'beginning (stocks). kept: not captured; what takes more than one row is read when asked from what crm keeps (kept_cell), of which day, '
+'filter and sums only tell people. Shipped.';
 
 CREATE TABLE @extschema@.team_component (LIKE @extschema@.shipped_component INCLUDING ALL);
 COMMENT ON TABLE @extschema@.team_component IS 'Components that define_component made.';

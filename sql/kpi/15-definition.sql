@@ -3,7 +3,8 @@
 CREATE TABLE @extschema@.shipped_kpi (
     kpi text PRIMARY KEY,
     label text NOT NULL,
-    kind text NOT NULL CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['simple', 'ratio'])),
+    kind text NOT NULL CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['simple', 'ratio', 'conversion', 'cumulative', 'derived', 'distinct',
+                                                                    'percentile', 'survival', 'period'])),
     date_kind text NOT NULL DEFAULT 'event' CHECK (date_kind OPERATOR(pg_catalog.=) ANY (ARRAY['event', 'stock'])),
     numerator text NOT NULL,
     denominator text,
@@ -11,11 +12,28 @@ CREATE TABLE @extschema@.shipped_kpi (
     direction text NOT NULL DEFAULT 'up' CHECK (direction OPERATOR(pg_catalog.=) ANY (ARRAY['up', 'down'])),
     version integer NOT NULL DEFAULT 1,
     description text NOT NULL,
-    CHECK ((kind OPERATOR(pg_catalog.=) 'ratio') OPERATOR(pg_catalog.=) (denominator IS NOT NULL))
+    within_days integer CHECK (within_days OPERATOR(pg_catalog.>=) 0),
+    span interval CHECK (span OPERATOR(pg_catalog.>) interval '0'),
+    quantile numeric CHECK (quantile OPERATOR(pg_catalog.>) 0 AND quantile OPERATOR(pg_catalog.<) 1),
+    inputs text[],
+    CHECK (CASE WHEN kind OPERATOR(pg_catalog.=) ANY (ARRAY['ratio', 'conversion']) THEN denominator IS NOT NULL
+                WHEN kind OPERATOR(pg_catalog.=) ANY (ARRAY['cumulative', 'period']) THEN true
+                ELSE denominator IS NULL END),
+    CHECK ((kind OPERATOR(pg_catalog.=) 'derived') OPERATOR(pg_catalog.=) (inputs IS NOT NULL)),
+    CHECK ((kind OPERATOR(pg_catalog.=) ANY (ARRAY['percentile', 'survival'])) OPERATOR(pg_catalog.=) (quantile IS NOT NULL))
 );
 COMMENT ON TABLE @extschema@.shipped_kpi IS
 'Definitions of KPIs. numerator and denominator are sums of terms, component.measure[condition,...]: measure is count '
 'unless given, a condition is an outcome (open, won, lost, unknown) or a milestone of the row''s stage. Shipped.';
+COMMENT ON COLUMN @extschema@.shipped_kpi.kind IS
+'simple and ratio: sums by day, divided after they were added up. conversion: a ratio whose days are those of the cohort, NULL while a cohort '
+'is young. cumulative: sums over the span that ends with the period, or since the beginning. derived: an expression over other KPIs '
+'(inputs), of the same units, dimensions and days. distinct: different values. percentile: of the values of rows, by quantile. survival: of '
+'durations of which some have not ended. period: a set at the beginning of the period against its end. The last five add up over nothing and '
+'are read by kpi() and kpi_total().';
+COMMENT ON COLUMN @extschema@.shipped_kpi.within_days IS 'Of a conversion: days that a cohort is given; it is mature when they are over.';
+COMMENT ON COLUMN @extschema@.shipped_kpi.span IS 'Whatever the period, what is read ends with it and began so long before.';
+COMMENT ON COLUMN @extschema@.shipped_kpi.inputs IS 'Of a derived KPI: the KPIs and parameters that the expression names.';
 
 CREATE TABLE @extschema@.team_kpi (LIKE @extschema@.shipped_kpi INCLUDING ALL);
 COMMENT ON TABLE @extschema@.team_kpi IS 'KPIs that define_kpi made, or changed.';
@@ -30,6 +48,7 @@ CREATE TABLE @extschema@.shipped_kpi_term (
     measure text NOT NULL,
     outcomes text[],
     milestones text[],
+    within_days integer,
     PRIMARY KEY (kpi, side, "position")
 );
 COMMENT ON TABLE @extschema@.shipped_kpi_term IS 'The terms of shipped_kpi, parsed. Shipped.';

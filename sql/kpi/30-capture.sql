@@ -73,12 +73,13 @@ CREATE FUNCTION @extschema@.wanted_instances(relation pg_catalog.regclass)
     RETURNS TABLE (component text, version integer, undated text, day text, filter text, sums text[], sum_names text[])
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT c.component, c.version, c.undated, c.day, c.filter,
-           ARRAY(SELECT CASE WHEN NOT expression_is_empty(c.entity, known.attributes, known.kinds, mapped.attributes, s.value)
-                             THEN s.value END
-                 FROM jsonb_each_text(c.sums) s ORDER BY s.key),
+           ARRAY(SELECT CASE WHEN NOT expression_is_empty(c.entity, known.attributes, known.kinds, mapped.attributes, v.value)
+                             THEN v.value END
+                 FROM jsonb_each_text(c.sums) s CROSS JOIN LATERAL (SELECT replace(s.value, ':zone', quote_literal(default_zone()))) AS v (value)
+                 ORDER BY s.key),
            ARRAY(SELECT s.key FROM jsonb_each_text(c.sums) s ORDER BY s.key)
     FROM adoption a
-    JOIN component c ON c.entity = a.entity
+    JOIN component c ON c.entity = a.entity AND NOT c.kept
     CROSS JOIN LATERAL (SELECT array_agg(m.attribute) AS attributes FROM adoption_attribute m
                         WHERE m.relation = a.relation) mapped
     CROSS JOIN LATERAL (SELECT array_agg(e.attribute ORDER BY e.attribute) AS attributes,

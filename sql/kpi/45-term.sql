@@ -1,7 +1,7 @@
 -- Formulas of KPIs, taken apart into terms.
 
 CREATE FUNCTION @extschema@.parse_formula(formula text)
-    RETURNS TABLE ("position" integer, sign integer, component text, measure text, outcomes text[], milestones text[])
+    RETURNS TABLE ("position" integer, sign integer, component text, measure text, outcomes text[], milestones text[], within_days integer)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     known CONSTANT text[] := ARRAY['open', 'won', 'lost', 'unknown'];
@@ -24,6 +24,7 @@ BEGIN
         measure := coalesce(part[3], 'count');
         outcomes := NULL;
         milestones := NULL;
+        within_days := NULL;
         FOREACH condition IN ARRAY CASE WHEN btrim(part[4]) <> '' THEN regexp_split_to_array(btrim(part[4]), '\s*,\s*')
                                         ELSE '{}' END LOOP
             IF condition LIKE 'milestone:%' THEN
@@ -31,10 +32,12 @@ BEGIN
                     PERFORM raise_unknown('milestone', substr(condition, 11), ARRAY(SELECT m.milestone FROM milestone m));
                 END IF;
                 milestones := milestones || substr(condition, 11);
+            ELSIF condition ~ '^within:[0-9]{1,4}$' THEN
+                within_days := substr(condition, 8)::integer;
             ELSIF condition = ANY (known) THEN
                 outcomes := outcomes || condition;
             ELSE
-                PERFORM raise_unknown('condition', condition, known || ARRAY(SELECT 'milestone:' || m.milestone FROM milestone m));
+                PERFORM raise_unknown('condition', condition, known || 'within:90'::text || ARRAY(SELECT 'milestone:' || m.milestone FROM milestone m));
             END IF;
         END LOOP;
         RETURN NEXT;
@@ -47,7 +50,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.parse_formula(text) IS
 'The terms of a formula such as opportunity_closed.amount[won] or ticket_opened - ticket_ended[won,lost,unknown]. Conditions '
-'are the outcome of the row''s stage (open, won, lost, unknown where no funnel knows it) or milestone:KEY. Errors: RM402 not '
+'are the outcome of the row''s stage (open, won, lost, unknown where no funnel knows it) or milestone:KEY; of cohorts also within:DAYS. Errors: RM402 not '
 'understood, RM001 unknown condition.';
 
 -- A team's values of stages, and what they mean: as resolve_stage finds them, but to join with.

@@ -7,7 +7,7 @@ CREATE FUNCTION @extschema@.kpi_today() RETURNS date
 COMMENT ON FUNCTION @extschema@.kpi_today() IS 'Today in the organisation''s time zone.';
 
 -- No rights here: for kpi_total, and for what filters by itself.
-CREATE VIEW @extschema@.kpi_term_cell AS
+CREATE VIEW @extschema@.kpi_captured_cell AS
 SELECT t.kpi, t.side, t."position", t.sign, i.relation, c.day, c.rows, m.amount,
        coalesce(@extschema@.resolve_unit(c.unit), a.fallback_unit, (SELECT @extschema@.root_unit())) AS unit_key,
        coalesce(w.stage, c.stage) AS stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency
@@ -25,8 +25,21 @@ CROSS JOIN LATERAL (SELECT CASE t.measure WHEN 'count' THEN c.rows::numeric
                         ELSE (ARRAY[c.s1, c.s2, c.s3, c.s4])[pg_catalog.array_position(i.sum_names, t.measure)] END AS amount) m
 WHERE (t.outcomes IS NULL OR coalesce(w.outcome, 'unknown') = ANY (t.outcomes))
   AND (t.milestones IS NULL OR w.milestone = ANY (t.milestones));
+COMMENT ON VIEW @extschema@.kpi_captured_cell IS
+'What each term of each KPI counts of each captured table, in pieces; amount is without the term''s sign.';
+
+CREATE VIEW @extschema@.kpi_term_cell AS
+SELECT * FROM @extschema@.kpi_captured_cell
+UNION ALL
+SELECT t.kpi, t.side, t."position", t.sign, r.relation, r.day, r.rows, r.amount,
+       coalesce(@extschema@.resolve_unit(r.unit), a.fallback_unit, (SELECT @extschema@.root_unit())), r.stage, r.campaign, r.channel, r.product,
+       r.owner, r.segment, r.currency
+FROM @extschema@.kpi_term t
+JOIN @extschema@.component c ON c.component = t.component AND c.kept
+CROSS JOIN LATERAL @extschema@.kept_rows(t.component, t.measure, t.milestones, t.within_days) r
+LEFT JOIN @extschema@.adoption a ON a.relation = r.relation;
 COMMENT ON VIEW @extschema@.kpi_term_cell IS
-'What each term of each KPI counts of each table, in pieces; amount is without the term''s sign.';
+'What each term of each KPI counts of each table, in pieces, captured or read when asked; amount is without the term''s sign.';
 
 CREATE VIEW @extschema@.kpi_fact AS
 SELECT t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency,
@@ -39,41 +52,82 @@ COMMENT ON VIEW @extschema@.kpi_fact IS
 'Numerators and denominators of KPIs by day and dimensions, whatever their state and the viewer''s rights; of stocks the '
 'change on that day.';
 
+-- The same for a view that users read: they may not call what applies no rights.
+CREATE VIEW @extschema@.kpi_shown_fact AS
+SELECT t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency,
+       pg_catalog.sum(t.sign * t.amount) FILTER (WHERE t.side = 'numerator') AS numerator,
+       pg_catalog.sum(t.sign * t.amount) FILTER (WHERE t.side = 'denominator') AS denominator
+FROM (SELECT * FROM @extschema@.kpi_captured_cell
+      UNION ALL
+      SELECT t.kpi, t.side, t."position", t.sign, r.relation, r.day, r.rows, r.amount, r.unit, r.stage, r.campaign, r.channel, r.product, r.owner,
+             r.segment, r.currency
+      FROM @extschema@.kpi_term t
+      JOIN @extschema@.component c ON c.component = t.component AND c.kept
+      CROSS JOIN LATERAL @extschema@.visible_kept_rows(t.component, t.measure, t.milestones, t.within_days) r) t
+GROUP BY t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency
+HAVING pg_catalog.sum(t.sign * t.rows) <> 0 OR pg_catalog.sum(t.sign * t.amount) <> 0;
+COMMENT ON VIEW @extschema@.kpi_shown_fact IS
+'kpi_fact, of which what is read when asked is only of the units whose totals the caller may see.';
+
+-- A derived KPI goes by those that it is made of, however deep.
+CREATE VIEW @extschema@.kpi_leaf AS
+WITH RECURSIVE leaf AS (
+    SELECT k.kpi, i.input FROM @extschema@.kpi k CROSS JOIN LATERAL pg_catalog.unnest(k.inputs) i (input)
+    UNION
+    SELECT l.kpi, i.input FROM leaf l JOIN @extschema@.kpi k ON k.kpi = l.input CROSS JOIN LATERAL pg_catalog.unnest(k.inputs) i (input))
+SELECT l.kpi, l.input FROM leaf l WHERE NOT EXISTS (SELECT FROM @extschema@.kpi k WHERE k.kpi = l.input AND k.inputs IS NOT NULL);
+COMMENT ON VIEW @extschema@.kpi_leaf IS 'Of derived KPIs the KPIs and parameters that they come from in the end.';
+
 CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
     LANGUAGE sql STABLE PARALLEL SAFE ROWS 30
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT t.kpi,
-           CASE WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b WHERE NOT b.paused)) THEN 'broken'
-                WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b)) THEN 'paused'
-                WHEN bool_or(i.instance IS NULL OR i.state = 'filling' OR leaving.partition OR (t.milestones IS NOT NULL AND entries.filling)) THEN 'filling'
-                WHEN bool_or(CASE WHEN t.outcomes IS NULL THEN false
-                                  WHEN k.date_kind = 'stock' THEN f.funnel IS NULL AND NOT dated.yes
-                                  ELSE EXISTS (SELECT FROM unnest(t.outcomes) o
-                                               WHERE o IN ('won', 'lost')
-                                                 AND NOT EXISTS (SELECT FROM stage_word w
-                                                                 WHERE w.funnel = f.funnel AND w.outcome = o)) END)
-                    THEN 'no_milestone'
-                WHEN bool_or(t.measure <> 'count' AND i.sums[array_position(i.sum_names, t.measure)] IS NULL) THEN 'not_mapped'
-                ELSE 'ready' END
-    FROM kpi_term t
-    JOIN kpi k ON k.kpi = t.kpi
-    LEFT JOIN kpi_instance i ON i.component = t.component
-    LEFT JOIN adoption a ON a.relation = i.relation
-    LEFT JOIN tracking x ON x.relation = i.relation
-    CROSS JOIN LATERAL (SELECT coalesce(x.funnel, a.funnel) AS funnel) f
-    CROSS JOIN LATERAL (SELECT has_attribute(i.relation, 'closed_at') OR has_attribute(i.relation, 'resolved_at') AS yes) dated
-    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_inherits h WHERE h.inhdetachpending AND adopted_root(h.inhparent) = i.relation) AS partition) leaving
-    CROSS JOIN (SELECT EXISTS (SELECT FROM filling l WHERE l.room = 'funnel' AND l.state <> 'ready') AS filling) entries
-    GROUP BY t.kpi
-    HAVING bool_and(i.instance IS NOT NULL OR t.milestones IS NOT NULL) -- stage entries begin with the first fold at the latest
-       AND bool_and(t.milestones IS NULL
-                    OR EXISTS (SELECT FROM tracking r JOIN funnel_stage s ON s.funnel = r.funnel
-                               WHERE s.milestone = ANY (t.milestones)))
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+    WITH summed AS (
+        SELECT t.kpi,
+               CASE WHEN bool_or(y.kept IN ('not_mapped', 'no_milestone')) THEN max(y.kept) FILTER (WHERE y.kept IN ('not_mapped', 'no_milestone'))
+                    WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b WHERE NOT b.paused)) THEN 'broken'
+                    WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b)) THEN 'paused'
+                    WHEN bool_or(CASE WHEN c.kept THEN y.kept = 'filling'
+                                      ELSE i.instance IS NULL OR i.state = 'filling' OR leaving.partition OR (t.milestones IS NOT NULL AND entries.filling) END) THEN 'filling'
+                    WHEN bool_or(CASE WHEN t.outcomes IS NULL THEN false
+                                      WHEN k.date_kind = 'stock' THEN f.funnel IS NULL AND NOT dated.yes
+                                      ELSE EXISTS (SELECT FROM unnest(t.outcomes) o
+                                                   WHERE o IN ('won', 'lost')
+                                                     AND NOT EXISTS (SELECT FROM stage_word w
+                                                                     WHERE w.funnel = f.funnel AND w.outcome = o)) END)
+                        THEN 'no_milestone'
+                    WHEN bool_or(NOT c.kept AND t.measure <> 'count'
+                                 AND CASE k.kind WHEN 'distinct' THEN NOT has_attribute(i.relation, t.measure)
+                                          ELSE i.sums[array_position(i.sum_names, t.measure)] IS NULL END) THEN 'not_mapped'
+                    ELSE 'ready' END AS state
+        FROM kpi_term t
+        JOIN kpi k ON k.kpi = t.kpi
+        JOIN component c ON c.component = t.component
+        CROSS JOIN LATERAL (SELECT CASE WHEN c.kept THEN kept_state(t.component, t.measure, t.milestones) END AS kept) y
+        LEFT JOIN kpi_instance i ON i.component = t.component
+        LEFT JOIN adoption a ON a.relation = i.relation
+        LEFT JOIN tracking x ON x.relation = i.relation
+        CROSS JOIN LATERAL (SELECT coalesce(x.funnel, a.funnel) AS funnel) f
+        CROSS JOIN LATERAL (SELECT has_attribute(i.relation, 'closed_at') OR has_attribute(i.relation, 'resolved_at') AS yes) dated
+        CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_inherits h WHERE h.inhdetachpending AND adopted_root(h.inhparent) = i.relation) AS partition) leaving
+        CROSS JOIN (SELECT EXISTS (SELECT FROM filling l WHERE l.room = 'funnel' AND l.state <> 'ready') AS filling) entries
+        GROUP BY t.kpi
+        HAVING bool_and(CASE WHEN c.kept THEN y.kept IS NOT NULL ELSE i.instance IS NOT NULL OR t.milestones IS NOT NULL END) -- stage entries begin with the first fold at the latest
+           AND bool_and(t.milestones IS NULL
+                        OR EXISTS (SELECT FROM tracking r JOIN funnel_stage s ON s.funnel = r.funnel
+                                   WHERE s.milestone = ANY (t.milestones)))
+    ), leaf AS (
+        SELECT l.kpi, l.input, CASE WHEN l.input = ANY (kpi_parameters())
+                                    THEN CASE WHEN EXISTS (SELECT FROM kpi_parameter p WHERE p.parameter = l.input) THEN 'ready' ELSE 'not_set' END
+                                    ELSE m.state END AS state
+        FROM kpi_leaf l LEFT JOIN summed m ON m.kpi = l.input)
+    SELECT m.kpi, m.state FROM summed m
+    UNION ALL
+    SELECT l.kpi, coalesce(min(l.state) FILTER (WHERE l.state <> 'ready'), 'ready') FROM leaf l GROUP BY l.kpi HAVING count(*) = count(l.state)
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_state() IS
 'The KPIs that adopted tables can answer, with their state: ready; filling (rows that were there are not all counted); '
 'broken (a component is not captured any more, see status); paused (crm.pending_hard_limit is passed, fold() resumes it); no_milestone (a table has no funnel, or its funnel no won or lost stage); '
-'not_mapped (a table does not map the attribute that is summed). Only a KPI that is ready has a value.';
+'not_mapped (a table does not map the attribute that is summed); not_set (a parameter is missing, see set_kpi_parameter). Only a KPI that is ready has a value.';
 
 CREATE FUNCTION @extschema@.require_kpi(kpi text) RETURNS @extschema@.kpi
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -94,15 +148,16 @@ CREATE FUNCTION @extschema@.kpi_total(kpi text, unit text DEFAULT NULL, since da
                                       into_currency text DEFAULT NULL, rates text DEFAULT 'default',
                                       OUT numerator numeric, OUT denominator numeric, OUT value numeric, OUT state text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     asked kpi := require_kpi(kpi_total.kpi);
     money kpi_money;
     units text[];
     currencies bigint;
     missing text;
+    last_day date;
 BEGIN
-    until := coalesce(until, kpi_today()); -- once, and not for each row
+    until := coalesce(until, kpi_today() - coalesce(asked.within_days + 1, 0)); -- once, and not for each row; of cohorts those that are mature
     IF kpi_total.unit IS NOT NULL AND kpi_total.unit IS DISTINCT FROM root_unit() THEN
         units := ARRAY(SELECT b.unit FROM units_below((require_unit(kpi_total.unit)).unit) b);
     END IF;
@@ -114,10 +169,14 @@ BEGIN
     state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
     IF state <> 'ready' THEN
         RETURN;
+    ELSIF is_by_period(asked.kind) THEN
+        SELECT t.numerator, t.denominator, t.value, t.state INTO numerator, denominator, value, state
+        FROM period_total(asked.kpi, since, until, units, into_currency, rates) t;
+        RETURN;
     END IF;
     WITH fact AS ( -- of a flow the rate of its day, of a stock that of the day it is asked for
         SELECT f.currency AS own, CASE WHEN kpi_total.into_currency IS NULL THEN NULL WHEN asked.date_kind = 'stock' THEN kpi_total.until ELSE f.day END AS on_date,
-               sum(f.numerator) AS numerator, sum(f.denominator) AS denominator
+               sum(f.numerator) AS numerator, sum(f.denominator) AS denominator, max(f.day) AS last_day
         FROM kpi_fact f
         WHERE f.kpi = asked.kpi
           AND f.day <= kpi_total.until
@@ -130,11 +189,11 @@ BEGIN
         FROM fact f
     )
     SELECT coalesce(sum(p.numerator * CASE WHEN money.numerator THEN p.rate ELSE 1 END), 0),
-           CASE WHEN asked.kind = 'ratio' THEN coalesce(sum(p.denominator * CASE WHEN money.denominator THEN p.rate ELSE 1 END), 0) END,
+           CASE WHEN asked.denominator IS NOT NULL THEN coalesce(sum(p.denominator * CASE WHEN money.denominator THEN p.rate ELSE 1 END), 0) END,
            CASE WHEN kpi_total.into_currency IS NULL AND (money.numerator OR money.denominator) THEN count(DISTINCT p.own) ELSE 0 END,
            min(missing_rate(p.own, kpi_total.into_currency, p.on_date))
-               FILTER (WHERE p.rate IS NULL AND (money.numerator AND p.numerator <> 0 OR money.denominator AND p.denominator <> 0))
-    INTO numerator, denominator, currencies, missing
+               FILTER (WHERE p.rate IS NULL AND (money.numerator AND p.numerator <> 0 OR money.denominator AND p.denominator <> 0)), max(p.last_day)
+    INTO numerator, denominator, currencies, missing, last_day
     FROM priced p;
     IF currencies > 1 THEN
         state := 'mixed_currencies';
@@ -145,7 +204,12 @@ BEGIN
         numerator := CASE WHEN NOT money.numerator THEN numerator END;
         denominator := CASE WHEN NOT money.denominator THEN denominator END;
     END IF;
-    value := CASE asked.kind WHEN 'ratio' THEN numerator / nullif(denominator, 0) ELSE numerator END;
+    IF last_day >= kpi_today() - asked.within_days THEN
+        numerator := NULL;
+        denominator := NULL;
+        state := 'not_mature';
+    END IF;
+    value := CASE WHEN asked.denominator IS NOT NULL THEN numerator / nullif(denominator, 0) ELSE numerator END;
     IF kpi_total.into_currency IS NOT NULL AND asked.measured_in = 'money' THEN
         value := round(value, minor_digits(kpi_total.into_currency));
     END IF;
@@ -155,6 +219,6 @@ COMMENT ON FUNCTION @extschema@.kpi_total(text, text, date, date, text, text) IS
 'A KPI for a unit with all below it (NULL: the whole organisation) over the days since to until, both included; until is '
 'today and since the beginning unless given. A stock is that of the end of until. into_currency: money in that currency, each amount by the '
 'rate of its day in the set rates, a stock by that of until; value is rounded to its minor unit. state is ready, or why there is no value '
-'(see kpi_state; not_available, mixed_currencies, missing_rate ... with the first rate that is missing). No rights are applied: for '
+'(see kpi_state; not_available, mixed_currencies, not_mature, not_by_unit, no_identity, missing_rate ... with the first rate that is missing). No rights are applied: for '
 'rules, goals and what filters by itself. Errors: RM001 for an unknown KPI, unit or set of rates, RM005 for what is no currency.';
 SELECT @extschema@.set_audience('kpi_total(text, text, date, date, text, text)', 'admin');

@@ -2,21 +2,23 @@
 
 CREATE VIEW @extschema@.kpi_stock_change AS
 SELECT CASE WHEN pg_catalog.isfinite(d.day) THEN d.day ELSE d.start END AS day, d.kpi, d.unit_key, d.stage, d.campaign, d.channel,
-       d.product, d.owner, d.segment, d.currency, d.numerator AS change
+       d.product, d.owner, d.segment, d.currency, coalesce(d.numerator, 0) AS change, d.denominator AS change_below
 FROM (SELECT f.*, coalesce(pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) OVER (PARTITION BY f.kpi),
                            @extschema@.kpi_today()) AS start
-      FROM @extschema@.kpi_fact f) d;
+      FROM @extschema@.kpi_shown_fact f) d;
 COMMENT ON VIEW @extschema@.kpi_stock_change IS
 'Changes of stocks by day; what counts from the beginning stands on the first day that the KPI knows.';
 
 CREATE VIEW @extschema@.kpi_stock_day AS
 SELECT s.kpi, s.day, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency,
        pg_catalog.sum(pg_catalog.sum(s.change)) OVER (PARTITION BY s.kpi, s.unit_key, s.stage, s.campaign, s.channel, s.product,
-           s.owner, s.segment, s.currency ORDER BY s.day) AS numerator
-FROM (SELECT c.kpi, c.day, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency, c.change
+           s.owner, s.segment, s.currency ORDER BY s.day) AS numerator,
+       pg_catalog.sum(pg_catalog.sum(s.change_below)) OVER (PARTITION BY s.kpi, s.unit_key, s.stage, s.campaign, s.channel, s.product,
+           s.owner, s.segment, s.currency ORDER BY s.day) AS denominator
+FROM (SELECT c.kpi, c.day, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency, c.change, c.change_below
       FROM @extschema@.kpi_stock_change c
       UNION ALL
-      SELECT g.kpi, day::date, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, 0
+      SELECT g.kpi, day::date, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, 0, NULL
       FROM (SELECT c.kpi, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency,
                    pg_catalog.min(c.day) AS start
             FROM @extschema@.kpi_stock_change c
@@ -31,33 +33,34 @@ COMMENT ON VIEW @extschema@.kpi_stock_day IS
 CREATE VIEW crm_bi.kpi_value WITH (security_barrier) AS
 SELECT r.* FROM (
 SELECT v.kpi AS kpi_key, v.day, v.unit_key, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency,
-       v.numerator, v.denominator,
-       CASE k.kind WHEN 'ratio' THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END AS value,
-       k.kind = 'simple' AND k.date_kind = 'event' AS additive, true AS mature, s.state, k.version
+       CASE WHEN m.mature THEN v.numerator END AS numerator, CASE WHEN m.mature THEN v.denominator END AS denominator,
+       CASE WHEN m.mature THEN CASE WHEN k.denominator IS NOT NULL THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END END AS value,
+       k.kind = 'simple' AND k.date_kind = 'event' AS additive, m.mature, CASE WHEN m.mature THEN s.state ELSE 'not_mature' END AS state, k.version
 FROM (SELECT f.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency,
              coalesce(f.numerator, 0) AS numerator, f.denominator, 'event' AS date_kind
-      FROM @extschema@.kpi_fact f
+      FROM @extschema@.kpi_shown_fact f
       UNION ALL
       SELECT d.kpi, d.day, d.unit_key, d.stage, d.campaign, d.channel, d.product, d.owner, d.segment, d.currency,
-             d.numerator, NULL, 'stock'
+             d.numerator, d.denominator, 'stock'
       FROM @extschema@.kpi_stock_day d
-      WHERE d.numerator <> 0) v
-JOIN @extschema@.kpi k ON k.kpi = v.kpi AND k.date_kind = v.date_kind
+      WHERE d.numerator <> 0 OR d.denominator <> 0) v
+JOIN @extschema@.kpi k ON k.kpi = v.kpi AND k.date_kind = v.date_kind AND NOT @extschema@.is_by_period(k.kind)
+CROSS JOIN LATERAL (SELECT coalesce(v.day < @extschema@.kpi_today() - k.within_days, true) AS mature) m
 JOIN @extschema@.kpi_state() s ON s.kpi = v.kpi AND s.state = 'ready'
 WHERE (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
   AND @extschema@.visible(v.unit_key, 'kpi', 'total')
 UNION ALL
 SELECT k.kpi, NULL, @extschema@.root_unit(), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       k.kind = 'simple' AND k.date_kind = 'event', true, s.state, k.version
+       k.kind = 'simple' AND k.date_kind = 'event', true, CASE s.state WHEN 'ready' THEN 'by_period' ELSE s.state END, k.version
 FROM @extschema@.kpi_state() s JOIN @extschema@.kpi k ON k.kpi = s.kpi
-WHERE s.state <> 'ready' AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)) r;
+WHERE (s.state <> 'ready' OR @extschema@.is_by_period(k.kind)) AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)) r;
 COMMENT ON VIEW crm_bi.kpi_value IS
 'KPIs by day and dimensions. Sum numerator and denominator first and divide then; never average value. additive: whether value '
 'may be summed over days. Stocks have a row for each day until today. A KPI that has no value now has one row without day, '
 'whose state says why. For other grains use crm_bi.kpi().';
 COMMENT ON COLUMN crm_bi.kpi_value.unit_key IS 'The unit of the fact itself; join dim_unit_path for those above it.';
 COMMENT ON COLUMN crm_bi.kpi_value.stage IS 'The stage''s key, or the team''s own value where no funnel knows it.';
-COMMENT ON COLUMN crm_bi.kpi_value.state IS 'ready, or why value is NULL: filling, broken, no_milestone, not_mapped.';
+COMMENT ON COLUMN crm_bi.kpi_value.state IS 'ready, or why value is NULL: not_mature (a young cohort), by_period (read it by crm_bi.kpi), filling, broken, no_milestone, not_mapped, not_set.';
 GRANT SELECT ON crm_bi.kpi_value TO PUBLIC;
 
 -- The total of a unit is that of all below it, so it takes the right to each of them.
@@ -90,13 +93,13 @@ DECLARE
                     'FROM generate_series(%2$s, $3::timestamp, interval %1$L) g)', step, start) END;
 BEGIN
     RETURN format('WITH f AS MATERIALIZED ('
-                      'SELECT p.first, %1$s, f.currency AS own, %2$s AS on_date, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator '
+                      'SELECT p.first, %1$s, f.currency AS own, %2$s AS on_date, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator, max(f.day) AS last_day '
                       'FROM %3$s p JOIN @extschema@.kpi_fact f ON f.day <= p.until %4$s '
                       'WHERE f.kpi = $1 AND @extschema@.visible(f.unit_key, ''kpi'', ''total'') GROUP BY p.first, own, on_date%5$s), '
                   'r AS MATERIALIZED (SELECT d.own, d.on_date, %6$s AS rate FROM (SELECT DISTINCT f.own, f.on_date FROM f) d) '
                   'SELECT f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, '
                       'sum(f.numerator%7$s), sum(f.denominator%8$s), count(DISTINCT f.own), '
-                      'min(@extschema@.missing_rate(f.own, $4, f.on_date)) FILTER (WHERE r.rate IS NULL AND (%9$s)) '
+                      'min(@extschema@.missing_rate(f.own, $4, f.on_date)) FILTER (WHERE r.rate IS NULL AND (%9$s)), max(f.last_day) '
                   'FROM f JOIN r ON r.own IS NOT DISTINCT FROM f.own AND r.on_date IS NOT DISTINCT FROM f.on_date '
                   'GROUP BY f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency '
                   'ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9',
@@ -115,19 +118,20 @@ CREATE FUNCTION crm_bi.kpi(kpi text, grain text DEFAULT 'total', since date DEFA
     RETURNS TABLE (kpi_key text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text,
                    segment text, currency text, numerator numeric, denominator numeric, value numeric, state text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     asked kpi := require_kpi(kpi.kpi);
     grains CONSTANT text[] := ARRAY['day', 'week', 'month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year', 'total'];
     dimensions CONSTANT text[] := ARRAY['unit_key', 'stage', 'campaign', 'channel', 'product', 'owner', 'segment', 'currency'];
     wrong text := (SELECT d FROM unnest(by) d WHERE d <> ALL (dimensions) LIMIT 1);
-    last date := coalesce(until, kpi_today());
+    last date := coalesce(until, kpi_today() - coalesce(asked.within_days + 1, 0)); -- of cohorts those that are mature
     first date;
     currencies bigint;
     money text[]; -- the sides that are
     target text;
     missing text;
+    last_day date;
 BEGIN
     IF NOT coalesce(grain = ANY (grains), false) THEN
         PERFORM raise_unknown('grain', coalesce(grain, ''), grains);
@@ -146,21 +150,29 @@ BEGIN
     IF state <> 'ready' THEN
         RETURN NEXT;
         RETURN;
+    ELSIF is_by_period(asked.kind) THEN
+        RETURN QUERY SELECT p.* FROM kpi_periods(asked.kpi, grain, since, last, by, target, rates) p;
+        RETURN;
     END IF;
     SELECT array_remove(ARRAY[CASE WHEN m.numerator THEN 'numerator' END, CASE WHEN m.denominator THEN 'denominator' END], NULL)
     INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
-    FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, missing IN
+    FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, missing, last_day IN
         EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, CASE WHEN target IS NULL THEN '{}' ELSE money END)
         USING asked.kpi, first, last, target, rates, fiscal_month()
     LOOP
         numerator := coalesce(numerator, 0);
-        denominator := CASE WHEN asked.kind = 'ratio' THEN coalesce(denominator, 0) END;
+        denominator := CASE WHEN asked.denominator IS NOT NULL THEN coalesce(denominator, 0) END;
         state := CASE WHEN missing IS NOT NULL THEN missing WHEN target IS NULL AND money <> '{}' AND currencies > 1 THEN 'mixed_currencies' ELSE 'ready' END;
         IF state <> 'ready' THEN
             numerator := CASE WHEN 'numerator' <> ALL (money) THEN numerator END;
             denominator := CASE WHEN 'denominator' <> ALL (money) THEN denominator END;
         END IF;
-        value := CASE asked.kind WHEN 'ratio' THEN numerator / nullif(denominator, 0) ELSE numerator END;
+        IF last_day >= kpi_today() - asked.within_days THEN
+            numerator := NULL;
+            denominator := NULL;
+            state := 'not_mature';
+        END IF;
+        value := CASE WHEN asked.denominator IS NOT NULL THEN numerator / nullif(denominator, 0) ELSE numerator END;
         IF target IS NOT NULL AND asked.measured_in = 'money' THEN
             value := round(value, minor_digits(target));
         END IF;

@@ -55,14 +55,75 @@ COMMENT ON FUNCTION @extschema@.define_component(text, text, text, text, jsonb, 
 '''{"margin": "amount * margin"}'');';
 SELECT @extschema@.set_audience('define_component(text, text, text, text, jsonb, text, text)', 'admin');
 
+-- What a derived KPI is made of: other KPIs, none of which is made of it, and parameters.
+CREATE FUNCTION @extschema@.check_derived(kpi text, expression text) RETURNS text[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    names CONSTANT text[] := ARRAY(SELECT n FROM (SELECT k.kpi FROM kpi k WHERE k.kpi <> check_derived.kpi UNION SELECT unnest(kpi_parameters())) x (n) ORDER BY 1);
+    named CONSTANT text[] := check_expression('kpi', names, array_fill('number'::text, ARRAY[cardinality(names)]), coalesce(expression, ''), 'sum');
+    circle text;
+BEGIN
+    SELECT l.kpi INTO circle FROM kpi k JOIN unnest(named) l (kpi) ON true
+    WHERE k.kpi = l.kpi AND k.inputs IS NOT NULL
+      AND EXISTS (WITH RECURSIVE below AS (SELECT unnest(k.inputs) AS kpi
+                                           UNION SELECT unnest(d.inputs) FROM below b JOIN kpi d ON d.kpi = b.kpi)
+                  SELECT FROM below b WHERE b.kpi = check_derived.kpi) LIMIT 1;
+    IF cardinality(named) = 0 THEN
+        RAISE EXCEPTION 'the expression of KPI "%" names no KPI', kpi
+            USING ERRCODE = 'RM402', HINT = 'For example won_value / nullif(marketing_spend, 0).';
+    ELSIF circle IS NOT NULL THEN
+        RAISE EXCEPTION 'KPI "%" would be made of itself, by "%"', kpi, circle
+            USING ERRCODE = 'RM402', HINT = 'Define it over KPIs that are not made of it.';
+    END IF;
+    RETURN named;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_derived(text, text) IS
+'The KPIs and parameters that the expression of a derived KPI names. Errors: RM001 unknown KPI, RM401 no immutable number, RM402 made of itself.';
+SELECT @extschema@.set_audience('check_derived(text, text)', 'internal');
+
+-- What a kind needs and what it cannot have.
+CREATE FUNCTION @extschema@.check_kind(kind text, date_kind text, denominator text, span interval, quantile numeric, within_days integer) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    kinds CONSTANT text[] := '{simple,ratio,conversion,cumulative,derived,distinct,percentile,survival,period}';
+    fault text;
+BEGIN
+    IF kind <> ALL (kinds) THEN
+        PERFORM raise_unknown('kind of KPI', kind, kinds);
+    END IF;
+    fault := CASE
+        WHEN kind IN ('ratio', 'conversion') AND denominator IS NULL THEN 'needs a denominator'
+        WHEN kind NOT IN ('ratio', 'conversion', 'cumulative', 'period') AND denominator IS NOT NULL THEN 'has no denominator'
+        WHEN kind IN ('percentile', 'survival') AND NOT coalesce(quantile > 0 AND quantile < 1, false) THEN 'needs a quantile between 0 and 1'
+        WHEN kind NOT IN ('percentile', 'survival') AND quantile IS NOT NULL THEN 'has no quantile'
+        WHEN kind = 'conversion' AND within_days IS NULL THEN 'needs within:DAYS in its formula'
+        WHEN kind <> 'conversion' AND within_days IS NOT NULL THEN 'has no within:DAYS in its formula'
+        WHEN kind NOT IN ('simple', 'ratio') AND date_kind = 'stock' THEN 'is no stock'
+        WHEN span IS NOT NULL AND kind NOT IN ('cumulative', 'derived', 'period') THEN 'has no span'
+        WHEN span <= interval '0' THEN 'needs a span above zero' END;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'a KPI of kind % %', kind, fault
+            USING ERRCODE = 'RM005', HINT = 'Conversions: numerator => ''subject_entry.reached[milestone:mql,milestone:sql,within:90]'', denominator => ''subject_entry[milestone:mql]''. '
+                'Medians: kind => ''percentile'', quantile => 0.5.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_kind(text, text, text, interval, numeric, integer) IS 'Raises RM001 or RM005 where the parts of a KPI do not fit its kind.';
+SELECT @extschema@.set_audience('check_kind(text, text, text, interval, numeric, integer)', 'internal');
+
 CREATE FUNCTION @extschema@.define_kpi(kpi text, label text, numerator text, denominator text DEFAULT NULL,
                                        date_kind text DEFAULT 'event', measured_in text DEFAULT 'count',
-                                       direction text DEFAULT 'up', description text DEFAULT '')
+                                       direction text DEFAULT 'up', description text DEFAULT '', kind text DEFAULT NULL,
+                                       span interval DEFAULT NULL, quantile numeric DEFAULT NULL)
     RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     new_version integer := coalesce((SELECT k.version FROM kpi k WHERE k.kpi = define_kpi.kpi), 0) + 1;
+    new_kind CONSTANT text := coalesce(kind, CASE WHEN numerator LIKE '%within:%' THEN 'conversion' WHEN denominator IS NULL THEN 'simple' ELSE 'ratio' END);
+    days integer;
+    new_inputs text[];
     term record;
     names text[];
 BEGIN
@@ -74,35 +135,42 @@ BEGIN
         PERFORM raise_unknown('kind of date', coalesce(date_kind, ''), '{event,stock}');
     ELSIF NOT coalesce(direction = ANY ('{up,down}'), false) THEN
         PERFORM raise_unknown('direction', coalesce(direction, ''), '{up,down}');
-    ELSIF date_kind = 'stock' AND denominator IS NOT NULL THEN
-        PERFORM not_yet('a ratio of stocks');
     END IF;
-    FOR term IN SELECT t.* FROM parse_formula(numerator) t UNION ALL SELECT t.* FROM parse_formula(denominator) t
-                WHERE denominator IS NOT NULL LOOP
-        SELECT ARRAY['count'] || ARRAY(SELECT jsonb_object_keys(c.sums)) INTO names FROM component c WHERE c.component = term.component;
+    IF new_kind = 'derived' THEN
+        new_inputs := check_derived(kpi, numerator);
+    END IF;
+    FOR term IN SELECT t.* FROM parse_formula(numerator) t WHERE new_kind <> 'derived'
+                UNION ALL SELECT t.* FROM parse_formula(denominator) t WHERE new_kind <> 'derived' AND denominator IS NOT NULL LOOP
+        SELECT ARRAY['count'] || ARRAY(SELECT jsonb_object_keys(c.sums))
+               || CASE WHEN new_kind = 'distinct' THEN ARRAY(SELECT a.attribute FROM entity_attribute a WHERE a.entity = c.entity) END
+        INTO names FROM component c WHERE c.component = term.component;
+        days := greatest(days, term.within_days);
         IF NOT FOUND THEN
             PERFORM raise_unknown('component', term.component, ARRAY(SELECT c.component FROM component c));
         ELSIF term.measure <> ALL (names) THEN
             PERFORM raise_unknown(format('measure of component %s', term.component), term.measure, names);
         END IF;
     END LOOP;
+    PERFORM check_kind(new_kind, date_kind, denominator, span, quantile, days);
     DELETE FROM team_kpi t WHERE t.kpi = define_kpi.kpi;
-    INSERT INTO team_kpi (kpi, label, kind, date_kind, numerator, denominator, measured_in, direction, version, description)
-    VALUES (kpi, label, CASE WHEN denominator IS NULL THEN 'simple' ELSE 'ratio' END, date_kind, numerator, denominator,
-            measured_in, direction, new_version, description);
+    INSERT INTO team_kpi (kpi, label, kind, date_kind, numerator, denominator, measured_in, direction, version, description, within_days, span,
+                          quantile, inputs)
+    VALUES (kpi, label, new_kind, date_kind, numerator, denominator, measured_in, direction, new_version, description, days, span, quantile, new_inputs);
     INSERT INTO team_kpi_term
-    SELECT define_kpi.kpi, side.name, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones
+    SELECT define_kpi.kpi, side.name, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days
     FROM (VALUES ('numerator', define_kpi.numerator), ('denominator', define_kpi.denominator)) AS side (name, formula)
     CROSS JOIN LATERAL parse_formula(side.formula) t
-    WHERE side.formula IS NOT NULL;
+    WHERE side.formula IS NOT NULL AND new_kind <> 'derived';
     RETURN new_version;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.define_kpi(text, text, text, text, text, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.define_kpi(text, text, text, text, text, text, text, text, text, interval, numeric) IS
 'Defines a KPI, or changes one (also a shipped one), and returns its version. numerator and denominator are formulas such as '
 'opportunity_closed.amount[won] (see parse_formula); with a denominator it is a ratio. date_kind event or stock (the state at '
 'the end of a day); measured_in count, money, share, days ... (several currencies of money are never added); direction is '
-'where better is, up or down. Errors: RM001 unknown component, measure or condition, RM402 formula, RM005. '
+'where better is, up or down. kind is told by the formulas (simple, ratio, conversion where a term has within:DAYS) unless given: cumulative (over '
+'span, which ends with the period, or since the beginning), derived (numerator is an expression over other KPIs, over span where given), distinct (the measure of the term is an attribute '
+'whose values are counted, customers as linked), percentile (quantile of the measure), period (measures of the component subscription). Errors: RM001 unknown component, measure or condition, RM402 formula, RM005. '
 'Example: SELECT crm.define_kpi(''loss_rate'', ''Loss rate'', ''opportunity_closed[lost]'', ''opportunity_closed[won,lost]'', '
 'measured_in => ''share'', direction => ''down'');';
-SELECT @extschema@.set_audience('define_kpi(text, text, text, text, text, text, text, text)', 'admin');
+SELECT @extschema@.set_audience('define_kpi(text, text, text, text, text, text, text, text, text, interval, numeric)', 'admin');

@@ -30,7 +30,8 @@ INSERT INTO @extschema@.shipped_component (component, entity, day, filter, sums,
  '{"minutes": "extract(epoch FROM first_response_at - coalesce(opened_at, created_at)) / 60"}',
  '{first_response_at}', 'skip', 'tickets by the day of the first reply, with the calendar minutes it took'),
 ('spend', 'spend', 'on_date', NULL,
- '{"amount": "amount", "marketing": "CASE WHEN kind IS NULL OR lower(kind) = ''marketing'' THEN amount END"}',
+ '{"amount": "amount", "marketing": "CASE WHEN kind IS NULL OR lower(kind) = ''marketing'' THEN amount END",
+   "acquisition": "CASE WHEN kind IS NULL OR lower(kind) IN (''marketing'', ''sales'') THEN amount END"}',
  '{on_date,amount}', 'skip', 'money spent; spend without a kind is marketing''s'),
 ('survey_answer', 'survey', 'at', 'score IS NOT NULL',
  '{"csat_answers": "CASE WHEN lower(kind) = ''csat'' THEN 1 END",
@@ -41,13 +42,14 @@ INSERT INTO @extschema@.shipped_component (component, entity, day, filter, sums,
 
 INSERT INTO @extschema@.shipped_kpi (kpi, label, kind, date_kind, numerator, denominator, measured_in, direction, description)
 VALUES
-('leads', 'Leads', 'simple', 'event', 'stage_entry[milestone:lead]', NULL, 'count', 'up',
- 'Records that entered the milestone lead for the first time. Linked customers are not yet counted once.'),
-('mqls', 'Marketing-qualified leads', 'simple', 'event', 'stage_entry[milestone:mql]', NULL, 'count', 'up',
+('leads', 'Leads', 'simple', 'event', 'stage_entry[milestone:lead] - repeated_entry[milestone:lead]', NULL, 'count', 'up',
+ 'Subjects that entered the milestone lead for the first time. Customers that several records mean count once, where funnels are about customers '
+ 'or leads: at the first of them; a link moves the fact.'),
+('mqls', 'Marketing-qualified leads', 'simple', 'event', 'stage_entry[milestone:mql] - repeated_entry[milestone:mql]', NULL, 'count', 'up',
  'First entries to the milestone mql.'),
-('sals', 'Sales-accepted leads', 'simple', 'event', 'stage_entry[milestone:sal]', NULL, 'count', 'up',
+('sals', 'Sales-accepted leads', 'simple', 'event', 'stage_entry[milestone:sal] - repeated_entry[milestone:sal]', NULL, 'count', 'up',
  'First entries to the milestone sal: accepted by sales, not merely offered.'),
-('sqls', 'Sales-qualified leads', 'simple', 'event', 'stage_entry[milestone:sql]', NULL, 'count', 'up',
+('sqls', 'Sales-qualified leads', 'simple', 'event', 'stage_entry[milestone:sql] - repeated_entry[milestone:sql]', NULL, 'count', 'up',
  'First entries to the milestone sql: qualified in talk.'),
 ('won_count', 'Deals won', 'simple', 'event', 'opportunity_closed[won]', NULL, 'count', 'up',
  'Deals by day of close whose stage is won, or follows the win. Reopened and won again counts once, at the latest close.'),
@@ -77,15 +79,15 @@ VALUES
  'Tickets that were reopened at least once, of those resolved, by day of resolution.'),
 ('marketing_spend', 'Marketing spend', 'simple', 'event', 'spend.marketing', NULL, 'money', 'down',
  'Spend of marketing by day. Not converted: several currencies together read NULL.'),
-('cost_per_lead', 'Cost per lead', 'ratio', 'event', 'spend.marketing', 'stage_entry[milestone:lead]', 'money', 'down',
- 'Marketing spend divided by leads.'),
+('cost_per_lead', 'Cost per lead', 'ratio', 'event', 'spend.marketing', 'stage_entry[milestone:lead] - repeated_entry[milestone:lead]', 'money', 'down',
+ 'Marketing spend divided by leads, of which a customer counts once.'),
 ('csat', 'Customer satisfaction', 'ratio', 'event', 'survey_answer.csat_satisfied', 'survey_answer.csat_answers', 'share', 'up',
  'Answers of 4 and 5 of 5, divided by answers.'),
 ('nps', 'Net promoter score', 'ratio', 'event', 'survey_answer.nps_balance', 'survey_answer.nps_answers', 'share', 'up',
  'Promoters (9, 10) minus detractors (0 to 6), divided by answers; 1 is 100 points.');
 
 INSERT INTO @extschema@.shipped_kpi_term
-SELECT k.kpi, side.name, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones
+SELECT k.kpi, side.name, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days
 FROM @extschema@.shipped_kpi k
 CROSS JOIN LATERAL (VALUES ('numerator', k.numerator), ('denominator', k.denominator)) AS side (name, formula)
 CROSS JOIN LATERAL @extschema@.parse_formula(side.formula) t

@@ -1,0 +1,80 @@
+-- Periods: what kpi() and kpi_total() ask for where days cannot be added up.
+
+CREATE FUNCTION @extschema@.kpi_spans(grain text, since date, until date) RETURNS TABLE (first date, begins date, ends date)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 12 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT $2, $2, $3 WHERE grain = 'total'
+    UNION ALL
+    SELECT g::date, greatest(g::date, $2), least((g + s.step)::date - 1, $3)
+    FROM (SELECT CASE WHEN grain LIKE '%quarter' THEN interval '3 months' ELSE ('1 ' || replace(grain, 'fiscal_', ''))::interval END AS step,
+                 CASE WHEN grain LIKE 'fiscal%' THEN fiscal_trunc(substr(grain, 8), $2, fiscal_month())::timestamp ELSE date_trunc(grain, $2::timestamp) END AS start WHERE grain <> 'total') s
+    CROSS JOIN LATERAL generate_series(s.start, $3::timestamp, s.step) g
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_spans(text, date, date) IS
+'The periods of a grain (day, week, month, quarter, year, fiscal_quarter, fiscal_year, total) that the days since to until touch: the first day of each, and the first '
+'and last that are asked for.';
+
+CREATE FUNCTION @extschema@.kpi_first_day(kpi text) RETURNS date
+    LANGUAGE sql STABLE PARALLEL UNSAFE COST 100000
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    WITH leaf AS (SELECT kpi_first_day.kpi UNION SELECT l.input FROM kpi_leaf l WHERE l.kpi = kpi_first_day.kpi)
+    SELECT least((SELECT min(f.day) FROM kpi_fact f WHERE f.kpi IN (SELECT l.kpi FROM leaf l) AND isfinite(f.day)),
+                 CASE WHEN EXISTS (SELECT FROM kpi_term t JOIN leaf l USING (kpi) WHERE t.component LIKE 'subscription%')
+                      THEN (SELECT min(s.started_on) FROM subscription_rows() s WHERE isfinite(s.started_on)) END)
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_first_day(text) IS 'The first day that a KPI knows of; NULL where there is none. No rights applied; not for users.';
+SELECT @extschema@.set_audience('kpi_first_day(text)', 'internal');
+
+CREATE FUNCTION @extschema@.needs_attribution(kpi text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM kpi_term t WHERE t.component LIKE 'attribution\_%'
+                     AND (t.kpi = needs_attribution.kpi OR t.kpi IN (SELECT l.input FROM kpi_leaf l WHERE l.kpi = needs_attribution.kpi)))
+$$;
+COMMENT ON FUNCTION @extschema@.needs_attribution(text) IS
+'Whether a KPI comes from attribution, whose credits are of whole journeys and not of a unit''s part of them.';
+SELECT @extschema@.set_audience('needs_attribution(text)', 'internal');
+
+CREATE FUNCTION @extschema@.period_total(kpi text, since date, until date, units text[], into_currency text, rates text) RETURNS @extschema@.kpi_group
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    result kpi_group;
+BEGIN
+    IF units IS NOT NULL AND needs_attribution(kpi) THEN
+        result.state := 'not_by_unit';
+        RETURN result;
+    END IF;
+    SELECT g.* INTO result FROM kpi_groups(kpi, since, until, units, '{}', into_currency, rates) g;
+    result.state := coalesce(result.state, 'ready');
+    RETURN result;
+EXCEPTION WHEN SQLSTATE 'RM101' THEN -- attribution asks who reads; a rule is nobody
+    result.state := 'no_identity';
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.period_total(text, date, date, text[], text, text) IS
+'kpi_total of a KPI that has no parts of days: over the days since to until, of these units (NULL: all).';
+SELECT @extschema@.set_audience('period_total(text, date, date, text[], text, text)', 'internal');
+
+CREATE FUNCTION @extschema@.kpi_periods(kpi text, grain text, since date, until date, by text[], into_currency text, rates text)
+    RETURNS TABLE (kpi_key text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text,
+                   segment text, currency text, numerator numeric, denominator numeric, value numeric, state text)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 12 COST 1000000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    asked CONSTANT kpi := require_kpi(kpi_periods.kpi);
+    -- one who sees all units is not asked about each fact
+    units CONSTANT text[] := (SELECT CASE WHEN bool_and(v.yes) THEN NULL ELSE coalesce(array_agg(v.unit) FILTER (WHERE v.yes), '{}') END
+                              FROM (SELECT u.unit, visible(u.unit, 'kpi', 'total') AS yes FROM unit u) v);
+    first CONSTANT date := coalesce(since, kpi_first_day(asked.kpi), (until + 1 - interval '1 year')::date);
+BEGIN
+    RETURN QUERY
+    SELECT asked.kpi, p.first, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, g.numerator, g.denominator, g.value,
+           g.state
+    FROM kpi_spans(grain, first, until) p
+    CROSS JOIN LATERAL kpi_groups(asked.kpi, CASE WHEN grain = 'total' THEN since ELSE p.begins END, p.ends, units, by, into_currency, rates) g
+    ORDER BY 2, 3, 4, 5, 6, 7, 8, 9, 10;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_periods(text, text, date, date, text[], text, text) IS
+'kpi() of a KPI that has no parts of days: one value for each period and combination of the dimensions by, of the units whose totals the caller '
+'may see.';
+SELECT @extschema@.set_audience('kpi_periods(text, text, date, date, text[], text, text)', 'internal');
