@@ -44,6 +44,14 @@ typedef struct PlanPart {
     int sums;
 } PlanPart;
 
+/* Days that were cut lately: components share a row's times, and times are often whole days. */
+#define DAYS 256
+typedef struct CutDay {
+    TimestampTz at;
+    pg_tz *zone; /* NULL: nothing yet */
+    DateADT day;
+} CutDay;
+
 struct CrmPlan {
     Oid table;
     MemoryContext context;
@@ -55,6 +63,7 @@ struct CrmPlan {
     bool plain;
     int count;
     PlanPart *parts;
+    CutDay days[DAYS];
 };
 
 /* While compiling. */
@@ -282,13 +291,27 @@ crm_plan_table(const CrmPlan *plan)
     return plan->table;
 }
 
-/* The day of a component, cut in its zone; false where the row has none. */
-static bool
-part_day(const PlanPart *part, Datum value, bool isnull, DateADT *day)
+static DateADT
+cut_day(CrmPlan *plan, TimestampTz at, pg_tz *zone)
 {
+    CutDay *cut = &plan->days[((uint64) at * UINT64CONST(0x9E3779B97F4A7C15)) >> 56];
     struct pg_tm tm;
     fsec_t fsec;
     int offset;
+
+    if (cut->zone == zone && cut->at == at)
+        return cut->day;
+    if (timestamp2tm(at, &offset, &tm, &fsec, NULL, zone) != 0)
+        ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range"));
+    *cut = (CutDay){
+        .at = at, .zone = zone, .day = date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE};
+    return cut->day;
+}
+
+/* The day of a component, cut in its zone; false where the row has none. */
+static bool
+part_day(CrmPlan *plan, const PlanPart *part, Datum value, bool isnull, DateADT *day)
+{
     bool finite = !isnull && (part->day_is_date ? !DATE_NOT_FINITE(DatumGetDateADT(value))
                                                 : !TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(value)));
 
@@ -296,13 +319,7 @@ part_day(const PlanPart *part, Datum value, bool isnull, DateADT *day)
         DATE_NOBEGIN(*day);
         return part->from_beginning;
     }
-    if (part->day_is_date) {
-        *day = DatumGetDateADT(value);
-        return true;
-    }
-    if (timestamp2tm(DatumGetTimestampTz(value), &offset, &tm, &fsec, NULL, part->zone) != 0)
-        ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range"));
-    *day = date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE;
+    *day = part->day_is_date ? DatumGetDateADT(value) : cut_day(plan, DatumGetTimestampTz(value), part->zone);
     return true;
 }
 
@@ -325,7 +342,7 @@ crm_plan_row(CrmPlan *plan, TupleTableSlot *slot, int sign, CrmChanges *changes)
         if (part->filter >= 0 &&
             (row->tts_isnull[part->filter] || !DatumGetBool(row->tts_values[part->filter])))
             continue;
-        if (!part_day(part, row->tts_values[part->day], row->tts_isnull[part->day], &key.day))
+        if (!part_day(plan, part, row->tts_values[part->day], row->tts_isnull[part->day], &key.day))
             continue;
         if (key.group < 0)
             key.group = crm_changes_group(changes, row->tts_values, row->tts_isnull);
