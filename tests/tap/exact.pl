@@ -66,10 +66,13 @@ CREATE VIEW base AS
 CREATE VIEW truth AS
     SELECT relation, component, day, unit, stage, channel, rows, coalesce(s1, 0) AS s1, coalesce(s2, 0) AS s2, coalesce(s3, 0) AS s3 FROM base;
 CREATE VIEW counted AS
-    SELECT i.relation::regclass::text AS relation, i.component, c.day, c.unit, c.stage, c.channel, sum(c.rows) AS rows, coalesce(sum(c.s1), 0) AS s1,
-           coalesce(sum(c.s2), 0) AS s2, CASE i.component WHEN 'spend' THEN sum(c.invalid) ELSE coalesce(sum(c.s3), 0) END AS s3
-    FROM crm.kpi_cell c JOIN crm.kpi_instance i USING (instance)
+    SELECT i.relation::regclass::text AS relation, i.component, c.day, c.unit, c.stage, c.channel, sum(c.rows) AS rows,
+           coalesce(sum(m.sums[array_position(i.sum_names, 'amount')]), 0) AS s1,
+           coalesce(sum(m.sums[coalesce(array_position(i.sum_names, 'cycle_count'), array_position(i.sum_names, 'marketing'))]), 0) AS s2,
+           CASE i.component WHEN 'spend' THEN sum(c.invalid) ELSE coalesce(sum(m.sums[array_position(i.sum_names, 'cycle_days')]), 0) END AS s3
+    FROM crm.kpi_cell c JOIN crm.kpi_instance i USING (instance) CROSS JOIN LATERAL (SELECT ARRAY[c.s1, c.s2, c.s3, c.s4] AS sums) m
     WHERE i.state = 'ready'
+      AND i.component IN ('opportunity_closed', 'opportunity_created', 'opportunity_ended', 'opportunity_undated', 'spend', 'joined')
     GROUP BY i.relation, i.component, c.day, c.unit, c.stage, c.channel
     HAVING sum(c.rows) <> 0 OR sum(c.s1) <> 0 OR sum(c.s2) <> 0 OR sum(c.s3) <> 0 OR sum(c.invalid) <> 0;
 CREATE VIEW ready AS SELECT relation::text AS relation, component FROM crm.kpi_instance WHERE state = 'ready';
