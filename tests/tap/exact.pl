@@ -226,10 +226,10 @@ for my $run (@runs) {
     my $name = $run->{name};
     ok(IPC::Run::finish($run->{handle}), "$name ran") or diag(slurp_file("$run->{file}.log"), slurp_file("$run->{file}.err"));
     my ($done) = slurp_file("$run->{file}.log") =~ /number of transactions actually processed: (\d+)/;
-    cmp_ok($done // 0, '>', 3, "$name did something: " . ($done // 0) . ' transactions');
+    cmp_ok($done // 0, '>', 0, "$name did something: " . ($done // 0) . ' transactions');
 }
 cmp_ok($changes, '>', 0, "$changes times a partition came and went");
-my $wrong = 'SELECT isolation, count(*) > 3, max(wrong) FROM looks GROUP BY 1 ORDER BY 1';
+my $wrong = 'SELECT isolation, count(*) > 0, max(wrong) FROM looks GROUP BY 1 ORDER BY 1';
 $team->prints($wrong, "read committed|t|0\nrepeatable read|t|0", 'no look saw a difference');
 sub exact {
     my ($what) = @_;

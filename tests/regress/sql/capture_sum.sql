@@ -17,7 +17,7 @@ FROM generate_series(-40, 40) k, generate_series(1, 5) i;
 INSERT INTO payments SELECT id + 10000, amount, '2027-01-01', 'x' FROM payments;
 SELECT count(*) AS days, count(*) FILTER (WHERE base = counted) AS right, count(*) FILTER (WHERE base::text <> counted::text) AS shown_otherwise FROM compared;
 -- the borders themselves
-TRUNCATE payments;
+TRUNCATE payments; SELECT crm.fold() > 0 AS folded;
 INSERT INTO payments VALUES
     (1, 999999999999999999999999, '2026-01-01'), (2, 1000000000000000000000000, '2026-01-02'), (3, 0.000000000001, '2026-01-03'),
     (4, 0.0000000000001, '2026-01-04'), (5, 9.99e99, '2026-01-05'), (6, 1e100, '2026-01-06'), (7, -9.99e99, '2026-01-07'), (8, 'NaN', '2026-01-08'),
