@@ -23,27 +23,37 @@ BEGIN
         ('state', total.state, NULL, NULL, NULL),
         ('numerator', asked.numerator, NULL, NULL, total.numerator),
         ('denominator', asked.denominator, NULL, NULL, total.denominator),
-        ('value', CASE asked.kind WHEN 'ratio' THEN 'numerator / denominator' ELSE 'numerator' END, NULL, NULL, total.value);
+        ('value', CASE WHEN asked.inputs IS NOT NULL THEN 'the expression' WHEN asked.kind IN ('distinct', 'percentile', 'survival') THEN asked.kind || coalesce(' ' || asked.quantile, '') || ' of the rows'
+                       WHEN asked.denominator IS NOT NULL THEN 'numerator / denominator' ELSE 'numerator' END, NULL, NULL, total.value);
     RETURN QUERY
         SELECT t.side, format('%s %s.%s%s: %s%s', CASE t.sign WHEN 1 THEN '+' ELSE '-' END, t.component, t.measure,
-                              (SELECT '[' || string_agg(x, ',') || ']' FROM unnest(t.outcomes || t.milestones) x), c.description,
+                              (SELECT '[' || string_agg(x, ',') || ']' FROM unnest(t.outcomes || t.milestones || ('within ' || t.within_days || ' days')) x), c.description,
                               coalesce(', where ' || c.filter, '')),
-               i.relation::text, coalesce(sum(f.rows), 0)::bigint, coalesce(sum(f.amount), 0)
+               coalesce(i.relation, f.relation)::text, coalesce(sum(f.rows), 0)::bigint, coalesce(sum(f.amount), 0)
         FROM kpi_term t
         JOIN component c ON c.component = t.component
-        JOIN kpi_instance i ON i.component = t.component
+        LEFT JOIN kpi_instance i ON i.component = t.component
         LEFT JOIN kpi_term_cell f
-               ON f.kpi = t.kpi AND f.side = t.side AND f."position" = t."position" AND f.relation = i.relation
+               ON f.kpi = t.kpi AND f.side = t.side AND f."position" = t."position" AND (i.instance IS NULL OR f.relation = i.relation)
               AND f.day <= last AND (asked.date_kind = 'stock' OR f.day >= coalesce(since, '-infinity'))
               AND f.unit_key = ANY (units)
         WHERE t.kpi = asked.kpi AND total.state IN ('ready', 'mixed_currencies')
-        GROUP BY t.side, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, c.description, c.filter, i.relation
-        ORDER BY t.side DESC, t."position", i.relation::text;
+        GROUP BY t.side, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days, c.description, c.filter, i.relation, f.relation
+        ORDER BY t.side DESC, t."position", 3;
+    RETURN QUERY
+        SELECT 'input', i.input || coalesce(': ' || k.label, ''), NULL::text, NULL::bigint,
+               CASE WHEN k.kpi IS NULL THEN p.value
+                    ELSE (SELECT t.value FROM kpi_total(k.kpi, place, CASE WHEN asked.span IS NOT NULL THEN (last + 1 - asked.span)::date ELSE explain_kpi.since END,
+                                                        last) t) END
+        FROM unnest(asked.inputs) WITH ORDINALITY AS i (input, n)
+        LEFT JOIN kpi k ON k.kpi = i.input
+        LEFT JOIN kpi_parameter p ON p.parameter = i.input
+        ORDER BY i.n;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.explain_kpi(text, text, date, date) IS
 'Where a KPI''s value comes from: definition, version, state, numerator, denominator, and for each term of the formula what '
-'each table contributes (rows, and amount without its sign), for a unit and all below it (default: the whole) over since to '
+'each table contributes (rows, and amount without its sign; of a derived KPI the value of each input), for a unit and all below it (default: the whole) over since to '
 'until. Errors: RM001 unknown KPI or unit, 42501 where the caller may not see the unit''s totals, RM101.';
 
 CREATE FUNCTION @extschema@.verify_kpi(kpi text, since date DEFAULT NULL, until date DEFAULT NULL)

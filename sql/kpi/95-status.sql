@@ -31,15 +31,21 @@ SELECT @extschema@.set_audience('kpi_status()', 'admin');
 CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT 'kpi', 'KPI ' || k.kpi, 'not available', NULL::bigint, NULL::timestamptz,
-           'missing: ' || string_agg(DISTINCT CASE c.entity WHEN 'stage_entry' THEN
-                                                  format('a tracked table whose funnel has the milestone %s', t.milestones[1])
+           'missing: ' || string_agg(DISTINCT CASE WHEN c.entity = 'handover' THEN 'a tracked table whose funnel has stages of two departments'
+                                                       || CASE c.component WHEN 'handover_overdue' THEN ', and set_handover_limit' ELSE '' END
+                                                   WHEN c.component LIKE 'attribution%' THEN 'a table adopted as spend, and a tracked one whose funnel has the milestone won'
+                                                   WHEN c.entity IN ('stage_entry', 'subject') THEN
+                                                  format('a tracked table whose funnel has the milestone %s', (SELECT string_agg(m, ', and one with ') FROM unnest(t.milestones) m
+                                                               WHERE NOT EXISTS (SELECT FROM tracking r JOIN funnel_stage s USING (funnel) WHERE s.milestone = m)))
                                               ELSE format('a table adopted as %s', c.entity)
                                                    || CASE WHEN c.needs <> '{}' THEN format(' that maps %s', array_to_string(c.needs, ', '))
                                                            ELSE '' END END, '; '),
            'SELECT * FROM @extschema@.suggest_adopt();'
     FROM kpi k JOIN kpi_term t USING (kpi) JOIN component c USING (component)
     WHERE k.kpi NOT IN (SELECT s.kpi FROM kpi_state() s)
-      AND (c.entity = 'stage_entry' OR NOT EXISTS (SELECT FROM kpi_instance i WHERE i.component = c.component))
+      AND (c.kept AND kept_state(t.component, t.measure, t.milestones) IS NULL OR c.entity = 'stage_entry' AND EXISTS (
+               SELECT FROM unnest(t.milestones) m WHERE NOT EXISTS (SELECT FROM tracking r JOIN funnel_stage s USING (funnel) WHERE s.milestone = m))
+           OR NOT c.kept AND c.entity <> 'stage_entry' AND NOT EXISTS (SELECT FROM kpi_instance i WHERE i.component = c.component))
       AND EXISTS (SELECT FROM adoption)
     GROUP BY k.kpi
     UNION ALL
@@ -48,6 +54,15 @@ CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
                         ELSE 'a table does not map what is summed' END,
            'SELECT * FROM @extschema@.explain_kpi(' || quote_literal(s.kpi) || ');'
     FROM kpi_state() s WHERE s.state IN ('no_milestone', 'not_mapped')
+    UNION ALL
+    SELECT 'kpi', 'KPI ' || s.kpi, s.state, NULL, NULL, 'the gross margin was never set', 'SELECT @extschema@.set_kpi_parameter(''gross_margin'', 0.7);'
+    FROM kpi_state() s WHERE s.state = 'not_set'
+    UNION ALL
+    SELECT 'kpi', 'KPI ' || k.kpi, 'not available', NULL, NULL,
+           'missing: ' || string_agg('KPI ' || l.input, ', ' ORDER BY l.input), 'SELECT * FROM @extschema@.doctor() WHERE room = ''kpi'';'
+    FROM kpi k JOIN kpi_leaf l ON l.kpi = k.kpi
+    WHERE l.input <> ALL (kpi_parameters()) AND l.input NOT IN (SELECT s.kpi FROM kpi_state() s) AND EXISTS (SELECT FROM adoption)
+    GROUP BY k.kpi
     UNION ALL
     SELECT 'kpi', format('leads of %s', a.relation), 'warning', NULL, NULL, 'its leads are not counted: no funnel tracks it',
            format('SELECT @extschema@.track(%L, ...);', a.relation::text)

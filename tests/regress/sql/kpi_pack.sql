@@ -183,6 +183,29 @@ SELECT count(*) FROM crm_bi.kpi_value WHERE kpi_key = 'mql_to_sql';
 RESET ROLE;
 SELECT kpi_key, additive, mature, state FROM crm_bi.kpi_value WHERE state = 'by_period' ORDER BY 1;
 
+-- where the numbers come from: terms, inputs, and rows; these only for those who may read them in the table
+SELECT part, detail, relation, rows, amount FROM crm.explain_kpi('mql_to_sql', 'north', '2023-01-01', '2023-01-31') WHERE part <> 'definition';
+SELECT part, detail, round(amount, 4) AS amount FROM crm.explain_kpi('sales_velocity', NULL, NULL, '2023-05-31') WHERE part IN ('value', 'input');
+SELECT part, detail, round(amount, 4) AS amount FROM crm.explain_kpi('ltv', NULL, NULL, '2023-12-31') WHERE part IN ('state', 'value', 'input');
+SELECT part, detail, relation, rows, amount FROM crm.explain_kpi('time_to_value_days', NULL, '2023-02-01', '2023-02-28') WHERE part IN ('value', 'numerator');
+SELECT * FROM crm.explain_kpi_rows('mql_to_sql', NULL, '2023-01-01', '2023-01-31');
+SELECT part, relation, record_key, day, amount FROM crm.explain_kpi_rows('sales_cycle_days_median', 'north', '2023-01-01', '2023-05-31');
+SELECT part, record_key, amount FROM crm.explain_kpi_rows('nrr', 'south', '2023-01-01', '2023-03-31');
+SELECT part, relation, record_key, unit_key, amount FROM crm.explain_kpi_rows('won_value', since => '2023-05-01', max_rows => 1);
+SELECT count(*) FROM crm.explain_kpi_rows('sales_velocity', NULL, NULL, '2023-05-31');
+GRANT SELECT ON deals TO regress_kpi_pack_north;
+SET ROLE regress_kpi_pack_north;
+SELECT relation, count(*) FROM crm.explain_kpi_rows('sales_velocity', NULL, NULL, '2023-05-31') GROUP BY 1;
+SELECT count(*) FROM crm.explain_kpi_rows('mql_to_sql', NULL, '2023-01-01', '2023-01-31');
+SET ROLE regress_kpi_pack_boss; SELECT count(*) FROM crm.explain_kpi_rows('won_value');
+SET ROLE regress_kpi_pack_nobody; SELECT count(*) FROM crm.explain_kpi_rows('won_value');
+RESET ROLE;
+-- of protected rows those of one's unit
+SELECT crm.grant_privilege('watcher', 'opportunity', 'read', 'below');
+SELECT count(*) > 0 AS protected FROM crm.protect('deals', '{"organisation": "office"}');
+SET ROLE regress_kpi_pack_north; SELECT record_key, unit_key, amount FROM crm.explain_kpi_rows('won_value') ORDER BY 1; RESET ROLE;
+SELECT item, detail FROM crm.doctor() WHERE item IN ('KPI first_response_minutes', 'KPI sals', 'KPI nps_low', 'KPI romi') ORDER BY 1;
+
 -- one's own: different customers, a running total of the year, a rolling ratio, a ratio of stocks, of other KPIs
 SELECT crm.define_kpi('buyers', 'Buyers', 'opportunity_closed.customer[won]', kind => 'distinct'),
        crm.define_kpi('won_so_far', 'Won so far', 'opportunity_closed.amount[won]', measured_in => 'money', kind => 'cumulative'),
