@@ -23,26 +23,31 @@ DECLARE
     asked kpi := require_kpi(kpi_days.kpi);
     units text[] := CASE WHEN unit IS NOT NULL AND unit <> root_unit() THEN ARRAY(SELECT b.unit FROM units_below(unit) b) END;
     stock CONSTANT boolean := asked.date_kind = 'stock';
+    money kpi_money;
+    currencies bigint;
+    missing text;
     above numeric[];
     below numeric[];
     before numeric;
 BEGIN
-    SELECT t.state INTO state FROM kpi_total(asked.kpi, unit, '-infinity', as_of, into_currency, rates) t;
+    state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
     IF state <> 'ready' THEN
         RETURN;
     END IF;
-    WITH money AS (
-        SELECT m.* FROM kpi_money m WHERE m.kpi = asked.kpi
-    ), fact AS (
-        SELECT f.day, f.currency, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator FROM kpi_fact f
-        WHERE f.kpi = asked.kpi AND f.day <= as_of AND (units IS NULL OR f.unit_key = ANY (units)) GROUP BY 1, 2
-    ), rate AS ( -- of a stock that of as_of: what it would be worth now
-        SELECT d.currency, d.day, CASE WHEN into_currency IS NULL THEN 1 ELSE rate_on(d.currency, into_currency, CASE WHEN stock THEN as_of ELSE d.day END, rates) END AS rate
-        FROM fact d
+    SELECT m.* INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
+    WITH fact AS MATERIALIZED (
+        SELECT f.day, f.currency, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator
+        FROM captured_sums(ARRAY[asked.kpi], NULL, as_of, NULL, CASE WHEN money.numerator OR money.denominator THEN '{currency}' ELSE '{}' END::text[], units) f
+        GROUP BY 1, 2
+    ), rate AS MATERIALIZED ( -- of a stock that of as_of: what it would be worth now
+        SELECT f.currency, f.day,
+               CASE WHEN into_currency IS NULL OR NOT (money.numerator OR money.denominator) THEN 1
+                    ELSE rate_on(f.currency, into_currency, CASE WHEN stock THEN as_of ELSE f.day END, rates) END AS rate
+        FROM fact f
     ), priced AS (
-        SELECT f.day, sum(f.numerator * CASE WHEN m.numerator THEN r.rate ELSE 1 END) AS numerator,
-               sum(f.denominator * CASE WHEN m.denominator THEN r.rate ELSE 1 END) AS denominator
-        FROM fact f JOIN rate r ON r.day = f.day AND r.currency IS NOT DISTINCT FROM f.currency CROSS JOIN money m GROUP BY f.day
+        SELECT f.day, sum(f.numerator * CASE WHEN money.numerator THEN r.rate ELSE 1 END) AS numerator,
+               sum(f.denominator * CASE WHEN money.denominator THEN r.rate ELSE 1 END) AS denominator
+        FROM fact f JOIN rate r ON r.day = f.day AND r.currency IS NOT DISTINCT FROM f.currency GROUP BY f.day
     ), start AS (
         SELECT greatest(min(p.day), as_of - 3650) AS day FROM priced p WHERE isfinite(p.day) HAVING count(*) > 0
     ), series AS (
@@ -50,8 +55,14 @@ BEGIN
         FROM start s CROSS JOIN LATERAL generate_series(s.day::timestamp, as_of::timestamp, '1 day') d LEFT JOIN priced p ON p.day = d::date
     )
     SELECT min(s.day), array_agg(s.numerator ORDER BY s.day), array_agg(s.denominator ORDER BY s.day),
-           coalesce((SELECT sum(p.numerator) FROM priced p WHERE p.day < (SELECT x.day FROM start x)), 0)
-    INTO first_day, above, below, before FROM series s;
+           coalesce((SELECT sum(p.numerator) FROM priced p WHERE p.day < (SELECT x.day FROM start x)), 0),
+           (SELECT count(DISTINCT f.currency) FROM fact f),
+           (SELECT min(missing_rate(r.currency, into_currency, r.day)) FROM rate r WHERE r.rate IS NULL)
+    INTO first_day, above, below, before, currencies, missing FROM series s;
+    IF into_currency IS NULL AND currencies > 1 OR missing IS NOT NULL THEN
+        state := coalesce(missing, 'mixed_currencies');
+        RETURN;
+    END IF;
     IF first_day IS NULL THEN
         state := 'no_history';
         RETURN;
@@ -68,26 +79,27 @@ SELECT @extschema@.set_audience('kpi_days(text, text, date, text, text)', 'inter
 
 -- Deals and what is mapped of them, of one table.
 CREATE FUNCTION @extschema@.deal_facts(relation pg_catalog.regclass)
-    RETURNS TABLE (record_key text, unit text, amount numeric, currency text, created_at timestamptz)
+    RETURNS TABLE (record_key text, unit text, amount numeric, currency text, created_at timestamptz, expected_close_on date)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10000 COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT t.record_key, coalesce(resolve_unit(t.unit), %2$L, root_unit()), CASE WHEN abs(t.amount) < 1e18 THEN t.amount END, t.currency, '
-        'CASE WHEN isfinite(t.created_at) THEN t.created_at END '
-        'FROM rows_as_owner(%1$s::regclass, %3$L) AS t (record_key text, unit text, amount numeric, currency text, created_at timestamptz)',
+        'CASE WHEN isfinite(t.created_at) THEN t.created_at END, CASE WHEN isfinite(t.expected_close_on) THEN t.expected_close_on END '
+        'FROM rows_as_owner(%1$s::regclass, %3$L) AS t (record_key text, unit text, amount numeric, currency text, created_at timestamptz, expected_close_on date)',
         relation::oid, (SELECT a.fallback_unit FROM adoption a WHERE a.relation = deal_facts.relation),
-        format('SELECT @extschema@.map_id(r)::text, %s, %s, %s, %s FROM %s r', fact_attribute(relation, 'unit', 'text'), fact_attribute(relation, 'amount', 'numeric'),
-               fact_attribute(relation, 'currency', 'text'), fact_attribute(relation, 'created_at', 'timestamptz'), relation));
+        format('SELECT @extschema@.map_id(r)::text, %s, %s, %s, %s, %s FROM %s r', fact_attribute(relation, 'unit', 'text'), fact_attribute(relation, 'amount', 'numeric'),
+               fact_attribute(relation, 'currency', 'text'), fact_attribute(relation, 'created_at', 'timestamptz'),
+               fact_attribute(relation, 'expected_close_on', 'date'), relation));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.deal_facts(pg_catalog.regclass) IS
-'Unit, amount, currency and first day of each record of a table of opportunities. No rights applied: for sums.';
+'Unit, amount, currency, first day and expected day of close of each record of a table of opportunities. No rights applied: for sums.';
 SELECT @extschema@.set_audience('deal_facts(regclass)', 'internal');
 
 -- A deal's stays in stages before an outcome, from the history of its table. One that was decided at once has a stay of no length.
 CREATE FUNCTION @extschema@.deal_stays(as_of date)
-    RETURNS TABLE (relation pg_catalog.regclass, record_key text, funnel text, stage text, unit text, amount numeric, currency text,
+    RETURNS TABLE (relation pg_catalog.regclass, record_key text, funnel text, stage text, unit text, amount numeric, currency text, expected_close_on date,
                    entered date, left_on date, decided date, won boolean, starts boolean)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10000 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -97,7 +109,7 @@ BEGIN
         SELECT a.relation, d.* FROM adoption a CROSS JOIN LATERAL deal_facts(a.relation) d
         WHERE a.entity = 'opportunity' AND EXISTS (SELECT FROM tracking t WHERE t.target = a.relation OR t.relation = a.relation)
     ), move AS (
-        SELECT t.relation, t.record_key, t.funnel, t.to_stage AS stage, t."sequence", s.kind, d.unit, d.amount, d.currency,
+        SELECT t.relation, t.record_key, t.funnel, t.to_stage AS stage, t."sequence", s.kind, d.unit, d.amount, d.currency, d.expected_close_on,
                (coalesce(t.at, d.created_at) AT TIME ZONE default_zone())::date AS day
         FROM deal d
         JOIN transition_log t ON t.relation = d.relation AND t.record_key = d.record_key
@@ -116,7 +128,7 @@ BEGIN
                bool_or(j.kind IN ('entry', 'active', 'waiting')) OVER (PARTITION BY j.relation, j.record_key) AS staged
         FROM judged j
     )
-    SELECT s.relation, s.record_key, s.funnel, CASE WHEN s.before_outcome THEN s.stage END, s.unit, s.amount, s.currency, s.day,
+    SELECT s.relation, s.record_key, s.funnel, CASE WHEN s.before_outcome THEN s.stage END, s.unit, s.amount, s.currency, s.expected_close_on, s.day,
            CASE WHEN s.before_outcome THEN s.next_day ELSE s.decided_day END, s.decided_day, s.present IN ('won', 'after_win', 'churned'),
            s."sequence" = min(s."sequence") OVER (PARTITION BY s.relation, s.record_key)
     FROM stay s

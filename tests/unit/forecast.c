@@ -136,7 +136,7 @@ by_entered(const void *a, const void *b)
 static void
 test_chance(void **state)
 {
-    PipelineStay stays[60];
+    PipelineStay stays[60] = {0};
     double work[3 * 42], chance[41], slow[41];
 
     (void) state;
