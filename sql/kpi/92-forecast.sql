@@ -14,6 +14,16 @@ COMMENT ON FUNCTION @extschema@.forecast_path(double precision[], double precisi
 'how many of them belong to the period; ahead: how many to look; share: of the values that the interval is to hold. Stays of deals in '
 'stages, days counted from first_day (2147483647: never), ordered by stage and day, by_day their order by day alone. back: a row for each origin that is past.';
 
+-- Sums of captured components can be taken day by day; what is counted of rows or of whole periods cannot.
+CREATE FUNCTION @extschema@.is_forecastable(kpi text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM kpi k WHERE k.kpi = is_forecastable.kpi AND k.kind IN ('simple', 'ratio') AND (k.date_kind = 'event' OR k.denominator IS NULL))
+       AND NOT EXISTS (SELECT FROM kpi_term t JOIN component c USING (component) WHERE t.kpi = is_forecastable.kpi AND c.kept)
+$$;
+COMMENT ON FUNCTION @extschema@.is_forecastable(text) IS
+'Whether forecast can say anything of a KPI: a sum or a ratio of sums over days, or a stock, of captured components.';
+SELECT @extschema@.set_audience('is_forecastable(text)', 'internal');
+
 -- The days of a KPI until as_of: what was counted on each, or of a stock what there was at the end of each.
 CREATE FUNCTION @extschema@.kpi_days(kpi text, unit text, as_of date, into_currency text, rates text,
                                      OUT first_day date, OUT numerator double precision[], OUT denominator double precision[], OUT state text)
@@ -31,6 +41,9 @@ DECLARE
     before numeric;
 BEGIN
     state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
+    IF state = 'ready' AND NOT is_forecastable(asked.kpi) THEN
+        state := 'no_forecast';
+    END IF;
     IF state <> 'ready' THEN
         RETURN;
     END IF;
@@ -244,7 +257,8 @@ COMMENT ON FUNCTION @extschema@.forecast(text, text, date, date, date, text, tex
 'month), for a unit with all below it; the last row is the period''s end. low and high hold share of what really came, by how far such '
 'forecasts were off before. Made of the days until as_of (default: yesterday), by the rate of late with weekday and month, and for '
 'won_count and won_value also by the open deals; of a stock by its changes and by its staying as it is; each weighs by the inverse of its '
-'squared error. state: ready; short_history, a value without an interval (four in five takes a history of nine times the days ahead, one in two of three times); no_history; or as in kpi(). '
+'squared error. state: ready; short_history, a value without an interval (four in five takes a history of nine times the days ahead, one in two of three times); no_history; no_forecast, a KPI of a kind that '
+'is no sum over days (cohorts, medians, derived ones); or as in kpi(). '
 'For those who may see the unit''s totals. Errors: RM001, RM005 days or share that make no sense, RM101, 42501. '
 'Example: SELECT * FROM crm.forecast(''won_value'', ''north'', ''2026-12-31'', since => ''2026-10-01'');';
 

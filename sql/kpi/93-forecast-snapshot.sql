@@ -34,7 +34,7 @@ CREATE FUNCTION @extschema@.forecast_due(as_of date)
     UNION
     SELECT s.kpi, root_unit(), date_trunc('month', (as_of + 1)::timestamp)::date,
            (date_trunc('month', (as_of + 1)::timestamp) + interval '1 month')::date - 1, NULL, 'default'
-    FROM kpi_state() s WHERE s.state = 'ready'
+    FROM kpi_state() s WHERE s.state = 'ready' AND is_forecastable(s.kpi)
     ORDER BY 1, 2, 3, 4
 $$;
 COMMENT ON FUNCTION @extschema@.forecast_due(date) IS 'The forecasts that take_forecast_snapshots takes for a day.';
