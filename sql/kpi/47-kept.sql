@@ -4,10 +4,11 @@
 
 -- Who goes through a funnel about customers or leads is the customer, as linked now; else the record.
 CREATE VIEW @extschema@.milestone_entry AS
-SELECT e.id, e.funnel, e.milestone, e.stage, e.at, e.day, e.unit, e.relation, e.record_key, e.node,
-       CASE WHEN e.of_customers THEN e.node ELSE e.relation::pg_catalog.oid || ' ' || e.record_key END AS subject
+SELECT e.id, e.funnel, e.milestone, e.stage, e.at, e.day, e.unit, e.relation, e.record_key, e.customer_id, e.refers, e.node COLLATE "C" AS node,
+       CASE WHEN e.of_customers THEN e.node ELSE e.relation::pg_catalog.oid || ' ' || e.record_key END COLLATE "C" AS subject
 FROM (SELECT t.id, t.funnel, s.milestone, s.stage, t.at, (t.at AT TIME ZONE z.zone)::date AS day, t.unit, t.relation, t.record_key,
-             f.subject = ANY (ARRAY['customer', 'lead']) AS of_customers,
+             f.subject = ANY (ARRAY['customer', 'lead']) AS of_customers, coalesce(r.customer_id, v.customer_id) AS customer_id,
+             t.customer_key IS NOT NULL OR t.anonymous_id IS NOT NULL AS refers,
              CASE WHEN coalesce(r.customer_id, v.customer_id) IS NOT NULL THEN 'customer ' || coalesce(r.customer_id, v.customer_id)
                   WHEN t.customer_key IS NULL AND t.anonymous_id IS NOT NULL THEN 'visitor ' || t.anonymous_id
                   ELSE coalesce(t.customer_relation, t.relation)::pg_catalog.oid || ' ' || coalesce(t.customer_key, t.record_key) END AS node
@@ -22,7 +23,7 @@ FROM (SELECT t.id, t.funnel, s.milestone, s.stage, t.at, (t.at AT TIME ZONE z.zo
              ON t.customer_key IS NULL AND v.anonymous_id = t.anonymous_id AND t.at >= v.since AND t.at < v.until
       WHERE t.first_entry AND pg_catalog.isfinite(t.at)) e;
 COMMENT ON VIEW @extschema@.milestone_entry IS
-'First entries of records to milestones, at times that are known, with the customer that they are about (node) and who is counted (subject): '
+'First entries of records to milestones, at times that are known, with the customer that they are about (node, customer_id where it is linked; refers: by a reference, not itself) and who is counted (subject): '
 'the customer in funnels about customers and leads, the record in others. No rights applied; not for users.';
 
 CREATE TYPE @extschema@.kept_row AS (
@@ -42,14 +43,14 @@ BEGIN
     RETURN QUERY
     WITH entry AS MATERIALIZED (
         SELECT e.id, e.milestone, e.stage, e.at, e.day, e.unit, e.relation, e.record_key, e.node,
-               CASE WHEN of_customers THEN e.node ELSE e.subject END AS subject
+               CASE WHEN of_customers THEN e.node ELSE e.subject END COLLATE "C" AS subject
         FROM milestone_entry e WHERE e.milestone = ANY (milestones)),
     first AS (
         SELECT DISTINCT ON (e.subject) e.* FROM entry e WHERE e.milestone = milestones[1] ORDER BY e.subject, e.at, e.id),
     -- the same subject where it is followed itself, else whom it is about: a lead's deal stands in another funnel
     after AS (
         SELECT u.who, u.at, u.day FROM (SELECT e.subject AS who, e.at, e.day FROM entry e WHERE e.milestone = milestones[2]
-                                        UNION SELECT e.node, e.at, e.day FROM entry e WHERE e.milestone = milestones[2]) u)
+                                        UNION ALL SELECT e.node, e.at, e.day FROM entry e WHERE e.milestone = milestones[2] AND e.node <> e.subject) u)
     SELECT f.relation, f.record_key, f.at, f.day, f.unit, f.stage, f.subject, n.at, n.day
     FROM first f
     LEFT JOIN (SELECT i.subject, min(a.at) AS at, min(a.day) AS day FROM first i JOIN after a ON a.who = i.subject AND a.at >= i.at
@@ -115,10 +116,16 @@ BEGIN
                    e.subject, e.next_at IS NOT NULL, e.unit, e.stage, NULL, NULL, NULL, NULL, NULL, NULL
             FROM subject_entries(milestones, component = 'customer_entry') e;
         WHEN component = 'repeated_entry' THEN
+            IF NOT EXISTS (SELECT FROM record_link l GROUP BY l.customer_id HAVING count(*) > 1)
+               AND NOT EXISTS (SELECT FROM transition_log t WHERE t.customer_key IS NOT NULL OR t.anonymous_id IS NOT NULL) THEN
+                RETURN; -- every subject is one record
+            END IF;
             RETURN QUERY
             SELECT r.relation, r.record_key, r.day, 1::bigint, 1::numeric, r.subject, NULL::boolean, r.unit, r.stage, NULL, NULL, NULL, NULL, NULL, NULL
             FROM (SELECT e.*, row_number() OVER (PARTITION BY e.milestone, e.subject ORDER BY e.at, e.id) AS n
-                  FROM milestone_entry e WHERE e.milestone = ANY (milestones)) r
+                  FROM milestone_entry e
+                  WHERE e.milestone = ANY (milestones) -- few can be repeated: not all are sorted
+                    AND (e.refers OR e.customer_id IN (SELECT l.customer_id FROM record_link l GROUP BY l.customer_id HAVING count(*) > 1))) r
             WHERE r.n > 1;
         WHEN component = 'handover_answer' THEN
             RETURN QUERY

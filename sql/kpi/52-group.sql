@@ -78,24 +78,27 @@ CREATE TYPE @extschema@.subscription_sum AS (
     closing_amount numeric, retained_amount numeric, month_opening numeric, month_lost numeric, month_amount numeric);
 COMMENT ON TYPE @extschema@.subscription_sum IS 'Measures of the component subscription in one period; mixed: several currencies; missing: a rate that is.';
 
-CREATE FUNCTION @extschema@.subscription_sums(since date, until date, units text[], by text[], into_currency text, rates text)
+CREATE FUNCTION @extschema@.subscription_sums(since date, until date, units text[], by text[], into_currency text, rates text, months boolean)
     RETURNS SETOF @extschema@.subscription_sum
     LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$
-    WITH paid AS MATERIALIZED (
-        SELECT r.subject, CASE WHEN into_currency IS NULL THEN r.amount ELSE r.amount * rate_on(r.currency, into_currency, least(until, kpi_today()), rates) END AS amount,
+    WITH source AS MATERIALIZED (SELECT s.* FROM subscription_rows() s),
+    place AS MATERIALIZED (SELECT d.unit, coalesce(resolve_unit(d.unit), root_unit()) AS unit_key FROM (SELECT DISTINCT s.unit FROM source s) d),
+    paid AS MATERIALIZED (
+        SELECT r.subject COLLATE "C" AS subject, CASE WHEN into_currency IS NULL THEN r.amount ELSE r.amount * rate_on(r.currency, into_currency, least(until, kpi_today()), rates) END AS amount,
                CASE WHEN into_currency IS NULL THEN r.currency END AS money, r.amount AS asked,
                CASE WHEN into_currency IS NOT NULL THEN missing_rate(r.currency, into_currency, least(until, kpi_today())) END AS lacking, coalesce(r.started_on, '-infinity') AS started_on, coalesce(r.ended_on, 'infinity') AS ended_on,
                CASE WHEN 'unit_key' = ANY (by) THEN r.unit_key END AS unit_key, CASE WHEN 'product' = ANY (by) THEN r.product END AS product,
                CASE WHEN 'owner' = ANY (by) THEN r.owner END AS owner, CASE WHEN 'currency' = ANY (by) THEN r.currency END AS currency
-        FROM (SELECT s.*, coalesce(resolve_unit(s.unit), root_unit()) AS unit_key FROM subscription_rows() s) r
-        WHERE units IS NULL OR r.unit_key = ANY (units)),
+        FROM (SELECT s.*, u.unit_key FROM source s JOIN place u ON u.unit IS NOT DISTINCT FROM s.unit) r
+        WHERE (units IS NULL OR r.unit_key = ANY (units))
+          AND coalesce(r.started_on, '-infinity') <= until AND coalesce(r.ended_on, 'infinity') >= since),
     span AS ( -- counted from the first day, so that the 31st does not become the 28th for good
         SELECT NULL::integer AS n, since AS since, until AS until
         UNION ALL
         SELECT n, (since + n * interval '1 month')::date, least((since + (n + 1) * interval '1 month')::date - 1, until)
         FROM generate_series(0, (extract(year FROM age(until + 1, since)) * 12 + extract(month FROM age(until + 1, since)))::integer) n
-        WHERE (since + n * interval '1 month')::date <= until),
+        WHERE months AND (since + n * interval '1 month')::date <= until),
     held AS ( -- by customer: one who pays more for one thing and less for another kept what is less of both together
         SELECT p.unit_key, p.product, p.owner, p.currency, s.n, p.subject, bool_or(p.ended_on > s.until AND p.started_on <= s.until) AS closes,
                coalesce(sum(p.amount) FILTER (WHERE p.started_on < s.since AND p.ended_on >= s.since), 0) AS opened,
@@ -111,11 +114,11 @@ CREATE FUNCTION @extschema@.subscription_sums(since date, until date, units text
            sum(h.opened) FILTER (WHERE h.n IS NOT NULL)
     FROM held h GROUP BY h.unit_key, h.product, h.owner, h.currency
 $$;
-COMMENT ON FUNCTION @extschema@.subscription_sums(date, date, text[], text[], text, text) IS
+COMMENT ON FUNCTION @extschema@.subscription_sums(date, date, text[], text[], text, text, boolean) IS
 'Of customers with a subscription at the end of the day before since: how many, how many of them have none at the end of until, what they paid '
 'by the month then and pay at the end (in into_currency by the rate of until; retained_amount: no more than before, of each customer), and with month_ the same for each month that '
-'begins with since, added up. Dimensions: unit_key, product, owner, currency. No rights applied; not for users.';
-SELECT @extschema@.set_audience('subscription_sums(date, date, text[], text[], text, text)', 'internal');
+'begins with since, added up (where months is true). Dimensions: unit_key, product, owner, currency. No rights applied; not for users.';
+SELECT @extschema@.set_audience('subscription_sums(date, date, text[], text[], text, text, boolean)', 'internal');
 
 -- What a model of attribution owes to marketing, beside what marketing cost.
 CREATE FUNCTION @extschema@.attribution_sums(model text, since date, until date, by text[])
@@ -152,7 +155,8 @@ BEGIN
     WITH part AS (
         SELECT u.unit_key, NULL::text AS stage, NULL::text AS campaign, NULL::text AS channel, u.product, u.owner, NULL::text AS segment, u.currency,
                u.mixed, u.missing, to_jsonb(u) AS measures
-        FROM subscription_sums(from_day, until, units, by, into_currency, rates) u
+        FROM subscription_sums(from_day, until, units, by, into_currency, rates,
+                               EXISTS (SELECT FROM kpi_term t WHERE t.kpi = (asked).kpi AND t.measure LIKE 'month\_%')) u
         WHERE EXISTS (SELECT FROM kpi_term t WHERE t.kpi = (asked).kpi AND t.component = 'subscription')
         UNION ALL
         SELECT NULL, NULL, b.campaign, b.channel, NULL, NULL, NULL, b.currency, b.mixed OR b.currency IS DISTINCT FROM into_currency AND into_currency IS NOT NULL, NULL, to_jsonb(b)
