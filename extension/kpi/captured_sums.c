@@ -256,6 +256,13 @@ side_is_zero(const Side *side)
     return side->rows == 0 && crm_total_is_zero(&side->sum);
 }
 
+/* What came and went again is not there. */
+static bool
+is_nothing(const SumRow *row)
+{
+    return row->rows == 0 && side_is_zero(&row->numerator) && side_is_zero(&row->denominator);
+}
+
 static Datum
 side_value(const Side *side, bool *isnull)
 {
@@ -275,8 +282,6 @@ put(ReturnSetInfo *result_set, const Summing *summing, const SumRow *result, Dat
     bool nulls[RESULT_COLUMNS] = {false};
     const SumGroup *group = &summing->groups[result->key.group];
 
-    if (result->rows == 0 && side_is_zero(&result->numerator) && side_is_zero(&result->denominator))
-        return;
     values[RESULT_KPI] = CStringGetTextDatum(summing->terms->kpis[result->key.kpi]);
     values[RESULT_DAY] = DateADTGetDatum(day);
     for (int d = 0; d < DIMENSIONS; d++) {
@@ -345,7 +350,8 @@ put_all(ReturnSetInfo *result_set, const Summing *summing, const CellPeriods *pe
         CHECK_FOR_INTERRUPTS();
         next = first + 1;
         if (periods->ends == NULL || !list[first]->stock) {
-            put(result_set, summing, list[first], list[first]->key.period);
+            if (!is_nothing(list[first]))
+                put(result_set, summing, list[first], list[first]->key.period);
             continue;
         }
         while (next < count && list[next]->key.kpi == list[first]->key.kpi &&

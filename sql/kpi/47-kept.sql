@@ -161,21 +161,6 @@ COMMENT ON FUNCTION @extschema@.kept_rows(text, text, text[], integer) IS
 'The rows of a component that is read when asked (see its description), with a measure of it. No rights applied; not for users.';
 SELECT @extschema@.set_audience('kept_rows(text, text, text[], integer)', 'internal');
 
--- Called by the view that users read, so it asks by itself what they may see.
-CREATE FUNCTION @extschema@.visible_kept_rows(component text, measure text, milestones text[], within_days integer)
-    RETURNS SETOF @extschema@.kept_row
-    LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1 COST 100
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT NULL::regclass, NULL::text, r.day, sum(r.rows)::bigint, sum(r.amount), NULL::text, NULL::boolean, r.unit_key, r.stage, r.campaign, r.channel,
-           r.product, r.owner, r.segment, r.currency
-    FROM (SELECT k.*, coalesce(resolve_unit(k.unit), a.fallback_unit, root_unit()) AS unit_key
-          FROM kept_rows(component, measure, milestones, within_days) k LEFT JOIN adoption a ON a.relation = k.relation) r
-    WHERE visible(r.unit_key, 'kpi', 'total')
-    GROUP BY r.day, r.unit_key, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency
-$$;
-COMMENT ON FUNCTION @extschema@.visible_kept_rows(text, text, text[], integer) IS
-'The sums of kept_rows by day and dimensions, of the units whose totals the caller may see; for crm_bi.kpi_value.';
-
 CREATE FUNCTION @extschema@.kept_state(component text, measure text, milestones text[]) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$

@@ -39,35 +39,98 @@ JOIN @extschema@.component c ON c.component = t.component AND c.kept
 CROSS JOIN LATERAL @extschema@.kept_rows(t.component, t.measure, t.milestones, t.within_days) r
 LEFT JOIN @extschema@.adoption a ON a.relation = r.relation;
 COMMENT ON VIEW @extschema@.kpi_term_cell IS
-'What each term of each KPI counts of each table, in pieces, captured or read when asked; amount is without the term''s sign.';
+'What each term of each KPI counts of each table, in pieces, captured or read when asked; amount is without the term''s sign. For explanations: '
+'kpi_facts is the same added up, and fast.';
 
-CREATE VIEW @extschema@.kpi_fact AS
-SELECT t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency,
-       pg_catalog.sum(t.sign * t.amount) FILTER (WHERE t.side = 'numerator') AS numerator,
-       pg_catalog.sum(t.sign * t.amount) FILTER (WHERE t.side = 'denominator') AS denominator
-FROM @extschema@.kpi_term_cell t
-GROUP BY t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency
-HAVING pg_catalog.sum(t.sign * t.rows) <> 0 OR pg_catalog.sum(t.sign * t.amount) <> 0;
-COMMENT ON VIEW @extschema@.kpi_fact IS
-'Numerators and denominators of KPIs by day and dimensions, whatever their state and the viewer''s rights; of stocks the '
-'change on that day.';
+-- What is read when asked, added up as captured_sums adds up what was captured.
+CREATE FUNCTION @extschema@.kept_sums(kpis text[], since date, until date, ends date[], by text[], units text[])
+    RETURNS TABLE (kpi text, day date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text,
+                   currency text, numerator numeric, denominator numeric)
+    LANGUAGE sql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    WITH part AS MATERIALIZED (
+        SELECT t.kpi, t.side, t.sign * r.rows AS rows, t.sign * r.amount AS amount, r.day, k.date_kind = 'stock' AS stock,
+               coalesce(resolve_unit(r.unit), a.fallback_unit, root_unit()) AS unit_key, r.stage, r.campaign, r.channel, r.product, r.owner,
+               r.segment, r.currency
+        FROM kpi_term t
+        JOIN kpi k ON k.kpi = t.kpi
+        JOIN component c ON c.component = t.component AND c.kept
+        CROSS JOIN LATERAL kept_rows(t.component, t.measure, t.milestones, t.within_days) r
+        LEFT JOIN adoption a ON a.relation = r.relation
+        WHERE kpis IS NULL OR t.kpi = ANY (kpis)
+    ), dated AS (
+        SELECT p.*, e.ends_on
+        FROM part p
+        CROSS JOIN LATERAL (SELECT p.day WHERE ends IS NULL
+                            UNION ALL
+                            SELECT e FROM unnest(ends) e WHERE p.stock AND e >= p.day
+                            UNION ALL
+                            SELECT min(e) FROM unnest(ends) e WHERE NOT p.stock AND e >= p.day HAVING count(*) > 0) AS e (ends_on)
+        WHERE p.day <= coalesce(until, 'infinity') AND (p.stock OR p.day >= coalesce(since, '-infinity'))
+          AND (units IS NULL OR p.unit_key = ANY (units))
+    )
+    SELECT d.kpi, d.ends_on, g.*, sum(d.amount) FILTER (WHERE d.side = 'numerator'), sum(d.amount) FILTER (WHERE d.side = 'denominator')
+    FROM dated d
+    CROSS JOIN LATERAL (SELECT CASE WHEN 'unit_key' = ANY (by) THEN d.unit_key END, CASE WHEN 'stage' = ANY (by) THEN d.stage END,
+                               CASE WHEN 'campaign' = ANY (by) THEN d.campaign END, CASE WHEN 'channel' = ANY (by) THEN d.channel END,
+                               CASE WHEN 'product' = ANY (by) THEN d.product END, CASE WHEN 'owner' = ANY (by) THEN d.owner END,
+                               CASE WHEN 'segment' = ANY (by) THEN d.segment END, CASE WHEN 'currency' = ANY (by) THEN d.currency END)
+                       AS g (unit_key, stage, campaign, channel, product, owner, segment, currency)
+    GROUP BY d.kpi, d.ends_on, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency
+    HAVING sum(d.rows) <> 0 OR sum(d.amount) <> 0 OR ends IS NOT NULL AND bool_or(d.stock)
+$$;
+COMMENT ON FUNCTION @extschema@.kept_sums(text[], date, date, date[], text[], text[]) IS
+'captured_sums of components that are not captured but read when asked (kept_rows).';
+SELECT @extschema@.set_audience('kept_sums(text[], date, date, date[], text[], text[])', 'internal');
 
--- The same for a view that users read: they may not call what applies no rights.
-CREATE VIEW @extschema@.kpi_shown_fact AS
-SELECT t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency,
-       pg_catalog.sum(t.sign * t.amount) FILTER (WHERE t.side = 'numerator') AS numerator,
-       pg_catalog.sum(t.sign * t.amount) FILTER (WHERE t.side = 'denominator') AS denominator
-FROM (SELECT * FROM @extschema@.kpi_captured_cell
-      UNION ALL
-      SELECT t.kpi, t.side, t."position", t.sign, r.relation, r.day, r.rows, r.amount, r.unit, r.stage, r.campaign, r.channel, r.product, r.owner,
-             r.segment, r.currency
-      FROM @extschema@.kpi_term t
-      JOIN @extschema@.component c ON c.component = t.component AND c.kept
-      CROSS JOIN LATERAL @extschema@.visible_kept_rows(t.component, t.measure, t.milestones, t.within_days) r) t
-GROUP BY t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency
-HAVING pg_catalog.sum(t.sign * t.rows) <> 0 OR pg_catalog.sum(t.sign * t.amount) <> 0;
-COMMENT ON VIEW @extschema@.kpi_shown_fact IS
-'kpi_fact, of which what is read when asked is only of the units whose totals the caller may see.';
+CREATE FUNCTION @extschema@.kpi_facts(kpis text[], since date, until date, ends date[], by text[], units text[])
+    RETURNS TABLE (kpi text, day date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text,
+                   currency text, numerator numeric, denominator numeric)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM kpi_term t JOIN component c ON c.component = t.component AND c.kept
+                   WHERE kpi_facts.kpis IS NULL OR t.kpi = ANY (kpi_facts.kpis)) THEN
+        RETURN QUERY SELECT * FROM captured_sums(kpis, since, until, ends, by, units);
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT f.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, sum(f.numerator), sum(f.denominator)
+    FROM (SELECT * FROM captured_sums(kpis, since, until, ends, by, units)
+          UNION ALL
+          SELECT * FROM kept_sums(kpis, since, until, ends, by, units)) f
+    GROUP BY f.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency
+    HAVING sum(f.numerator) <> 0 OR sum(f.denominator) <> 0
+        OR ends IS NOT NULL AND EXISTS (SELECT FROM kpi k WHERE k.kpi = f.kpi AND k.date_kind = 'stock');
+END
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_facts(text[], date, date, date[], text[], text[]) IS
+'Numerators and denominators of KPIs (NULL: all) by period and the dimensions named in by, whatever their state: days since to until '
+'(NULL: all) in periods that end with ends, ascending, and are called by it; without ends each day is one. With ends stocks are those of the end of '
+'each period, from the first that has them, without they are the changes of the day. units: those whose numbers count (NULL: all). No rights are applied.';
+SELECT @extschema@.set_audience('kpi_facts(text[], date, date, date[], text[], text[])', 'internal');
+
+CREATE FUNCTION @extschema@.kpi_dimension_names() RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY['unit_key', 'stage', 'campaign', 'channel', 'product', 'owner', 'segment', 'currency'];
+COMMENT ON FUNCTION @extschema@.kpi_dimension_names() IS 'The dimensions of KPIs.';
+
+-- Every number has to come through here before anybody sees it.
+CREATE FUNCTION @extschema@.units_with_total() RETURNS text[]
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT CASE WHEN NOT visible(root_unit(), 'kpi', 'total') OR EXISTS (SELECT FROM unit u WHERE NOT visible(u.unit, 'kpi', 'total'))
+                THEN ARRAY(SELECT u.unit FROM unit u WHERE visible(u.unit, 'kpi', 'total')) END
+$$;
+COMMENT ON FUNCTION @extschema@.units_with_total() IS
+'The units whose totals the caller may see, NULL where they are all. Error RM101 without identity.';
+
+CREATE FUNCTION @extschema@.shown_facts(kpi text)
+    RETURNS TABLE (kpi text, day date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text,
+                   currency text, numerator numeric, denominator numeric)
+    LANGUAGE sql STABLE PARALLEL UNSAFE COST 100000
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT * FROM kpi_facts(ARRAY[shown_facts.kpi], NULL, NULL, NULL, kpi_dimension_names(), units_with_total())
+$$;
+COMMENT ON FUNCTION @extschema@.shown_facts(text) IS
+'kpi_facts of a KPI by day and all dimensions, of the units whose totals the caller may see; for crm_bi.kpi_value.';
 
 -- A derived KPI goes by those that it is made of, however deep.
 CREATE VIEW @extschema@.kpi_leaf AS
@@ -147,12 +210,13 @@ COMMENT ON FUNCTION @extschema@.require_kpi(text) IS 'The definition of a KPI; r
 CREATE FUNCTION @extschema@.kpi_total(kpi text, unit text DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL,
                                       into_currency text DEFAULT NULL, rates text DEFAULT 'default',
                                       OUT numerator numeric, OUT denominator numeric, OUT value numeric, OUT state text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     asked kpi := require_kpi(kpi_total.kpi);
     money kpi_money;
     units text[];
+    whole date[]; -- the period, where its days do not matter
     currencies bigint;
     missing text;
     last_day date;
@@ -160,6 +224,9 @@ BEGIN
     until := coalesce(until, kpi_today() - coalesce(asked.within_days + 1, 0)); -- once, and not for each row; of cohorts those that are mature
     IF kpi_total.unit IS NOT NULL AND kpi_total.unit IS DISTINCT FROM root_unit() THEN
         units := ARRAY(SELECT b.unit FROM units_below((require_unit(kpi_total.unit)).unit) b);
+    END IF;
+    IF asked.within_days IS NULL AND (into_currency IS NULL OR asked.date_kind = 'stock') THEN
+        whole := ARRAY[until];
     END IF;
     SELECT m.* INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
     IF kpi_total.into_currency IS NOT NULL THEN
@@ -177,11 +244,7 @@ BEGIN
     WITH fact AS ( -- of a flow the rate of its day, of a stock that of the day it is asked for
         SELECT f.currency AS own, CASE WHEN kpi_total.into_currency IS NULL THEN NULL WHEN asked.date_kind = 'stock' THEN kpi_total.until ELSE f.day END AS on_date,
                sum(f.numerator) AS numerator, sum(f.denominator) AS denominator, max(f.day) AS last_day
-        FROM kpi_fact f
-        WHERE f.kpi = asked.kpi
-          AND f.day <= kpi_total.until
-          AND (asked.date_kind = 'stock' OR f.day >= coalesce(kpi_total.since, '-infinity'))
-          AND (units IS NULL OR f.unit_key = ANY (units))
+        FROM kpi_facts(ARRAY[asked.kpi], kpi_total.since, kpi_total.until, whole, '{currency}', units) f
         GROUP BY 1, 2
     ), priced AS (
         SELECT f.*, CASE WHEN kpi_total.into_currency IS NULL OR NOT (money.numerator OR money.denominator) THEN 1

@@ -24,8 +24,8 @@ CREATE FUNCTION @extschema@.sum_groups(asked @extschema@.kpi, since date, until 
 BEGIN
     RETURN QUERY EXECUTE format(
         'WITH money AS (SELECT m.numerator AS above, m.denominator AS below FROM kpi_money m WHERE m.kpi = $1), '
-        'fact AS MATERIALIZED (SELECT %1$s, f.currency, f.day, CASE WHEN $5 THEN $3 ELSE f.day END, f.numerator, f.denominator FROM kpi_fact f '
-        'WHERE f.kpi = $1 AND f.day <= $3 AND f.day >= $2 AND ($4 IS NULL OR f.unit_key = ANY ($4))), '
+        'fact AS MATERIALIZED (SELECT %1$s, f.currency, f.day, CASE WHEN $5 THEN $3 ELSE f.day END, f.numerator, f.denominator '
+        'FROM kpi_facts(ARRAY[$1], $2, $3, $10, $11, $4) f), '
         'named (unit_key, stage, campaign, channel, product, owner, segment, currency, own, day, on_date, numerator, denominator) AS (SELECT * FROM fact), '
         'rate AS MATERIALIZED (SELECT d.own, d.on_date, CASE WHEN $6 IS NULL OR NOT (m.above OR m.below) THEN 1 ELSE rate_on(d.own, $6, d.on_date, $7) END AS rate '
         'FROM (SELECT DISTINCT n.own, n.on_date FROM named n) d CROSS JOIN money m), '
@@ -40,7 +40,8 @@ BEGIN
         'CASE WHEN s.state = ''ready'' THEN CASE WHEN $8 THEN s.numerator / nullif(s.denominator, 0) ELSE s.numerator END END, s.state) v',
         kpi_dimensions(by, 'f'), kpi_names(by, 'f'), (SELECT ' GROUP BY ' || string_agg(format('f.%I', d), ', ') FROM unnest(by) d))
     USING (asked).kpi, CASE WHEN (asked).date_kind = 'stock' OR (asked).kind = 'cumulative' AND (asked).span IS NULL THEN '-infinity' ELSE coalesce(since, '-infinity') END,
-          until, units, (asked).date_kind = 'stock', into_currency, rates, (asked).denominator IS NOT NULL, (asked).within_days;
+          until, units, (asked).date_kind = 'stock', into_currency, rates, (asked).denominator IS NOT NULL, (asked).within_days,
+          CASE WHEN (asked).within_days IS NULL AND (into_currency IS NULL OR (asked).date_kind = 'stock') THEN ARRAY[until] END, by || '{currency}'::text[];
 END
 $$;
 COMMENT ON FUNCTION @extschema@.sum_groups(@extschema@.kpi, date, date, text[], text[], text, text) IS

@@ -17,7 +17,7 @@ CREATE FUNCTION @extschema@.kpi_first_day(kpi text) RETURNS date
     LANGUAGE sql STABLE PARALLEL UNSAFE COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     WITH leaf AS (SELECT kpi_first_day.kpi UNION SELECT l.input FROM kpi_leaf l WHERE l.kpi = kpi_first_day.kpi)
-    SELECT least((SELECT min(f.day) FROM kpi_fact f WHERE f.kpi IN (SELECT l.kpi FROM leaf l) AND isfinite(f.day)),
+    SELECT least((SELECT min(f.day) FROM kpi_facts(ARRAY(SELECT l.kpi FROM leaf l), NULL, NULL, NULL, '{}', NULL) f WHERE isfinite(f.day)),
                  CASE WHEN EXISTS (SELECT FROM kpi_term t JOIN leaf l USING (kpi) WHERE t.component LIKE 'subscription%')
                       THEN (SELECT min(s.started_on) FROM subscription_rows() s WHERE isfinite(s.started_on)) END)
 $$;

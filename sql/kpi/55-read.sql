@@ -1,11 +1,20 @@
 -- What BI tools read. Filtered by crm.visible(unit, 'kpi', 'total'); without identity its error comes through.
 
+-- A KPI at a time, so that who asks for one does not wait for all.
+CREATE VIEW @extschema@.kpi_shown_fact AS
+SELECT f.*, k.date_kind
+FROM @extschema@.kpi k CROSS JOIN LATERAL @extschema@.shown_facts(k.kpi) f
+WHERE NOT @extschema@.is_by_period(k.kind);
+COMMENT ON VIEW @extschema@.kpi_shown_fact IS
+'Numerators and denominators of KPIs that are sums, by day and dimensions, whatever their state, of the units whose totals the caller may see; '
+'of stocks the change on that day.';
+
 CREATE VIEW @extschema@.kpi_stock_change AS
 SELECT CASE WHEN pg_catalog.isfinite(d.day) THEN d.day ELSE d.start END AS day, d.kpi, d.unit_key, d.stage, d.campaign, d.channel,
        d.product, d.owner, d.segment, d.currency, coalesce(d.numerator, 0) AS change, d.denominator AS change_below
 FROM (SELECT f.*, coalesce(pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) OVER (PARTITION BY f.kpi),
                            @extschema@.kpi_today()) AS start
-      FROM @extschema@.kpi_shown_fact f) d;
+      FROM @extschema@.kpi_shown_fact f WHERE f.date_kind = 'stock') d;
 COMMENT ON VIEW @extschema@.kpi_stock_change IS
 'Changes of stocks by day; what counts from the beginning stands on the first day that the KPI knows.';
 
@@ -45,13 +54,13 @@ SELECT v.kpi AS kpi_key, v.day, v.unit_key, v.stage, v.campaign, v.channel, v.pr
        k.kind = 'simple' AND k.date_kind = 'event' AS additive, m.mature, CASE WHEN m.mature THEN s.state ELSE 'not_mature' END AS state, k.version
 FROM (SELECT f.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency,
              coalesce(f.numerator, 0) AS numerator, f.denominator, 'event' AS date_kind
-      FROM @extschema@.kpi_shown_fact f
+      FROM @extschema@.kpi_shown_fact f WHERE f.date_kind = 'event'
       UNION ALL
       SELECT d.kpi, d.day, d.unit_key, d.stage, d.campaign, d.channel, d.product, d.owner, d.segment, d.currency,
              d.numerator, d.denominator, 'stock'
       FROM @extschema@.kpi_stock_day d
       WHERE d.numerator <> 0 OR d.denominator <> 0) v
-JOIN @extschema@.kpi k ON k.kpi = v.kpi AND k.date_kind = v.date_kind AND NOT @extschema@.is_by_period(k.kind)
+JOIN @extschema@.kpi k ON k.kpi = v.kpi
 CROSS JOIN LATERAL (SELECT coalesce(v.day < @extschema@.kpi_today() - k.within_days, true) AS mature) m
 JOIN @extschema@.kpi_state() s ON s.kpi = v.kpi AND s.state = 'ready'
 WHERE (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
@@ -78,59 +87,45 @@ COMMENT ON FUNCTION @extschema@.may_see_total(text) IS
 'Whether the caller may see the totals of a unit (NULL: the organisation) and of all below it, which is what kpi_total adds up.';
 
 -- The query of kpi(): what is grouped, and what is converted, depends on the arguments. Its own: $1 KPI, $2 and $3 days, $4 currency,
--- $5 set of rates, $6 first month of the fiscal year.
-CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], converted text[]) RETURNS text
+-- $5 set of rates, $6 units. daily: the days of a period matter, and not only their sum.
+CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], converted text[], daily boolean) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    dimensions CONSTANT text[] := ARRAY['unit_key', 'stage', 'campaign', 'channel', 'product', 'owner', 'segment', 'currency'];
-    columns text := (SELECT string_agg(format(CASE WHEN d = ANY (by) THEN 'f.%1$I' ELSE 'NULL::text AS %1$I' END, d), ', '
-                                       ORDER BY n)
-                     FROM unnest(dimensions) WITH ORDINALITY AS x (d, n));
-    groups text := (SELECT string_agg(format(', f.%I', d), '') FROM unnest(dimensions) d WHERE d = ANY (by));
-    -- of a flow the rate of its day, of a stock that of the end of the period
-    on_date CONSTANT text := CASE WHEN converted = '{}' THEN 'NULL::date' WHEN stock THEN 'p.until' ELSE 'f.day' END;
-    step CONSTANT text := CASE grain WHEN 'quarter' THEN '3 months' WHEN 'fiscal_quarter' THEN '3 months' WHEN 'fiscal_year' THEN '1 year'
-                                     ELSE '1 ' || grain END;
-    start CONSTANT text := CASE WHEN grain LIKE 'fiscal%' THEN format('@extschema@.fiscal_trunc(%L, $2, $6)::timestamp', substr(grain, 8))
-                                ELSE format('date_trunc(%L, $2::timestamp)', grain) END;
-    periods text := CASE grain
-        WHEN 'total' THEN '(SELECT $2 AS first, $2 AS since, $3 AS until)'
-        ELSE format('(SELECT g::date AS first, greatest(g::date, $2) AS since, '
-                    'least((g + interval %1$L)::date - 1, $3) AS until '
-                    'FROM generate_series(%2$s, $3::timestamp, interval %1$L) g)', step, start) END;
 BEGIN
-    RETURN format('WITH f AS MATERIALIZED ('
-                      'SELECT p.first, %1$s, f.currency AS own, %2$s AS on_date, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator, max(f.day) AS last_day '
-                      'FROM %3$s p JOIN @extschema@.kpi_fact f ON f.day <= p.until %4$s '
-                      'WHERE f.kpi = $1 AND @extschema@.visible(f.unit_key, ''kpi'', ''total'') GROUP BY p.first, own, on_date%5$s), '
+    RETURN format('WITH p AS MATERIALIZED (SELECT s.first, s.begins, s.ends FROM @extschema@.kpi_spans(%1$L, $2, $3) s), '
+                  'f AS MATERIALIZED ('
+                      'SELECT p.first, p.ends, %2$s, f.currency AS own, %3$s AS on_date, f.numerator, f.denominator, f.day '
+                      'FROM @extschema@.kpi_facts(ARRAY[$1], $2, $3, %4$s, %5$L, $6) f JOIN p ON f.day >= p.begins AND f.day <= p.ends), '
                   'r AS MATERIALIZED (SELECT d.own, d.on_date, %6$s AS rate FROM (SELECT DISTINCT f.own, f.on_date FROM f) d) '
                   'SELECT f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, '
                       'sum(f.numerator%7$s), sum(f.denominator%8$s), count(DISTINCT f.own), '
-                      'min(@extschema@.missing_rate(f.own, $4, f.on_date)) FILTER (WHERE r.rate IS NULL AND (%9$s)), max(f.last_day) '
+                      'min(@extschema@.missing_rate(f.own, $4, f.on_date)) FILTER (WHERE r.rate IS NULL AND (%9$s)), max(f.day) '
                   'FROM f JOIN r ON r.own IS NOT DISTINCT FROM f.own AND r.on_date IS NOT DISTINCT FROM f.on_date '
                   'GROUP BY f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency '
                   'ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9',
-                  columns, on_date, periods, CASE WHEN stock THEN '' ELSE 'AND f.day >= p.since' END, groups,
+                  grain, kpi_names(by, 'f'),
+                  -- of a flow the rate of its day, of a stock that of the end of the period
+                  CASE WHEN converted = '{}' THEN 'NULL::date' WHEN stock THEN 'p.ends' ELSE 'f.day' END,
+                  CASE WHEN daily THEN 'NULL' ELSE 'ARRAY(SELECT p.ends FROM p ORDER BY p.ends)' END, by || '{currency}'::text[],
                   CASE WHEN converted = '{}' THEN '1' ELSE '@extschema@.rate_on(d.own, $4, d.on_date, $5)' END,
                   CASE WHEN 'numerator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
                   CASE WHEN 'denominator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
                   coalesce((SELECT string_agg(format('f.%I <> 0', c), ' OR ') FROM unnest(converted) c), 'false'));
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[]) IS
+COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[], boolean) IS
 'The query behind crm_bi.kpi(); converted lists the sides, numerator and denominator, that a rate converts.';
 
 CREATE FUNCTION crm_bi.kpi(kpi text, grain text DEFAULT 'total', since date DEFAULT NULL, until date DEFAULT NULL,
                            by text[] DEFAULT '{}', into_currency text DEFAULT NULL, rates text DEFAULT 'default')
     RETURNS TABLE (kpi_key text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text,
                    segment text, currency text, numerator numeric, denominator numeric, value numeric, state text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     asked kpi := require_kpi(kpi.kpi);
     grains CONSTANT text[] := ARRAY['day', 'week', 'month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year', 'total'];
-    dimensions CONSTANT text[] := ARRAY['unit_key', 'stage', 'campaign', 'channel', 'product', 'owner', 'segment', 'currency'];
+    dimensions CONSTANT text[] := kpi_dimension_names();
     wrong text := (SELECT d FROM unnest(by) d WHERE d <> ALL (dimensions) LIMIT 1);
     last date := coalesce(until, kpi_today() - coalesce(asked.within_days + 1, 0)); -- of cohorts those that are mature
     first date;
@@ -151,7 +146,6 @@ BEGIN
         PERFORM require_rate_set(rates);
     END IF;
     PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no facts
-    first := coalesce(since, (SELECT min(f.day) FROM kpi_fact f WHERE f.kpi = asked.kpi AND isfinite(f.day)), last);
     kpi_key := asked.kpi;
     state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
     IF state <> 'ready' THEN
@@ -161,11 +155,13 @@ BEGIN
         RETURN QUERY SELECT p.* FROM kpi_periods(asked.kpi, grain, since, last, by, target, rates) p;
         RETURN;
     END IF;
+    first := coalesce(since, (SELECT min(f.day) FROM kpi_facts(ARRAY[asked.kpi], NULL, NULL, NULL, '{}', NULL) f WHERE isfinite(f.day)), last);
     SELECT array_remove(ARRAY[CASE WHEN m.numerator THEN 'numerator' END, CASE WHEN m.denominator THEN 'denominator' END], NULL)
     INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
     FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, missing, last_day IN
-        EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, CASE WHEN target IS NULL THEN '{}' ELSE money END)
-        USING asked.kpi, first, last, target, rates, fiscal_month()
+        EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, CASE WHEN target IS NULL THEN '{}' ELSE money END,
+                          asked.within_days IS NOT NULL OR target IS NOT NULL AND asked.date_kind <> 'stock')
+        USING asked.kpi, first, last, target, rates, units_with_total()
     LOOP
         numerator := coalesce(numerator, 0);
         denominator := CASE WHEN asked.denominator IS NOT NULL THEN coalesce(denominator, 0) END;

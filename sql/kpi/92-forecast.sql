@@ -50,7 +50,7 @@ BEGIN
     SELECT m.* INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
     WITH fact AS MATERIALIZED (
         SELECT f.day, f.currency, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator
-        FROM captured_sums(ARRAY[asked.kpi], NULL, as_of, NULL, CASE WHEN money.numerator OR money.denominator THEN '{currency}' ELSE '{}' END::text[], units) f
+        FROM kpi_facts(ARRAY[asked.kpi], NULL, as_of, NULL, CASE WHEN money.numerator OR money.denominator THEN '{currency}' ELSE '{}' END::text[], units) f
         GROUP BY 1, 2
     ), rate AS MATERIALIZED ( -- of a stock that of as_of: what it would be worth now
         SELECT f.currency, f.day,

@@ -82,7 +82,7 @@ SELECT part, detail, amount FROM crm.explain_kpi('won_count', 'north') WHERE par
 SELECT count(*) FROM crm.explain_kpi('won_count', 'south');
 SELECT count(*) FROM crm.explain_kpi('won_count');
 SELECT count(*) FROM crm.verify_kpi('won_count');
-SELECT count(*) FROM crm.kpi_fact;
+SELECT count(*) FROM crm.kpi_facts(NULL, NULL, NULL, NULL, '{}', NULL);
 SET ROLE regress_kpi_boss;
 SELECT numerator, denominator FROM crm_bi.kpi('win_rate');
 SELECT part, detail, relation, rows, amount FROM crm.explain_kpi('win_rate', 'sales', '2021-01-01', '2021-01-31') WHERE part <> 'definition';

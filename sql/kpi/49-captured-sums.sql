@@ -17,7 +17,7 @@ CREATE FUNCTION @extschema@.captured_sums(kpis text[], since date, until date, e
                    currency text, numerator numeric, denominator numeric)
     AS 'MODULE_PATHNAME', 'crm_captured_sums' LANGUAGE C STABLE PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION @extschema@.captured_sums(text[], date, date, date[], text[], text[]) IS
-'Numerators and denominators of KPIs (NULL: all) from captured components, by period and the dimensions named in by, as kpi_fact has '
+'Numerators and denominators of KPIs (NULL: all) from captured components, by period and the dimensions named in by, as kpi_facts has '
 'them: days since to until (NULL: all), in periods that end with ends, ascending, and are called by it; without ends each day is one. With ends stocks are those '
 'of the end of each period, without they are the changes of the day. units: those whose numbers count (NULL: all). Rollup and pending are read by '
 'one snapshot. No rights are applied.';
