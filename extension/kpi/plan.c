@@ -92,14 +92,16 @@ crm_plan_leave(CrmPlanRights rights)
     SetUserIdAndSecContext(rights.user, rights.context);
 }
 
-/* A column of one of crm's own tables; stage is the column to_stage there. */
+/* A column of one of crm's own tables; in transition_log stage is the column to_stage. */
 static Node *
 own_column(const Compiler *compiler, const char *attribute)
 {
-    AttrNumber column = get_attnum(compiler->table, strcmp(attribute, "stage") == 0 ? "to_stage" : attribute);
+    AttrNumber column = get_attnum(compiler->table, attribute);
     Oid type, collation;
     int32 typmod;
 
+    if (column == InvalidAttrNumber && strcmp(attribute, "stage") == 0)
+        column = get_attnum(compiler->table, "to_stage");
     if (column == InvalidAttrNumber)
         return NULL;
     get_atttypetypmodcoll(compiler->table, column, &type, &typmod, &collation);

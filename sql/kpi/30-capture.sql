@@ -103,6 +103,7 @@ BEGIN
         PERFORM require_owner(relation);
     END IF;
     PERFORM capture_entries();
+    PERFORM attach_clocks(relation);
     IF NOT EXISTS (SELECT FROM wanted_instances(relation)) THEN
         RETURN;
     END IF;
@@ -144,6 +145,7 @@ CREATE FUNCTION @extschema@.uncapture(relation pg_catalog.regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     PERFORM detach_triggers(relation, 'kpi');
+    PERFORM detach_clocks(relation);
     PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i WHERE i.relation = uncapture.relation));
     DELETE FROM kpi_pending p WHERE p.relation = uncapture.relation;
     DELETE FROM kpi_member m WHERE m.relation = uncapture.relation;
@@ -172,6 +174,11 @@ BEGIN
     GROUP BY c.funnel, c.unit, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency;
     count := capture_rows(relation, wanted);
     UPDATE kpi_instance i SET state = 'ready' WHERE i.instance = ANY (wanted);
+    BEGIN
+        PERFORM settle_clocks();
+    EXCEPTION WHEN serialization_failure OR deadlock_detected THEN
+        NULL; -- somebody else settled some of them after this snapshot; the next fold does the rest
+    END;
     RETURN count;
 END
 $$;

@@ -16,6 +16,7 @@ BEGIN
     -- in this order: it ends by making both ready, components first.
     UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = recount.relation;
     UPDATE filling f SET state = 'filling', error = NULL WHERE f.relation = recount.relation AND f.room = 'kpi' AND f.state <> 'filling';
+    INSERT INTO clock_touched SELECT t.relation, NULL FROM clock_table t WHERE t.relation = recount.relation;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.recount(pg_catalog.regclass) IS

@@ -55,7 +55,7 @@ BEGIN
         BEGIN
             PERFORM lock_members(each, 'SHARE ROW EXCLUSIVE', '1 second'); -- writers that captured nothing finish first
             DELETE FROM kpi_broken b USING kpi_instance i WHERE b.paused AND b.instance = i.instance AND i.relation = each;
-            IF each = 'transition_log'::regclass THEN
+            IF each IN ('transition_log'::regclass, 'record_clock'::regclass) THEN
                 PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i WHERE i.relation = each));
                 PERFORM capture_entries();
             ELSE
@@ -86,12 +86,13 @@ BEGIN
     IF NOT fold_lock(wait => false) THEN
         RETURN 0;
     END IF;
-    IF EXISTS (SELECT FROM tracking) THEN -- after a restore stage entries are counted anew
+    IF EXISTS (SELECT FROM adoption) THEN -- after a restore stage entries and clocks are counted anew
         BEGIN
             PERFORM capture_entries();
         EXCEPTION WHEN lock_not_available THEN
             NULL; -- the next fold tries again
         END;
+        PERFORM settle_clocks(max_rows);
     END IF;
     IF wanted IS NULL OR (SELECT count(*) > pending_limit() FROM (SELECT FROM kpi_pending LIMIT pending_limit() + 1) p) THEN
         wanted := 9223372036854775807;

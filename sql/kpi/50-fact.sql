@@ -8,23 +8,31 @@ COMMENT ON FUNCTION @extschema@.kpi_today() IS 'Today in the organisation''s tim
 
 -- No rights here: for kpi_total, and for what filters by itself.
 CREATE VIEW @extschema@.kpi_captured_cell AS
-SELECT t.kpi, t.side, t."position", t.sign, i.relation, c.day, c.rows, m.amount,
+SELECT c.kpi, c.side, c."position", c.sign, c.relation, c.day, c.rows, m.amount,
        coalesce(@extschema@.resolve_unit(c.unit), a.fallback_unit, (SELECT @extschema@.root_unit())) AS unit_key,
        coalesce(w.stage, c.stage) AS stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency
-FROM @extschema@.kpi_cell c
-JOIN @extschema@.kpi_instance i ON i.instance = c.instance
-JOIN @extschema@.kpi_term t ON t.component = i.component
-LEFT JOIN @extschema@.adoption a ON a.relation = i.relation
-LEFT JOIN @extschema@.tracking x ON x.relation = i.relation
+FROM (SELECT t.*, i.relation, i.sum_names, k.day, k.rows, k.s1, k.s2, k.s3, k.s4,
+             k.funnel, k.unit, k.stage, k.campaign, k.channel, k.product, k.owner, k.segment, k.currency
+      FROM @extschema@.kpi_cell k
+      JOIN @extschema@.kpi_instance i ON i.instance = k.instance
+      JOIN @extschema@.kpi_term t ON t.component = i.component
+      UNION ALL -- clocks go on
+      SELECT t.*, i.relation, i.sum_names, k.day, k.rows, k.s1, k.s2, k.s3, k.s4,
+             k.funnel, k.unit, k.stage, k.campaign, k.channel, k.product, k.owner, k.segment, k.currency
+      FROM @extschema@.kpi_term t
+      JOIN @extschema@.kpi_instance i ON i.component = t.component AND i.relation = '@extschema@.record_clock'::regclass
+      CROSS JOIN LATERAL @extschema@.clock_cell(i.instance) k) c
+LEFT JOIN @extschema@.adoption a ON a.relation = c.relation
+LEFT JOIN @extschema@.tracking x ON x.relation = c.relation
 CROSS JOIN LATERAL (SELECT coalesce(c.funnel, x.funnel, a.funnel) AS funnel) f
 LEFT JOIN @extschema@.stage_word w
        ON w.funnel = f.funnel
       AND w.word = pg_catalog.lower(pg_catalog.btrim(CASE WHEN pg_catalog.starts_with(c.stage, f.funnel || ':')
                                                           THEN pg_catalog.regexp_replace(c.stage, '^.*:', '') ELSE c.stage END))
-CROSS JOIN LATERAL (SELECT CASE t.measure WHEN 'count' THEN c.rows::numeric
-                        ELSE (ARRAY[c.s1, c.s2, c.s3, c.s4])[pg_catalog.array_position(i.sum_names, t.measure)] END AS amount) m
-WHERE (t.outcomes IS NULL OR coalesce(w.outcome, 'unknown') = ANY (t.outcomes))
-  AND (t.milestones IS NULL OR w.milestone = ANY (t.milestones));
+CROSS JOIN LATERAL (SELECT CASE c.measure WHEN 'count' THEN c.rows::numeric
+                        ELSE (ARRAY[c.s1, c.s2, c.s3, c.s4])[pg_catalog.array_position(c.sum_names, c.measure)] END AS amount) m
+WHERE (c.outcomes IS NULL OR coalesce(w.outcome, 'unknown') = ANY (c.outcomes))
+  AND (c.milestones IS NULL OR w.milestone = ANY (c.milestones));
 COMMENT ON VIEW @extschema@.kpi_captured_cell IS
 'What each term of each KPI counts of each captured table, in pieces; amount is without the term''s sign.';
 
@@ -42,21 +50,31 @@ COMMENT ON VIEW @extschema@.kpi_term_cell IS
 'What each term of each KPI counts of each table, in pieces, captured or read when asked; amount is without the term''s sign. For explanations: '
 'kpi_facts is the same added up, and fast.';
 
--- What is read when asked, added up as captured_sums adds up what was captured.
+-- What is read when asked, and clocks as they go on, added up as captured_sums adds up what was captured.
 CREATE FUNCTION @extschema@.kept_sums(kpis text[], since date, until date, ends date[], by text[], units text[])
     RETURNS TABLE (kpi text, day date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text,
                    currency text, numerator numeric, denominator numeric)
     LANGUAGE sql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    WITH part AS MATERIALIZED (
-        SELECT t.kpi, t.side, t.sign * r.rows AS rows, t.sign * r.amount AS amount, r.day, k.date_kind = 'stock' AS stock,
-               coalesce(resolve_unit(r.unit), a.fallback_unit, root_unit()) AS unit_key, r.stage, r.campaign, r.channel, r.product, r.owner,
-               r.segment, r.currency
+    WITH cell AS MATERIALIZED (
+        SELECT t.kpi, t.side, t.sign, r.rows, r.amount, r.day, r.relation, r.unit, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency
         FROM kpi_term t
-        JOIN kpi k ON k.kpi = t.kpi
         JOIN component c ON c.component = t.component AND c.kept
         CROSS JOIN LATERAL kept_rows(t.component, t.measure, t.milestones, t.within_days) r
-        LEFT JOIN adoption a ON a.relation = r.relation
         WHERE kpis IS NULL OR t.kpi = ANY (kpis)
+        UNION ALL
+        SELECT t.kpi, t.side, t.sign, r.rows, CASE t.measure WHEN 'count' THEN r.rows ELSE (ARRAY[r.s1, r.s2, r.s3, r.s4])[array_position(i.sum_names, t.measure)] END,
+               r.day, i.relation, r.unit, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency
+        FROM kpi_term t
+        JOIN kpi_instance i ON i.component = t.component AND i.relation = 'record_clock'::regclass
+        CROSS JOIN LATERAL clock_cell(i.instance) r
+        WHERE kpis IS NULL OR t.kpi = ANY (kpis)
+    ), part AS (
+        SELECT c.kpi, c.side, c.sign * c.rows AS rows, c.sign * c.amount AS amount, c.day, k.date_kind = 'stock' AS stock,
+               coalesce(resolve_unit(c.unit), a.fallback_unit, root_unit()) AS unit_key, c.stage, c.campaign, c.channel, c.product, c.owner,
+               c.segment, c.currency
+        FROM cell c
+        JOIN kpi k ON k.kpi = c.kpi
+        LEFT JOIN adoption a ON a.relation = c.relation
     ), dated AS (
         SELECT p.*, e.ends_on
         FROM part p
@@ -79,7 +97,7 @@ CREATE FUNCTION @extschema@.kept_sums(kpis text[], since date, until date, ends 
     HAVING sum(d.rows) <> 0 OR sum(d.amount) <> 0 OR ends IS NOT NULL AND bool_or(d.stock)
 $$;
 COMMENT ON FUNCTION @extschema@.kept_sums(text[], date, date, date[], text[], text[]) IS
-'captured_sums of components that are not captured but read when asked (kept_rows).';
+'captured_sums of components that are not captured but read when asked (kept_rows), and what clock_cell adds to clocks that were captured.';
 SELECT @extschema@.set_audience('kept_sums(text[], date, date, date[], text[], text[])', 'internal');
 
 CREATE FUNCTION @extschema@.kpi_facts(kpis text[], since date, until date, ends date[], by text[], units text[])
@@ -87,7 +105,7 @@ CREATE FUNCTION @extschema@.kpi_facts(kpis text[], since date, until date, ends 
                    currency text, numerator numeric, denominator numeric)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM kpi_term t JOIN component c ON c.component = t.component AND c.kept
+    IF NOT EXISTS (SELECT FROM kpi_term t JOIN component c ON c.component = t.component AND (c.kept OR c.entity = 'clock')
                    WHERE kpi_facts.kpis IS NULL OR t.kpi = ANY (kpi_facts.kpis)) THEN
         RETURN QUERY SELECT * FROM captured_sums(kpis, since, until, ends, by, units);
         RETURN;
@@ -98,7 +116,7 @@ BEGIN
           UNION ALL
           SELECT * FROM kept_sums(kpis, since, until, ends, by, units)) f
     GROUP BY f.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency
-    HAVING sum(f.numerator) <> 0 OR sum(f.denominator) <> 0
+    HAVING count(*) = 1 OR sum(f.numerator) <> 0 OR sum(f.denominator) <> 0 -- what one added and the other took away is not there
         OR ends IS NOT NULL AND EXISTS (SELECT FROM kpi k WHERE k.kpi = f.kpi AND k.date_kind = 'stock');
 END
 $$;
@@ -147,10 +165,11 @@ CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
     WITH summed AS (
         SELECT t.kpi,
                CASE WHEN bool_or(y.kept IN ('not_mapped', 'no_milestone')) THEN max(y.kept) FILTER (WHERE y.kept IN ('not_mapped', 'no_milestone'))
-                    WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b WHERE NOT b.paused)) THEN 'broken'
+                    WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b WHERE NOT b.paused) OR c.entity = 'clock' AND clocks.state = 'broken') THEN 'broken'
                     WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b)) THEN 'paused'
                     WHEN bool_or(CASE WHEN c.kept THEN y.kept = 'filling'
-                                      ELSE i.instance IS NULL OR i.state = 'filling' OR leaving.partition OR (t.milestones IS NOT NULL AND entries.filling) END) THEN 'filling'
+                                      ELSE i.instance IS NULL OR i.state = 'filling' OR leaving.partition OR (t.milestones IS NOT NULL AND entries.filling)
+                                           OR c.entity = 'clock' AND clocks.state = 'filling' END) THEN 'filling'
                     WHEN bool_or(CASE WHEN t.outcomes IS NULL THEN false
                                       WHEN k.date_kind = 'stock' THEN f.funnel IS NULL AND NOT dated.yes
                                       ELSE EXISTS (SELECT FROM unnest(t.outcomes) o
@@ -173,8 +192,10 @@ CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
         CROSS JOIN LATERAL (SELECT has_attribute(i.relation, 'closed_at') OR has_attribute(i.relation, 'resolved_at') AS yes) dated
         CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_inherits h WHERE h.inhdetachpending AND adopted_root(h.inhparent) = i.relation) AS partition) leaving
         CROSS JOIN (SELECT EXISTS (SELECT FROM filling l WHERE l.room = 'funnel' AND l.state <> 'ready') AS filling) entries
+        CROSS JOIN (SELECT clock_state() AS state) clocks
         GROUP BY t.kpi
-        HAVING bool_and(CASE WHEN c.kept THEN y.kept IS NOT NULL ELSE i.instance IS NOT NULL OR t.milestones IS NOT NULL END) -- stage entries begin with the first fold at the latest
+        HAVING bool_and(CASE WHEN c.kept THEN y.kept IS NOT NULL ELSE i.instance IS NOT NULL OR t.milestones IS NOT NULL OR c.entity = 'clock' END) -- these begin with the first fold at the latest
+           AND bool_and(c.entity <> 'clock' OR has_clocks(c.component))
            AND bool_and(t.milestones IS NULL
                         OR EXISTS (SELECT FROM tracking r JOIN funnel_stage s ON s.funnel = r.funnel
                                    WHERE s.milestone = ANY (t.milestones)))

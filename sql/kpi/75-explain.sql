@@ -111,6 +111,8 @@ BEGIN
     PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i
                                    WHERE i.relation = restate.relation AND i.zone <> default_zone()));
     UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = restate.relation;
+    DELETE FROM record_clock c WHERE c.relation = restate.relation; -- they find their service levels anew
+    INSERT INTO clock_touched SELECT t.relation, NULL FROM clock_table t WHERE t.relation = restate.relation;
     PERFORM FROM capture(relation);
 END
 $$;

@@ -31,7 +31,9 @@ SELECT @extschema@.set_audience('kpi_status()', 'admin');
 CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT 'kpi', 'KPI ' || k.kpi, 'not available', NULL::bigint, NULL::timestamptz,
-           'missing: ' || string_agg(DISTINCT CASE WHEN c.entity = 'handover' THEN 'a tracked table whose funnel has stages of two departments'
+           'missing: ' || string_agg(DISTINCT CASE WHEN c.entity = 'clock' THEN CASE WHEN c.needs <> '{}' THEN format('a table adopted as ticket that maps %s', array_to_string(c.needs, ', '))
+                                                                                  ELSE 'a service level (set_sla) of an adopted table' END
+                                                   WHEN c.entity = 'handover' THEN 'a tracked table whose funnel has stages of two departments'
                                                        || CASE c.component WHEN 'handover_overdue' THEN ', and set_handover_limit' ELSE '' END
                                                    WHEN c.component LIKE 'attribution%' THEN 'a table adopted as spend, and a tracked one whose funnel has the milestone won'
                                                    WHEN c.entity IN ('stage_entry', 'subject') THEN
@@ -43,9 +45,9 @@ CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
            'SELECT * FROM @extschema@.suggest_adopt();'
     FROM kpi k JOIN kpi_term t USING (kpi) JOIN component c USING (component)
     WHERE k.kpi NOT IN (SELECT s.kpi FROM kpi_state() s)
-      AND (c.kept AND kept_state(t.component, t.measure, t.milestones) IS NULL OR c.entity = 'stage_entry' AND EXISTS (
+      AND (c.entity = 'clock' AND NOT has_clocks(c.component) OR c.kept AND kept_state(t.component, t.measure, t.milestones) IS NULL OR c.entity = 'stage_entry' AND EXISTS (
                SELECT FROM unnest(t.milestones) m WHERE NOT EXISTS (SELECT FROM tracking r JOIN funnel_stage s USING (funnel) WHERE s.milestone = m))
-           OR NOT c.kept AND c.entity <> 'stage_entry' AND NOT EXISTS (SELECT FROM kpi_instance i WHERE i.component = c.component))
+           OR NOT c.kept AND c.entity NOT IN ('stage_entry', 'clock') AND NOT EXISTS (SELECT FROM kpi_instance i WHERE i.component = c.component))
       AND EXISTS (SELECT FROM adoption)
     GROUP BY k.kpi
     UNION ALL

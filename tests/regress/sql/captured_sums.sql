@@ -1,4 +1,4 @@
--- captured_sums, the one pass in C, against plain SQL over kpi_term_cell, which explains: random deals and tickets, folded in part.
+-- kpi_facts, most of it one pass in C, against plain SQL over kpi_term_cell, which explains: random deals and tickets, folded in part.
 \getenv srcdir PG_ABS_SRCDIR
 \set fresh :srcdir '/fresh.sql'
 \i :fresh
@@ -33,7 +33,7 @@ UPDATE deals SET status = 'Closed won', office = 'north' WHERE id % 11 = 0;
 CREATE VIEW kpi_fact AS
 SELECT t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency,
        sum(t.sign * t.amount) FILTER (WHERE t.side = 'numerator') AS numerator, sum(t.sign * t.amount) FILTER (WHERE t.side = 'denominator') AS denominator
-FROM crm.kpi_captured_cell t
+FROM crm.kpi_term_cell t
 GROUP BY t.kpi, t.day, t.unit_key, t.stage, t.campaign, t.channel, t.product, t.owner, t.segment, t.currency
 HAVING sum(t.sign * t.rows) <> 0 OR sum(t.sign * t.amount) <> 0;
 CREATE FUNCTION same(a text, b text) RETURNS TABLE (rows bigint, missing bigint, added bigint) LANGUAGE plpgsql AS $$
@@ -43,27 +43,27 @@ BEGIN
 END $$;
 -- by day and all dimensions; of some KPIs; from a day, until a day; of units
 SELECT * FROM same('SELECT kpi, day, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator FROM kpi_fact',
-    $$SELECT * FROM crm.captured_sums(NULL, NULL, NULL, NULL, '{unit_key,stage,campaign,channel,product,owner,segment,currency}', NULL)$$);
+    $$SELECT * FROM crm.kpi_facts(NULL, NULL, NULL, NULL, '{unit_key,stage,campaign,channel,product,owner,segment,currency}', NULL)$$);
 SELECT * FROM same($$SELECT kpi, day, owner, sum(numerator), sum(denominator) FROM kpi_fact WHERE kpi IN ('win_rate', 'won_value') AND day >= '2026-03-01'
     AND day <= '2026-04-15' AND unit_key = 'north' GROUP BY 1, 2, 3$$,
-    $$SELECT kpi, day, owner, numerator, denominator FROM crm.captured_sums('{win_rate,won_value,no_such_kpi}', '2026-03-01', '2026-04-15', NULL, '{owner}', '{north}')$$);
+    $$SELECT kpi, day, owner, numerator, denominator FROM crm.kpi_facts('{win_rate,won_value,no_such_kpi}', '2026-03-01', '2026-04-15', NULL, '{owner}', '{north}')$$);
 -- by month: flows add up, of stocks there is what was there at the end of each month, also before the first
 CREATE VIEW month AS SELECT g::date AS since, (g + interval '1 month')::date - 1 AS until FROM generate_series(timestamp '2026-02-01', '2026-11-01', '1 month') g;
 SELECT * FROM same($$SELECT f.kpi, m.until, f.unit_key, f.currency, sum(f.numerator), sum(f.denominator) FROM month m
     JOIN crm.kpi k ON true JOIN kpi_fact f ON f.kpi = k.kpi AND f.day <= m.until AND (f.day >= m.since OR k.date_kind = 'stock')
     GROUP BY 1, 2, 3, 4 HAVING coalesce(sum(f.numerator), 0) <> 0 OR coalesce(sum(f.denominator), 0) <> 0$$,
-    $$SELECT kpi, day, unit_key, currency, numerator, denominator FROM crm.captured_sums(NULL, '2026-02-01', NULL, ARRAY(SELECT until FROM month ORDER BY until),
+    $$SELECT kpi, day, unit_key, currency, numerator, denominator FROM crm.kpi_facts(NULL, '2026-02-01', NULL, ARRAY(SELECT until FROM month ORDER BY until),
       '{unit_key,currency}', NULL) WHERE coalesce(numerator, 0) <> 0 OR coalesce(denominator, 0) <> 0$$);
 -- the whole, in one row
-SELECT kpi, numerator, denominator FROM crm.captured_sums('{won_count,win_rate}', NULL, '2026-12-31', '{2026-12-31}', '{}', NULL);
+SELECT kpi, numerator, denominator FROM crm.kpi_facts('{won_count,win_rate}', NULL, '2026-12-31', '{2026-12-31}', '{}', NULL);
 SELECT count(*) FILTER (WHERE d.status IN ('sales:won', 'closed won', 'Closed won')) AS won,
        count(*) FILTER (WHERE d.status IN ('sales:won', 'closed won', 'Closed won', ' LOST ')) AS decided FROM deals d WHERE d.closed IS NOT NULL;
 -- folding changes nothing (what was added and taken away again is 0 or not there); nothing asked, nothing told
 CREATE VIEW by_stage AS SELECT kpi, day, stage, coalesce(numerator, 0) AS numerator, coalesce(denominator, 0) AS denominator
-    FROM crm.captured_sums(NULL, NULL, NULL, NULL, '{stage}', NULL);
+    FROM crm.kpi_facts(NULL, NULL, NULL, NULL, '{stage}', NULL);
 CREATE TABLE before AS TABLE by_stage;
 SELECT crm.fold() > 0 AS folded;
 SELECT * FROM same('TABLE before', 'TABLE by_stage');
-SELECT count(*) FROM crm.captured_sums(NULL, NULL, NULL, '{}', '{}', NULL);
-SELECT count(*) FROM crm.captured_sums('{}', NULL, NULL, NULL, '{}', NULL);
-SELECT count(*) FROM crm.captured_sums(NULL, NULL, NULL, NULL, '{}', '{}');
+SELECT count(*) FROM crm.kpi_facts(NULL, NULL, NULL, '{}', '{}', NULL);
+SELECT count(*) FROM crm.kpi_facts('{}', NULL, NULL, NULL, '{}', NULL);
+SELECT count(*) FROM crm.kpi_facts(NULL, NULL, NULL, NULL, '{}', '{}');

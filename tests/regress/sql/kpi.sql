@@ -212,9 +212,6 @@ SELECT crm.set_plan('sales', '2021-01-01', -1);
 SELECT crm.capture('costs_of_all'::text::regclass);
 SELECT crm.capture('pg_class');
 SELECT count(*) AS goals, (SELECT count(*) FROM crm.team_component) AS components, (SELECT count(*) FROM crm.team_kpi) AS kpis FROM crm.goal;
--- promised
-SELECT crm.set_sla('s', 'ticket', 'true', 'resolve', '1 hour');
-SELECT * FROM crm_bi.sla_clock;
 SELECT count(*) > 9000 AS days, min(day) FROM crm_bi.dim_date;
 SELECT unit_key, parent_key FROM crm_bi.dim_unit ORDER BY 1;
 
