@@ -181,7 +181,13 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.goal_rows() IS 'The rows of crm_bi.kpi_goal.';
 
-CREATE VIEW crm_bi.kpi_goal AS SELECT * FROM @extschema@.goal_rows();
+CREATE VIEW crm_bi.kpi_goal WITH (security_invoker) AS
+SELECT g.goal_key, g.kpi_key, g.label, g.unit_key, g.departments::text AS departments, g.since, g.until, g.direction,
+       @extschema@.reported(g.target)::numeric(24,6) AS target, @extschema@.reported(g.actual)::numeric(24,6) AS actual,
+       @extschema@.reported(g.attainment)::numeric(24,6) AS attainment, g.elapsed::numeric(24,6) AS elapsed,
+       @extschema@.reported(g.pace)::numeric(24,6) AS pace, g.on_track, g.state, g.accountable,
+       pg_catalog.array_to_string(g.owners, ', ') AS owners
+FROM @extschema@.goal_rows() g;
 COMMENT ON VIEW crm_bi.kpi_goal IS
 'Goals with what was attained until today. attainment is actual / target, or target / actual where lower is better (NULL where '
 'the divisor is zero). elapsed is the share of the period that has passed, by working time (elapsed_share); expected is what the target asks for by '
