@@ -20,8 +20,8 @@ $$;
 COMMENT ON FUNCTION @extschema@.attribution_rows() IS 'The rows of crm_bi.attribution.';
 
 CREATE VIEW crm_bi.attribution WITH (security_invoker) AS
-SELECT a.funnel, a.milestone, a.model, a.month, a.channel, a.campaign, a.currency, @extschema@.reported(a.credit)::numeric(24,6) AS credit,
-       @extschema@.reported(a.amount)::numeric(24,6) AS amount, @extschema@.reported(a.margin)::numeric(24,6) AS margin, a.conversions
+SELECT a.funnel, a.milestone, a.model, a.month, a.channel, a.campaign, a.currency, @extschema@.reported(a.credit)::numeric(27,9) AS credit,
+       @extschema@.reported(a.amount)::numeric(27,9) AS amount, @extschema@.reported(a.margin)::numeric(27,9) AS margin, a.conversions
 FROM @extschema@.attribution_rows() a;
 COMMENT ON VIEW crm_bi.attribution IS
 'To which channels and campaigns leads and wins are owed, by each model: filter by model, funnel and milestone before you sum. Touches up to '

@@ -10,8 +10,8 @@ COMMENT ON FUNCTION @extschema@.set_sla(text, text, text, text, interval, text, 
 SELECT @extschema@.set_audience('set_sla(text, text, text, text, interval, text, text[], numeric)', 'admin');
 
 -- A view with its final columns, which says so when it is read.
-CREATE VIEW crm_bi.sla_clock AS
-SELECT NULL::text AS relation, NULL::text AS record_key, NULL::text AS clock, NULL::timestamptz AS due_at, NULL::interval AS remaining,
+CREATE VIEW crm_bi.sla_clock WITH (security_invoker) AS
+SELECT NULL::text AS relation, NULL::text AS record_key, NULL::text AS clock, NULL::timestamptz AS due_at, NULL::numeric(18,2) AS remaining,
        NULL::boolean AS paused, NULL::boolean AS breached
 WHERE @extschema@.not_yet('crm_bi.sla_clock')::text IS NULL;
 COMMENT ON VIEW crm_bi.sla_clock IS 'Not built yet: the columns are final.';

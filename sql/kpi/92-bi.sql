@@ -65,8 +65,8 @@ COMMENT ON FUNCTION @extschema@.comment_wide_view(text) IS 'Comments a wide view
 CREATE FUNCTION @extschema@.create_kpi_view(name text, kpis text[]) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    parts text[] := parse_ident(name);
-    relation CONSTANT text := format('%I.%I', parts[1], parts[2]);
+    parts CONSTANT text[] := parse_ident(name);
+    relation text;
 BEGIN
     IF cardinality(parts) IS DISTINCT FROM 2 OR parts[1] IN ('crm_bi', '@extschema@') THEN
         RAISE EXCEPTION 'a view needs a name with a schema of yours, not "%"', name USING ERRCODE = 'RM005',
@@ -76,8 +76,13 @@ BEGIN
             HINT = 'For example create_kpi_view(''reports.sales'', ''{won_value,win_rate}'').';
     END IF;
     PERFORM require_kpi(k) FROM unnest(kpis) k;
+    relation := format('%I.%I', parts[1], parts[2]);
     EXECUTE format('CREATE OR REPLACE VIEW %s WITH (security_invoker) AS %s', relation, kpi_wide_query(kpis));
     PERFORM comment_wide_view(relation);
+EXCEPTION WHEN invalid_table_definition THEN
+    RAISE EXCEPTION 'view % has other columns', relation USING ERRCODE = 'RM005',
+        DETAIL = 'Its columns stay as they are and in their order, so that reports go on: new ones come at the end.',
+        HINT = format('Name the KPIs that it has first, or DROP VIEW %s;', relation);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.create_kpi_view(text, text[]) IS

@@ -3,7 +3,8 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
-SELECT count(crm.create_unit(u.key, u.name, u.kind, parent => u.parent)) AS units
+SELECT crm.set_calendar('default', 'Europe/Oslo') \g /dev/null
+SELECT count(crm.create_unit(u.key, u.name, u.kind, parent => u.parent, since => '2020-01-01')) AS units
 FROM (VALUES ('firm', 'The firm', 'business', NULL), ('marketing', 'Marketing', 'functional', 'firm'), ('sales', 'Sales', 'functional', 'firm'),
              ('service', 'Service', 'functional', 'firm'), ('north', 'North', 'geographic', 'sales'),
              ('south', 'South', 'geographic', 'sales')) AS u (key, name, kind, parent);
@@ -65,3 +66,5 @@ CALL crm.resolve() \g /dev/null
 SELECT crm.settle_transitions(1000) IS NOT NULL AS settled, crm.fold(100000) > 0 AS folded;
 SELECT crm.set_goal('north', 'won_value', 5000, '2026-01-01', '2026-12-31', unit => 'north'), crm.set_goal('all', 'won_value', 9000, '2026-01-01', '2026-12-31') \g /dev/null
 SELECT crm.check_in('north', 'well begun'), crm.check_in('all', 'two large deals moved') \g /dev/null
+UPDATE team.deal SET state = 'talk' WHERE id IN (5, 10, 15);
+SELECT count(crm.refuse_handover(h.handover, 'no budget')) AS refused FROM crm.handover h WHERE h.record_key = '10' AND h.state = 'offered';
