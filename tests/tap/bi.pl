@@ -37,6 +37,7 @@ SQL
 my $views = $team->run(<<'SQL');
 SELECT format('%s|VIEW|%s', c.relname, obj_description(c.oid, 'pg_class')) FROM pg_class c WHERE c.relnamespace = 'crm_bi'::regnamespace AND c.relkind = 'v' ORDER BY c.relname COLLATE "C"
 SQL
+$views = join "\n", sort split /\n/, $views;
 my $columns = $team->run(<<'SQL');
 SELECT format('%s|%s|%s|%s|%s', c.relname, a.attname, t.typname, CASE t.typname WHEN 'numeric' THEN format('%s,%s', (a.atttypmod - 4) >> 16, (a.atttypmod - 4) & 65535) END,
               col_description(c.oid, a.attnum))
@@ -50,25 +51,24 @@ SKIP: {
     skip 'ODBC: odbc-postgresql or libdbd-odbc-perl is not installed', 1 unless $has_odbc;
     my $connect = sub {
         my ($user, $more) = @_;
-        return DBI->connect("dbi:ODBC:DRIVER={PostgreSQL Unicode};SERVER=127.0.0.1;PORT=$port;DATABASE=team;UID=$user;ReadOnly=1;$more", '', '',
-            { RaiseError => 1, PrintError => 0, odbc_utf8_on => 1 });
+        return DBI->connect("dbi:ODBC:DRIVER={PostgreSQL Unicode};SERVER=127.0.0.1;PORT=$port;DATABASE=team;UID=$user;$more", '', '',
+            { RaiseError => 1, PrintError => 0, odbc_utf8_on => 1, odbc_ignore_named_placeholders => 1 });
     };
     my $db = $connect->('bi_north', 'UseDeclareFetch=1;Fetch=7');
     my $seen = join "\n", sort map { "$_->{TABLE_NAME}|$_->{TABLE_TYPE}|" . ($_->{REMARKS} // '') }
         @{ $db->table_info(undef, 'crm_bi', '%', "'VIEW','TABLE'")->fetchall_arrayref({}) };
-    # the driver takes remarks of a table only as far as it goes: some versions give none
     is($seen =~ s/\|[^|\n]*$//mgr, $views =~ s/\|[^|\n]*$//mgr, 'ODBC: SQLTables lists every view');
     my @columns = @{ $db->column_info(undef, 'crm_bi', '%', '%')->fetchall_arrayref({}) };
     my @lines = map {
         join '|', @{$_}{ 'TABLE_NAME', 'COLUMN_NAME', 'TYPE_NAME' }, $_->{TYPE_NAME} eq 'numeric' ? "$_->{COLUMN_SIZE},$_->{DECIMAL_DIGITS}" : ''
     } sort { $a->{TABLE_NAME} cmp $b->{TABLE_NAME} || $a->{ORDINAL_POSITION} <=> $b->{ORDINAL_POSITION} } @columns;
-    # its names of the types
-    my %name = (int8 => 'int8', bool => 'bool');
     is(join("\n", @lines), $columns =~ s/^((?:[^|\n]*\|){3}[^|\n]*)\|.*$/$1/mgr, 'ODBC: SQLColumns lists every column with type, size and digits');
     my %type = map { $_->{TYPE_NAME} => 1 } @columns;
     is(join(' ', sort keys %type), 'bool date int8 numeric text timestamptz', 'ODBC: and no other types');
-    my ($remark) = map { $_->{REMARKS} // '' } grep { $_->{TABLE_NAME} eq 'kpi_value' && $_->{COLUMN_NAME} eq 'unit_key' } @columns;
-    note("remarks of a column through ODBC: $remark");
+    # psqlODBC passes on no comments; where a version does, they are ours
+    my %comment = map { my ($view, $column, undef, undef, $text) = split /\|/, $_, 5; ("$view.$column" => $text) } split /\n/, $columns;
+    is(join("\n", grep { $_ } map { ($_->{REMARKS} // '') =~ /\S/ && $_->{REMARKS} ne $comment{"$_->{TABLE_NAME}.$_->{COLUMN_NAME}"} ? $_->{COLUMN_NAME} : () } @columns),
+        '', 'ODBC: remarks, if any, are the comments');
     my $keys = $db->primary_key_info(undef, 'crm_bi', 'kpi_value');
     is($keys ? scalar @{ $keys->fetchall_arrayref } : 0, 0, 'ODBC: views have no keys, and asking is no error');
     my $foreign = $db->foreign_key_info(undef, 'crm_bi', 'dim_unit', undef, 'crm_bi', 'kpi_value');
@@ -83,7 +83,7 @@ SKIP: {
     my $function = $db->selectall_arrayref(q{SELECT period, value FROM crm_bi.kpi('won_count', 'year') WHERE value > ?}, {}, 0);
     is(scalar @$function, 1, 'ODBC: the function kpi with a parameter');
     ok(!eval { $db->do('DELETE FROM team.deal'); 1 }, 'ODBC: nothing is written');
-    like($@, qr/read-only transaction|permission denied/, 'ODBC: and it says so');
+    like($@, qr/permission denied/, 'ODBC: and it says so');
     $db->disconnect;
 
     $db = $connect->('bi_shared', "pqopt={options='-c crm.token=$token'}");

@@ -16,7 +16,7 @@ sub blocks_of {
     my ($page) = @_;
     my ($heading, @blocks) = ('');
     my $text = slurp_file("$folder/$page.md");
-    while ($text =~ /^## (.*)$|^```(\w+)\n(.*?)^```$/msg) {
+    while ($text =~ /^## ([^\n]*)$|^```(\w+)\n(.*?)^```$/msg) {
         if (defined $1) {
             $heading = $1;
         } else {
@@ -63,7 +63,7 @@ for my $page (@pages) {
         my ($status, $out, $err) = $node->psql($made, $administers ? $sql : expanded($sql), on_error_stop => 1,
             $administers ? () : (extra_params => [ '-U', 'bi_sales' ]));
         my ($first) = $sql =~ /^(.{1,60})/;
-        ok($status == 0 && $out ne '', "$page, $heading: $first") or diag($err);
+        ok($status == 0 && ($administers || $out ne ''), "$page, $heading: $first") or diag($err);
         $asked++ unless $administers;
     }
     for my $role ('bi_sales', 'superset_app') {
