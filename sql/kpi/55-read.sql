@@ -61,7 +61,7 @@ FROM (SELECT f.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product
       FROM @extschema@.kpi_stock_day d
       WHERE d.numerator <> 0 OR d.denominator <> 0) v
 JOIN @extschema@.kpi k ON k.kpi = v.kpi
-CROSS JOIN LATERAL (SELECT coalesce(v.day < @extschema@.kpi_today() - k.within_days, true) AS mature) m
+CROSS JOIN LATERAL (SELECT coalesce(v.day < (SELECT @extschema@.kpi_today()) - k.within_days, true) AS mature) m
 JOIN @extschema@.kpi_state() s ON s.kpi = v.kpi AND s.state = 'ready'
 WHERE (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
   AND @extschema@.visible(v.unit_key, 'kpi', 'total')
@@ -166,7 +166,7 @@ BEGIN
         RETURN QUERY SELECT p.* FROM kpi_periods(asked.kpi, grain, since, last, by, target, rates) p;
         RETURN;
     END IF;
-    first := coalesce(since, (SELECT min(f.day) FROM kpi_facts(ARRAY[asked.kpi], NULL, NULL, NULL, '{}', NULL) f WHERE isfinite(f.day)), last);
+    first := coalesce(since, (SELECT min(f.day) FROM kpi_facts(ARRAY[asked.kpi], NULL, NULL, NULL, '{}', units_with_total()) f WHERE isfinite(f.day)), last);
     SELECT array_remove(ARRAY[CASE WHEN m.numerator THEN 'numerator' END, CASE WHEN m.denominator THEN 'denominator' END], NULL)
     INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
     FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, missing, last_day IN

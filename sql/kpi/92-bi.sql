@@ -77,7 +77,8 @@ BEGIN
     END IF;
     PERFORM require_kpi(k) FROM unnest(kpis) k;
     relation := format('%I.%I', parts[1], parts[2]);
-    EXECUTE format('CREATE OR REPLACE VIEW %s WITH (security_invoker) AS %s', relation, kpi_wide_query(kpis));
+    EXECUTE format('CREATE %s VIEW %s WITH (security_invoker) AS %s', CASE WHEN to_regclass(relation) IS NOT NULL THEN 'OR REPLACE' END, relation,
+                   kpi_wide_query(kpis));
     PERFORM comment_wide_view(relation);
 EXCEPTION WHEN invalid_table_definition THEN
     RAISE EXCEPTION 'view % has other columns', relation USING ERRCODE = 'RM005',

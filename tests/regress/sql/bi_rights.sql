@@ -115,8 +115,14 @@ SELECT crm.issue_token('nora', '1 hour') AS token \gset
 
 -- In one transaction, so that now is the same for all.
 BEGIN;
-SELECT format('CALL expect(%L, %L, ''{read,open,principal}''); CALL expect(%L, %L, ''{total}'')', name, reads, name, counts) FROM who ORDER BY name
+SELECT format('CALL expect(%L, %L, ''{read,open,principal}''); CALL expect(%L, %L, ''{total}'')', name, reads, name, counts) FROM who
+WHERE role IN ('regress_bi_rights_nora', 'regress_bi_rights_mona', 'regress_bi_rights_olga', 'regress_bi_rights_nils') ORDER BY name
 \gexec
+-- the others may the same as one of these
+INSERT INTO expected
+SELECT w.name, e.object, e.rows
+FROM who w CROSS JOIN object o JOIN who same ON CASE o.by WHEN 'total' THEN same.counts = w.counts ELSE same.reads = w.reads END
+JOIN expected e ON e.who = same.name AND e.object = o.name WHERE NOT EXISTS (SELECT FROM expected x WHERE x.who = w.name);
 SET LOCAL ROLE regress_bi_rights_nora; :note;
 SET LOCAL ROLE regress_bi_rights_mona; :note;
 SET LOCAL ROLE regress_bi_rights_tom; :note;
