@@ -39,7 +39,8 @@ INSERT INTO who VALUES
 CREATE TABLE object (name text PRIMARY KEY, by text NOT NULL, query text);
 INSERT INTO object (name, by)
 SELECT c.relname, CASE WHEN c.relname ~ '^fct_' OR c.relname IN ('dim_campaign', 'dim_product', 'dim_customer', 'sla_clock') THEN 'read'
-                       WHEN c.relname IN ('kpi_value', 'kpi_value_home', 'kpi_wide', 'kpi_goal', 'goal_credit', 'goal_check_in', 'forecast_accuracy', 'funnel_conversion', 'stage_duration', 'cohort_conversion', 'attribution',
+                       WHEN c.relname IN ('kpi_value', 'kpi_value_home', 'kpi_wide', 'kpi_goal', 'goal_credit', 'goal_check_in', 'forecast_accuracy', 'budget_used',
+                                          'weighted_pipeline', 'pipeline_coverage', 'funnel_conversion', 'stage_duration', 'cohort_conversion', 'attribution',
                                           'handover', 'handover_reason') THEN 'total'
                        WHEN c.relname = 'dim_owner' THEN 'principal'
                        WHEN c.relname IN ('dim_date', 'dim_unit', 'dim_unit_path', 'dim_unit_history', 'dim_unit_path_history', 'dim_stage', 'dim_kpi', 'relation') THEN 'open'
