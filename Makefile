@@ -14,6 +14,8 @@ setup:                 ## install missing packages of the distribution
 	@scripts/setup
 setup-lint:
 	@scripts/setup --lint
+setup-bi:              ## install the drivers that BI tools use, for their tests
+	@scripts/setup --bi
 
 extension:
 	@test -n "$(PG_CONFIG)" || { echo "no pg_config: type 'make setup'" >&2; exit 1; }
@@ -78,7 +80,7 @@ clean:                 ## remove build/
 help:                  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
 
-.PHONY: all unit setup setup-lint extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
+.PHONY: all unit setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
         check-other-schema check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
 soak:
 	@echo "make soak is not built yet" >&2; exit 1

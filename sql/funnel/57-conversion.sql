@@ -235,15 +235,18 @@ COMMENT ON FUNCTION @extschema@.funnel_reach(text, timestamptz, timestamptz) IS
 'the mean of the days between. since and until choose subjects by when they entered the funnel. Numbers of the units for which the caller has the privilege '
 'total. Example: SELECT stage, reached, conversion_of_previous FROM crm.funnel_reach(''sales'', ''2026-01-01'');';
 
-CREATE VIEW crm_bi.funnel_conversion AS
-SELECT r.funnel_key AS funnel, r.stage, r."position", r.department, r.kind, r.milestone, r.entered, r.reached, r.dropped,
-       r.conversion_of_first, r.conversion_of_previous, r.timed, r.median_days_to_next, r.p75_days_to_next, r.p90_days_to_next, r.mean_days_to_next
+CREATE VIEW crm_bi.funnel_conversion WITH (security_invoker) AS
+SELECT r.funnel_key AS funnel, r.stage, r.funnel_key || ':' || r.stage AS stage_key, r."position"::bigint AS "position", r.department, r.kind, r.milestone, r.entered, r.reached, r.dropped,
+       r.conversion_of_first::numeric(18,4) AS conversion_of_first, r.conversion_of_previous::numeric(18,4) AS conversion_of_previous, r.timed,
+       r.median_days_to_next::numeric(12,2) AS median_days_to_next, r.p75_days_to_next::numeric(12,2) AS p75_days_to_next,
+       r.p90_days_to_next::numeric(12,2) AS p90_days_to_next, r.mean_days_to_next::numeric(12,2) AS mean_days_to_next
 FROM @extschema@.funnel_reach() r;
 COMMENT ON VIEW crm_bi.funnel_conversion IS
 'How many subjects reached each stage of each funnel, over all time. Sum no column over stages. Numbers of the units for '
 'which you have the privilege total; everything where you have it for the organisation.';
 COMMENT ON COLUMN crm_bi.funnel_conversion.funnel IS 'Key of the funnel.';
 COMMENT ON COLUMN crm_bi.funnel_conversion.stage IS 'Key of the stage.';
+COMMENT ON COLUMN crm_bi.funnel_conversion.stage_key IS 'Joins dim_stage.';
 COMMENT ON COLUMN crm_bi.funnel_conversion."position" IS 'Order of the stages.';
 COMMENT ON COLUMN crm_bi.funnel_conversion.department IS 'The department that works in this stage.';
 COMMENT ON COLUMN crm_bi.funnel_conversion.kind IS 'entry, active, waiting, won, lost, after_win or churned.';

@@ -52,15 +52,19 @@ COMMENT ON FUNCTION @extschema@.stage_stays(text, timestamptz, timestamptz) IS
 'lasting longer: where many are still there the plain median is too short. Numbers of the units for which the caller has the privilege total. Errors: RM001, RM005. '
 'Example: SELECT stage, median_days, survival_median_days, staying FROM crm.stage_stays(''sales'');';
 
-CREATE VIEW crm_bi.stage_duration AS
-SELECT s.funnel_key AS funnel, s.stage, s."position", s.department, s.entries, s.subjects, s.reentries, s.regressions, s.stays, s.staying, s.mean_days,
-       s.median_days, s.p75_days, s.p90_days, s.longest_days, s.survival_p25_days, s.survival_median_days, s.survival_p75_days, s.survival_p90_days,
-       s.expected_days, s.beyond_expected
+CREATE VIEW crm_bi.stage_duration WITH (security_invoker) AS
+SELECT s.funnel_key AS funnel, s.stage, s.funnel_key || ':' || s.stage AS stage_key, s."position"::bigint AS "position", s.department, s.entries, s.subjects, s.reentries, s.regressions, s.stays, s.staying,
+       s.mean_days::numeric(12,2) AS mean_days, s.median_days::numeric(12,2) AS median_days,
+       s.p75_days::numeric(12,2) AS p75_days, s.p90_days::numeric(12,2) AS p90_days,
+       s.longest_days::numeric(12,2) AS longest_days, s.survival_p25_days::numeric(12,2) AS survival_p25_days,
+       s.survival_median_days::numeric(12,2) AS survival_median_days, s.survival_p75_days::numeric(12,2) AS survival_p75_days,
+       s.survival_p90_days::numeric(12,2) AS survival_p90_days, s.expected_days::numeric(12,2) AS expected_days, s.beyond_expected
 FROM @extschema@.stage_stays() s;
 COMMENT ON VIEW crm_bi.stage_duration IS
 'How long subjects stay in each stage. Numbers of the units for which you have the privilege total.';
 COMMENT ON COLUMN crm_bi.stage_duration.funnel IS 'Key of the funnel.';
 COMMENT ON COLUMN crm_bi.stage_duration.stage IS 'Key of the stage.';
+COMMENT ON COLUMN crm_bi.stage_duration.stage_key IS 'Joins dim_stage.';
 COMMENT ON COLUMN crm_bi.stage_duration."position" IS 'Order of the stages.';
 COMMENT ON COLUMN crm_bi.stage_duration.department IS 'The department that works in this stage.';
 COMMENT ON COLUMN crm_bi.stage_duration.entries IS 'Stays in this stage.';
@@ -83,11 +87,13 @@ COMMENT ON COLUMN crm_bi.stage_duration.survival_p90_days IS 'The same for nine 
 COMMENT ON COLUMN crm_bi.stage_duration.expected_days IS 'Days that a stay should take, by the funnel.';
 COMMENT ON COLUMN crm_bi.stage_duration.beyond_expected IS 'Subjects in the stage for longer than expected.';
 
-CREATE VIEW crm_bi.dim_stage AS
-SELECT f.funnel, f.label AS funnel_label, f.subject, s.stage, s.label, s."position", s.department, s.kind, s.milestone,
-       round(extract(epoch FROM s.expected) / 86400, 2) AS expected_days, s.probability, s.retired_at IS NOT NULL AS retired
+CREATE VIEW crm_bi.dim_stage WITH (security_invoker) AS
+SELECT f.funnel || ':' || s.stage AS stage_key, f.funnel, f.label AS funnel_label, f.subject, s.stage, s.label, s."position"::bigint AS "position", s.department, s.kind, s.milestone,
+       round(extract(epoch FROM s.expected) / 86400, 2)::numeric(12,2) AS expected_days, s.probability::numeric(24,6) AS probability,
+       s.retired_at IS NOT NULL AS retired
 FROM @extschema@.funnel f JOIN @extschema@.funnel_stage s USING (funnel);
 COMMENT ON VIEW crm_bi.dim_stage IS 'Funnels and their stages.';
+COMMENT ON COLUMN crm_bi.dim_stage.stage_key IS 'Funnel and stage in one, to join by.';
 COMMENT ON COLUMN crm_bi.dim_stage.funnel IS 'Key of the funnel.';
 COMMENT ON COLUMN crm_bi.dim_stage.funnel_label IS 'Name of the funnel.';
 COMMENT ON COLUMN crm_bi.dim_stage.subject IS 'Who goes through it: customer, or records of an entity.';

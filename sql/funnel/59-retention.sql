@@ -196,15 +196,17 @@ $$;
 COMMENT ON FUNCTION @extschema@.stage_cohorts() IS
 'cohort_conversion, by month and within 90 days, and snapshot_conversion of each stage of progress of each funnel to the next one or a later one. For the view crm_bi.cohort_conversion.';
 
-CREATE VIEW crm_bi.cohort_conversion AS
-SELECT c.funnel_key AS funnel, c.stage, c."position", c.next_stage, c.cohort, c.within_days, c.entered, c.converted, c.conversion, c.mature, c.entered_next,
-       c.snapshot_conversion
+CREATE VIEW crm_bi.cohort_conversion WITH (security_invoker) AS
+SELECT c.funnel_key AS funnel, c.stage, c.funnel_key || ':' || c.stage AS stage_key, c."position"::bigint AS "position", c.next_stage, c.cohort,
+       c.within_days::bigint AS within_days, c.entered, c.converted, c.conversion::numeric(18,4) AS conversion, c.mature, c.entered_next,
+       c.snapshot_conversion::numeric(18,4) AS snapshot_conversion
 FROM @extschema@.stage_cohorts() c;
 COMMENT ON VIEW crm_bi.cohort_conversion IS
 'Of the subjects that first entered a stage in a month, how many came to the next stage or a later one within 90 days. Sum entered and converted, never shares. Numbers of the units for '
 'which you have the privilege total.';
 COMMENT ON COLUMN crm_bi.cohort_conversion.funnel IS 'Key of the funnel.';
 COMMENT ON COLUMN crm_bi.cohort_conversion.stage IS 'Key of the stage.';
+COMMENT ON COLUMN crm_bi.cohort_conversion.stage_key IS 'Joins dim_stage.';
 COMMENT ON COLUMN crm_bi.cohort_conversion."position" IS 'Order of the stages.';
 COMMENT ON COLUMN crm_bi.cohort_conversion.next_stage IS 'Key of the next stage of progress.';
 COMMENT ON COLUMN crm_bi.cohort_conversion.cohort IS 'First day of the month in which they first entered the stage.';

@@ -53,9 +53,11 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.handover_reasons() IS 'The rows of crm_bi.handover_reason.';
 
-CREATE VIEW crm_bi.handover AS
+CREATE VIEW crm_bi.handover WITH (security_invoker) AS
 SELECT h.funnel_key AS funnel, h.from_department, h.to_department, h.offered, h.accepted, h.refused, h.unanswered, h.withdrawn, h.superseded,
-       h.overdue, h.answered_late, h.timed, h.business_hours, h.median_hours_to_answer, h.median_business_hours_to_answer
+       h.overdue, h.answered_late, h.timed, h.business_hours::numeric(18,2) AS business_hours,
+       h.median_hours_to_answer::numeric(18,2) AS median_hours_to_answer,
+       h.median_business_hours_to_answer::numeric(18,2) AS median_business_hours_to_answer
 FROM @extschema@.handover_counts() h;
 COMMENT ON VIEW crm_bi.handover IS
 'Hand-overs between departments, counted. Numbers of the units for which you have the privilege total.';
@@ -75,7 +77,7 @@ COMMENT ON COLUMN crm_bi.handover.business_hours IS 'Working hours from offer to
 COMMENT ON COLUMN crm_bi.handover.median_hours_to_answer IS 'Median of hours from offer to answer, day and night.';
 COMMENT ON COLUMN crm_bi.handover.median_business_hours_to_answer IS 'Median of working hours from offer to answer.';
 
-CREATE VIEW crm_bi.handover_reason AS SELECT * FROM @extschema@.handover_reasons();
+CREATE VIEW crm_bi.handover_reason WITH (security_invoker) AS SELECT * FROM @extschema@.handover_reasons();
 COMMENT ON VIEW crm_bi.handover_reason IS
 'Why hand-overs were refused, counted. Numbers of the units for which you have the privilege total.';
 COMMENT ON COLUMN crm_bi.handover_reason.funnel IS 'Key of the funnel.';

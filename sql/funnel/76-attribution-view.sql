@@ -19,7 +19,10 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.attribution_rows() IS 'The rows of crm_bi.attribution.';
 
-CREATE VIEW crm_bi.attribution AS SELECT * FROM @extschema@.attribution_rows();
+CREATE VIEW crm_bi.attribution WITH (security_invoker) AS
+SELECT a.funnel, a.milestone, a.model, a.month, a.channel, a.campaign, a.currency, @extschema@.reported(a.credit)::numeric(27,9) AS credit,
+       @extschema@.reported(a.amount)::numeric(27,9) AS amount, @extschema@.reported(a.margin)::numeric(27,9) AS margin, a.conversions
+FROM @extschema@.attribution_rows() a;
 COMMENT ON VIEW crm_bi.attribution IS
 'To which channels and campaigns leads and wins are owed, by each model: filter by model, funnel and milestone before you sum. Touches up to '
 '90 days before count, a half-life is 7 days, position 40/20/40. Models whose limit the channels and campaigns exceed (shapley 12, markov '

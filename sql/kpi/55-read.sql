@@ -46,7 +46,7 @@ COMMENT ON VIEW @extschema@.kpi_stock_day IS
 
 -- A barrier, or a cheap function of the reader's would be called before visible is. UNION ALL at the top would be none: the
 -- planner takes it apart.
-CREATE VIEW crm_bi.kpi_value WITH (security_barrier) AS
+CREATE VIEW @extschema@.kpi_shown WITH (security_barrier) AS
 SELECT r.* FROM (
 SELECT v.kpi AS kpi_key, v.day, v.unit_key, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency,
        CASE WHEN m.mature THEN v.numerator END AS numerator, CASE WHEN m.mature THEN v.denominator END AS denominator,
@@ -61,7 +61,7 @@ FROM (SELECT f.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product
       FROM @extschema@.kpi_stock_day d
       WHERE d.numerator <> 0 OR d.denominator <> 0) v
 JOIN @extschema@.kpi k ON k.kpi = v.kpi
-CROSS JOIN LATERAL (SELECT coalesce(v.day < @extschema@.kpi_today() - k.within_days, true) AS mature) m
+CROSS JOIN LATERAL (SELECT coalesce(v.day < (SELECT @extschema@.kpi_today()) - k.within_days, true) AS mature) m
 JOIN @extschema@.kpi_state() s ON s.kpi = v.kpi AND s.state = 'ready'
 WHERE (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
   AND @extschema@.visible(v.unit_key, 'kpi', 'total')
@@ -70,13 +70,24 @@ SELECT k.kpi, NULL, @extschema@.root_unit(), NULL, NULL, NULL, NULL, NULL, NULL,
        k.kind = 'simple' AND k.date_kind = 'event', true, CASE s.state WHEN 'ready' THEN 'by_period' ELSE s.state END, k.version
 FROM @extschema@.kpi_state() s JOIN @extschema@.kpi k ON k.kpi = s.kpi
 WHERE (s.state <> 'ready' OR @extschema@.is_by_period(k.kind)) AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)) r;
+COMMENT ON VIEW @extschema@.kpi_shown IS 'crm_bi.kpi_value with numbers of any size: the rows of units whose totals the caller may see.';
+GRANT SELECT ON @extschema@.kpi_shown TO PUBLIC;
+
+CREATE VIEW crm_bi.kpi_value WITH (security_invoker) AS
+SELECT s.kpi_key, s.day, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency,
+       @extschema@.reported(s.numerator)::numeric(24,6) AS numerator, @extschema@.reported(s.denominator)::numeric(24,6) AS denominator,
+       @extschema@.reported(s.value)::numeric(24,6) AS value, s.additive, s.mature,
+       CASE WHEN abs(s.numerator) < 1e18 IS FALSE OR abs(s.denominator) < 1e18 IS FALSE THEN 'too_large' ELSE s.state END AS state,
+       s.version::bigint AS version, timezone((SELECT @extschema@.default_zone()), s.day::timestamp) AS "time"
+FROM @extschema@.kpi_shown s;
 COMMENT ON VIEW crm_bi.kpi_value IS
 'KPIs by day and dimensions. Sum numerator and denominator first and divide then; never average value. additive: whether value '
 'may be summed over days. Stocks have a row for each day until today. A KPI that has no value now has one row without day, '
 'whose state says why. For other grains use crm_bi.kpi().';
 COMMENT ON COLUMN crm_bi.kpi_value.unit_key IS 'The unit of the fact itself; join dim_unit_path for those above it.';
 COMMENT ON COLUMN crm_bi.kpi_value.stage IS 'The stage''s key, or the team''s own value where no funnel knows it.';
-COMMENT ON COLUMN crm_bi.kpi_value.state IS 'ready, or why value is NULL: not_mature (a young cohort), by_period (read it by crm_bi.kpi), filling, broken, no_milestone, not_mapped, not_set.';
+COMMENT ON COLUMN crm_bi.kpi_value.state IS 'ready, or why value is NULL: not_mature (a young cohort), by_period (read it by crm_bi.kpi), filling, broken, no_milestone, not_mapped, not_set; too_large: 1e18 and more.';
+COMMENT ON COLUMN crm_bi.kpi_value."time" IS 'When the day began, in the organisation''s time zone: for tools that want a time (Grafana). Filter by day.';
 GRANT SELECT ON crm_bi.kpi_value TO PUBLIC;
 
 -- The total of a unit is that of all below it, so it takes the right to each of them.
@@ -155,7 +166,7 @@ BEGIN
         RETURN QUERY SELECT p.* FROM kpi_periods(asked.kpi, grain, since, last, by, target, rates) p;
         RETURN;
     END IF;
-    first := coalesce(since, (SELECT min(f.day) FROM kpi_facts(ARRAY[asked.kpi], NULL, NULL, NULL, '{}', NULL) f WHERE isfinite(f.day)), last);
+    first := coalesce(since, (SELECT min(f.day) FROM kpi_facts(ARRAY[asked.kpi], NULL, NULL, NULL, '{}', units_with_total()) f WHERE isfinite(f.day)), last);
     SELECT array_remove(ARRAY[CASE WHEN m.numerator THEN 'numerator' END, CASE WHEN m.denominator THEN 'denominator' END], NULL)
     INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
     FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, missing, last_day IN

@@ -2,12 +2,12 @@
 
 CREATE VIEW crm_bi.kpi_value_home WITH (security_invoker) AS
 SELECT x.kpi_key, x.day, x.unit_key, x.stage, x.campaign, x.channel, x.product, x.owner, x.segment, x.currency, h.home_currency,
-       n.numerator, n.denominator,
-       CASE WHEN x.denominator IS NULL THEN n.numerator ELSE n.numerator / nullif(n.denominator, 0) END AS value,
+       @extschema@.reported(n.numerator)::numeric(24,6) AS numerator, @extschema@.reported(n.denominator)::numeric(24,6) AS denominator,
+       @extschema@.reported(CASE WHEN x.denominator IS NULL THEN n.numerator ELSE n.numerator / nullif(n.denominator, 0) END)::numeric(24,6) AS value,
        x.additive, x.mature,
        CASE WHEN x.state = 'ready' AND r.rate IS NULL
             THEN @extschema@.missing_rate(x.currency, coalesce(h.home_currency, '(no home currency)'), x.day) ELSE x.state END AS state,
-       x.version
+       x.version, x."time"
 FROM crm_bi.kpi_value x
 JOIN @extschema@.kpi_money m ON m.kpi = x.kpi_key
 CROSS JOIN (SELECT @extschema@.home_currency() AS home_currency) h

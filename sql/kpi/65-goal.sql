@@ -181,7 +181,15 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.goal_rows() IS 'The rows of crm_bi.kpi_goal.';
 
-CREATE VIEW crm_bi.kpi_goal AS SELECT * FROM @extschema@.goal_rows();
+CREATE VIEW crm_bi.kpi_goal WITH (security_invoker) AS
+SELECT g.goal_key, g.kpi_key, g.label, g.unit_key, g.departments::text AS departments, g.since, g.until, g.direction,
+       @extschema@.reported(g.target)::numeric(24,6) AS target, @extschema@.reported(g.actual)::numeric(24,6) AS actual,
+       @extschema@.reported(g.attainment)::numeric(24,6) AS attainment, g.elapsed::numeric(24,6) AS elapsed,
+       @extschema@.reported(g.pace)::numeric(24,6) AS pace, g.on_track, g.state, g.accountable,
+       pg_catalog.array_to_string(g.owners, ', ') AS owners, @extschema@.reported(g.baseline)::numeric(24,6) AS baseline,
+       @extschema@.reported(g.expected)::numeric(24,6) AS expected,
+       @extschema@.reported(g.progress)::numeric(24,6) AS progress, g.currency
+FROM @extschema@.goal_rows() g;
 COMMENT ON VIEW crm_bi.kpi_goal IS
 'Goals with what was attained until today. attainment is actual / target, or target / actual where lower is better (NULL where '
 'the divisor is zero). elapsed is the share of the period that has passed, by working time (elapsed_share); expected is what the target asks for by '
@@ -206,7 +214,11 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.goal_credit_rows() IS 'The rows of crm_bi.goal_credit.';
 
-CREATE VIEW crm_bi.goal_credit AS SELECT * FROM @extschema@.goal_credit_rows();
+CREATE VIEW crm_bi.goal_credit WITH (security_invoker) AS
+SELECT c.goal_key, c.kpi_key, c.unit_key, c.credit::numeric(24,6) AS credit, @extschema@.reported(c.target)::numeric(24,6) AS target,
+       @extschema@.reported(c.actual)::numeric(24,6) AS actual, @extschema@.reported(c.attainment)::numeric(24,6) AS attainment,
+       c.accountable, c.state
+FROM @extschema@.goal_credit_rows() c;
 COMMENT ON VIEW crm_bi.goal_credit IS
 'The departments that hold each goal together: target and actual are their share of what is counted once for all of them (of a ratio the '
 'whole, since a share of it means nothing), so they may be added up over departments. Of goals whose unit''s totals the caller may see.';

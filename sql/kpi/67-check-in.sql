@@ -72,7 +72,11 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.check_in_rows() IS 'The rows of crm_bi.goal_check_in.';
 
-CREATE VIEW crm_bi.goal_check_in AS SELECT * FROM @extschema@.check_in_rows();
+CREATE VIEW crm_bi.goal_check_in WITH (security_invoker) AS
+SELECT c.goal_key, c.at, c.moment, c.by, c.note, @extschema@.reported(c.target)::numeric(24,6) AS target,
+       @extschema@.reported(c.actual)::numeric(24,6) AS actual, @extschema@.reported(c.attainment)::numeric(24,6) AS attainment,
+       c.elapsed::numeric(24,6) AS elapsed, @extschema@.reported(c.pace)::numeric(24,6) AS pace, c.on_track, c.state
+FROM @extschema@.check_in_rows() c;
 COMMENT ON VIEW crm_bi.goal_check_in IS
 'What was said of goals at their start, during and at their end, with the numbers as they were then. Goals of units whose totals the '
 'caller may see.';

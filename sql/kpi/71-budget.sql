@@ -25,7 +25,11 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.budget_used_rows() IS 'The rows of crm_bi.budget_used.';
 
-CREATE VIEW crm_bi.budget_used AS SELECT * FROM @extschema@.budget_used_rows();
+CREATE VIEW crm_bi.budget_used WITH (security_invoker) AS
+SELECT v.plan_version, v.month, v.unit_key, v.currency, @extschema@.reported(v.budget)::numeric(24,6) AS budget,
+       @extschema@.reported(v.spent)::numeric(24,6) AS spent, @extschema@.reported(v.used)::numeric(24,6) AS used,
+       @extschema@.reported(v.won_value)::numeric(24,6) AS won_value, @extschema@.reported(v.return_on_spend)::numeric(24,6) AS return_on_spend, v.state
+FROM @extschema@.budget_used_rows() v;
 COMMENT ON VIEW crm_bi.budget_used IS
 'The KPI budget_used, for each month of each version of the plan budget: what marketing spent, divided by what it might spend (NULL where that is '
 'zero). Over several months sum spent and budget of one version first. won_value and return_on_spend are blended: all that the unit won in the '

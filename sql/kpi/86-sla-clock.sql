@@ -41,18 +41,22 @@ COMMENT ON FUNCTION @extschema@.sla_clock_rows(timestamptz) IS
 'The clocks of service levels that are open, of records that the caller may read, as they stand at an instant if nothing changes until then: '
 'the rows of crm_bi.sla_clock. Error: RM101 no identity.';
 
-CREATE VIEW crm_bi.sla_clock AS SELECT * FROM @extschema@.sla_clock_rows(pg_catalog.now()) ORDER BY due_at NULLS LAST, relation, record_key, clock;
+CREATE VIEW crm_bi.sla_clock WITH (security_invoker) AS
+SELECT c.relation, c.record_key, c.clock, c.sla_key, c.version::bigint AS version, c.state, c.due_at, c.remaining_hours::numeric(18,4) AS remaining,
+       c.paused, c.breached, c.warning_at, c.started_at, (extract(epoch FROM c.target) / 3600)::numeric(18,4) AS target_hours, c.calendar,
+       c.unit_key, c.stage, c.owner
+FROM @extschema@.sla_clock_rows(pg_catalog.now()) c
+ORDER BY c.due_at NULLS LAST, c.relation, c.record_key, c.clock;
 COMMENT ON VIEW crm_bi.sla_clock IS
 'Clocks of service levels that are open, of records that you may read, exact as you read: what breaches next first, which after what is '
 'breached already. Of a clock that stands still due_at is when it would run out if it went on now. Clocks that ended are in fct_clock.';
 COMMENT ON COLUMN crm_bi.sla_clock.state IS 'running, warning, paused or breached.';
-COMMENT ON COLUMN crm_bi.sla_clock.remaining IS 'Working time left; below zero, how far beyond.';
-COMMENT ON COLUMN crm_bi.sla_clock.remaining_hours IS 'The same in hours.';
+COMMENT ON COLUMN crm_bi.sla_clock.remaining IS 'Working hours left; below zero, how far beyond.';
 COMMENT ON COLUMN crm_bi.sla_clock.version IS 'The version of the service level that the clock keeps.';
 COMMENT ON COLUMN crm_bi.sla_clock.sla_key IS 'Key of the service level.';
 COMMENT ON COLUMN crm_bi.sla_clock.warning_at IS 'When the share of the target is used up at which it warns; NULL where it stands still before.';
 COMMENT ON COLUMN crm_bi.sla_clock.started_at IS 'When the clock started.';
-COMMENT ON COLUMN crm_bi.sla_clock.target IS 'Working time that was promised.';
+COMMENT ON COLUMN crm_bi.sla_clock.target_hours IS 'Working hours that were promised.';
 COMMENT ON COLUMN crm_bi.sla_clock.calendar IS 'Whose working hours count.';
 COMMENT ON COLUMN crm_bi.sla_clock.clock IS 'What is timed: first_response, resolution, promise, stage:KEY or milestone:KEY.';
 GRANT SELECT ON crm_bi.sla_clock TO PUBLIC;
@@ -84,7 +88,10 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.ended_clock_rows() IS 'The rows of crm_bi.fct_clock.';
 
-CREATE VIEW crm_bi.fct_clock AS SELECT * FROM @extschema@.ended_clock_rows();
+CREATE VIEW crm_bi.fct_clock WITH (security_invoker) AS
+SELECT c.relation, c.record_key, c.clock, c.sla_key, c.version::bigint AS version, c.met, c.started_at, c.due_at, c.stopped_at,
+       c.used_hours::numeric(18,4) AS used_hours, c.target_hours::numeric(18,4) AS target_hours, c.unit_key, c.stage, c.owner
+FROM @extschema@.ended_clock_rows() c;
 COMMENT ON VIEW crm_bi.fct_clock IS
 'Clocks that ended, of records that you may read: of service levels, and first response and resolution of tickets without one, whose sla_key is NULL.';
 COMMENT ON COLUMN crm_bi.fct_clock.clock IS 'What was timed: first_response, resolution, promise, stage:KEY or milestone:KEY.';

@@ -5,29 +5,40 @@ CREATE FUNCTION @extschema@.fact_attribute(relation pg_catalog.regclass, attribu
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN CASE WHEN NOT has_attribute(relation, attribute) THEN 'NULL::' || type
-                WHEN type ~ '^numeric' THEN format('(CASE WHEN abs(@extschema@.%1$I(r)) < 1e18 THEN @extschema@.%1$I(r) END)::%2$s', 'map_' || attribute, type)
+                WHEN type ~ '^numeric' THEN format('@extschema@.reported(@extschema@.%1$I(r))::%2$s', 'map_' || attribute, type)
+                WHEN type IN ('date', 'timestamptz') THEN format('(CASE WHEN isfinite(@extschema@.%1$I(r)) THEN @extschema@.%1$I(r) END)::%2$s', 'map_' || attribute, type)
                 ELSE format('@extschema@.%I(r)::%s', 'map_' || attribute, type) END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.fact_attribute(pg_catalog.regclass, text, text) IS
-'SQL that reads an attribute of the row r as a type of a report; NULL where it is not mapped, or is a number that no report holds.';
+'SQL that reads an attribute of the row r as a type of a report; NULL where it is not mapped, or is a number or a day that no report holds.';
 SELECT @extschema@.set_audience('fact_attribute(regclass, text, text)', 'internal');
+
+-- A report reads all of a table, so what is small beside it is hashed: hence the estimate.
+CREATE FUNCTION @extschema@.fact_source(relation pg_catalog.regclass, query text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'crm_read_as_owner' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000 ROWS 1000000;
+COMMENT ON FUNCTION @extschema@.fact_source(pg_catalog.regclass, text) IS 'rows_as_owner for a whole table: planned for many rows.';
+SELECT @extschema@.set_audience('fact_source(regclass, text)', 'internal');
 
 CREATE FUNCTION @extschema@.fact_query(entity text, columns text[], types text[]) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     -- made here, beside the table: who the customer is, what a stage means; everything else is an attribute
-    made CONSTANT text[] := ARRAY['relation', 'record_key', 'customer_id', 'unit_key', 'funnel', 'stage', 'milestone', entity];
+    made CONSTANT text[] := ARRAY['relation', 'record_key', 'customer_id', 'unit_key', 'day', 'owner_key', 'funnel', 'stage', 'stage_key', 'milestone', entity];
+    began CONSTANT text := CASE entity WHEN 'spend' THEN 't.on_date::timestamp' -- the instant whose day joins dim_date
+                                       ELSE format('timezone(%L, t.%I)', default_zone(), CASE entity WHEN 'project' THEN 'started_at' WHEN 'ticket' THEN 'opened_at'
+                                                   WHEN 'touch' THEN 'at' ELSE 'created_at' END) END;
     linked CONSTANT boolean := entity IN ('customer', 'lead'); -- its records are linked themselves
     staged CONSTANT boolean := 'stage' = ANY (columns);
     anonymous CONSTANT boolean := 'anonymous_id' = ANY (columns);
 BEGIN
     RETURN (
         SELECT string_agg(format(
-            '(WITH t AS MATERIALIZED (SELECT * FROM rows_as_owner(%1$s::regclass, %2$L) AS t (record_key text, customer_key text, unit text, value text, decides text[]%3$s)), '
-            'm AS (SELECT v.value, s.stage, s.milestone FROM (SELECT DISTINCT value FROM t WHERE value IS NOT NULL) v '
-                  'LEFT JOIN stage_read r ON r.funnel = %4$L AND r.stage = resolve_stage(%4$L, v.value) '
-                  'LEFT JOIN funnel_stage s ON s.funnel = r.funnel AND s.stage = r.read_as) '
+            '(WITH t AS MATERIALIZED (SELECT * FROM fact_source(%1$s::regclass, %2$L) AS t (record_key text, customer_key text, unit text, value text, decides text[]%3$s)), '
+            'm AS (SELECT v.value, s.funnel || '':'' || s.stage AS stage_key, s.stage, s.milestone FROM (SELECT DISTINCT value FROM t WHERE value IS NOT NULL) v '
+                  'JOIN stage_read r ON r.funnel = %4$L AND r.stage = resolve_stage(%4$L, v.value) '
+                  'JOIN funnel_stage s ON s.funnel = r.funnel AND s.stage = r.read_as), '
+            'c AS MATERIALIZED (SELECT record_key, customer_id FROM record WHERE relation = %9$s::regclass AND customer_id IS NOT NULL) '
             'SELECT %5$s FROM t CROSS JOIN LATERAL (%6$s) s %7$s WHERE %8$s)',
             a.relation::oid,
             format('SELECT @extschema@.map_id(r)::text, %s, coalesce(%s, %L), %s, %s%s FROM %s r', c.customer_key, fact_attribute(a.relation, 'unit', 'text'),
@@ -35,12 +46,11 @@ BEGIN
                    x.decides, c.attributes, a.relation),
             c.definitions, a.funnel, c.selected, x.source,
             CASE WHEN staged THEN 'LEFT JOIN m USING (value) ' ELSE '' END
-            || CASE WHEN 'customer_id' = ANY (columns) THEN
-                   format('LEFT JOIN record c ON c.relation = %s::regclass AND c.record_key = t.customer_key COLLATE "C" ', c.customers::oid) ELSE '' END
+            || CASE WHEN 'customer_id' = ANY (columns) THEN 'LEFT JOIN c ON c.record_key = t.customer_key COLLATE "C" ' ELSE '' END
             || CASE WHEN anonymous THEN
                    'LEFT JOIN identified_span v ON v.anonymous_id = t.anonymous_id AND coalesce(t.at, ''-infinity'') >= v.since '
                    'AND coalesce(t.at, ''-infinity'') < v.until ' ELSE '' END,
-            x.condition), ' UNION ALL ' ORDER BY a.relation::oid)
+            x.condition, c.customers::oid), ' UNION ALL ' ORDER BY a.relation::oid)
         FROM adoption a
         CROSS JOIN LATERAL access_terms(a.relation, 'read') x
         CROSS JOIN LATERAL (
@@ -53,8 +63,11 @@ BEGIN
                                   WHEN 'relation' THEN quote_literal(a.relation::text) || '::text'
                                   WHEN 'customer_id' THEN CASE WHEN anonymous THEN 'coalesce(c.customer_id, v.customer_id)' ELSE 'c.customer_id' END
                                   WHEN 'unit_key' THEN 'resolve_unit(t.unit)'
+                                  WHEN 'day' THEN format('(%s)::date', began)
+                                  WHEN 'owner_key' THEN 'resolve_principal(t.owner)'
                                   WHEN 'funnel' THEN quote_nullable(a.funnel) || '::text'
                                   WHEN 'stage' THEN 'coalesce(m.stage, t.value)'
+                                  WHEN 'stage_key' THEN 'm.stage_key'
                                   WHEN 'milestone' THEN 'm.milestone'
                                   WHEN fact_query.entity THEN 't.record_key' -- of campaigns and products their key
                                   ELSE format('t.%I', u.name) END, ', ' ORDER BY u.n) AS selected
@@ -86,7 +99,7 @@ DECLARE
     each record;
 BEGIN
     FOR each IN
-        SELECT f.name, f.entity, f.meaning, array_agg(c.name ORDER BY c.n) AS names, array_agg(c.type ORDER BY c.n) AS types,
+        SELECT f.name, f.entity, f.meaning, CASE WHEN f.name ~ '^dim' THEN f.entity END AS key, array_agg(c.name ORDER BY c.n) AS names, array_agg(c.type ORDER BY c.n) AS types,
                string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.n) AS definitions
         FROM (VALUES
             ('dim_campaign', 'campaign', 'Campaigns that you may read.',
@@ -94,37 +107,48 @@ BEGIN
             ('dim_product', 'product', 'Products that you may read.',
              'product text, name text, category text, list_price numeric(24,6), currency text'),
             ('fct_opportunity', 'opportunity', 'Deals that you may read, one row each.',
-             'relation text, record_key text, customer_id bigint, unit_key text, owner text, funnel text, stage text, milestone text, product text, campaign text, '
+             'relation text, record_key text, customer_id bigint, unit_key text, day date, owner text, owner_key text, funnel text, stage text, stage_key text, milestone text, product text, campaign text, '
              'amount numeric(24,6), currency text, created_at timestamptz, closed_at timestamptz, expected_close_on date, lost_reason text'),
             ('fct_lead', 'lead', 'Leads that you may read, one row each.',
-             'relation text, record_key text, customer_id bigint, unit_key text, owner text, funnel text, stage text, milestone text, campaign text, channel text, '
+             'relation text, record_key text, customer_id bigint, unit_key text, day date, owner text, owner_key text, funnel text, stage text, stage_key text, milestone text, campaign text, channel text, '
              'created_at timestamptz'),
             ('fct_project', 'project', 'Projects that you may read, one row each.',
-             'relation text, record_key text, customer_id bigint, unit_key text, owner text, funnel text, stage text, milestone text, promised_on date, '
+             'relation text, record_key text, customer_id bigint, unit_key text, day date, owner text, owner_key text, funnel text, stage text, stage_key text, milestone text, promised_on date, '
              'started_at timestamptz, live_at timestamptz'),
             ('fct_ticket', 'ticket', 'Tickets that you may read, one row each.',
-             'relation text, record_key text, customer_id bigint, unit_key text, owner text, funnel text, stage text, milestone text, channel text, priority text, '
+             'relation text, record_key text, customer_id bigint, unit_key text, day date, owner text, owner_key text, funnel text, stage text, stage_key text, milestone text, channel text, priority text, '
              'product text, opened_at timestamptz, first_response_at timestamptz, resolved_at timestamptz, reopened_count bigint, satisfaction numeric(24,6)'),
             ('fct_touch', 'touch', 'Contacts of marketing that you may read, one row each; customer_id also where an anonymous visitor was identified.',
-             'relation text, record_key text, customer_id bigint, anonymous_id text, unit_key text, at timestamptz, channel text, campaign text, kind text, '
+             'relation text, record_key text, customer_id bigint, anonymous_id text, unit_key text, day date, at timestamptz, channel text, campaign text, kind text, '
              'cost numeric(24,6)'),
             ('fct_spend', 'spend', 'Spend that you may read, one row each.',
-             'relation text, record_key text, unit_key text, on_date date, campaign text, channel text, kind text, amount numeric(24,6), currency text')
+             'relation text, record_key text, unit_key text, day date, on_date date, campaign text, channel text, kind text, amount numeric(24,6), currency text')
             ) AS f (name, entity, meaning, columns)
         CROSS JOIN LATERAL (SELECT split_part(x, ' ', 1), split_part(x, ' ', 2), n
                             FROM regexp_split_to_table(f.columns, ', ') WITH ORDINALITY AS s (x, n)) AS c (name, type, n)
-        GROUP BY 1, 2, 3
+        GROUP BY 1, 2, 3, 4
     LOOP
-        EXECUTE format('CREATE VIEW crm_bi.%I AS SELECT * FROM @extschema@.fact_rows(%L, %L, %L) AS f (%s)', each.name, each.entity,
-                       each.names, each.types, each.definitions);
+        -- a dimension has one row for a key, also where two tables have it
+        EXECUTE format('CREATE VIEW crm_bi.%I WITH (security_invoker) AS SELECT %s f.* FROM @extschema@.fact_rows(%L, %L, %L) AS f (%s)%s', each.name,
+                       CASE WHEN each.key IS NOT NULL THEN format('DISTINCT ON (f.%I)', each.key) ELSE '' END, each.entity, each.names, each.types, each.definitions,
+                       CASE WHEN each.key IS NOT NULL THEN format(' ORDER BY f.%I, f', each.key) ELSE '' END);
         EXECUTE format('COMMENT ON VIEW crm_bi.%I IS %L', each.name, each.meaning);
+        IF 'day' = ANY (each.names) THEN
+            EXECUTE format('COMMENT ON COLUMN crm_bi.%I.day IS %L', each.name, format('Joins dim_date: the day of %s in the organisation''s time zone.',
+                           CASE each.entity WHEN 'project' THEN 'started_at' WHEN 'ticket' THEN 'opened_at' WHEN 'touch' THEN 'at' WHEN 'spend' THEN 'on_date'
+                                            ELSE 'created_at' END));
+        END IF;
         EXECUTE format('GRANT SELECT ON crm_bi.%I TO PUBLIC', each.name);
     END LOOP;
 END
 $$;
 
-CREATE VIEW crm_bi.fct_transition AS
-SELECT t.funnel, t.relation::text AS relation, t.record_key, t.customer_id, t.unit AS unit_key, t.from_stage, t.to_stage, t.at, t.direction, t.first_entry
+CREATE VIEW crm_bi.fct_transition WITH (security_invoker) AS
+SELECT t.funnel, t.relation::text AS relation, t.record_key, t.customer_id, t.unit AS unit_key,
+       CASE WHEN isfinite(t.at) THEN timezone((SELECT @extschema@.default_zone()), t.at)::date END AS day, t.from_stage, t.to_stage,
+       t.funnel || ':' || t.to_stage AS stage_key, CASE WHEN isfinite(t.at) THEN t.at END AS at, t.direction, t.first_entry
 FROM @extschema@.transition t;
 COMMENT ON VIEW crm_bi.fct_transition IS 'Each time a record that you may read entered a stage.';
+COMMENT ON COLUMN crm_bi.fct_transition.day IS 'Joins dim_date: the day of at in the organisation''s time zone.';
+COMMENT ON COLUMN crm_bi.fct_transition.stage_key IS 'Joins dim_stage: the stage that was entered.';
 GRANT SELECT ON crm_bi.fct_transition TO PUBLIC;

@@ -132,7 +132,12 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.forecast_accuracy_rows() IS 'The rows of crm_bi.forecast_accuracy.';
 
-CREATE VIEW crm_bi.forecast_accuracy AS SELECT * FROM @extschema@.forecast_accuracy_rows();
+CREATE VIEW crm_bi.forecast_accuracy WITH (security_invoker) AS
+SELECT f.kpi_key, f.unit_key, f.since, f.until, f.as_of, f.days_ahead::bigint AS days_ahead, f.currency,
+       @extschema@.reported(f.forecast)::numeric(24,6) AS forecast, @extschema@.reported(f.low)::numeric(24,6) AS low,
+       @extschema@.reported(f.high)::numeric(24,6) AS high, f.version::bigint AS version, f.taken_at, @extschema@.reported(f.actual)::numeric(24,6) AS actual,
+       @extschema@.reported(f.accuracy)::numeric(24,6) AS accuracy, @extschema@.reported(f.bias)::numeric(24,6) AS bias, f.within, f.state
+FROM @extschema@.forecast_accuracy_rows() f;
 COMMENT ON VIEW crm_bi.forecast_accuracy IS
 'What was expected of periods, and what came: accuracy is 1 - abs(actual - forecast) / actual (below zero where it was off by more than '
 'that), bias (forecast - actual) / actual, both NULL where actual is zero. state is running until the period is over. Of units whose totals the caller may see.';

@@ -34,7 +34,11 @@ COMMENT ON FUNCTION @extschema@.weighted_pipeline(date, text, text) IS
 'where state is ready. Of tracked tables, and units whose totals the caller may see. Errors: RM001, RM005 no currency, RM101. '
 'Example: SELECT sum(weighted) FROM crm.weighted_pipeline(into_currency => ''EUR'');';
 
-CREATE VIEW crm_bi.weighted_pipeline AS SELECT * FROM @extschema@.weighted_pipeline();
+CREATE VIEW crm_bi.weighted_pipeline WITH (security_invoker) AS
+SELECT v.unit_key, v.funnel, v.stage, v.currency, v.deals, @extschema@.reported(v.open_amount)::numeric(24,6) AS open_amount,
+       @extschema@.reported(v.probability)::numeric(24,6) AS probability, v.probability_source,
+       v.probability_version::bigint AS probability_version, @extschema@.reported(v.weighted)::numeric(24,6) AS weighted, v.state
+FROM @extschema@.weighted_pipeline() v;
 COMMENT ON VIEW crm_bi.weighted_pipeline IS
 'Open deals today by unit, stage and currency, and what they are worth by the chance of a win from their stage. Add up weighted of one currency where state is ready.';
 COMMENT ON COLUMN crm_bi.weighted_pipeline.deals IS 'How many deals are open.';
@@ -77,7 +81,11 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.pipeline_coverage_rows() IS 'The rows of crm_bi.pipeline_coverage.';
 
-CREATE VIEW crm_bi.pipeline_coverage AS SELECT * FROM @extschema@.pipeline_coverage_rows();
+CREATE VIEW crm_bi.pipeline_coverage WITH (security_invoker) AS
+SELECT v.goal_key, v.unit_key, v.since, v.until, v.currency, @extschema@.reported(v.target)::numeric(24,6) AS target, @extschema@.reported(v.won)::numeric(24,6) AS won,
+       @extschema@.reported(v.rest)::numeric(24,6) AS rest, @extschema@.reported(v.open_in_period)::numeric(24,6) AS open_in_period,
+       @extschema@.reported(v.coverage)::numeric(24,6) AS coverage, v.state
+FROM @extschema@.pipeline_coverage_rows() v;
 COMMENT ON VIEW crm_bi.pipeline_coverage IS
 'The KPI pipeline_coverage, for each goal of won_value that runs: open deals that are expected to close in its period (an expected day that is '
 'past counts too: the deal is still open), divided by what is still to be won. Where nothing is left coverage is NULL and state is reached. '

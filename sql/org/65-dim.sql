@@ -1,12 +1,12 @@
 -- The organisation for BI tools.
 
-CREATE VIEW crm_bi.dim_unit AS
+CREATE VIEW crm_bi.dim_unit WITH (security_invoker) AS
     WITH RECURSIVE tree AS (
         SELECT u.unit, 0 AS level, u.name AS path FROM @extschema@.unit u WHERE u.parent IS NULL
         UNION ALL
         SELECT u.unit, t.level + 1, t.path || ' / ' || u.name FROM tree t JOIN @extschema@.unit u ON u.parent = t.unit
     )
-    SELECT u.unit AS unit_key, u.name, u.kind, u.hierarchy, u.parent AS parent_key, t.level, t.path, u.description,
+    SELECT u.unit AS unit_key, u.name, u.kind, u.hierarchy, u.parent AS parent_key, t.level::bigint AS level, t.path, u.description,
            u.since, u.until
     FROM tree t JOIN @extschema@.unit u ON u.unit = t.unit;
 COMMENT ON VIEW crm_bi.dim_unit IS 'Units of the organisation, one row each; unit_key is what the facts hold.';
@@ -21,8 +21,8 @@ COMMENT ON COLUMN crm_bi.dim_unit.description IS 'What it is for.';
 COMMENT ON COLUMN crm_bi.dim_unit.since IS 'When it was created.';
 COMMENT ON COLUMN crm_bi.dim_unit.until IS 'When it was retired; NULL while it is in use.';
 
-CREATE VIEW crm_bi.dim_unit_path AS
-    SELECT p.ancestor AS ancestor_key, p.descendant AS unit_key, p.distance FROM @extschema@.unit_path p;
+CREATE VIEW crm_bi.dim_unit_path WITH (security_invoker) AS
+    SELECT p.ancestor AS ancestor_key, p.descendant AS unit_key, p.distance::bigint AS distance FROM @extschema@.unit_path p;
 COMMENT ON VIEW crm_bi.dim_unit_path IS
 'The bridge upward, as it is: join facts by unit_key and group by ancestor_key to get a unit with all below it.';
 COMMENT ON COLUMN crm_bi.dim_unit_path.ancestor_key IS 'A unit at or above.';
@@ -44,7 +44,7 @@ CREATE VIEW @extschema@.unit_day AS
 COMMENT ON VIEW @extschema@.unit_day IS
 'unit_history by days of the organisation''s time zone, without states that no day ended in.';
 
-CREATE VIEW crm_bi.dim_unit_history AS
+CREATE VIEW crm_bi.dim_unit_history WITH (security_invoker) AS
     SELECT d.unit AS unit_key, d.name, d.kind, d.hierarchy, d.parent AS parent_key, d.until, d.valid_from, d.valid_to, d.current
     FROM @extschema@.unit_day d;
 COMMENT ON VIEW crm_bi.dim_unit_history IS
@@ -82,8 +82,8 @@ $$;
 COMMENT ON FUNCTION @extschema@.unit_path_days() IS
 'Every unit with each of its ancestors and the days on which that held: valid_from until the day before valid_to.';
 
-CREATE VIEW crm_bi.dim_unit_path_history AS
-    SELECT p.ancestor AS ancestor_key, p.descendant AS unit_key, p.distance, p.valid_from, p.valid_to
+CREATE VIEW crm_bi.dim_unit_path_history WITH (security_invoker) AS
+    SELECT p.ancestor AS ancestor_key, p.descendant AS unit_key, p.distance::bigint AS distance, p.valid_from, p.valid_to
     FROM @extschema@.unit_path_days() p;
 COMMENT ON VIEW crm_bi.dim_unit_path_history IS
 'The bridge upward, as it was: join facts by unit_key and day >= valid_from AND day < valid_to, and group by ancestor_key. On every '
@@ -103,7 +103,7 @@ CREATE FUNCTION @extschema@.owners() RETURNS TABLE (owner_key text, name text, k
     WHERE (SELECT w.outside OR w.principal IS NOT NULL FROM whoami() w)
 $$;
 COMMENT ON FUNCTION @extschema@.owners() IS 'Principals by name, for callers who are principals themselves; nothing for others.';
-CREATE VIEW crm_bi.dim_owner AS SELECT o.owner_key, o.name, o.kind FROM @extschema@.owners() o;
+CREATE VIEW crm_bi.dim_owner WITH (security_invoker) AS SELECT o.owner_key, o.name, o.kind FROM @extschema@.owners() o;
 COMMENT ON VIEW crm_bi.dim_owner IS 'Owners of records: principals. Empty for database roles that are none.';
 COMMENT ON COLUMN crm_bi.dim_owner.owner_key IS 'Key of the principal.';
 COMMENT ON COLUMN crm_bi.dim_owner.name IS 'Its name.';

@@ -484,7 +484,7 @@ subtest 'tables are filled' => sub {
     is($code, 0, 'one pass');
     is(sql("SELECT count(*) FROM crm.filling WHERE state <> 'ready'"), 0, 'everything is filled');
     like($err, qr/ event=filled relation=public\.deals room=kpi rows=10$/m, 'says so');
-    is(sql("SELECT sum(numerator) FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 55, 'and the number is right');
+    is(sql("SELECT sum(numerator)::bigint FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 55, 'and the number is right');
 
     # one that cannot be filled is said, left to whoever mends it, and holds up nothing
     sql(q{
@@ -497,7 +497,7 @@ subtest 'tables are filled' => sub {
     is($code, 3, 'a room that fails: exit code 3');
     like($err, qr/ event=backfill-failed relation=public\.deals room=broken /, 'a room that fails: said');
     is(sql('SELECT count(*) FROM crm.kpi_pending'), 0, 'what had changed is folded all the same');
-    is(sql("SELECT sum(numerator) FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 100, 'and the number is right');
+    is(sql("SELECT sum(numerator)::bigint FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 100, 'and the number is right');
     sql("DELETE FROM crm.filling WHERE room = 'broken'; DELETE FROM crm.room_hook WHERE room = 'broken'");
 };
 

@@ -74,7 +74,7 @@ SQL
     $team->prints("SELECT period, numerator, denominator - numerator FROM crm_bi.kpi('win_rate', 'quarter') ORDER BY 1",
         $quarters, "won and lost by quarter of close, $when");
     $team->prints(<<'SQL', $quarters, "the same, added up from kpi_value, $when");
-SELECT date_trunc('quarter', day)::date AS quarter, sum(numerator), sum(denominator) - sum(numerator)
+SELECT date_trunc('quarter', day)::date AS quarter, sum(numerator)::bigint, (sum(denominator) - sum(numerator))::bigint
 FROM crm_bi.kpi_value WHERE kpi_key = 'win_rate' GROUP BY 1 ORDER BY 1
 SQL
     return;

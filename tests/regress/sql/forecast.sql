@@ -90,7 +90,7 @@ SELECT crm.set_goal('spend', 'marketing_spend', 100000, '2025-10-01', '2025-10-3
 SELECT crm.take_forecast_snapshots('2025-09-30') > 0 AS taken, crm.take_forecast_snapshots('2025-09-30') AS again, crm.take_forecast_snapshots('2025-10-15') > 0 AS later;
 SELECT kpi_key, unit_key, as_of, days_ahead, forecast > 0 AS forecast, low <= forecast AND forecast < high AS within_interval,
        round(actual) = (SELECT round(sum(cost)) FROM spend WHERE day BETWEEN '2025-10-01' AND '2025-10-31') AS actual,
-       round(accuracy - (1 - abs(actual - forecast) / actual), 12) AS accuracy_off, round(bias - (forecast - actual) / actual, 12) AS bias_off, within, state
+       round(accuracy - (1 - abs(actual - forecast) / actual), 5) AS accuracy_off, round(bias - (forecast - actual) / actual, 5) AS bias_off, within, state
 FROM crm_bi.forecast_accuracy WHERE kpi_key = 'marketing_spend' AND unit_key = 'south' ORDER BY as_of;
 -- 22 were won in October: what was said of the pipeline at its eve
 SELECT unit_key, as_of, actual, accuracy > 0.9 AS near FROM crm_bi.forecast_accuracy WHERE kpi_key = 'won_count' ORDER BY unit_key, as_of;

@@ -81,7 +81,7 @@ SELECT count(*) AS groups, count(*) FILTER (WHERE round(r.amount, 2) IS DISTINCT
 FROM reference r FULL JOIN crm_bi.kpi('won_value', 'month', '2026-01-01', '2026-03-31', '{unit_key}', 'EUR') k ON k.period = r.period AND k.unit_key = r.region;
 SELECT sum(value) = round(sum(value), 2) AS minor_units, round(sum(numerator), 2) - sum(value) BETWEEN -0.03 AND 0.03 AS rounded_once
 FROM crm_bi.kpi('won_value', 'month', '2026-01-01', '2026-03-31', '{unit_key}', 'EUR');
-SELECT count(*) FILTER (WHERE h.numerator IS DISTINCT FROM x.numerator) AS different, count(*) > 100 AS rows
+SELECT count(*) FILTER (WHERE h.numerator IS DISTINCT FROM round(x.numerator, 6)) AS different, count(*) > 100 AS rows
 FROM crm_bi.kpi_value_home h
 JOIN LATERAL (SELECT v.numerator * crm.rate_on(v.currency, 'EUR', v.day) AS numerator FROM crm_bi.kpi_value v
               WHERE v.kpi_key = 'won_value' AND v.day = h.day AND v.unit_key = h.unit_key AND v.stage = h.stage AND v.currency IS NOT DISTINCT FROM h.currency) x ON true
