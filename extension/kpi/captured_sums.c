@@ -321,14 +321,16 @@ put_stock(ReturnSetInfo *result_set, const Summing *summing, SumRow *const *list
 {
     SumRow sum = {.key = list[0]->key};
     int next = 0;
+    bool any = false;
 
     for (int i = 0; i < periods->count; i++) {
         for (; next < count && list[next]->key.period <= periods->ends[i]; next++) {
+            any |= !is_nothing(list[next]);
             sum.rows += list[next]->rows;
             carry(&sum.numerator, &list[next]->numerator);
             carry(&sum.denominator, &list[next]->denominator);
         }
-        if (next > 0)
+        if (any)
             put(result_set, summing, &sum, periods->ends[i]);
     }
 }
