@@ -95,7 +95,7 @@ for username in ["nora", "zoe", "stranger", None]:
     try:
         with sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool, **params).connect() as connection:
             rows = connection.execute(sqlalchemy.text("SELECT DISTINCT unit_key FROM crm_bi.fct_opportunity ORDER BY 1")).fetchall()
-            numbers = connection.execute(sqlalchemy.text("SELECT count(*) > 0 FROM crm_bi.kpi_value")).scalar()
+            numbers = connection.execute(sqlalchemy.text("SELECT count(value) > 0 FROM crm_bi.kpi_value")).scalar()
             print(username, [r[0] for r in rows], numbers)
     except sqlalchemy.exc.DBAPIError as error:
         print(username, str(error.orig).splitlines()[0])
