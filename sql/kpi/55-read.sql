@@ -2,7 +2,8 @@
 
 -- A KPI at a time, so that who asks for one does not wait for all.
 CREATE VIEW @extschema@.kpi_shown_fact AS
-SELECT f.*, k.date_kind
+SELECT k.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, f.numerator, f.denominator,
+       k.date_kind
 FROM @extschema@.kpi k CROSS JOIN LATERAL @extschema@.shown_facts(k.kpi) f
 WHERE NOT @extschema@.is_by_period(k.kind);
 COMMENT ON VIEW @extschema@.kpi_shown_fact IS
