@@ -175,7 +175,7 @@ SELECT item, state, amount FROM crm.status WHERE item LIKE '%clocks%';
 SELECT crm.set_sla('odd', 'project', '1 / (extract(day FROM promised_on) - 20) > 0', 'promise', '1 hour', "position" => 1);
 INSERT INTO project VALUES (5, '2026-01-05Z', '2026-01-20', NULL);
 SELECT crm.fold() IS NOT NULL AS folded;
-SELECT item, state, detail FROM crm.status WHERE item LIKE '%clocks%' ORDER BY 1;
+SELECT item, state, regexp_replace(detail, '^[0-9]+ kB; ', 'size; ') AS detail FROM crm.status WHERE item LIKE '%clocks%' ORDER BY 1;
 SELECT value, state FROM crm.kpi_total('sla_attainment');
 SELECT count(*) FROM crm_bi.sla_clock;
 UPDATE project SET promised = '2026-01-21' WHERE id = 5;
