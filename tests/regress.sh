@@ -9,7 +9,7 @@ if [ "$schema" != crm ]; then
     wanted='test'
     # settings keep their prefix; everything else moves
     find "$in/sql" "$in/expected" "$in"/*.sql -type f | while read -r file; do
-        sed -i -E "s/\bcrm\./$schema./g; s/\b$schema\.(token|token_audience|token_key_file|require_local_token|allow_drop|pending_limit|schema|identity|outer_role)\b/crm.\1/g; s/(SCHEMA|schema) crm\b/\1 $schema/g" "$file"
+        sed -i -E "s/\bcrm\./$schema./g; s/\b$schema\.(token|token_audience|token_key_file|require_local_token|allow_drop|pending_limit|pending_hard_limit|schema|identity|outer_role)\b/crm.\1/g; s/(SCHEMA|schema) crm\b/\1 $schema/g" "$file"
     done
 fi
 tests=$(sed -nE "s/^($wanted): *//p" "$in/schedule")
