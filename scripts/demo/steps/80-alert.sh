@@ -39,10 +39,10 @@ must "(SELECT value < 60 FROM crm.kpi_total('first_response_minutes', NULL, curr
 must "NOT EXISTS (SELECT FROM crm.alert)" "no alert fires before the change"
 
 gap
-say "Now the South imports a mailbox that nobody had read all day, in one transaction:"
+say "Now the South imports a mailbox that nobody had read for a week, in one transaction:"
 breach="INSERT INTO service.tickets
 SELECT 90000 + row_number() OVER (ORDER BY client_no), client_no, 'Found in a mailbox', 'mail',
-       'open', 2, now() - interval '9 hours', now(), NULL, office
+       'open', 2, now() - interval '7 days', now(), NULL, office
 FROM service.clients WHERE office IN ('MUC', 'VIE', 'ZRH') ORDER BY client_no LIMIT 60;"
 typed "$breach"
 psql_quiet -c "$breach"
