@@ -8,16 +8,16 @@ COMMENT ON FUNCTION @extschema@.kpi_today() IS 'Today in the organisation''s tim
 
 -- No rights here: for kpi_total, and for what filters by itself.
 CREATE VIEW @extschema@.kpi_captured_cell AS
-SELECT c.kpi, c.side, c."position", c.sign, c.relation, c.day, c.rows, m.amount,
+SELECT c.kpi, c.side, c."position", c.sign, c.relation, c.stored, c.day, c.rows, m.amount,
        coalesce(@extschema@.resolve_unit(c.unit), a.fallback_unit, (SELECT @extschema@.root_unit())) AS unit_key,
        coalesce(w.stage, c.stage) AS stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency
-FROM (SELECT t.*, i.relation, i.sum_names, k.day, k.rows, k.s1, k.s2, k.s3, k.s4,
+FROM (SELECT t.*, i.relation, i.sum_names, true AS stored, k.day, k.rows, k.s1, k.s2, k.s3, k.s4,
              k.funnel, k.unit, k.stage, k.campaign, k.channel, k.product, k.owner, k.segment, k.currency
       FROM @extschema@.kpi_cell k
       JOIN @extschema@.kpi_instance i ON i.instance = k.instance
       JOIN @extschema@.kpi_term t ON t.component = i.component
       UNION ALL -- clocks go on
-      SELECT t.*, i.relation, i.sum_names, k.day, k.rows, k.s1, k.s2, k.s3, k.s4,
+      SELECT t.*, i.relation, i.sum_names, false, k.day, k.rows, k.s1, k.s2, k.s3, k.s4,
              k.funnel, k.unit, k.stage, k.campaign, k.channel, k.product, k.owner, k.segment, k.currency
       FROM @extschema@.kpi_term t
       JOIN @extschema@.kpi_instance i ON i.component = t.component AND i.relation = '@extschema@.record_clock'::regclass
@@ -34,12 +34,13 @@ CROSS JOIN LATERAL (SELECT CASE c.measure WHEN 'count' THEN c.rows::numeric
 WHERE (c.outcomes IS NULL OR coalesce(w.outcome, 'unknown') = ANY (c.outcomes))
   AND (c.milestones IS NULL OR w.milestone = ANY (c.milestones));
 COMMENT ON VIEW @extschema@.kpi_captured_cell IS
-'What each term of each KPI counts of each captured table, in pieces; amount is without the term''s sign.';
+'What each term of each KPI counts of each captured table, in pieces; amount is without the term''s sign. stored: from rollup and pending, which '
+'captured_sums adds up too.';
 
 CREATE VIEW @extschema@.kpi_term_cell AS
 SELECT * FROM @extschema@.kpi_captured_cell
 UNION ALL
-SELECT t.kpi, t.side, t."position", t.sign, r.relation, r.day, r.rows, r.amount,
+SELECT t.kpi, t.side, t."position", t.sign, r.relation, false, r.day, r.rows, r.amount,
        coalesce(@extschema@.resolve_unit(r.unit), a.fallback_unit, (SELECT @extschema@.root_unit())), r.stage, r.campaign, r.channel, r.product,
        r.owner, r.segment, r.currency
 FROM @extschema@.kpi_term t
@@ -55,26 +56,12 @@ CREATE FUNCTION @extschema@.kept_sums(kpis text[], since date, until date, ends 
     RETURNS TABLE (kpi text, day date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text,
                    currency text, numerator numeric, denominator numeric)
     LANGUAGE sql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    WITH cell AS MATERIALIZED (
-        SELECT t.kpi, t.side, t.sign, r.rows, r.amount, r.day, r.relation, r.unit, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency
-        FROM kpi_term t
-        JOIN component c ON c.component = t.component AND c.kept
-        CROSS JOIN LATERAL kept_rows(t.component, t.measure, t.milestones, t.within_days) r
-        WHERE kpis IS NULL OR t.kpi = ANY (kpis)
-        UNION ALL
-        SELECT t.kpi, t.side, t.sign, r.rows, CASE t.measure WHEN 'count' THEN r.rows ELSE (ARRAY[r.s1, r.s2, r.s3, r.s4])[array_position(i.sum_names, t.measure)] END,
-               r.day, i.relation, r.unit, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency
-        FROM kpi_term t
-        JOIN kpi_instance i ON i.component = t.component AND i.relation = 'record_clock'::regclass
-        CROSS JOIN LATERAL clock_cell(i.instance) r
-        WHERE kpis IS NULL OR t.kpi = ANY (kpis)
-    ), part AS (
-        SELECT c.kpi, c.side, c.sign * c.rows AS rows, c.sign * c.amount AS amount, c.day, k.date_kind = 'stock' AS stock,
-               coalesce(resolve_unit(c.unit), a.fallback_unit, root_unit()) AS unit_key, c.stage, c.campaign, c.channel, c.product, c.owner,
-               c.segment, c.currency
-        FROM cell c
+    WITH part AS MATERIALIZED (
+        SELECT c.kpi, c.side, c.sign * c.rows AS rows, c.sign * c.amount AS amount, c.day, k.date_kind = 'stock' AS stock, c.unit_key, c.stage,
+               c.campaign, c.channel, c.product, c.owner, c.segment, c.currency
+        FROM kpi_term_cell c
         JOIN kpi k ON k.kpi = c.kpi
-        LEFT JOIN adoption a ON a.relation = c.relation
+        WHERE NOT c.stored AND (kpis IS NULL OR c.kpi = ANY (kpis))
     ), dated AS (
         SELECT p.*, e.ends_on
         FROM part p
@@ -97,7 +84,7 @@ CREATE FUNCTION @extschema@.kept_sums(kpis text[], since date, until date, ends 
     HAVING sum(d.rows) <> 0 OR sum(d.amount) <> 0 OR ends IS NOT NULL AND bool_or(d.stock)
 $$;
 COMMENT ON FUNCTION @extschema@.kept_sums(text[], date, date, date[], text[], text[]) IS
-'captured_sums of components that are not captured but read when asked (kept_rows), and what clock_cell adds to clocks that were captured.';
+'captured_sums of what is not stored but read when asked: components of more than one row, and clocks as they go on.';
 SELECT @extschema@.set_audience('kept_sums(text[], date, date, date[], text[], text[])', 'internal');
 
 CREATE FUNCTION @extschema@.kpi_facts(kpis text[], since date, until date, ends date[], by text[], units text[])
