@@ -146,9 +146,12 @@ WITH RECURSIVE leaf AS (
 SELECT l.kpi, l.input FROM leaf l WHERE NOT EXISTS (SELECT FROM @extschema@.kpi k WHERE k.kpi = l.input AND k.inputs IS NOT NULL);
 COMMENT ON VIEW @extschema@.kpi_leaf IS 'Of derived KPIs the KPIs and parameters that they come from in the end.';
 
-CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 30
+CREATE FUNCTION @extschema@.kpi_state(wanted text DEFAULT NULL) RETURNS TABLE (kpi text, state text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 30
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+BEGIN -- whose plan is kept
+    RETURN QUERY
     WITH summed AS (
         SELECT t.kpi,
                CASE WHEN bool_or(y.kept IN ('not_mapped', 'no_milestone')) THEN max(y.kept) FILTER (WHERE y.kept IN ('not_mapped', 'no_milestone'))
@@ -180,6 +183,7 @@ CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
         CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_inherits h WHERE h.inhdetachpending AND adopted_root(h.inhparent) = i.relation) AS partition) leaving
         CROSS JOIN (SELECT EXISTS (SELECT FROM filling l WHERE l.room = 'funnel' AND l.state <> 'ready') AS filling) entries
         CROSS JOIN (SELECT clock_state() AS state) clocks
+        WHERE wanted IS NULL OR t.kpi = wanted OR t.kpi IN (SELECT l.input FROM kpi_leaf l WHERE l.kpi = wanted)
         GROUP BY t.kpi
         HAVING bool_and(CASE WHEN c.kept THEN y.kept IS NOT NULL ELSE i.instance IS NOT NULL OR t.milestones IS NOT NULL OR c.entity = 'clock' END) -- these begin with the first fold at the latest
            AND bool_and(c.entity <> 'clock' OR has_clocks(c.component))
@@ -190,13 +194,15 @@ CREATE FUNCTION @extschema@.kpi_state() RETURNS TABLE (kpi text, state text)
         SELECT l.kpi, l.input, CASE WHEN l.input = ANY (kpi_parameters())
                                     THEN CASE WHEN EXISTS (SELECT FROM kpi_parameter p WHERE p.parameter = l.input) THEN 'ready' ELSE 'not_set' END
                                     ELSE m.state END AS state
-        FROM kpi_leaf l LEFT JOIN summed m ON m.kpi = l.input)
-    SELECT m.kpi, m.state FROM summed m
+        FROM kpi_leaf l LEFT JOIN summed m ON m.kpi = l.input
+        WHERE wanted IS NULL OR l.kpi = wanted)
+    SELECT m.kpi, m.state FROM summed m WHERE wanted IS NULL OR m.kpi = wanted
     UNION ALL
-    SELECT l.kpi, coalesce(min(l.state) FILTER (WHERE l.state <> 'ready'), 'ready') FROM leaf l GROUP BY l.kpi HAVING count(*) = count(l.state)
+    SELECT l.kpi, coalesce(min(l.state) FILTER (WHERE l.state <> 'ready'), 'ready') FROM leaf l GROUP BY l.kpi HAVING count(*) = count(l.state);
+END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_state() IS
-'The KPIs that adopted tables can answer, with their state: ready; filling (rows that were there are not all counted); '
+COMMENT ON FUNCTION @extschema@.kpi_state(text) IS
+'The KPIs that adopted tables can answer (wanted: only that one), with their state: ready; filling (rows that were there are not all counted); '
 'broken (a component is not captured any more, see status); paused (crm.pending_hard_limit is passed, fold() resumes it); no_milestone (a table has no funnel, or its funnel no won or lost stage); '
 'not_mapped (a table does not map the attribute that is summed); not_set (a parameter is missing, see set_kpi_parameter). Only a KPI that is ready has a value.';
 
@@ -222,26 +228,18 @@ CREATE FUNCTION @extschema@.kpi_total(kpi text, unit text DEFAULT NULL, since da
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     asked kpi := require_kpi(kpi_total.kpi);
-    money kpi_money;
     units text[];
-    whole date[]; -- the period, where its days do not matter
-    currencies bigint;
-    missing text;
-    last_day date;
+    mature boolean;
 BEGIN
     until := coalesce(until, kpi_today() - coalesce(asked.within_days + 1, 0)); -- once, and not for each row; of cohorts those that are mature
     IF kpi_total.unit IS NOT NULL AND kpi_total.unit IS DISTINCT FROM root_unit() THEN
         units := ARRAY(SELECT b.unit FROM units_below((require_unit(kpi_total.unit)).unit) b);
     END IF;
-    IF asked.within_days IS NULL AND (into_currency IS NULL OR asked.date_kind = 'stock') THEN
-        whole := ARRAY[until];
-    END IF;
-    SELECT m.* INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
     IF kpi_total.into_currency IS NOT NULL THEN
         into_currency := require_currency(into_currency);
         PERFORM require_rate_set(rates);
     END IF;
-    state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
+    state := coalesce((SELECT s.state FROM kpi_state(asked.kpi) s), 'not_available');
     IF state <> 'ready' THEN
         RETURN;
     ELSIF is_by_period(asked.kind) THEN
@@ -249,41 +247,18 @@ BEGIN
         FROM period_total(asked.kpi, since, until, units, into_currency, rates) t;
         RETURN;
     END IF;
-    WITH fact AS ( -- of a flow the rate of its day, of a stock that of the day it is asked for
-        SELECT f.currency AS own, CASE WHEN kpi_total.into_currency IS NULL THEN NULL WHEN asked.date_kind = 'stock' THEN kpi_total.until ELSE f.day END AS on_date,
-               sum(f.numerator) AS numerator, sum(f.denominator) AS denominator, max(f.day) AS last_day
-        FROM kpi_facts(ARRAY[asked.kpi], kpi_total.since, kpi_total.until, whole, '{currency}', units) f
-        GROUP BY 1, 2
-    ), priced AS (
-        SELECT f.*, CASE WHEN kpi_total.into_currency IS NULL OR NOT (money.numerator OR money.denominator) THEN 1
-                         ELSE rate_on(f.own, kpi_total.into_currency, f.on_date, kpi_total.rates) END AS rate
-        FROM fact f
-    )
-    SELECT coalesce(sum(p.numerator * CASE WHEN money.numerator THEN p.rate ELSE 1 END), 0),
-           CASE WHEN asked.denominator IS NOT NULL THEN coalesce(sum(p.denominator * CASE WHEN money.denominator THEN p.rate ELSE 1 END), 0) END,
-           CASE WHEN kpi_total.into_currency IS NULL AND (money.numerator OR money.denominator) THEN count(DISTINCT p.own) ELSE 0 END,
-           min(missing_rate(p.own, kpi_total.into_currency, p.on_date))
-               FILTER (WHERE p.rate IS NULL AND (money.numerator AND p.numerator <> 0 OR money.denominator AND p.denominator <> 0)), max(p.last_day)
-    INTO numerator, denominator, currencies, missing, last_day
-    FROM priced p;
-    IF currencies > 1 THEN
-        state := 'mixed_currencies';
-    ELSIF missing IS NOT NULL THEN
-        state := missing;
-    END IF;
-    IF state <> 'ready' THEN
-        numerator := CASE WHEN NOT money.numerator THEN numerator END;
-        denominator := CASE WHEN NOT money.denominator THEN denominator END;
-    END IF;
-    IF last_day >= kpi_today() - asked.within_days THEN
+    SELECT r.numerator, r.denominator, coalesce(r.problem, 'ready'), r.mature INTO numerator, denominator, state, mature
+    FROM read_sums(asked, 'total', coalesce(since, '-infinity'), until, '{}', units, into_currency, rates) r;
+    IF NOT FOUND THEN
+        numerator := 0;
+        denominator := CASE WHEN asked.denominator IS NOT NULL THEN 0 END;
+        state := 'ready';
+    ELSIF NOT mature THEN
         numerator := NULL;
         denominator := NULL;
         state := 'not_mature';
     END IF;
-    value := CASE WHEN asked.denominator IS NOT NULL THEN numerator / nullif(denominator, 0) ELSE numerator END;
-    IF kpi_total.into_currency IS NOT NULL AND asked.measured_in = 'money' THEN
-        value := round(value, minor_digits(kpi_total.into_currency));
-    END IF;
+    value := sum_value(asked, numerator, denominator, into_currency);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_total(text, text, date, date, text, text) IS

@@ -5,43 +5,29 @@ CREATE TYPE @extschema@.kpi_group AS (
     numerator numeric, denominator numeric, value numeric, state text);
 COMMENT ON TYPE @extschema@.kpi_group IS 'A KPI of one period and set of dimensions; those that were not asked for are NULL.';
 
-CREATE FUNCTION @extschema@.kpi_names(by text[], alias text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-    RETURN (SELECT pg_catalog.string_agg(pg_catalog.format(CASE WHEN d = ANY (by) THEN '%2$s.%1$I' ELSE 'NULL::text AS %1$I' END, d, alias), ', ' ORDER BY n)
-            FROM pg_catalog.unnest('{unit_key,stage,campaign,channel,product,owner,segment,currency}'::text[]) WITH ORDINALITY AS u (d, n));
-COMMENT ON FUNCTION @extschema@.kpi_names(text[], text) IS 'kpi_dimensions with the names of columns.';
-
 CREATE FUNCTION @extschema@.kpi_dimensions(by text[], alias text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-    RETURN (SELECT pg_catalog.string_agg(pg_catalog.format(CASE WHEN d = ANY (by) THEN '%2$s.%1$I' ELSE 'NULL::text' END, d, alias), ', ' ORDER BY n)
-            FROM pg_catalog.unnest('{unit_key,stage,campaign,channel,product,owner,segment,currency}'::text[]) WITH ORDINALITY AS u (d, n));
-COMMENT ON FUNCTION @extschema@.kpi_dimensions(text[], text) IS 'SQL for the eight dimensions of a kpi_group, NULL for those that are not in by.';
+    RETURN (SELECT pg_catalog.string_agg(pg_catalog.format(CASE WHEN d = ANY (by) THEN '%2$s.%1$I' ELSE 'NULL::text AS %1$I' END, d, alias), ', ' ORDER BY n)
+            FROM pg_catalog.unnest(@extschema@.kpi_dimension_names()) WITH ORDINALITY AS u (d, n));
+COMMENT ON FUNCTION @extschema@.kpi_dimensions(text[], text) IS 'SQL for the eight dimensions of a kpi_group by their names, NULL for those that are not in by.';
 
--- How money is read: by the rate of the day of each fact, of a stock by that of until; without into_currency as it is.
 CREATE FUNCTION @extschema@.sum_groups(asked @extschema@.kpi, since date, until date, units text[], by text[], into_currency text, rates text)
     RETURNS SETOF @extschema@.kpi_group
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    RETURN QUERY EXECUTE format(
-        'WITH money AS (SELECT m.numerator AS above, m.denominator AS below FROM kpi_money m WHERE m.kpi = $1), '
-        'fact AS MATERIALIZED (SELECT %1$s, f.currency, f.day, CASE WHEN $5 THEN $3 ELSE f.day END, f.numerator, f.denominator '
-        'FROM kpi_facts(ARRAY[$1], $2, $3, $10, $11, $4) f), '
-        'named (unit_key, stage, campaign, channel, product, owner, segment, currency, own, day, on_date, numerator, denominator) AS (SELECT * FROM fact), '
-        'rate AS MATERIALIZED (SELECT d.own, d.on_date, CASE WHEN $6 IS NULL OR NOT (m.above OR m.below) THEN 1 ELSE rate_on(d.own, $6, d.on_date, $7) END AS rate '
-        'FROM (SELECT DISTINCT n.own, n.on_date FROM named n) d CROSS JOIN money m), '
-        'summed AS (SELECT %2$s, coalesce(sum(f.numerator * CASE WHEN m.above THEN r.rate ELSE 1 END), 0) AS numerator, '
-        'CASE WHEN $8 THEN coalesce(sum(f.denominator * CASE WHEN m.below THEN r.rate ELSE 1 END), 0) END AS denominator, '
-        'coalesce(min(missing_rate(f.own, $6, f.on_date)) FILTER (WHERE r.rate IS NULL AND (m.above AND f.numerator <> 0 OR m.below AND f.denominator <> 0)), '
-        'CASE WHEN $6 IS NULL AND bool_or(m.above OR m.below) AND count(DISTINCT f.own) > 1 THEN ''mixed_currencies'' '
-        'WHEN max(f.day) >= kpi_today() - $9 THEN ''not_mature'' ELSE ''ready'' END) AS state '
-        'FROM named f JOIN rate r ON r.own IS NOT DISTINCT FROM f.own AND r.on_date = f.on_date CROSS JOIN money m%3$s) '
-        'SELECT s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency, v.* FROM summed s '
-        'CROSS JOIN LATERAL (SELECT CASE WHEN s.state = ''ready'' THEN s.numerator END, CASE WHEN s.state = ''ready'' THEN s.denominator END, '
-        'CASE WHEN s.state = ''ready'' THEN CASE WHEN $8 THEN s.numerator / nullif(s.denominator, 0) ELSE s.numerator END END, s.state) v',
-        kpi_dimensions(by, 'f'), kpi_names(by, 'f'), (SELECT ' GROUP BY ' || string_agg(format('f.%I', d), ', ') FROM unnest(by) d))
-    USING (asked).kpi, CASE WHEN (asked).date_kind = 'stock' OR (asked).kind = 'cumulative' AND (asked).span IS NULL THEN '-infinity' ELSE coalesce(since, '-infinity') END,
-          until, units, (asked).date_kind = 'stock', into_currency, rates, (asked).denominator IS NOT NULL, (asked).within_days,
-          CASE WHEN (asked).within_days IS NULL AND (into_currency IS NULL OR (asked).date_kind = 'stock') THEN ARRAY[until] END, by || '{currency}'::text[];
+    IF asked.kind = 'cumulative' AND asked.span IS NULL THEN
+        since := NULL;
+    END IF;
+    RETURN QUERY
+    SELECT r.unit_key, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency, v.numerator, v.denominator,
+           sum_value(asked, v.numerator, v.denominator, NULL), s.state
+    FROM read_sums(asked, 'total', coalesce(since, '-infinity'), until, by, units, into_currency, rates) r
+    CROSS JOIN LATERAL (SELECT coalesce(r.problem, CASE WHEN r.mature THEN 'ready' ELSE 'not_mature' END) AS state) s
+    CROSS JOIN LATERAL (SELECT CASE WHEN s.state = 'ready' THEN r.numerator END AS numerator, CASE WHEN s.state = 'ready' THEN r.denominator END AS denominator) v;
+    IF NOT FOUND AND by = '{}' THEN
+        RETURN QUERY SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0::numeric, CASE WHEN asked.denominator IS NOT NULL THEN 0::numeric END,
+                            CASE WHEN asked.denominator IS NULL THEN 0::numeric END, 'ready';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.sum_groups(@extschema@.kpi, date, date, text[], text[], text, text) IS
@@ -59,7 +45,7 @@ BEGIN
         'FROM (SELECT r.*, r.amount * p.rate AS worth, p.rate FROM kpi_rows($1) r '
         'CROSS JOIN LATERAL (SELECT CASE WHEN $5 AND $6 IS NOT NULL THEN rate_on(r.currency, $6, r.day, $7) ELSE 1 END AS rate) p) f '
         'WHERE f.day <= $3 AND f.day >= $2 AND ($4 IS NULL OR f.unit_key = ANY ($4)) AND %4$s%5$s) g',
-        kpi_dimensions('{unit_key,stage,campaign,channel,product,owner,segment,currency}', 'g'), kpi_names(by, 'f'),
+        kpi_dimensions(kpi_dimension_names(), 'g'), kpi_dimensions(by, 'f'),
         CASE (asked).kind WHEN 'distinct' THEN 'count(DISTINCT f.subject)::numeric'
                           WHEN 'percentile' THEN format('percentile_cont(%s) WITHIN GROUP (ORDER BY f.worth::double precision)::numeric', (asked).quantile)
                           ELSE format('survival_quantile(f.amount::double precision, f.observed, %s)::numeric', (asked).quantile) END,
@@ -241,7 +227,7 @@ CREATE FUNCTION @extschema@.kpi_groups(kpi text, since date, until date, units t
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     asked CONSTANT kpi := require_kpi(kpi_groups.kpi);
-    state CONSTANT text := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
+    state CONSTANT text := coalesce((SELECT s.state FROM kpi_state(asked.kpi) s), 'not_available');
 BEGIN
     IF asked.span IS NOT NULL THEN
         since := (until + 1 - asked.span)::date;

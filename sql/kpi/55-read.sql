@@ -98,35 +98,6 @@ CREATE FUNCTION @extschema@.may_see_total(unit text) RETURNS boolean
 COMMENT ON FUNCTION @extschema@.may_see_total(text) IS
 'Whether the caller may see the totals of a unit (NULL: the organisation) and of all below it, which is what kpi_total adds up.';
 
--- The query of kpi(): what is grouped, and what is converted, depends on the arguments. Its own: $1 KPI, $2 and $3 days, $4 currency,
--- $5 set of rates, $6 units. daily: the days of a period matter, and not only their sum.
-CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], converted text[], daily boolean) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    RETURN format('WITH p AS MATERIALIZED (SELECT s.first, s.begins, s.ends FROM @extschema@.kpi_spans(%1$L, $2, $3) s), '
-                  'f AS MATERIALIZED ('
-                      'SELECT p.first, p.ends, %2$s, f.currency AS own, %3$s AS on_date, f.numerator, f.denominator, f.day '
-                      'FROM @extschema@.kpi_facts(ARRAY[$1], $2, $3, %4$s, %5$L, $6) f JOIN p ON f.day >= p.begins AND f.day <= p.ends), '
-                  'r AS MATERIALIZED (SELECT d.own, d.on_date, %6$s AS rate FROM (SELECT DISTINCT f.own, f.on_date FROM f) d) '
-                  'SELECT f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, '
-                      'sum(f.numerator%7$s), sum(f.denominator%8$s), count(DISTINCT f.own), '
-                      'min(@extschema@.missing_rate(f.own, $4, f.on_date)) FILTER (WHERE r.rate IS NULL AND (%9$s)), max(f.day) '
-                  'FROM f JOIN r ON r.own IS NOT DISTINCT FROM f.own AND r.on_date IS NOT DISTINCT FROM f.on_date '
-                  'GROUP BY f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency '
-                  'ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9',
-                  grain, kpi_names(by, 'f'),
-                  -- of a flow the rate of its day, of a stock that of the end of the period
-                  CASE WHEN converted = '{}' THEN 'NULL::date' WHEN stock THEN 'p.ends' ELSE 'f.day' END,
-                  CASE WHEN daily THEN 'NULL' ELSE 'ARRAY(SELECT p.ends FROM p ORDER BY p.ends)' END, by || '{currency}'::text[],
-                  CASE WHEN converted = '{}' THEN '1' ELSE '@extschema@.rate_on(d.own, $4, d.on_date, $5)' END,
-                  CASE WHEN 'numerator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
-                  CASE WHEN 'denominator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
-                  coalesce((SELECT string_agg(format('f.%I <> 0', c), ' OR ') FROM unnest(converted) c), 'false'));
-END
-$$;
-COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[], boolean) IS
-'The query behind crm_bi.kpi(); converted lists the sides, numerator and denominator, that a rate converts.';
-
 CREATE FUNCTION crm_bi.kpi(kpi text, grain text DEFAULT 'total', since date DEFAULT NULL, until date DEFAULT NULL,
                            by text[] DEFAULT '{}', into_currency text DEFAULT NULL, rates text DEFAULT 'default')
     RETURNS TABLE (kpi_key text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text,
@@ -140,12 +111,8 @@ DECLARE
     dimensions CONSTANT text[] := kpi_dimension_names();
     wrong text := (SELECT d FROM unnest(by) d WHERE d <> ALL (dimensions) LIMIT 1);
     last date := coalesce(until, kpi_today() - coalesce(asked.within_days + 1, 0)); -- of cohorts those that are mature
-    first date;
-    currencies bigint;
-    money text[]; -- the sides that are
+    units text[];
     target text;
-    missing text;
-    last_day date;
 BEGIN
     IF NOT coalesce(grain = ANY (grains), false) THEN
         PERFORM raise_unknown('grain', coalesce(grain, ''), grains);
@@ -159,7 +126,7 @@ BEGIN
     END IF;
     PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no facts
     kpi_key := asked.kpi;
-    state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
+    state := coalesce((SELECT s.state FROM kpi_state(asked.kpi) s), 'not_available');
     IF state <> 'ready' THEN
         RETURN NEXT;
         RETURN;
@@ -167,32 +134,13 @@ BEGIN
         RETURN QUERY SELECT p.* FROM kpi_periods(asked.kpi, grain, since, last, by, target, rates) p;
         RETURN;
     END IF;
-    first := coalesce(since, (SELECT min(f.day) FROM kpi_facts(ARRAY[asked.kpi], NULL, NULL, NULL, '{}', units_with_total()) f WHERE isfinite(f.day)), last);
-    SELECT array_remove(ARRAY[CASE WHEN m.numerator THEN 'numerator' END, CASE WHEN m.denominator THEN 'denominator' END], NULL)
-    INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
-    FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, missing, last_day IN
-        EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, CASE WHEN target IS NULL THEN '{}' ELSE money END,
-                          asked.within_days IS NOT NULL OR target IS NOT NULL AND asked.date_kind <> 'stock')
-        USING asked.kpi, first, last, target, rates, units_with_total()
-    LOOP
-        numerator := coalesce(numerator, 0);
-        denominator := CASE WHEN asked.denominator IS NOT NULL THEN coalesce(denominator, 0) END;
-        state := CASE WHEN missing IS NOT NULL THEN missing WHEN target IS NULL AND money <> '{}' AND currencies > 1 THEN 'mixed_currencies' ELSE 'ready' END;
-        IF state <> 'ready' THEN
-            numerator := CASE WHEN 'numerator' <> ALL (money) THEN numerator END;
-            denominator := CASE WHEN 'denominator' <> ALL (money) THEN denominator END;
-        END IF;
-        IF last_day >= kpi_today() - asked.within_days THEN
-            numerator := NULL;
-            denominator := NULL;
-            state := 'not_mature';
-        END IF;
-        value := CASE WHEN asked.denominator IS NOT NULL THEN numerator / nullif(denominator, 0) ELSE numerator END;
-        IF target IS NOT NULL AND asked.measured_in = 'money' THEN
-            value := round(value, minor_digits(target));
-        END IF;
-        RETURN NEXT;
-    END LOOP;
+    units := units_with_total();
+    since := coalesce(since, (SELECT min(f.day) FROM kpi_facts(ARRAY[asked.kpi], NULL, NULL, NULL, '{}', units) f WHERE isfinite(f.day)), last);
+    RETURN QUERY
+    SELECT asked.kpi, r.period, r.unit_key, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency, v.numerator, v.denominator,
+           sum_value(asked, v.numerator, v.denominator, target), CASE WHEN r.mature THEN coalesce(r.problem, 'ready') ELSE 'not_mature' END
+    FROM read_sums(asked, grain, since, last, by, units, target, rates) r
+    CROSS JOIN LATERAL (SELECT CASE WHEN r.mature THEN r.numerator END AS numerator, CASE WHEN r.mature THEN r.denominator END AS denominator) v;
 END
 $$;
 COMMENT ON FUNCTION crm_bi.kpi(text, text, date, date, text[], text, text) IS

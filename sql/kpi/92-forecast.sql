@@ -40,7 +40,7 @@ DECLARE
     below numeric[];
     before numeric;
 BEGIN
-    state := coalesce((SELECT s.state FROM kpi_state() s WHERE s.kpi = asked.kpi), 'not_available');
+    state := coalesce((SELECT s.state FROM kpi_state(asked.kpi) s), 'not_available');
     IF state = 'ready' AND NOT is_forecastable(asked.kpi) THEN
         state := 'no_forecast';
     END IF;
