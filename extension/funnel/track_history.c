@@ -3,6 +3,7 @@
  */
 #include "base/compat.h"
 #include "base/schema.h"
+#include "base/text_value.h"
 #include "funnel/track_history.h"
 
 #include "access/stratnum.h"
@@ -78,7 +79,7 @@ add_stage(const TrackHistories *histories, TupleTableSlot *slot, TrackHistory *h
     int32 sequence;
     bool isnull;
 
-    if (!track_text_same(column_text(histories, slot, COLUMN_FUNNEL), feed->funnel))
+    if (!crm_text_same(column_text(histories, slot, COLUMN_FUNNEL), feed->funnel))
         return;
     stage = track_feed_stage_of_key(feed, column_text(histories, slot, COLUMN_TO_STAGE));
     if (stage >= 0)
@@ -113,8 +114,8 @@ track_history_read(TrackHistories *histories, const TrackRow *row, TrackHistory 
         if (DatumGetObjectId(slot_getattr(slot, histories->columns[COLUMN_SOURCE], &isnull)) ==
             histories->feed->root)
             history->known = true;
-        if (!track_text_same(column_text(histories, slot, COLUMN_CUSTOMER_KEY), row->customer) ||
-            !track_text_same(column_text(histories, slot, COLUMN_ANONYMOUS), row->anonymous))
+        if (!crm_text_same(column_text(histories, slot, COLUMN_CUSTOMER_KEY), row->customer) ||
+            !crm_text_same(column_text(histories, slot, COLUMN_ANONYMOUS), row->anonymous))
             history->other_people = true;
         if (row->unit != NULL && column_text(histories, slot, COLUMN_UNIT) == NULL)
             history->other_unit = true;

@@ -3,6 +3,7 @@
  */
 #include "base/aggregate.h"
 #include "base/compat.h"
+#include "base/text_value.h"
 #include "funnel/track_read.h"
 
 #include "catalog/pg_type.h"
@@ -49,15 +50,6 @@ struct TrackReader {
     bool looking; /* only whether there is a row is asked: its details are not read */
 };
 
-bool
-track_text_same(const text *a, const text *b)
-{
-    if (a == NULL || b == NULL)
-        return a == b;
-    return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-           memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 text *
 track_stage_value(text *raw)
 {
@@ -99,18 +91,6 @@ read_keys(TrackFeed *feed, TupleTableSlot *slot, Keys *keys)
     keys->anonymous = keys->customer != NULL ? NULL : text_at(values, nulls, TRACK_ANONYMOUS);
 }
 
-static text *
-copied(const text *value)
-{
-    text *copy;
-
-    if (value == NULL)
-        return NULL;
-    copy = palloc(VARSIZE_ANY(value));
-    memcpy(copy, value, VARSIZE_ANY(value));
-    return copy;
-}
-
 /* A time as it is mapped; a date begins at midnight of the table's zone. */
 static TimestampTz
 as_time(const TrackFeed *feed, Datum value, Oid type)
@@ -141,7 +121,7 @@ read_details(const TrackFeed *feed, TupleTableSlot *slot, TrackRow *row)
     bool nulls[TRACK_DETAILS];
 
     crm_mapped_row_read(feed->details, slot, values, nulls);
-    row->unit = nulls[TRACK_UNIT] ? feed->fallback_unit : copied(DatumGetTextPP(values[TRACK_UNIT]));
+    row->unit = nulls[TRACK_UNIT] ? feed->fallback_unit : crm_text_copy(DatumGetTextPP(values[TRACK_UNIT]));
     row->begun = first_time(feed, values, nulls, TRACK_BEGUN, TRACK_BEGUN_LAST);
     row->closed = first_time(feed, values, nulls, TRACK_CLOSED, TRACK_CLOSED_LAST);
     row->live = first_time(feed, values, nulls, TRACK_LIVE, TRACK_LIVE);
@@ -152,10 +132,10 @@ read_details(const TrackFeed *feed, TupleTableSlot *slot, TrackRow *row)
 static void
 set_new(const TrackReader *reader, TrackRow *row, const Keys *keys)
 {
-    row->key = copied(keys->key);
-    row->value = copied(keys->value);
-    row->customer = copied(keys->customer);
-    row->anonymous = copied(keys->anonymous);
+    row->key = crm_text_copy(keys->key);
+    row->value = crm_text_copy(keys->value);
+    row->customer = crm_text_copy(keys->customer);
+    row->anonymous = crm_text_copy(keys->anonymous);
     if (!reader->looking)
         read_details(reader->feed, reader->new.slot, row);
 }
@@ -163,9 +143,9 @@ set_new(const TrackReader *reader, TrackRow *row, const Keys *keys)
 static void
 set_old(TrackRow *row, const Keys *keys)
 {
-    row->old_value = copied(keys->value);
-    row->old_customer = copied(keys->customer);
-    row->old_anonymous = copied(keys->anonymous);
+    row->old_value = crm_text_copy(keys->value);
+    row->old_customer = crm_text_copy(keys->customer);
+    row->old_anonymous = crm_text_copy(keys->anonymous);
 }
 
 static void
@@ -181,7 +161,7 @@ set_aside(TrackReader *reader, Rest *rest, TrackEvent event, const Keys *keys)
     if (event == TRACK_INSERTED) {
         set_new(reader, row, keys);
     } else {
-        row->key = copied(keys->key);
+        row->key = crm_text_copy(keys->key);
         set_old(row, keys);
     }
     MemoryContextSwitchTo(old);
@@ -265,8 +245,8 @@ track_reader_end(TrackReader *reader)
 static bool
 pair(const TrackReader *reader, const Keys *was, const Keys *is, TrackRow *row)
 {
-    if (track_text_same(was->value, is->value) && track_text_same(was->customer, is->customer) &&
-        track_text_same(was->anonymous, is->anonymous))
+    if (crm_text_same(was->value, is->value) && crm_text_same(was->customer, is->customer) &&
+        crm_text_same(was->anonymous, is->anonymous))
         return false;
     row->event = TRACK_UPDATED;
     set_new(reader, row, is);
@@ -291,7 +271,7 @@ next_pair(TrackReader *reader, TrackRow *row)
             read_keys(reader->feed, reader->old.slot, &was);
         if (has_new)
             read_keys(reader->feed, reader->new.slot, &is);
-        if (has_old && has_new && was.key != NULL && track_text_same(was.key, is.key)) {
+        if (has_old && has_new && was.key != NULL && crm_text_same(was.key, is.key)) {
             changed = pair(reader, &was, &is, row);
         } else {
             if (has_old)
@@ -352,9 +332,9 @@ next_joined(TrackReader *reader, TrackRow *row)
             row->old_value = was->old_value;
             row->old_customer = was->old_customer;
             row->old_anonymous = was->old_anonymous;
-            if (track_text_same(row->value, row->old_value) &&
-                track_text_same(row->customer, row->old_customer) &&
-                track_text_same(row->anonymous, row->old_anonymous))
+            if (crm_text_same(row->value, row->old_value) &&
+                crm_text_same(row->customer, row->old_customer) &&
+                crm_text_same(row->anonymous, row->old_anonymous))
                 continue;
             return true;
         }
@@ -403,7 +383,7 @@ next_deleted(TrackReader *reader, TrackRow *row)
         return false;
     crm_mapped_row_read(reader->feed->ids, reader->old.slot, &key, &isnull);
     row->event = TRACK_DELETED;
-    row->key = copied(text_at(&key, &isnull, 0));
+    row->key = crm_text_copy(text_at(&key, &isnull, 0));
     crm_mapped_row_reset(reader->feed->ids);
     return true;
 }
@@ -482,7 +462,7 @@ times_differ(TrackReader *reader)
             return true;
         was = read_times(reader, reader->old.slot, &old_key);
         is = read_times(reader, reader->new.slot, &new_key);
-        same = track_text_same(old_key, new_key) && old_key != NULL && was != 0 && is != 0 &&
+        same = crm_text_same(old_key, new_key) && old_key != NULL && was != 0 && is != 0 &&
                datumIsEqual(was, is, false, -1);
         crm_mapped_row_reset(reader->feed->keys);
         if (!same)

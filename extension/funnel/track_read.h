@@ -53,8 +53,6 @@ extern bool track_reader_is_empty(TrackReader *reader);
 extern bool track_reader_times_differ(TrackReader *reader);
 extern void track_reader_end(TrackReader *reader);
 
-/* Whether two texts are the same, two NULLs too. */
-extern bool track_text_same(const text *a, const text *b);
 /* Bytewise, NULL last. */
 extern int track_key_order(const text *a, const text *b);
 /* The value of a stage column without blanks around it; NULL where nothing is left. */

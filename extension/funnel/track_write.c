@@ -6,6 +6,7 @@
 #include "base/compat.h"
 #include "base/kept_plan.h"
 #include "base/schema.h"
+#include "base/text_value.h"
 #include "funnel/track_history.h"
 #include "funnel/track_write.h"
 #include "org/change.h"
@@ -519,7 +520,7 @@ write_row(TrackWriter *writer, TrackHistories *histories, const TrackRow *row)
         return false;
     }
     track_history_read(histories, row, &history);
-    if (is_column && row->value != NULL && !track_text_same(row->value, row->old_value)) {
+    if (is_column && row->value != NULL && !crm_text_same(row->value, row->old_value)) {
         if (row->old_value == NULL && !history.known)
             track_write_first(writer, row); /* it had no stage until now */
         else

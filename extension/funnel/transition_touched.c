@@ -6,6 +6,8 @@
  */
 #include "base/compat.h"
 #include "base/schema.h"
+#include "base/text_value.h"
+#include "base/transition_rows.h"
 #include "funnel/transition_touched.h"
 
 #include "access/genam.h"
@@ -16,17 +18,16 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
+#include "utils/memutils.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 #define NOTED_KEPT 100000
 
@@ -96,13 +97,6 @@ typedef struct LogRow {
     bool nulls[LOG_COLUMNS];
 } LogRow;
 
-static bool
-same_text(const text *a, const text *b)
-{
-    return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-           memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 /* The first column of a small table, with whether another one has a value. */
 static List *
 read_funnels(const char *table, int flag_column, const char *flag)
@@ -134,7 +128,7 @@ find_funnel(List *funnels, const text *funnel)
     ListCell *cell;
 
     foreach (cell, funnels)
-        if (same_text(((Followed *) lfirst(cell))->funnel, funnel))
+        if (crm_text_same(((Followed *) lfirst(cell))->funnel, funnel))
             return lfirst(cell);
     return NULL;
 }
@@ -191,7 +185,7 @@ same_value(const Notes *notes, const LogRow *a, const LogRow *b, int column)
         return a->nulls[column] == b->nulls[column];
     if (notes->by_value[column])
         return a->values[column] == b->values[column];
-    return same_text(DatumGetTextPP(a->values[column]), DatumGetTextPP(b->values[column]));
+    return crm_text_same(DatumGetTextPP(a->values[column]), DatumGetTextPP(b->values[column]));
 }
 
 static bool
@@ -210,23 +204,12 @@ set(TupleTableSlot *slot, int column, Datum value)
     slot->tts_isnull[column] = false;
 }
 
-static text *
-copied(const text *value)
-{
-    text *copy = palloc(VARSIZE_ANY(value));
-
-    memcpy(copy, value, VARSIZE_ANY(value));
-    return copy;
-}
-
 static bool
 same_note(const Noted *a, const Noted *b)
 {
-    if (a->funnel != b->funnel || a->relation != b->relation || !same_text(a->record_key, b->record_key))
+    if (a->funnel != b->funnel || a->relation != b->relation || !crm_text_same(a->record_key, b->record_key))
         return false;
-    if (a->anonymous_id == NULL || b->anonymous_id == NULL)
-        return a->anonymous_id == b->anonymous_id;
-    return same_text(a->anonymous_id, b->anonymous_id);
+    return crm_text_same(a->anonymous_id, b->anonymous_id);
 }
 
 /* Notes that are made twice do no harm: the set is emptied rather than let grow without limit. */
@@ -267,8 +250,8 @@ is_new(Notes *notes, const Noted *note)
     old = MemoryContextSwitchTo(notes->noted_context);
     kept = palloc(sizeof(Noted));
     *kept = *note;
-    kept->record_key = copied(note->record_key);
-    kept->anonymous_id = note->anonymous_id == NULL ? NULL : copied(note->anonymous_id);
+    kept->record_key = crm_text_copy(note->record_key);
+    kept->anonymous_id = note->anonymous_id == NULL ? NULL : crm_text_copy(note->anonymous_id);
     entry->noted = lappend(entry->noted, kept);
     MemoryContextSwitchTo(old);
     return true;
@@ -338,52 +321,36 @@ note(Notes *notes, const LogRow *row)
 static void
 note_rows(Notes *notes, Tuplestorestate *store, TupleDesc desc)
 {
-    TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-    int pointer = tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND);
+    CrmTransitionRows rows = crm_transition_rows_begin(store, desc);
 
-    tuplestore_select_read_pointer(store, pointer);
-    tuplestore_rescan(store);
-    while (tuplestore_gettupleslot(store, true, false, slot)) {
+    while (crm_transition_rows_next(&rows)) {
         LogRow row;
 
-        CHECK_FOR_INTERRUPTS();
-        read_row(notes, slot, &row);
+        read_row(notes, rows.slot, &row);
         note(notes, &row);
     }
-    /* pointer 0 belongs to all triggers of the statement together */
-    tuplestore_select_read_pointer(store, 0);
-    ExecDropSingleTupleTableSlot(slot);
+    crm_transition_rows_end(&rows);
 }
 
 /* Old and new rows stand in the same order: transition_log has no row triggers and no partitions. */
 static void
 note_changes(Notes *notes, Tuplestorestate *removed, Tuplestorestate *added, TupleDesc desc)
 {
-    TupleTableSlot *old = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-    TupleTableSlot *new = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-    int old_pointer = tuplestore_alloc_read_pointer(removed, EXEC_FLAG_REWIND);
-    int new_pointer = tuplestore_alloc_read_pointer(added, EXEC_FLAG_REWIND);
+    CrmTransitionRows old = crm_transition_rows_begin(removed, desc);
+    CrmTransitionRows new = crm_transition_rows_begin(added, desc);
 
-    tuplestore_select_read_pointer(removed, old_pointer);
-    tuplestore_rescan(removed);
-    tuplestore_select_read_pointer(added, new_pointer);
-    tuplestore_rescan(added);
-    while (tuplestore_gettupleslot(removed, true, false, old) &&
-           tuplestore_gettupleslot(added, true, false, new)) {
+    while (crm_transition_rows_next(&old) && crm_transition_rows_next(&new)) {
         LogRow was, is;
 
-        CHECK_FOR_INTERRUPTS();
-        read_row(notes, old, &was);
-        read_row(notes, new, &is);
+        read_row(notes, old.slot, &was);
+        read_row(notes, new.slot, &is);
         if (same_rows(notes, &was, &is))
             continue;
         note(notes, &was);
         note(notes, &is);
     }
-    tuplestore_select_read_pointer(removed, 0);
-    tuplestore_select_read_pointer(added, 0);
-    ExecDropSingleTupleTableSlot(old);
-    ExecDropSingleTupleTableSlot(new);
+    crm_transition_rows_end(&old);
+    crm_transition_rows_end(&new);
 }
 
 static TriggerData *

@@ -17,6 +17,7 @@
 #include "access/tableam.h"
 #include "base/schema.h"
 #include "base/subtransaction.h"
+#include "base/transition_rows.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
@@ -55,25 +56,15 @@ static void
 read_transition_table(Capture *capture, CrmPlan *plan, Relation rel, Tuplestorestate *store, int sign,
                       CrmChanges *changes)
 {
-    TupleTableSlot *slot;
-    int pointer;
+    CrmTransitionRows rows = crm_transition_rows_begin(store, CreateTupleDescCopy(RelationGetDescr(rel)));
 
-    if (store == NULL)
-        return;
-    slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(rel)), &TTSOpsMinimalTuple);
-    /* pointer 0 belongs to all triggers of the statement together */
-    pointer = tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND);
-    tuplestore_select_read_pointer(store, pointer);
-    tuplestore_rescan(store);
-    while (tuplestore_gettupleslot(store, true, false, slot)) {
-        CHECK_FOR_INTERRUPTS();
+    while (crm_transition_rows_next(&rows)) {
         capture->rows++;
-        crm_plan_row(plan, slot, sign, changes);
+        crm_plan_row(plan, rows.slot, sign, changes);
         if (crm_changes_full(changes))
             crm_changes_flush(changes);
     }
-    tuplestore_select_read_pointer(store, 0);
-    ExecDropSingleTupleTableSlot(slot);
+    crm_transition_rows_end(&rows);
 }
 
 static void

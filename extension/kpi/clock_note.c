@@ -9,6 +9,8 @@
 #include "base/mapped_row.h"
 #include "base/schema.h"
 #include "base/subtransaction.h"
+#include "base/text_value.h"
+#include "base/transition_rows.h"
 
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -18,7 +20,6 @@
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "utils/builtins.h"
@@ -28,7 +29,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
-#include "utils/tuplestore.h"
 
 PGDLLEXPORT Datum crm_clock_rows_touched(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum crm_clock_history_touched(PG_FUNCTION_ARGS);
@@ -171,62 +171,6 @@ end_notes(Notes *notes)
 /* Tells which record a row is of; false where that is none. The key stays until the slot has another row, or the reader is reset. */
 typedef bool (*RowRead)(void *arg, TupleTableSlot *slot, Oid *table, text **record_key);
 
-/* One of the transition tables of a statement. Pointer 0 of its store belongs to all triggers of the statement together. */
-typedef struct Rows {
-    Tuplestorestate *store; /* NULL: none */
-    TupleTableSlot *slot;
-    int pointer;
-} Rows;
-
-static Rows
-begin_rows(Tuplestorestate *store, TupleDesc desc)
-{
-    Rows rows = {.store = store};
-
-    if (store == NULL)
-        return rows;
-    rows.slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-    rows.pointer = tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND);
-    tuplestore_select_read_pointer(store, rows.pointer);
-    tuplestore_rescan(store);
-    return rows;
-}
-
-static bool
-next_row(Rows *rows)
-{
-    CHECK_FOR_INTERRUPTS();
-    if (rows->store == NULL)
-        return false;
-    tuplestore_select_read_pointer(rows->store, rows->pointer);
-    return tuplestore_gettupleslot(rows->store, true, false, rows->slot);
-}
-
-static void
-end_rows(Rows *rows)
-{
-    if (rows->store == NULL)
-        return;
-    tuplestore_select_read_pointer(rows->store, 0);
-    ExecDropSingleTupleTableSlot(rows->slot);
-}
-
-static text *
-copied(const text *value)
-{
-    text *copy = palloc(VARSIZE_ANY(value));
-
-    memcpy(copy, value, VARSIZE_ANY(value));
-    return copy;
-}
-
-static bool
-same_text(const text *a, const text *b)
-{
-    return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-           memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 /* Of a trigger for each row, which is what tables that a subscription fills have. */
 static void
 note_one(Notes *notes, const TriggerData *trigger, RowRead read, void *arg)
@@ -244,29 +188,29 @@ note_one(Notes *notes, const TriggerData *trigger, RowRead read, void *arg)
 static void
 note_changed(Notes *notes, TriggerData *trigger, TupleDesc desc, RowRead read, void *arg)
 {
-    Rows old = begin_rows(trigger->tg_oldtable, desc);
-    Rows new = begin_rows(trigger->tg_newtable, desc);
-    bool has_old = next_row(&old);
-    bool has_new = next_row(&new);
+    CrmTransitionRows old = crm_transition_rows_begin(trigger->tg_oldtable, desc);
+    CrmTransitionRows new = crm_transition_rows_begin(trigger->tg_newtable, desc);
+    bool has_old = crm_transition_rows_next(&old);
+    bool has_new = crm_transition_rows_next(&new);
 
     while (has_old || has_new) {
         Oid old_table, new_table;
         text *old_key = NULL, *new_key;
 
         if (has_old && read(arg, old.slot, &old_table, &new_key)) {
-            old_key = copied(new_key); /* the next one may overwrite it */
+            old_key = crm_text_copy(new_key); /* the next one may overwrite it */
             note(notes, old_table, old_key);
         }
         if (has_new && read(arg, new.slot, &new_table, &new_key) &&
-            !(old_key != NULL && new_table == old_table && same_text(new_key, old_key)))
+            !(old_key != NULL && new_table == old_table && crm_text_same(new_key, old_key)))
             note(notes, new_table, new_key);
         if (old_key != NULL)
             pfree(old_key);
-        has_old = has_old && next_row(&old);
-        has_new = has_new && next_row(&new);
+        has_old = has_old && crm_transition_rows_next(&old);
+        has_new = has_new && crm_transition_rows_next(&new);
     }
-    end_rows(&old);
-    end_rows(&new);
+    crm_transition_rows_end(&old);
+    crm_transition_rows_end(&new);
 }
 
 static TriggerData *
