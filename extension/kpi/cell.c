@@ -7,18 +7,14 @@
 #include "kpi/cell.h"
 #include "kpi/pending.h"
 
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/typcache.h"
 #include "utils/uuid.h"
 
 #define SH_PREFIX cell
@@ -65,8 +61,6 @@ dims_id_hash(pg_uuid_t dims)
 /* Columns of the tables, which are of the extension's making. */
 enum { ROLLUP_INSTANCE = 1, ROLLUP_DAY, ROLLUP_DIMS, ROLLUP_ROWS, ROLLUP_INVALID, ROLLUP_SUMS };
 enum { DIMS_ID = 1, DIMS_VALUES };
-enum { PENDING_RELATION = 1, PENDING_VALUES, PENDING_PARTS = PENDING_VALUES + CRM_DIMS };
-enum { PART_INSTANCE, PART_DAY, PART_ROWS, PART_INVALID, PART_SUMS };
 
 typedef struct Reading {
     Cells *cells;
@@ -227,51 +221,38 @@ source_of(const Reading *reading, int32 instance)
     return -1;
 }
 
+typedef struct PendingRow {
+    Reading *reading;
+    TupleTableSlot *slot;
+    int32 dims; /* -1: nobody asked for them yet */
+} PendingRow;
+
 static void
-read_part(Reading *reading, TupleTableSlot *slot, const Datum *values, const bool *nulls, int32 *dims)
+read_part(void *arg, const Datum *values, const bool *nulls)
 {
-    int number = source_of(reading, DatumGetInt32(values[PART_INSTANCE]));
+    PendingRow *row = arg;
+    Reading *reading = row->reading;
+    int number = source_of(reading, DatumGetInt32(values[CRM_PART_INSTANCE]));
     DateADT period;
     Cell *cell;
 
-    if (number < 0 ||
-        !period_of(reading->periods, &reading->sources[number], DatumGetDateADT(values[PART_DAY]), &period))
+    if (number < 0 || !period_of(reading->periods, &reading->sources[number],
+                                 DatumGetDateADT(values[CRM_PART_DAY]), &period))
         return;
-    if (*dims < 0)
-        *dims = copy_dims(reading, slot, PENDING_VALUES);
-    cell = find_cell(reading, number, *dims, period);
-    cell->rows += DatumGetInt64(values[PART_ROWS]);
+    if (row->dims < 0)
+        row->dims = copy_dims(reading, row->slot, CRM_PENDING_DIMS + 1);
+    cell = find_cell(reading, number, row->dims, period);
+    cell->rows += DatumGetInt64(values[CRM_PART_ROWS]);
     for (int i = 0; i < CRM_SUMS; i++)
-        if (reading->sources[number].sums[i] && !nulls[PART_SUMS + i])
-            crm_total_merge(&cell->sums[i], values[PART_SUMS + i], reading->context);
-}
-
-static void
-read_pending_row(Reading *reading, TupleTableSlot *slot, TupleDesc part_desc)
-{
-    bool isnull;
-    ArrayType *parts = DatumGetArrayTypeP(slot_getattr(slot, PENDING_PARTS, &isnull));
-    Datum *elements;
-    int32 dims = -1;
-    int count;
-
-    deconstruct_array(parts, part_desc->tdtypeid, -1, false, TYPALIGN_DOUBLE, &elements, NULL, &count);
-    for (int i = 0; i < count; i++) {
-        HeapTupleHeader header = DatumGetHeapTupleHeader(elements[i]);
-        HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
-        Datum values[CRM_PART_COLUMNS];
-        bool nulls[CRM_PART_COLUMNS];
-
-        heap_deform_tuple(&tuple, part_desc, values, nulls);
-        read_part(reading, slot, values, nulls, &dims);
-    }
+        if (reading->sources[number].sums[i] && !nulls[CRM_PART_SUMS + i])
+            crm_total_merge(&cell->sums[i], values[CRM_PART_SUMS + i], reading->context);
 }
 
 static void
 read_pending(Reading *reading)
 {
     Relation table = table_open(crm_relation_oid("kpi_pending"), AccessShareLock);
-    TupleDesc part_desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(crm_relation_oid("kpi_part")), -1);
+    TupleDesc part_desc = crm_pending_part_desc();
     TupleTableSlot *slot = table_slot_create(table, NULL);
     TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, NULL);
     MemoryContext row_context =
@@ -280,8 +261,10 @@ read_pending(Reading *reading)
     while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
         MemoryContext old = MemoryContextSwitchTo(row_context);
 
+        PendingRow row = {.reading = reading, .slot = slot, .dims = -1};
+
         CHECK_FOR_INTERRUPTS();
-        read_pending_row(reading, slot, part_desc);
+        crm_pending_read(slot, part_desc, read_part, &row);
         MemoryContextSwitchTo(old);
         MemoryContextReset(row_context);
     }

@@ -48,13 +48,40 @@ crm_pending_begin(Oid table)
     return pending;
 }
 
+TupleDesc
+crm_pending_part_desc(void)
+{
+    return lookup_rowtype_tupdesc_copy(get_rel_type_id(crm_relation_oid("kpi_part")), -1);
+}
+
+void
+crm_pending_read(TupleTableSlot *slot, TupleDesc part_desc, CrmPartVisit visit, void *arg)
+{
+    Datum *elements;
+    int count;
+
+    slot_getallattrs(slot);
+    deconstruct_array(DatumGetArrayTypeP(slot->tts_values[CRM_PENDING_PARTS]), part_desc->tdtypeid, -1, false,
+                      TYPALIGN_DOUBLE, &elements, NULL, &count);
+    for (int i = 0; i < count; i++) {
+        HeapTupleHeader header = DatumGetHeapTupleHeader(elements[i]);
+        HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
+        Datum values[CRM_PART_COLUMNS];
+        bool nulls[CRM_PART_COLUMNS];
+
+        ItemPointerSetInvalid(&tuple.t_self);
+        heap_deform_tuple(&tuple, part_desc, values, nulls);
+        visit(arg, values, nulls);
+    }
+}
+
 static void
 open_table(CrmPending *pending)
 {
     MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(pending));
 
     pending->rel = table_open(crm_relation_oid("kpi_pending"), RowExclusiveLock);
-    pending->part_desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(crm_relation_oid("kpi_part")), -1);
+    pending->part_desc = crm_pending_part_desc();
     pending->batch_context =
         AllocSetContextCreate(CurrentMemoryContext, "crm pending rows", ALLOCSET_SMALL_SIZES);
     MemoryContextSwitchTo(old);

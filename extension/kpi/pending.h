@@ -1,5 +1,5 @@
 /*
- * pending.h: appends changes to kpi_pending, past SPI, rights, policies and triggers.
+ * pending.h: appends changes to kpi_pending, past SPI, rights, policies and triggers, and takes its rows apart.
  *
  * A writer opens the table when its first row comes; crm_pending_sink is the sink of its changes. One row is written for each set
  * of dimensions, with its parts in an array (more rows above 256 parts).
@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 
+#include "executor/tuptable.h"
 #include "kpi/change.h"
 
 typedef struct CrmPending CrmPending;
@@ -17,9 +18,25 @@ extern CrmPending *crm_pending_begin(Oid table);
 extern void crm_pending_sink(void *pending, text *const *dims, CrmPart *const *parts, int count);
 /* Writes what is buffered and closes the table. A writer whose subtransaction was undone is just dropped. */
 extern void crm_pending_end(CrmPending *pending);
+
+/* Columns of kpi_pending: relation, dimensions, parts; and of kpi_part. */
+enum { CRM_PENDING_RELATION, CRM_PENDING_DIMS, CRM_PENDING_PARTS = CRM_PENDING_DIMS + CRM_DIMS };
+enum {
+    CRM_PART_INSTANCE,
+    CRM_PART_DAY,
+    CRM_PART_ROWS,
+    CRM_PART_INVALID,
+    CRM_PART_SUMS,
+    CRM_PART_COLUMNS = CRM_PART_SUMS + CRM_SUMS
+};
+
 /* A part as the columns of kpi_part. */
 extern void crm_pending_part(const CrmPart *part, Datum *values, bool *nulls);
-#define CRM_PART_COLUMNS (4 + CRM_SUMS)
+/* A copy of the type kpi_part's. */
+extern TupleDesc crm_pending_part_desc(void);
+/* Hands each part of a row of kpi_pending to visit, as the columns of kpi_part. What it allocates is the caller's to reset. */
+typedef void (*CrmPartVisit)(void *arg, const Datum *values, const bool *nulls);
+extern void crm_pending_read(TupleTableSlot *slot, TupleDesc part_desc, CrmPartVisit visit, void *arg);
 
 /* Whether more than so many rows are pending, by the server's statistics; costs a look at the size of the table where it is small. */
 extern bool crm_pending_exceeds(int64 rows);

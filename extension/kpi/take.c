@@ -20,13 +20,10 @@
 #include "kpi/pending.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "utils/array.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 #include "utils/uuid.h"
 
 #include "catalog/pg_type.h"
@@ -100,38 +97,34 @@ taken_sink(void *arg, text *const *dims, CrmPart *const *parts, int count)
     }
 }
 
-static void
-add_part(Take *take, int32 group, HeapTupleHeader header)
-{
-    HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
-    Datum values[CRM_PART_COLUMNS];
-    bool nulls[CRM_PART_COLUMNS];
-    CrmPartKey key = {.group = group};
+/* The parts of one row, all of one set of dimensions. */
+typedef struct TakenRow {
+    CrmChanges *changes;
+    int32 group;
+} TakenRow;
 
-    ItemPointerSetInvalid(&tuple.t_self);
-    heap_deform_tuple(&tuple, take->part_desc, values, nulls);
-    key.instance = DatumGetInt32(values[0]);
-    key.day = DatumGetDateADT(values[1]);
-    crm_changes_merge(take->changes, key, DatumGetInt64(values[2]), DatumGetInt64(values[3]), values + 4,
-                      nulls + 4);
+static void
+add_part(void *arg, const Datum *values, const bool *nulls)
+{
+    const TakenRow *row = arg;
+    CrmPartKey key = {.group = row->group,
+                      .instance = DatumGetInt32(values[CRM_PART_INSTANCE]),
+                      .day = DatumGetDateADT(values[CRM_PART_DAY])};
+
+    crm_changes_merge(row->changes, key, DatumGetInt64(values[CRM_PART_ROWS]),
+                      DatumGetInt64(values[CRM_PART_INVALID]), values + CRM_PART_SUMS, nulls + CRM_PART_SUMS);
 }
 
-/* The columns of kpi_pending: relation, dimensions, parts. */
 static void
 add_row(Take *take, TupleTableSlot *slot)
 {
     MemoryContext old = MemoryContextSwitchTo(take->row_context);
-    ArrayType *parts;
-    Datum *elements;
-    int count;
-    int32 group;
+    TakenRow row = {.changes = take->changes};
 
     slot_getallattrs(slot);
-    parts = DatumGetArrayTypeP(slot->tts_values[1 + CRM_DIMS]);
-    deconstruct_array(parts, take->part_desc->tdtypeid, -1, false, TYPALIGN_DOUBLE, &elements, NULL, &count);
-    group = crm_changes_group(take->changes, slot->tts_values + 1, slot->tts_isnull + 1);
-    for (int i = 0; i < count; i++)
-        add_part(take, group, DatumGetHeapTupleHeader(elements[i]));
+    row.group = crm_changes_group(take->changes, slot->tts_values + CRM_PENDING_DIMS,
+                                  slot->tts_isnull + CRM_PENDING_DIMS);
+    crm_pending_read(slot, take->part_desc, add_part, &row);
     MemoryContextSwitchTo(old);
     MemoryContextReset(take->row_context);
 }
@@ -188,7 +181,7 @@ crm_take_pending(PG_FUNCTION_ARGS)
     BlockNumber next;
 
     InitMaterializedSRF(fcinfo, 0);
-    take.part_desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(crm_relation_oid("kpi_part")), -1);
+    take.part_desc = crm_pending_part_desc();
     take.row_context = AllocSetContextCreate(CurrentMemoryContext, "crm taken row", ALLOCSET_SMALL_SIZES);
     take.changes = crm_changes_begin(taken_sink, &take);
     next = take_rows(&take, rel, PG_GETARG_INT64(0), (BlockNumber) PG_GETARG_INT64(1));
