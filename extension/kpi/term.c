@@ -13,12 +13,39 @@
 #include "utils/formatting.h"
 #include "utils/memutils.h"
 
+typedef struct WordKey {
+    const char *funnel;
+    const char *word;
+} WordKey;
+
 typedef struct Word {
-    char name[NAMEDATALEN * 4]; /* key: funnel, a line feed, the word; a longer one has its hash for an end */
+    WordKey key;
+    uint32 hash;
+    char status;
     char *stage;
     char *milestone;
     StageOutcome outcome;
 } Word;
+
+static inline uint32
+word_hash(WordKey key)
+{
+    return hash_combine(hash_bytes((const unsigned char *) key.funnel, (int) strlen(key.funnel)),
+                        hash_bytes((const unsigned char *) key.word, (int) strlen(key.word)));
+}
+
+#define SH_PREFIX words
+#define SH_ELEMENT_TYPE Word
+#define SH_KEY_TYPE WordKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) word_hash(k)
+#define SH_EQUAL(tb, a, b) (strcmp((a).funnel, (b).funnel) == 0 && strcmp((a).word, (b).word) == 0)
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, entry) (entry)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
 
 static char *
 column(HeapTuple row, int number, MemoryContext context)
@@ -185,28 +212,12 @@ read_terms(Terms *terms, ArrayType *kpis, MemoryContext context)
 }
 
 static void
-word_name(char *name, Size size, const char *funnel, const char *word)
-{
-    char *whole = psprintf("%s\n%s", funnel, word);
-    int length = (int) strlen(whole);
-
-    memset(name, 0, size);
-    if ((Size) length < size)
-        memcpy(name, whole, (Size) length);
-    else
-        snprintf(name, size, "%.*s %016" INT64_MODIFIER "x%016" INT64_MODIFIER "x", (int) size - 40, whole,
-                 hash_bytes_extended((const unsigned char *) whole, length, 0),
-                 hash_bytes_extended((const unsigned char *) whole, length, 1));
-    pfree(whole);
-}
-
-static void
 read_words(Terms *terms, MemoryContext context)
 {
     static KeptPlan plan;
-    HASHCTL control = {.keysize = sizeof(((Word *) NULL)->name), .entrysize = sizeof(Word), .hcxt = context};
+    bool found;
 
-    terms->words = hash_create("crm stage words", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    terms->words = words_create(context, 64, NULL);
     if (!kept_plan_ready(&plan))
         kept_plan_make(
             &plan,
@@ -217,12 +228,9 @@ read_words(Terms *terms, MemoryContext context)
         elog(ERROR, "the words of stages could not be read");
     for (uint64 i = 0; i < SPI_processed; i++) {
         HeapTuple row = SPI_tuptable->vals[i];
-        char name[sizeof(((Word *) NULL)->name)];
-        Word *word;
+        WordKey key = {column(row, 1, context), column(row, 2, context)};
+        Word *word = words_insert(terms->words, key, &found);
 
-        word_name(name, sizeof(name), column(row, 1, CurrentMemoryContext),
-                  column(row, 2, CurrentMemoryContext));
-        word = hash_search(terms->words, name, HASH_ENTER, NULL);
         word->stage = column(row, 3, context);
         word->milestone = column(row, 4, context);
         word->outcome = outcome_named(column(row, 5, CurrentMemoryContext));
@@ -274,11 +282,9 @@ dims_meaning(const Terms *terms, CrmOrganisation *organisation, const TermFeed *
                                                   : NULL;
     meaning->stage = values[DIM_STAGE] != NULL ? text_to_cstring(values[DIM_STAGE]) : NULL;
     if (funnel != NULL && meaning->stage != NULL) {
-        char name[sizeof(word->name)];
         char *spelled = stage_word(funnel, meaning->stage);
 
-        word_name(name, sizeof(name), funnel, spelled);
-        word = hash_search(terms->words, name, HASH_FIND, NULL);
+        word = words_lookup(terms->words, (WordKey){funnel, spelled});
         pfree(spelled);
     }
     meaning->outcome = word != NULL ? word->outcome : STAGE_UNKNOWN;

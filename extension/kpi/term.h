@@ -43,7 +43,7 @@ typedef struct Terms {
     int source_count;
     TermFeed *feeds;
     int feed_count;
-    HTAB *words;
+    struct words_hash *words;
 } Terms;
 
 typedef struct DimsMeaning {
