@@ -105,14 +105,22 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.funnel', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.funnel_stage', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.stage_alias', '');
 
+-- Inlined where it is called.
+CREATE FUNCTION @extschema@.stage_spelling(funnel text, value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN pg_catalog.lower(pg_catalog.btrim(CASE WHEN pg_catalog.starts_with(value, funnel OPERATOR(pg_catalog.||) ':')
+                                                  THEN pg_catalog.regexp_replace(value, '^.*:', '') ELSE value END));
+COMMENT ON FUNCTION @extschema@.stage_spelling(text, text) IS
+'How a team''s value of a stage of a funnel is spelled to be looked up: without the funnel and position before it, as crm.stage writes them, without blanks '
+'around it, in small letters.';
+
 CREATE FUNCTION @extschema@.resolve_stage(funnel text, value text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE COST 200
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT found.stage
     FROM (SELECT s.stage, 1 AS rank FROM funnel_stage s
           WHERE s.funnel = resolve_stage.funnel
-            AND lower(s.stage) = lower(btrim(CASE WHEN starts_with(value, resolve_stage.funnel || ':')
-                                                  THEN regexp_replace(value, '^.*:', '') ELSE value END))
+            AND lower(s.stage) = stage_spelling(resolve_stage.funnel, value)
           UNION ALL
           SELECT a.stage, 2 FROM stage_alias a
           WHERE a.funnel = resolve_stage.funnel AND lower(a.alias) = lower(btrim(value))

@@ -107,7 +107,7 @@ BEGIN
         FROM taken r
         CROSS JOIN funnel f
         LEFT JOIN story y ON y.record_key = r.record_key
-        LEFT JOIN word w ON w.word = lower(CASE WHEN starts_with(r.stage, f.funnel || ':') THEN regexp_replace(r.stage, '^.*:', '') ELSE r.stage END)
+        LEFT JOIN word w ON w.word = stage_spelling(f.funnel, r.stage)
         CROSS JOIN LATERAL (SELECT coalesce(w.outcome <> 'open', CASE WHEN r.stage IS NULL THEN y.is_over END, r.closed IS NOT NULL) AS is_over) o),
     timed AS (
         SELECT p.*, c.clock, c.kind, c.named, t.started AS began, s.stopped,

@@ -27,8 +27,7 @@ LEFT JOIN @extschema@.tracking x ON x.relation = c.relation
 CROSS JOIN LATERAL (SELECT coalesce(c.funnel, x.funnel, a.funnel) AS funnel) f
 LEFT JOIN @extschema@.stage_word w
        ON w.funnel = f.funnel
-      AND w.word = pg_catalog.lower(pg_catalog.btrim(CASE WHEN pg_catalog.starts_with(c.stage, f.funnel || ':')
-                                                          THEN pg_catalog.regexp_replace(c.stage, '^.*:', '') ELSE c.stage END))
+      AND w.word = @extschema@.stage_spelling(f.funnel, c.stage)
 CROSS JOIN LATERAL (SELECT CASE c.measure WHEN 'count' THEN c.rows::numeric
                         ELSE (ARRAY[c.s1, c.s2, c.s3, c.s4])[pg_catalog.array_position(c.sum_names, c.measure)] END AS amount) m
 WHERE (c.outcomes IS NULL OR coalesce(w.outcome, 'unknown') = ANY (c.outcomes))

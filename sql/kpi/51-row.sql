@@ -94,8 +94,7 @@ BEGIN
             LEFT JOIN adoption a ON a.relation = r.relation
             LEFT JOIN tracking x ON x.relation = r.relation
             CROSS JOIN LATERAL (SELECT coalesce(x.funnel, a.funnel) AS funnel) f
-            LEFT JOIN stage_word w ON w.funnel = f.funnel
-                                  AND w.word = lower(btrim(CASE WHEN starts_with(r.stage, f.funnel || ':') THEN regexp_replace(r.stage, '^.*:', '') ELSE r.stage END))
+            LEFT JOIN stage_word w ON w.funnel = f.funnel AND w.word = stage_spelling(f.funnel, r.stage)
             WHERE (term.outcomes IS NULL OR coalesce(w.outcome, 'unknown') = ANY (term.outcomes))
               AND (term.milestones IS NULL OR w.milestone = ANY (term.milestones));
         END IF;

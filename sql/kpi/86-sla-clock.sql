@@ -24,7 +24,7 @@ BEGIN
             'd.due_at, d.remaining, (extract(epoch FROM d.remaining) / 3600)::numeric(18,4), c.paused_since IS NOT NULL, d.breached, c.warning_at, '
             'c.started_at, c.target, c.calendar, resolve_unit(c.unit), coalesce(w.stage, c.stage), c.owner '
             'FROM c JOIN r USING (record_key) '
-            'LEFT JOIN stage_word w ON w.funnel = c.funnel AND w.word = lower(CASE WHEN starts_with(c.stage, c.funnel || '':'') THEN regexp_replace(c.stage, ''^.*:'', '''') ELSE c.stage END) '
+            'LEFT JOIN stage_word w ON w.funnel = c.funnel AND w.word = stage_spelling(c.funnel, c.stage) '
             'CROSS JOIN LATERAL (SELECT coalesce(c.due_at, clock_deadline(c.works, greatest($2, c.started_at), c.target - c.used)) AS due_at, '
                 'coalesce(c.due_at < $2, false) AS breached, '
                 'CASE WHEN c.paused_since IS NOT NULL THEN c.target - c.used '
@@ -77,7 +77,7 @@ BEGIN
             '(extract(epoch FROM c.used) / 3600)::numeric(18,4), (extract(epoch FROM c.target) / 3600)::numeric(18,4), '
             'resolve_unit(c.unit), coalesce(w.stage, c.stage), c.owner '
             'FROM clock_current($1, false) c %s '
-            'LEFT JOIN stage_word w ON w.funnel = c.funnel AND w.word = lower(CASE WHEN starts_with(c.stage, c.funnel || '':'') THEN regexp_replace(c.stage, ''^.*:'', '''') ELSE c.stage END)',
+            'LEFT JOIN stage_word w ON w.funnel = c.funnel AND w.word = stage_spelling(c.funnel, c.stage)',
             CASE WHEN each.condition <> 'true' THEN
                 format('JOIN (SELECT t.record_key FROM many_rows_as_owner($1, %L) AS t (record_key text, decides text[]) CROSS JOIN LATERAL (%s) s WHERE %s) r USING (record_key)',
                        format('SELECT @extschema@.map_id(r)::text, %s FROM %s r', each.decides, each.relation), each.source, each.condition)
