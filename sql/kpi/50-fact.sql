@@ -147,7 +147,8 @@ COMMENT ON VIEW @extschema@.kpi_leaf IS 'Of derived KPIs the KPIs and parameters
 
 CREATE FUNCTION @extschema@.kpi_state(wanted text DEFAULT NULL) RETURNS TABLE (kpi text, state text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 30
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
+    SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN -- whose plan is kept
     RETURN QUERY
