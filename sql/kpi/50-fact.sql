@@ -126,16 +126,6 @@ $$;
 COMMENT ON FUNCTION @extschema@.units_with_total() IS
 'The units whose totals the caller may see, NULL where they are all. Error RM101 without identity.';
 
-CREATE FUNCTION @extschema@.shown_facts(kpi text)
-    RETURNS TABLE (kpi text, day date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text,
-                   currency text, numerator numeric, denominator numeric)
-    LANGUAGE sql STABLE PARALLEL UNSAFE COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT * FROM kpi_facts(ARRAY[shown_facts.kpi], NULL, NULL, NULL, kpi_dimension_names(), units_with_total())
-$$;
-COMMENT ON FUNCTION @extschema@.shown_facts(text) IS
-'kpi_facts of a KPI by day and all dimensions, of the units whose totals the caller may see; for crm_bi.kpi_value.';
-
 -- A derived KPI goes by those that it is made of, however deep.
 CREATE VIEW @extschema@.kpi_leaf AS
 WITH RECURSIVE leaf AS (

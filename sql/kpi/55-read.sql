@@ -1,70 +1,65 @@
 -- What BI tools read. Filtered by crm.visible(unit, 'kpi', 'total'); without identity its error comes through.
 
--- A KPI at a time, so that who asks for one does not wait for all.
-CREATE VIEW @extschema@.kpi_shown_fact AS
-SELECT k.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, f.numerator, f.denominator,
-       k.date_kind
-FROM @extschema@.kpi k CROSS JOIN LATERAL @extschema@.shown_facts(k.kpi) f
-WHERE NOT @extschema@.is_by_period(k.kind);
-COMMENT ON VIEW @extschema@.kpi_shown_fact IS
-'Numerators and denominators of KPIs that are sums, by day and dimensions, whatever their state, of the units whose totals the caller may see; '
-'of stocks the change on that day.';
-
-CREATE VIEW @extschema@.kpi_stock_change AS
-SELECT CASE WHEN pg_catalog.isfinite(d.day) THEN d.day ELSE d.start END AS day, d.kpi, d.unit_key, d.stage, d.campaign, d.channel,
-       d.product, d.owner, d.segment, d.currency, coalesce(d.numerator, 0) AS change, d.denominator AS change_below
-FROM (SELECT f.*, coalesce(pg_catalog.min(f.day) FILTER (WHERE pg_catalog.isfinite(f.day)) OVER (PARTITION BY f.kpi),
-                           @extschema@.kpi_today()) AS start
-      FROM @extschema@.kpi_shown_fact f WHERE f.date_kind = 'stock') d;
-COMMENT ON VIEW @extschema@.kpi_stock_change IS
-'Changes of stocks by day; what counts from the beginning stands on the first day that the KPI knows.';
-
--- Not inlined: the planner would take a thousand days for each group, and compile the whole view with jit for nothing.
-CREATE FUNCTION @extschema@.stock_days(start date) RETURNS SETOF date
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT g::date FROM generate_series(start::timestamp, kpi_today()::timestamp, '1 day') g
+-- A KPI at a time, so that who asks for one does not wait for all; and a function, so that who asks for all reads each once, whatever
+-- the planner thinks.
+CREATE FUNCTION @extschema@.shown_days(kpi text, stock boolean)
+    RETURNS TABLE (day date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text, currency text,
+                   numerator numeric, denominator numeric)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    units CONSTANT text[] := units_with_total();
+    today CONSTANT date := kpi_today();
+BEGIN
+    IF NOT stock THEN
+        RETURN QUERY
+        SELECT f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, coalesce(f.numerator, 0), f.denominator
+        FROM kpi_facts(ARRAY[shown_days.kpi], NULL, NULL, NULL, kpi_dimension_names(), units) f;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH change AS MATERIALIZED (
+        SELECT CASE WHEN isfinite(f.day) THEN f.day ELSE coalesce(min(f.day) FILTER (WHERE isfinite(f.day)) OVER (), today) END AS on_day,
+               f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency,
+               coalesce(f.numerator, 0) AS change, f.denominator AS change_below
+        FROM kpi_facts(ARRAY[shown_days.kpi], NULL, NULL, NULL, kpi_dimension_names(), units) f
+    ), moved AS (
+        SELECT c.on_day, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency, c.change, c.change_below
+        FROM change c
+        UNION ALL
+        SELECT g::date, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency, 0, NULL
+        FROM (SELECT min(c.on_day) AS start, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency
+              FROM change c GROUP BY c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency) s
+        CROSS JOIN LATERAL generate_series(s.start::timestamp, today::timestamp, '1 day') g
+    ), held AS (
+        SELECT m.on_day, m.unit_key, m.stage, m.campaign, m.channel, m.product, m.owner, m.segment, m.currency,
+               sum(sum(m.change)) OVER (PARTITION BY m.unit_key, m.stage, m.campaign, m.channel, m.product, m.owner, m.segment, m.currency
+                                        ORDER BY m.on_day) AS above,
+               sum(sum(m.change_below)) OVER (PARTITION BY m.unit_key, m.stage, m.campaign, m.channel, m.product, m.owner, m.segment, m.currency
+                                              ORDER BY m.on_day) AS below
+        FROM moved m
+        GROUP BY m.on_day, m.unit_key, m.stage, m.campaign, m.channel, m.product, m.owner, m.segment, m.currency)
+    SELECT h.* FROM held h WHERE h.above <> 0 OR h.below <> 0;
+END
 $$;
-COMMENT ON FUNCTION @extschema@.stock_days(date) IS 'The days from start until today, for stocks.';
-
-CREATE VIEW @extschema@.kpi_stock_day AS
-SELECT s.kpi, s.day, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency,
-       pg_catalog.sum(pg_catalog.sum(s.change)) OVER (PARTITION BY s.kpi, s.unit_key, s.stage, s.campaign, s.channel, s.product,
-           s.owner, s.segment, s.currency ORDER BY s.day) AS numerator,
-       pg_catalog.sum(pg_catalog.sum(s.change_below)) OVER (PARTITION BY s.kpi, s.unit_key, s.stage, s.campaign, s.channel, s.product,
-           s.owner, s.segment, s.currency ORDER BY s.day) AS denominator
-FROM (SELECT c.kpi, c.day, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency, c.change, c.change_below
-      FROM @extschema@.kpi_stock_change c
-      UNION ALL
-      SELECT g.kpi, day::date, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, 0, NULL
-      FROM (SELECT c.kpi, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency,
-                   pg_catalog.min(c.day) AS start
-            FROM @extschema@.kpi_stock_change c
-            GROUP BY c.kpi, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency) g
-      CROSS JOIN LATERAL @extschema@.stock_days(g.start) AS day) s
-GROUP BY s.kpi, s.day, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency;
-COMMENT ON VIEW @extschema@.kpi_stock_day IS
-'Stocks at the end of each day from the first change until today; what counts from the beginning stands on the first day.';
+COMMENT ON FUNCTION @extschema@.shown_days(text, boolean) IS
+'Numerators and denominators of a KPI that is sums, by day and dimensions, of the units whose totals the caller may see; stock: what there is at the '
+'end of each day from the first change until today, where what counts from the beginning stands on the first day that the KPI knows.';
 
 -- A barrier, or a cheap function of the reader's would be called before visible is. UNION ALL at the top would be none: the
 -- planner takes it apart.
 CREATE VIEW @extschema@.kpi_shown WITH (security_barrier) AS
 SELECT r.* FROM (
-SELECT v.kpi AS kpi_key, v.day, v.unit_key, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency,
+SELECT k.kpi AS kpi_key, v.day, v.unit_key, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency,
        CASE WHEN m.mature THEN v.numerator END AS numerator, CASE WHEN m.mature THEN v.denominator END AS denominator,
        CASE WHEN m.mature THEN CASE WHEN k.denominator IS NOT NULL THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END END AS value,
        k.kind = 'simple' AND k.date_kind = 'event' AS additive, m.mature, CASE WHEN m.mature THEN s.state ELSE 'not_mature' END AS state, k.version
-FROM (SELECT f.kpi, f.day, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency,
-             coalesce(f.numerator, 0) AS numerator, f.denominator, 'event' AS date_kind
-      FROM @extschema@.kpi_shown_fact f WHERE f.date_kind = 'event'
-      UNION ALL
-      SELECT d.kpi, d.day, d.unit_key, d.stage, d.campaign, d.channel, d.product, d.owner, d.segment, d.currency,
-             d.numerator, d.denominator, 'stock'
-      FROM @extschema@.kpi_stock_day d
-      WHERE d.numerator <> 0 OR d.denominator <> 0) v
-JOIN @extschema@.kpi k ON k.kpi = v.kpi
+FROM @extschema@.kpi_state() s
+JOIN @extschema@.kpi k ON k.kpi = s.kpi AND NOT @extschema@.is_by_period(k.kind)
+CROSS JOIN LATERAL @extschema@.shown_days(k.kpi, k.date_kind = 'stock') v
 CROSS JOIN LATERAL (SELECT coalesce(v.day < (SELECT @extschema@.kpi_today()) - k.within_days, true) AS mature) m
-JOIN @extschema@.kpi_state() s ON s.kpi = v.kpi AND s.state = 'ready'
-WHERE (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
+WHERE s.state = 'ready' AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
   AND @extschema@.visible(v.unit_key, 'kpi', 'total')
 UNION ALL
 SELECT k.kpi, NULL, @extschema@.root_unit(), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,

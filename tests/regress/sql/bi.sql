@@ -64,7 +64,7 @@ DROP VIEW by_star, by_table;
 SELECT count(*), sum(amount) = (SELECT sum(worth) FROM team.deal) AS same FROM crm_bi.fct_opportunity;
 -- the day is that of the organisation's zone: a request of 23:30 in Greenwich is of the next day in Oslo
 SELECT record_key, day, created_at FROM crm_bi.fct_lead WHERE record_key = '1';
-SELECT "time" AT TIME ZONE 'Europe/Oslo' = day::timestamp AS begins, count(*) > 0 AS rows FROM crm_bi.kpi_value GROUP BY 1;
+SELECT "time" AT TIME ZONE 'Europe/Oslo' = day::timestamp AS begins, count(*) > 0 AS rows FROM crm_bi.kpi_value GROUP BY 1 ORDER BY 1;
 
 -- Wide: one row for each day and unit, one column for each KPI; the same numbers.
 SELECT day, unit_key, won_count, won_value, win_rate, win_rate_numerator, win_rate_denominator FROM crm_bi.kpi_wide WHERE win_rate IS NOT NULL AND unit_key = 'north' ORDER BY 1 LIMIT 3;
