@@ -61,6 +61,15 @@ WHERE proparallel = 's' AND provolatile = 'v' AND prolang <> (SELECT oid FROM pg
   AND prosrc ~* '\m(insert into|update|delete from)\M'
 ORDER BY 1;
 
+-- A read of a team's table as its owner, or a write, below a parallel plan is refused when it is too late. Names in a text
+-- are hints, or queries that the function only makes.
+SELECT format('%s: calls %s, which is PARALLEL UNSAFE, and is not', r.what, u.proname)
+FROM routine r
+JOIN (SELECT proname FROM routine WHERE prokind <> 'p' GROUP BY proname HAVING bool_and(proparallel = 'u')) u
+     ON regexp_replace(concat(r.prosrc, pg_get_function_sqlbody(r.oid)), '''[^'']*''|(\$\w+\$).*?\1', '', 'g') ~ ('\m' || u.proname || '\(')
+WHERE r.proparallel <> 'u'
+ORDER BY 1;
+
 SELECT format('%s is readable by PUBLIC and shows a table of crm as its owner', m.what)
 FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
 WHERE c.relkind = 'm' AND c.relnamespace = 'crm_bi'::regnamespace

@@ -14,7 +14,7 @@ COMMENT ON FUNCTION @extschema@.iso_time IS 'A time as messages write it: ISO 86
 -- have of it adds up to the whole's change, mix of the units included. On a sum it is the difference.
 CREATE FUNCTION @extschema@.alert_causes(l @extschema@.alert_log, audience text)
 RETURNS TABLE (unit text, value numeric, value_before numeric, effect numeric)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 3 COST 1000000
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 3 COST 1000000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -47,7 +47,7 @@ COMMENT ON FUNCTION @extschema@.alert_causes IS
 'before, and the effect on the whole. Only units that the audience may see.';
 
 CREATE FUNCTION @extschema@.alert_message(l @extschema@.alert_log, type text, audience text, OUT body text, OUT units text[])
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000000
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     r rule;
@@ -82,7 +82,7 @@ COMMENT ON FUNCTION @extschema@.alert_message IS
 
 -- The goal of that very unit, so that it needs no right beyond the alert's; of several the one with the shortest period.
 CREATE FUNCTION @extschema@.alert_goal(kpi text, unit text, today date)
-RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000
+RETURNS json LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE

@@ -44,7 +44,7 @@ be allowed to see the alert. Example: SELECT * FROM crm.explain_alert(12, 'anna'
 
 CREATE FUNCTION @extschema@.backtest_rule(rule text, since date, until date)
 RETURNS TABLE (day date, value numeric, numerator numeric, denominator numeric, reading text, phase text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 COST 1000000
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE

@@ -412,7 +412,7 @@ CREATE FUNCTION @extschema@.customer_story(family bigint[], since timestamptz DE
                                            newest_first boolean DEFAULT false)
 RETURNS TABLE (at timestamptz, kind text, department text, relation regclass, name text, record_key text, subject text, stage text,
                entity text)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 50 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 50 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
     query CONSTANT text := story_query(family, since, until, max_rows, behind, newest_first);
@@ -430,7 +430,7 @@ CREATE FUNCTION @extschema@.customer_timeline(customer_id bigint, since timestam
                                               max_rows integer DEFAULT NULL, behind @extschema@.story_event DEFAULT NULL,
                                               newest_first boolean DEFAULT false)
 RETURNS SETOF @extschema@.story_event
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 50 COST 10000
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 50 COST 10000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 BEGIN

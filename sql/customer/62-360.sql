@@ -2,7 +2,7 @@
 
 -- Rows in full, for those who may read them.
 CREATE FUNCTION @extschema@.customer_rows(family bigint[], wanted text, needed text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
     query text;
@@ -39,7 +39,7 @@ COMMENT ON FUNCTION @extschema@.customer_rows(bigint[], text, text) IS
 SELECT @extschema@.set_audience('customer_rows(bigint[], text, text)', 'admin');
 
 CREATE FUNCTION @extschema@.customer_360(customer_id bigint, max_events integer DEFAULT 50) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 100000
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 DECLARE

@@ -140,7 +140,7 @@ COMMENT ON FUNCTION @extschema@.event_rows(pg_catalog.regclass, text) IS
 -- Found by an index on the key where there is one (key_condition).
 CREATE FUNCTION @extschema@.record_context(relation pg_catalog.regclass, keys text[])
     RETURNS TABLE (record_key text, unit text, customer_relation pg_catalog.regclass, customer_key text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     target adoption;
 BEGIN

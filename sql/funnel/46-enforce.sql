@@ -25,7 +25,7 @@ COMMENT ON FUNCTION @extschema@.blank_condition(pg_catalog.regclass, text) IS
 
 CREATE FUNCTION @extschema@.missing_fields(funnel text, holder pg_catalog.regclass, keys text[])
     RETURNS TABLE (key text, missing text[])
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     fields text := (SELECT string_agg(format('CASE WHEN %s THEN %L END', blank_condition(holder, f.field), f.field), ', ' ORDER BY f.field)
                     FROM (SELECT DISTINCT unnest(r.required) AS field FROM transition_rule r WHERE r.funnel = missing_fields.funnel) f);

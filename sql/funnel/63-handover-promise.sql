@@ -46,7 +46,7 @@ CREATE TYPE @extschema@.project_promise AS (relation pg_catalog.regclass, record
 COMMENT ON TYPE @extschema@.project_promise IS 'A row of project_query.';
 
 CREATE FUNCTION @extschema@.readable_projects(keys text[] DEFAULT NULL) RETURNS SETOF @extschema@.project_promise
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000 COST 10000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     query CONSTANT text := project_query(keys);
 BEGIN
@@ -65,7 +65,7 @@ CREATE FUNCTION @extschema@.handover_rows(funnel text DEFAULT NULL, ids bigint[]
                    calendar text, due_at timestamptz, remaining interval, overdue boolean, answered_late boolean, project pg_catalog.regclass,
                    project_key text, promised text, promised_on date, live_on date, kept boolean, promise jsonb, promise_by text,
                    promise_at timestamptz)
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1000 COST 100000
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000 COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     keys text[];
@@ -157,7 +157,7 @@ GRANT SELECT ON @extschema@.handover TO PUBLIC;
 
 CREATE FUNCTION @extschema@.record_handover(relation pg_catalog.regclass, record_key text)
     RETURNS SETOF @extschema@.handover
-    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 3 COST 10000
+    LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 3 COST 10000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT h.* FROM handover_rows(NULL, same_subjects(ARRAY(
         SELECT t.id FROM transition_log t WHERE t.relation = record_handover.relation AND t.record_key = record_handover.record_key))) h

@@ -145,7 +145,7 @@ CREATE FUNCTION @extschema@.goal_rows()
     RETURNS TABLE (goal_key text, kpi_key text, label text, unit_key text, departments jsonb, since date, until date,
                    direction text, target numeric, actual numeric, attainment numeric, elapsed numeric, pace numeric,
                    on_track boolean, state text, accountable text, owners text[], baseline numeric, expected numeric, progress numeric, currency text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 COST 1000000
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -200,7 +200,7 @@ GRANT SELECT ON crm_bi.kpi_goal TO PUBLIC;
 
 CREATE FUNCTION @extschema@.goal_credit_rows()
     RETURNS TABLE (goal_key text, kpi_key text, unit_key text, credit numeric, target numeric, actual numeric, attainment numeric, accountable text, state text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 40 COST 1000000
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 40 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are none

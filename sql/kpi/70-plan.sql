@@ -39,7 +39,7 @@ SELECT @extschema@.set_audience('set_plan(text, date, numeric, text, text)', 'ad
 CREATE FUNCTION @extschema@.plan_gap_rows()
     RETURNS TABLE (month date, unit_key text, won_value_planned numeric, average_deal numeric, deals_needed numeric,
                    conversion numeric, leads_needed numeric, leads_planned numeric, gap numeric, state text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 COST 1000000
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE

@@ -3,7 +3,7 @@
 CREATE FUNCTION @extschema@.budget_used_rows()
     RETURNS TABLE (plan_version text, month date, unit_key text, currency text, budget numeric, spent numeric, used numeric, won_value numeric,
                    return_on_spend numeric, state text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 50 COST 1000000
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 50 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE

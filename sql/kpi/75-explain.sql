@@ -2,7 +2,7 @@
 
 CREATE FUNCTION @extschema@.explain_kpi(kpi text, unit text DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL)
     RETURNS TABLE (part text, detail text, relation text, rows bigint, amount numeric)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000000
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE

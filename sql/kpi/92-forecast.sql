@@ -27,7 +27,7 @@ SELECT @extschema@.set_audience('is_forecastable(text)', 'internal');
 -- The days of a KPI until as_of: what was counted on each, or of a stock what there was at the end of each.
 CREATE FUNCTION @extschema@.kpi_days(kpi text, unit text, as_of date, into_currency text, rates text,
                                      OUT first_day date, OUT numerator double precision[], OUT denominator double precision[], OUT state text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     asked kpi := require_kpi(kpi_days.kpi);
