@@ -19,6 +19,7 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "kpi/expression.h"
@@ -33,7 +34,10 @@ typedef struct CacheEntry {
 
 static HTAB *cache = NULL;
 
-/* Columns of kpi_instance. */
+/* What is captured: instances that are read, and those that will be. Both have the same columns. */
+static const char *const instance_tables[] = {"kpi_instance", "kpi_successor"};
+
+/* Their columns. */
 enum {
     COL_INSTANCE = 1,
     COL_RELATION,
@@ -105,8 +109,9 @@ crm_plan_keep(Oid relid, CrmPlan *plan)
 }
 
 static bool
-has_instances(Oid relid, Relation instances)
+has_instances_in(Oid relid, const char *table)
 {
+    Relation instances = table_open(crm_relation_oid(table), AccessShareLock);
     ScanKeyData key;
     SysScanDesc scan;
     bool found;
@@ -115,35 +120,43 @@ has_instances(Oid relid, Relation instances)
     scan = systable_beginscan(instances, InvalidOid, false, NULL, 1, &key);
     found = HeapTupleIsValid(systable_getnext(scan));
     systable_endscan(scan);
+    table_close(instances, AccessShareLock);
     return found;
+}
+
+static bool
+has_instances(Oid relid)
+{
+    for (int i = 0; i < (int) lengthof(instance_tables); i++)
+        if (has_instances_in(relid, instance_tables[i]))
+            return true;
+    return false;
 }
 
 Oid
 crm_plan_root(Oid relid)
 {
-    Relation instances = table_open(crm_relation_oid("kpi_instance"), AccessShareLock);
     List *candidates = lcons_oid(relid, get_partition_ancestors(relid));
     Oid root = InvalidOid;
     ListCell *cell;
 
     foreach (cell, candidates)
-        if (has_instances(lfirst_oid(cell), instances)) {
+        if (has_instances(lfirst_oid(cell))) {
             root = lfirst_oid(cell);
             break;
         }
-    table_close(instances, AccessShareLock);
     return root;
 }
 
 static bool
-is_broken(int32 instance, Relation broken)
+is_broken(int32 instance, Relation broken, Snapshot snapshot)
 {
     ScanKeyData key;
     SysScanDesc scan;
     bool found;
 
     ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(instance));
-    scan = systable_beginscan(broken, InvalidOid, false, NULL, 1, &key);
+    scan = systable_beginscan(broken, InvalidOid, false, snapshot, 1, &key);
     found = HeapTupleIsValid(systable_getnext(scan));
     systable_endscan(scan);
     return found;
@@ -212,27 +225,39 @@ read_instance(HeapTuple tuple, TupleDesc desc)
     return instance;
 }
 
-List *
-crm_plan_instances(Oid root)
+static List *
+read_instances(Oid root, const char *table, Snapshot snapshot, List *found)
 {
-    Relation instances = table_open(crm_relation_oid("kpi_instance"), AccessShareLock);
-    Relation broken = table_open(crm_relation_oid("kpi_broken"), AccessShareLock);
-    List *found = NIL;
-    List *whole = NIL;
+    Relation instances = table_open(crm_relation_oid(table), AccessShareLock);
     ScanKeyData key;
     SysScanDesc scan;
     HeapTuple tuple;
-    ListCell *cell;
 
     ScanKeyInit(&key, COL_RELATION, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(root));
-    scan = systable_beginscan(instances, InvalidOid, false, NULL, 1, &key);
+    scan = systable_beginscan(instances, InvalidOid, false, snapshot, 1, &key);
     while (HeapTupleIsValid(tuple = systable_getnext(scan)))
         found = lappend(found, read_instance(tuple, RelationGetDescr(instances)));
     systable_endscan(scan);
-    foreach (cell, found)
-        if (!is_broken(((CrmInstance *) lfirst(cell))->instance, broken))
-            whole = lappend(whole, lfirst(cell));
-    table_close(broken, AccessShareLock);
     table_close(instances, AccessShareLock);
+    return found;
+}
+
+List *
+crm_plan_instances(Oid root)
+{
+    Relation broken = table_open(crm_relation_oid("kpi_broken"), AccessShareLock);
+    /* one for all: between two of them a successor could take its place, and be in neither table */
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    List *found = NIL;
+    List *whole = NIL;
+    ListCell *cell;
+
+    for (int i = 0; i < (int) lengthof(instance_tables); i++)
+        found = read_instances(root, instance_tables[i], snapshot, found);
+    foreach (cell, found)
+        if (!is_broken(((CrmInstance *) lfirst(cell))->instance, broken, snapshot))
+            whole = lappend(whole, lfirst(cell));
+    UnregisterSnapshot(snapshot);
+    table_close(broken, AccessShareLock);
     return whole;
 }

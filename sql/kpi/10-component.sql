@@ -12,14 +12,15 @@ CREATE TABLE @extschema@.shipped_component (
         CHECK (undated OPERATOR(pg_catalog.=) ANY (ARRAY['skip', 'beginning'])),
     version integer NOT NULL DEFAULT 1,
     description text NOT NULL,
-    kept boolean NOT NULL DEFAULT false
+    kept boolean NOT NULL DEFAULT false,
+    zone text
 );
 COMMENT ON TABLE @extschema@.shipped_component IS
 'What crm counts and sums: rows of an entity that pass the filter, on a day, with up to four named sums. day, filter and '
 'sums are expressions over the entity''s attributes; a table that does not map all attributes of needs has none of it. '
 'undated: rows without a day are skipped, or count from the '
 'beginning (stocks). kept: not captured; what takes more than one row is read when asked from what crm keeps (kept_cell), of which day, '
-'filter and sums only tell people. Shipped.';
+'filter and sums only tell people. zone: the time zone that cuts its days, NULL for the organisation''s. Shipped.';
 
 CREATE TABLE @extschema@.team_component (LIKE @extschema@.shipped_component INCLUDING ALL);
 COMMENT ON TABLE @extschema@.team_component IS 'Components that define_component made.';
@@ -32,8 +33,8 @@ SELECT s.*, true FROM @extschema@.shipped_component s
 WHERE NOT EXISTS (SELECT FROM @extschema@.team_component t WHERE t.component OPERATOR(pg_catalog.=) s.component);
 COMMENT ON VIEW @extschema@.component IS 'All components, shipped and the team''s own.';
 
--- One row for each component of each adopted table, with everything that capture needs to evaluate it: a change of a
--- definition is a new instance that is filled before anything reads it.
+-- One row for each component of each adopted table that is read, with everything that capture needs to evaluate it: a change of a
+-- definition is a new instance, kept in kpi_successor until it is filled.
 CREATE TABLE @extschema@.kpi_instance (
     instance integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     relation pg_catalog.regclass NOT NULL,
@@ -111,5 +112,5 @@ CREATE INDEX kpi_rollup_empty ON @extschema@.kpi_rollup (instance) WHERE rows OP
 COMMENT ON TABLE @extschema@.kpi_rollup IS
 'Folded sums for each component, day and set of dimensions. Read it only together with kpi_pending, in one statement.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_rollup',
-    'WHERE EXISTS (SELECT FROM @extschema@.kpi_instance i JOIN @extschema@.adoption a USING (relation) '
+    'WHERE EXISTS (SELECT FROM @extschema@.kpi_captured i JOIN @extschema@.adoption a USING (relation) '
     'WHERE i.instance = kpi_rollup.instance)');

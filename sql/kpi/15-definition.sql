@@ -58,17 +58,33 @@ ALTER TABLE @extschema@.team_kpi_term ADD FOREIGN KEY (kpi) REFERENCES @extschem
 COMMENT ON TABLE @extschema@.team_kpi_term IS 'The terms of team_kpi, parsed.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.team_kpi_term', '');
 
-CREATE VIEW @extschema@.kpi AS
-SELECT t.*, false AS shipped FROM @extschema@.team_kpi t
-UNION ALL
-SELECT s.*, true FROM @extschema@.shipped_kpi s
-WHERE NOT EXISTS (SELECT FROM @extschema@.team_kpi t WHERE t.kpi OPERATOR(pg_catalog.=) s.kpi);
-COMMENT ON VIEW @extschema@.kpi IS 'All KPIs, shipped and the team''s own; a team''s definition replaces a shipped one.';
-GRANT SELECT ON @extschema@.kpi TO PUBLIC;
-
 CREATE VIEW @extschema@.kpi_term AS
 SELECT t.* FROM @extschema@.team_kpi_term t
 UNION ALL
 SELECT s.* FROM @extschema@.shipped_kpi_term s
 WHERE NOT EXISTS (SELECT FROM @extschema@.team_kpi t WHERE t.kpi OPERATOR(pg_catalog.=) s.kpi);
 COMMENT ON VIEW @extschema@.kpi_term IS 'The terms of all KPIs.';
+
+-- What is counted is part of a definition, so a component that is defined anew makes a new version of each KPI that is made of it: from the
+-- moment when that is read, which is later than it was said.
+CREATE VIEW @extschema@.kpi_step AS
+SELECT t.kpi, pg_catalog.sum(coalesce(i.version, c.version) - 1)::integer AS steps, pg_catalog.sum(c.version - 1)::integer AS steps_defined
+FROM (SELECT DISTINCT k.kpi, k.component FROM @extschema@.kpi_term k) t
+JOIN @extschema@.component c ON c.component = t.component
+LEFT JOIN (SELECT x.component, pg_catalog.max(x.version) AS version FROM @extschema@.kpi_instance x GROUP BY x.component) i ON i.component = t.component
+GROUP BY t.kpi;
+COMMENT ON VIEW @extschema@.kpi_step IS
+'How often components of each KPI were defined anew: as they are read (steps), and as they are defined (steps_defined).';
+
+CREATE VIEW @extschema@.kpi AS
+SELECT d.kpi, d.label, d.kind, d.date_kind, d.numerator, d.denominator, d.measured_in, d.direction, d.version + coalesce(s.steps, 0) AS version,
+       d.description, d.within_days, d.span, d.quantile, d.inputs, d.shipped
+FROM (SELECT t.*, false AS shipped FROM @extschema@.team_kpi t
+      UNION ALL
+      SELECT s.*, true FROM @extschema@.shipped_kpi s
+      WHERE NOT EXISTS (SELECT FROM @extschema@.team_kpi t WHERE t.kpi OPERATOR(pg_catalog.=) s.kpi)) d
+LEFT JOIN @extschema@.kpi_step s ON s.kpi = d.kpi;
+COMMENT ON VIEW @extschema@.kpi IS
+'All KPIs, shipped and the team''s own; a team''s definition replaces a shipped one. version is that of the numbers that are read: it counts '
+'definitions of the KPI and of its components.';
+GRANT SELECT ON @extschema@.kpi TO PUBLIC;

@@ -61,8 +61,9 @@ BEGIN
     -- the instances go first: what is pending for them is dropped by the next fold, and read by nobody
     PERFORM fold_lock(true);
     DELETE FROM kpi_instance i WHERE i.instance = ANY (instances);
+    DELETE FROM kpi_successor s WHERE s.instance = ANY (instances);
     DELETE FROM kpi_broken b WHERE b.instance = ANY (instances);
-    DELETE FROM kpi_rollup r WHERE r.instance = ANY (instances);
+    PERFORM drop_counts(instances);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.forget_instances(integer[]) IS 'Drops components of tables with what was counted for them.';
@@ -70,12 +71,12 @@ SELECT @extschema@.set_audience('forget_instances(integer[])', 'admin');
 
 -- What a table's components have to be, by its mapping and today's definitions.
 CREATE FUNCTION @extschema@.wanted_instances(relation pg_catalog.regclass)
-    RETURNS TABLE (component text, version integer, undated text, day text, filter text, sums text[], sum_names text[])
+    RETURNS TABLE (component text, version integer, zone text, undated text, day text, filter text, sums text[], sum_names text[])
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT c.component, c.version, c.undated, c.day, c.filter,
+    SELECT c.component, c.version, z.zone, c.undated, c.day, c.filter,
            ARRAY(SELECT CASE WHEN NOT expression_is_empty(c.entity, known.attributes, known.kinds, mapped.attributes, v.value)
                              THEN v.value END
-                 FROM jsonb_each_text(c.sums) s CROSS JOIN LATERAL (SELECT replace(s.value, ':zone', quote_literal(default_zone()))) AS v (value)
+                 FROM jsonb_each_text(c.sums) s CROSS JOIN LATERAL (SELECT replace(s.value, ':zone', quote_literal(z.zone))) AS v (value)
                  ORDER BY s.key),
            ARRAY(SELECT s.key FROM jsonb_each_text(c.sums) s ORDER BY s.key)
     FROM adoption a
@@ -85,6 +86,7 @@ CREATE FUNCTION @extschema@.wanted_instances(relation pg_catalog.regclass)
     CROSS JOIN LATERAL (SELECT array_agg(e.attribute ORDER BY e.attribute) AS attributes,
                                array_agg(e.kind ORDER BY e.attribute) AS kinds
                         FROM entity_attribute e WHERE e.entity = a.entity) known
+    CROSS JOIN LATERAL (SELECT coalesce(c.zone, default_zone()) AS zone) z
     WHERE a.relation = wanted_instances.relation AND c.needs <@ mapped.attributes
 $$;
 COMMENT ON FUNCTION @extschema@.wanted_instances(pg_catalog.regclass) IS
@@ -98,13 +100,14 @@ CREATE FUNCTION @extschema@.capture(relation pg_catalog.regclass) RETURNS SETOF 
 DECLARE
     each record;
     per_row boolean := (require_adopted(relation)).row_triggers;
+    beside text[]; -- components of which another version is read, and goes on to be until this one is filled
 BEGIN
     IF NOT is_audience('admin') THEN
         PERFORM require_owner(relation);
     END IF;
     PERFORM capture_entries();
     PERFORM attach_clocks(relation);
-    IF NOT EXISTS (SELECT FROM wanted_instances(relation)) THEN
+    IF NOT EXISTS (SELECT FROM wanted_instances(relation)) AND NOT EXISTS (SELECT FROM kpi_captured i WHERE i.relation = capture.relation) THEN
         RETURN;
     END IF;
     -- writers that still work by the old definitions finish first
@@ -112,24 +115,37 @@ BEGIN
     IF NOT EXISTS (SELECT FROM attached_trigger t WHERE t.relation = capture.relation AND t.room = 'kpi') THEN
         PERFORM attach_triggers(relation, 'kpi', 'capture_change', always => true);
     END IF;
+    beside := ARRAY(
+        SELECT DISTINCT i.component
+        FROM kpi_instance i JOIN component c USING (component)
+        LEFT JOIN wanted_instances(capture.relation) w ON w.component = i.component AND i.relation = capture.relation
+        WHERE i.state = 'ready' AND i.instance NOT IN (SELECT b.instance FROM kpi_broken b) AND (i.version <> c.version OR i.sums <> w.sums));
     PERFORM forget_instances(ARRAY(
-        SELECT i.instance FROM kpi_instance i LEFT JOIN wanted_instances(capture.relation) w USING (component, version, sums)
-        WHERE i.relation = capture.relation AND w.component IS NULL));
-    DELETE FROM kpi_broken b USING kpi_instance i WHERE i.instance = b.instance AND i.relation = capture.relation;
+        SELECT i.instance FROM kpi_captured i LEFT JOIN wanted_instances(capture.relation) w USING (component, version, sums)
+        WHERE i.relation = capture.relation
+          AND CASE WHEN i.is_read THEN w.component IS NULL AND i.component <> ALL (beside) ELSE w.component IS NULL OR i.component <> ALL (beside) END));
+    DELETE FROM kpi_broken b USING kpi_captured i WHERE i.instance = b.instance AND i.relation = capture.relation;
     IF FOUND THEN -- all of them: which changes were missed is not known
         UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = capture.relation;
+        UPDATE kpi_successor i SET state = 'filling' WHERE i.relation = capture.relation;
     END IF;
     INSERT INTO kpi_instance (relation, component, version, zone, undated, day, filter, sums, sum_names)
-    SELECT capture.relation, w.component, w.version, default_zone(), w.undated, w.day, w.filter, w.sums, w.sum_names
-    FROM wanted_instances(capture.relation) w
+    SELECT capture.relation, w.component, w.version, w.zone, w.undated, w.day, w.filter, w.sums, w.sum_names
+    FROM wanted_instances(capture.relation) w WHERE w.component <> ALL (beside)
     ON CONFLICT ON CONSTRAINT kpi_instance_relation_component_key DO NOTHING;
+    INSERT INTO kpi_successor (instance, relation, component, version, zone, undated, day, filter, sums, sum_names, state)
+    SELECT nextval('kpi_instance_instance_seq'), capture.relation, w.component, w.version, w.zone, w.undated, w.day, w.filter, w.sums,
+           w.sum_names, 'filling'
+    FROM wanted_instances(capture.relation) w
+    WHERE w.component = ANY (beside)
+      AND NOT EXISTS (SELECT FROM kpi_captured i WHERE (i.relation, i.component, i.version, i.sums) = (capture.relation, w.component, w.version, w.sums));
     PERFORM note_members(relation);
     PERFORM capture_changed(relation);
-    IF EXISTS (SELECT FROM kpi_instance i WHERE i.relation = capture.relation AND i.state = 'filling') THEN
+    IF EXISTS (SELECT FROM kpi_captured i WHERE i.relation = capture.relation AND i.state = 'filling') THEN
         INSERT INTO filling (relation, room) VALUES (relation, 'kpi')
         ON CONFLICT ON CONSTRAINT filling_pkey DO UPDATE SET state = 'filling', error = NULL;
     END IF;
-    FOR each IN SELECT i.component FROM kpi_instance i WHERE i.relation = capture.relation ORDER BY 1 LOOP
+    FOR each IN SELECT DISTINCT i.component FROM kpi_captured i WHERE i.relation = capture.relation ORDER BY 1 LOOP
         RETURN NEXT ('kpi', each.component, 'SHARE ROW EXCLUSIVE',
                      format('component captured by %s triggers', CASE WHEN per_row THEN 'row' ELSE 'statement' END))::attachment;
     END LOOP;
@@ -137,7 +153,8 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.capture(pg_catalog.regclass) IS
 'Makes the components of an adopted table follow its changes; adopt calls it. Called again it takes up new and changed '
-'components, and those that are broken; they read NULL until backfill has filled them. Waits up to 2 s for a SHARE ROW '
+'components, and those that are broken. New and broken ones read NULL until backfill has filled them, of a changed one the old version is read '
+'until then. Waits up to 2 s for a SHARE ROW '
 'EXCLUSIVE lock. Returns a row for each component. For the owner of the table and for administrators. Errors: RM004 not '
 'adopted, 42501, 55P03.';
 
@@ -146,7 +163,8 @@ CREATE FUNCTION @extschema@.uncapture(relation pg_catalog.regclass) RETURNS void
 BEGIN
     PERFORM detach_triggers(relation, 'kpi');
     PERFORM detach_clocks(relation);
-    PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i WHERE i.relation = uncapture.relation));
+    PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_captured i WHERE i.relation = uncapture.relation));
+    PERFORM switch_components(); -- the others may have waited for it
     DELETE FROM kpi_pending p WHERE p.relation = uncapture.relation;
     DELETE FROM kpi_member m WHERE m.relation = uncapture.relation;
     DELETE FROM filling f WHERE f.relation = uncapture.relation AND f.room = 'kpi';
@@ -161,7 +179,7 @@ SELECT @extschema@.set_audience('uncapture(regclass)', 'admin');
 CREATE FUNCTION @extschema@.fill_components(relation pg_catalog.regclass) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    wanted integer[] := ARRAY(SELECT i.instance FROM kpi_instance i
+    wanted integer[] := ARRAY(SELECT i.instance FROM kpi_captured i
                               WHERE i.relation = fill_components.relation AND i.state = 'filling');
     count bigint;
 BEGIN
@@ -174,6 +192,8 @@ BEGIN
     GROUP BY c.funnel, c.unit, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency;
     count := capture_rows(relation, wanted);
     UPDATE kpi_instance i SET state = 'ready' WHERE i.instance = ANY (wanted);
+    UPDATE kpi_successor i SET state = 'ready' WHERE i.instance = ANY (wanted);
+    PERFORM switch_components();
     BEGIN
         PERFORM settle_clocks();
     EXCEPTION WHEN serialization_failure OR deadlock_detected THEN

@@ -29,7 +29,7 @@ CREATE FUNCTION @extschema@.fold_pass(max_rows bigint, from_block bigint, OUT ta
     ), folded AS (
         INSERT INTO kpi_rollup AS r (instance, day, dims, rows, invalid, s1, s2, s3, s4)
         SELECT s.instance, s.day, s.dims, s.rows, s.invalid, s.s1, s.s2, s.s3, s.s4
-        FROM summed s WHERE s.instance IN (SELECT i.instance FROM kpi_instance i)
+        FROM summed s WHERE s.instance IN (SELECT i.instance FROM kpi_captured i)
         ORDER BY s.instance, s.day, s.dims
         ON CONFLICT ON CONSTRAINT kpi_rollup_pkey DO UPDATE
         SET rows = r.rows + excluded.rows, invalid = r.invalid + excluded.invalid,
@@ -51,10 +51,10 @@ CREATE FUNCTION @extschema@.resume_paused() RETURNS void
 DECLARE
     each regclass;
 BEGIN
-    FOR each IN SELECT DISTINCT i.relation FROM kpi_broken b JOIN kpi_instance i USING (instance) WHERE b.paused ORDER BY 1 LOOP
+    FOR each IN SELECT DISTINCT i.relation FROM kpi_broken b JOIN kpi_captured i USING (instance) WHERE b.paused ORDER BY 1 LOOP
         BEGIN
             PERFORM lock_members(each, 'SHARE ROW EXCLUSIVE', '1 second'); -- writers that captured nothing finish first
-            DELETE FROM kpi_broken b USING kpi_instance i WHERE b.paused AND b.instance = i.instance AND i.relation = each;
+            DELETE FROM kpi_broken b USING kpi_captured i WHERE b.paused AND b.instance = i.instance AND i.relation = each;
             IF each IN ('transition_log'::regclass, 'record_clock'::regclass) THEN
                 PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i WHERE i.relation = each));
                 PERFORM capture_entries();
@@ -105,6 +105,8 @@ BEGIN
     IF next_block IS NULL AND EXISTS (SELECT FROM kpi_broken b WHERE b.paused) THEN
         PERFORM resume_paused();
     END IF;
+    PERFORM switch_components();
+    PERFORM drop_retired();
     DELETE FROM kpi_rollup r
     WHERE r.rows = 0 AND r.invalid = 0 AND coalesce(r.s1, 0) = 0 AND coalesce(r.s2, 0) = 0 AND coalesce(r.s3, 0) = 0
       AND coalesce(r.s4, 0) = 0;

@@ -42,15 +42,20 @@ BEGIN
     ON CONFLICT ON CONSTRAINT team_component_pkey DO UPDATE
     SET entity = excluded.entity, day = excluded.day, filter = excluded.filter, sums = excluded.sums, needs = excluded.needs,
         undated = excluded.undated, version = excluded.version, description = excluded.description;
-    PERFORM capture(a.relation) FROM adoption a WHERE a.entity = define_component.entity ORDER BY a.relation::oid;
+    PERFORM capture(a.relation) FROM adoption a
+    WHERE a.entity = define_component.entity OR a.relation IN (SELECT i.relation FROM kpi_captured i WHERE i.component = define_component.component)
+    ORDER BY a.relation::oid;
+    IF NOT EXISTS (SELECT FROM kpi_successor s WHERE s.component = define_component.component) THEN -- no table has it in future
+        PERFORM retire_instances(ARRAY(SELECT i.instance FROM kpi_instance i WHERE i.component = define_component.component AND i.version <> new_version));
+    END IF;
     RETURN new_version;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.define_component(text, text, text, text, jsonb, text, text) IS
 'Defines what is counted and summed of the rows of an entity, and returns its version; an existing component is changed. day, '
 'filter and the values of sums (up to four, by name) are immutable expressions over the entity''s attributes; day is a date or '
-'a time. Adopted tables of the entity begin to capture it (a SHARE ROW EXCLUSIVE lock, for milliseconds); it reads NULL until '
-'backfill has counted the rows that are there. Errors: RM001 unknown entity or attribute, RM401 expression, RM005. '
+'a time. Adopted tables of the entity begin to capture it (a SHARE ROW EXCLUSIVE lock, for milliseconds); it reads NULL, or where it is '
+'changed as it did before, until backfill has counted the rows that are there. Errors: RM001 unknown entity or attribute, RM401 expression, RM005. '
 'Example: SELECT crm.define_component(''big_deal'', ''opportunity'', ''closed_at'', ''amount >= 10000'', '
 '''{"margin": "amount * margin"}'');';
 SELECT @extschema@.set_audience('define_component(text, text, text, text, jsonb, text, text)', 'admin');
@@ -120,7 +125,8 @@ CREATE FUNCTION @extschema@.define_kpi(kpi text, label text, numerator text, den
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    new_version integer := coalesce((SELECT k.version FROM kpi k WHERE k.kpi = define_kpi.kpi), 0) + 1;
+    new_version integer := coalesce((SELECT k.version + coalesce(s.steps_defined - s.steps, 0) FROM kpi k LEFT JOIN kpi_step s USING (kpi)
+                                     WHERE k.kpi = define_kpi.kpi), 0) + 1;
     new_kind CONSTANT text := coalesce(kind, CASE WHEN numerator LIKE '%within:%' THEN 'conversion' WHEN denominator IS NULL THEN 'simple' ELSE 'ratio' END);
     days integer;
     new_inputs text[];
@@ -161,6 +167,7 @@ BEGIN
     FROM (VALUES ('numerator', define_kpi.numerator), ('denominator', define_kpi.denominator)) AS side (name, formula)
     CROSS JOIN LATERAL parse_formula(side.formula) t
     WHERE side.formula IS NOT NULL AND new_kind <> 'derived';
+    UPDATE team_kpi t SET version = new_version - s.steps_defined FROM kpi_step s WHERE s.kpi = t.kpi AND t.kpi = define_kpi.kpi;
     RETURN new_version;
 END
 $$;

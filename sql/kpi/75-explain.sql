@@ -28,7 +28,7 @@ BEGIN
     RETURN QUERY
         SELECT t.side, format('%s %s.%s%s: %s%s', CASE t.sign WHEN 1 THEN '+' ELSE '-' END, t.component, t.measure,
                               (SELECT '[' || string_agg(x, ',') || ']' FROM unnest(t.outcomes || t.milestones || ('within ' || t.within_days || ' days')) x), c.description,
-                              coalesce(', where ' || c.filter, '')),
+                              coalesce(', where ' || CASE WHEN i.instance IS NULL THEN c.filter ELSE i.filter END, '')),
                coalesce(i.relation, f.relation)::text, coalesce(sum(f.rows), 0)::bigint, coalesce(sum(f.amount), 0)
         FROM kpi_term t
         JOIN component c ON c.component = t.component
@@ -38,7 +38,7 @@ BEGIN
               AND f.day <= last AND (asked.date_kind = 'stock' OR f.day >= coalesce(since, '-infinity'))
               AND f.unit_key = ANY (units)
         WHERE t.kpi = asked.kpi AND total.state IN ('ready', 'mixed_currencies')
-        GROUP BY t.side, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days, c.description, c.filter, i.relation, f.relation
+        GROUP BY t.side, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days, c.description, c.filter, i.relation, i.instance, i.filter, f.relation
         ORDER BY t.side DESC, t."position", 3;
     RETURN QUERY
         SELECT 'input', i.input || coalesce(': ' || k.label, ''), NULL::text, NULL::bigint,
@@ -109,8 +109,10 @@ BEGIN
     END IF;
     -- another zone cuts other days: then it is another component
     PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i
-                                   WHERE i.relation = restate.relation AND i.zone <> default_zone()));
+                                   JOIN component c USING (component)
+                                   WHERE i.relation = restate.relation AND i.zone <> coalesce(c.zone, default_zone())));
     UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = restate.relation;
+    UPDATE kpi_successor i SET state = 'filling' WHERE i.relation = restate.relation;
     DELETE FROM record_clock c WHERE c.relation = restate.relation; -- they find their service levels anew
     INSERT INTO clock_touched SELECT t.relation, NULL FROM clock_table t WHERE t.relation = restate.relation;
     PERFORM FROM capture(relation);

@@ -22,7 +22,13 @@ BEGIN
                min(b.at), min(b.error),
                CASE WHEN bool_and(b.paused) THEN 'SELECT @extschema@.fold(); or start crmd' ELSE format('Mend the rows or the mapping, then SELECT * FROM @extschema@.capture(%1$L); CALL @extschema@.backfill(%1$L);',
                       i.relation::text) END
-        FROM kpi_broken b JOIN kpi_instance i USING (instance) GROUP BY i.component, i.relation ORDER BY 2;
+        FROM kpi_broken b JOIN kpi_captured i USING (instance) GROUP BY i.component, i.relation ORDER BY 2;
+    RETURN QUERY
+        SELECT 'kpi', format('version %s of component %s', s.version, s.component), 'filling', count(*) FILTER (WHERE s.state <> 'ready'), NULL::timestamptz,
+               'fills beside the version that is read, in ' || string_agg(s.relation::text, ', ' ORDER BY s.relation::text),
+               coalesce('CALL @extschema@.backfill(' || quote_literal(min(s.relation::text) FILTER (WHERE s.state <> 'ready')) || '); or start crmd',
+                        'SELECT @extschema@.fold();')
+        FROM kpi_successor s GROUP BY s.component, s.version ORDER BY 2;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_status() IS 'Rows of status: pending changes against their limit, the rollup, paused components.';
@@ -78,7 +84,7 @@ CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
     SELECT 'kpi', format('days of %s', i.relation), 'warning', NULL, NULL,
            format('its days are cut in the time zone %s, the organisation''s is %s', min(i.zone), default_zone()),
            format('SELECT @extschema@.restate(%1$L); CALL @extschema@.backfill(%1$L);', i.relation::text)
-    FROM kpi_instance i WHERE i.zone <> default_zone() GROUP BY i.relation
+    FROM kpi_instance i JOIN component c USING (component) WHERE i.zone <> coalesce(c.zone, default_zone()) GROUP BY i.relation
     UNION ALL
     SELECT 'kpi', format('trigger %s of %s', t.tgname, t.tgrelid::regclass), 'warning', NULL, NULL,
            'it is disabled, so changes are not counted',
