@@ -112,5 +112,5 @@ CREATE INDEX kpi_rollup_empty ON @extschema@.kpi_rollup (instance) WHERE rows OP
 COMMENT ON TABLE @extschema@.kpi_rollup IS
 'Folded sums for each component, day and set of dimensions. Read it only together with kpi_pending, in one statement.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_rollup',
-    'WHERE EXISTS (SELECT FROM @extschema@.kpi_captured i JOIN @extschema@.adoption a USING (relation) '
-    'WHERE i.instance = kpi_rollup.instance)');
+    'WHERE EXISTS (SELECT FROM @extschema@.kpi_instance i JOIN @extschema@.adoption a USING (relation) WHERE i.instance = kpi_rollup.instance) '
+    'OR EXISTS (SELECT FROM @extschema@.kpi_successor i JOIN @extschema@.adoption a USING (relation) WHERE i.instance = kpi_rollup.instance)');
