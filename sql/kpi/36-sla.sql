@@ -12,13 +12,14 @@ CREATE TABLE @extschema@.sla (
     warn_at numeric NOT NULL,
     "position" integer NOT NULL,
     timed boolean NOT NULL,
+    fallible boolean NOT NULL,
     since timestamptz NOT NULL,
     until timestamptz NOT NULL DEFAULT 'infinity',
     PRIMARY KEY (sla, version)
 );
 COMMENT ON TABLE @extschema@.sla IS
 'Service levels, each version a row that never changes but for its end. A version is for clocks that start from since on and before '
-'until. target NULL: the time is measured, nothing is promised. timed false: what matches has no such clock.';
+'until. target NULL: the time is measured, nothing is promised. timed false: what matches has no such clock. fallible: evaluating the condition could raise an error.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.sla', '');
 
 -- The name of a clock, checked.
@@ -86,6 +87,12 @@ COMMENT ON FUNCTION @extschema@.check_sla(text, text, text, text, interval, text
 'Raises what is wrong with a service level: RM001, RM005, RM401.';
 SELECT @extschema@.set_audience('check_sla(text, text, text, text, interval, text, text[], numeric)', 'internal');
 
+CREATE FUNCTION @extschema@.condition_may_fail(attributes text[], kinds text[], condition text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_condition_may_fail' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.condition_may_fail(text[], text[], text) IS
+'Whether an expression over attributes of these kinds could raise an error for some row: it calls something that is not leakproof.';
+SELECT @extschema@.set_audience('condition_may_fail(text[], text[], text)', 'internal');
+
 CREATE FUNCTION @extschema@.set_sla(key text, entity text, condition text, clock text, target interval,
                                     calendar text DEFAULT 'default', pause_stages text[] DEFAULT '{}', warn_at numeric DEFAULT 0.8,
                                     "position" integer DEFAULT 100, since timestamptz DEFAULT NULL, timed boolean DEFAULT true)
@@ -110,9 +117,12 @@ BEGIN
                   HINT = 'Leave since out: the new version is for clocks that start from now on.';
     END IF;
     UPDATE sla s SET until = least(s.until, begins) WHERE s.sla = key AND s.version = last.version;
-    INSERT INTO sla (sla, version, entity, clock, condition, target, calendar, pause_stages, warn_at, "position", timed, since)
+    INSERT INTO sla (sla, version, entity, clock, condition, target, calendar, pause_stages, warn_at, "position", timed, fallible,
+                     since)
     VALUES (key, coalesce(last.version, 0) + 1, entity, clock, condition, target, calendar, coalesce(pause_stages, '{}'), warn_at,
-            "position", timed, begins);
+            "position", timed,
+            (SELECT condition_may_fail(array_agg(e.attribute), array_agg(e.kind), set_sla.condition) FROM entity_attribute e WHERE e.entity = set_sla.entity),
+            begins);
     PERFORM attach_clocks(a.relation) FROM adoption a WHERE a.entity = set_sla.entity ORDER BY a.relation::oid;
     PERFORM note_clocks(set_sla.entity, begins);
     RETURN coalesce(last.version, 0) + 1;
@@ -126,7 +136,8 @@ COMMENT ON FUNCTION @extschema@.set_sla(text, text, text, text, interval, text, 
 'it does not exist, counts all time, NULL too. The clock stands still in pause_stages. warn_at is the share of the target at which it is in '
 'warning. Of several that match the lowest position counts, then the key. A version is for clocks that start from since on: the first '
 'one from the beginning, later ones from now on unless since says otherwise; a clock keeps the version that held when it started, and '
-'from when it ends the service level that it had. timed false: records that match have no such clock at all. Errors: RM001 unknown '
+'from when it ends the service level that it had. Where the condition raises an error on a record, that clock of the record is broken, as '
+'sla_clock and status say, unless another level comes first; other records go on. timed false: records that match have no such clock at all. Errors: RM001 unknown '
 'entity, clock, calendar or stage, RM005, RM401 condition. Example: SELECT crm.set_sla(''urgent'', ''ticket'', ''priority = ''''high'''''', '
 '''resolution'', ''8 hours'', pause_stages => ''{waiting}'');';
 SELECT @extschema@.set_audience('set_sla(text, text, text, text, interval, text, text[], numeric, integer, timestamptz, boolean)', 'admin');

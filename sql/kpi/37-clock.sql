@@ -29,14 +29,17 @@ CREATE TABLE @extschema@.record_clock (
     first_used interval,
     used interval,
     funnel text, unit text, stage text, channel text, product text, owner text, segment text,
+    error text,
     PRIMARY KEY (relation, record_key, clock)
 );
+CREATE INDEX record_clock_broken ON @extschema@.record_clock (relation) WHERE error IS NOT NULL;
 CREATE INDEX record_clock_open ON @extschema@.record_clock (relation, due_at) WHERE stopped_at IS NULL;
 COMMENT ON TABLE @extschema@.record_clock IS
 'Clocks as they were when they were last made: of tickets the first response and the resolution, whether promised or only measured, of '
 'other records what a service level times. Read it only together with clock_touched, as clock_current does. sla NULL: measured, nothing is '
 'promised. due_at is NULL while the clock stands still before its target is used up. used is the time until it stopped or stands still, '
-'NULL where it runs or would be negative; first_used that until it stopped first (of a first response: until the reply).';
+'NULL where it runs or would be negative; first_used that until it stopped first (of a first response: until the reply). error: '
+'why it is not known by which service level the clock goes, that of sla being the one whose condition failed on the record.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.record_clock', '');
 
 -- Written by triggers past SPI: no index, constraint or trigger.

@@ -21,7 +21,7 @@ BEGIN
         started_at = excluded.started_at, first_stop_at = excluded.first_stop_at, stopped_at = excluded.stopped_at,
         paused_since = excluded.paused_since, due_at = excluded.due_at, warning_at = excluded.warning_at, first_used = excluded.first_used,
         used = excluded.used, funnel = excluded.funnel, unit = excluded.unit, stage = excluded.stage, channel = excluded.channel,
-        product = excluded.product, owner = excluded.owner, segment = excluded.segment
+        product = excluded.product, owner = excluded.owner, segment = excluded.segment, error = excluded.error
     WHERE c.* IS DISTINCT FROM excluded.*;
 END
 $$;
@@ -79,9 +79,23 @@ CREATE TABLE @extschema@.clock_broken (
     error text NOT NULL
 );
 COMMENT ON TABLE @extschema@.clock_broken IS
-'Tables whose clocks could not be made, as where a condition of a service level fails on a row; their KPIs read NULL with state broken.';
+'Tables whose clocks could not be made, as where the mapping fails on a row; their KPIs read NULL with state broken.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.clock_broken', '');
-INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES ('clock_broken', 'error', 'kpi', 'why clocks could not be made, quoting a row');
+INSERT INTO @extschema@.free_text (relation, "column", room, purpose) VALUES
+    ('clock_broken', 'error', 'kpi', 'why clocks could not be made, quoting a row'),
+    ('record_clock', 'error', 'kpi', 'why a clock could not be made, quoting the row');
+
+-- Where a table cannot be read, as where its mapping fails on a row, its clocks are there and nobody knows when they are due.
+CREATE FUNCTION @extschema@.clock_unknown(relation pg_catalog.regclass, keys text[], reason text) RETURNS SETOF @extschema@.record_clock
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 1000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT c.relation, c.record_key, c.clock, c.sla, c.version, NULL, NULL::interval, c.started_at, NULL::timestamptz, c.stopped_at,
+           NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::interval, NULL::interval,
+           c.funnel, c.unit, c.stage, c.channel, c.product, c.owner, c.segment, reason
+    FROM record_clock c WHERE c.relation = clock_unknown.relation AND (keys IS NULL OR c.record_key = ANY (keys))
+$$;
+COMMENT ON FUNCTION @extschema@.clock_unknown(pg_catalog.regclass, text[], text) IS
+'The clocks of records of a table whose clocks cannot be made, as they were kept but with an error instead of when they are due.';
+SELECT @extschema@.set_audience('clock_unknown(regclass, text[], text)', 'internal');
 
 -- The clocks of a table as they are now. open: those that have not stopped, else those that have.
 CREATE FUNCTION @extschema@.clock_current(relation pg_catalog.regclass, open boolean) RETURNS SETOF @extschema@.record_clock
@@ -90,7 +104,13 @@ DECLARE
     touched CONSTANT text[] := ARRAY(SELECT DISTINCT n.record_key FROM clock_touched n WHERE n.relation = clock_current.relation);
 BEGIN
     IF array_position(touched, NULL) IS NOT NULL THEN
-        RETURN QUERY SELECT c.* FROM clock_rows(clock_current.relation) c WHERE c.stopped_at IS NULL = open;
+        BEGIN
+            RETURN QUERY SELECT c.* FROM clock_rows(clock_current.relation) c WHERE c.stopped_at IS NULL = open;
+        EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
+            RAISE;
+        WHEN OTHERS THEN -- before any was returned
+            RETURN QUERY SELECT c.* FROM clock_unknown(clock_current.relation, NULL, sqlerrm) c WHERE c.stopped_at IS NULL = open;
+        END;
         RETURN;
     ELSIF open THEN -- the index is of these
         RETURN QUERY SELECT c.* FROM record_clock c
@@ -100,13 +120,19 @@ BEGIN
                      WHERE c.relation = clock_current.relation AND c.stopped_at IS NOT NULL AND c.record_key <> ALL (touched);
     END IF;
     IF touched <> '{}' THEN
-        RETURN QUERY SELECT c.* FROM clock_rows(clock_current.relation, touched) c WHERE c.stopped_at IS NULL = open;
+        BEGIN
+            RETURN QUERY SELECT c.* FROM clock_rows(clock_current.relation, touched) c WHERE c.stopped_at IS NULL = open;
+        EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
+            RAISE;
+        WHEN OTHERS THEN
+            RETURN QUERY SELECT c.* FROM clock_unknown(clock_current.relation, touched, sqlerrm) c WHERE c.stopped_at IS NULL = open;
+        END;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.clock_current(pg_catalog.regclass, boolean) IS
-'The clocks of a table in the statement''s snapshot, open ones or stopped ones: kept where nothing was noted of the record, else made anew. '
-'No rights are applied.';
+'The clocks of a table in the statement''s snapshot, open ones or stopped ones: kept where nothing was noted of the record, else made anew; '
+'where that fails with an error. No rights are applied.';
 SELECT @extschema@.set_audience('clock_current(regclass, boolean)', 'internal');
 
 -- What was counted of record_clock is right but for clocks that were noted since, and for open ones, which are counted on the day they are
@@ -145,13 +171,41 @@ COMMENT ON FUNCTION @extschema@.clock_cell(integer) IS
 'What is to be added to what was counted of a component of clocks: those that changed since, and open ones that are not due yet taken away. '
 'Of units whose totals the caller may see.';
 
+CREATE FUNCTION @extschema@.clock_failing(relation pg_catalog.regclass, keys text[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM clock_rows(clock_failing.relation, keys) c WHERE c.error IS NOT NULL);
+EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
+    RAISE;
+WHEN OTHERS THEN
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.clock_failing(pg_catalog.regclass, text[]) IS 'Whether a clock of records of a table cannot be made.';
+SELECT @extschema@.set_audience('clock_failing(regclass, text[])', 'internal');
+
 CREATE FUNCTION @extschema@.clock_state() RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM clock_broken) THEN 'broken'
-                WHEN EXISTS (SELECT FROM clock_touched n WHERE n.record_key IS NULL) THEN 'filling' ELSE 'ready' END
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM clock_broken) THEN
+        RETURN 'broken';
+    ELSIF NOT EXISTS (SELECT FROM clock_touched) THEN
+        RETURN CASE WHEN EXISTS (SELECT FROM record_clock c WHERE c.error IS NOT NULL) THEN 'broken' ELSE 'ready' END;
+    ELSIF EXISTS (SELECT FROM clock_touched n WHERE n.record_key IS NULL) THEN
+        RETURN 'filling';
+    ELSIF EXISTS (SELECT FROM record_clock c WHERE c.error IS NOT NULL AND NOT EXISTS (
+                      SELECT FROM clock_touched n WHERE n.relation = c.relation AND n.record_key = c.record_key))
+       OR EXISTS (SELECT FROM (SELECT n.relation, array_agg(DISTINCT n.record_key) AS keys FROM clock_touched n
+                               WHERE n.relation IN (SELECT a.relation FROM adoption a JOIN sla s USING (entity) WHERE s.fallible) GROUP BY 1) k
+                  WHERE clock_failing(k.relation, k.keys)) THEN
+        RETURN 'broken';
+    END IF;
+    RETURN 'ready';
+END
 $$;
 COMMENT ON FUNCTION @extschema@.clock_state() IS
-'Whether what was counted of clocks can be read: ready; filling, where all clocks of a table are to be made; broken, where they cannot be.';
+'Whether what was counted of clocks can be read: ready; filling, where all clocks of a table are to be made; broken, where some cannot be: the '
+'condition of a service level fails on a record, or a table cannot be read.';
 SELECT @extschema@.set_audience('clock_state()', 'internal');
 
 CREATE FUNCTION @extschema@.has_clocks(component text) RETURNS boolean

@@ -136,7 +136,7 @@ SELECT l.kpi, l.input FROM leaf l WHERE NOT EXISTS (SELECT FROM @extschema@.kpi 
 COMMENT ON VIEW @extschema@.kpi_leaf IS 'Of derived KPIs the KPIs and parameters that they come from in the end.';
 
 CREATE FUNCTION @extschema@.kpi_state(wanted text DEFAULT NULL) RETURNS TABLE (kpi text, state text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 30
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 30
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
     SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column

@@ -14,13 +14,13 @@ BEGIN
     FOR each IN SELECT t.relation, x.* FROM clock_table t CROSS JOIN LATERAL access_terms(t.relation, 'read') x
                 WHERE x.condition <> 'false' ORDER BY t.relation::oid LOOP
         IF each.condition <> 'true' THEN
-            keys := ARRAY(SELECT DISTINCT c.record_key FROM clock_current(each.relation, true) c WHERE c.target IS NOT NULL);
+            keys := ARRAY(SELECT DISTINCT c.record_key FROM clock_current(each.relation, true) c WHERE c.target IS NOT NULL OR c.error IS NOT NULL AND c.sla IS NOT NULL);
         END IF;
         RETURN QUERY EXECUTE format(
-            'WITH c AS MATERIALIZED (SELECT c.*, working_calendar(c.calendar) AS works FROM clock_current($1, true) c WHERE c.target IS NOT NULL), '
+            'WITH c AS MATERIALIZED (SELECT c.*, working_calendar(c.calendar) AS works FROM clock_current($1, true) c WHERE c.target IS NOT NULL OR c.error IS NOT NULL AND c.sla IS NOT NULL), '
             'r AS MATERIALIZED (%s) '
             'SELECT $1::text, c.record_key, c.clock, c.sla, c.version, '
-            'CASE WHEN d.breached THEN ''breached'' WHEN c.paused_since IS NOT NULL THEN ''paused'' WHEN c.warning_at <= $2 THEN ''warning'' ELSE ''running'' END, '
+            'CASE WHEN c.error IS NOT NULL THEN ''broken'' WHEN d.breached THEN ''breached'' WHEN c.paused_since IS NOT NULL THEN ''paused'' WHEN c.warning_at <= $2 THEN ''warning'' ELSE ''running'' END, '
             'd.due_at, d.remaining, (extract(epoch FROM d.remaining) / 3600)::numeric(18,4), c.paused_since IS NOT NULL, d.breached, c.warning_at, '
             'c.started_at, c.target, c.calendar, resolve_unit(c.unit), coalesce(w.stage, c.stage), c.owner '
             'FROM c JOIN r USING (record_key) '
@@ -50,7 +50,8 @@ ORDER BY c.due_at NULLS LAST, c.relation, c.record_key, c.clock;
 COMMENT ON VIEW crm_bi.sla_clock IS
 'Clocks of service levels that are open, of records that you may read, exact as you read: what breaches next first, which after what is '
 'breached already. Of a clock that stands still due_at is when it would run out if it went on now. Clocks that ended are in fct_clock.';
-COMMENT ON COLUMN crm_bi.sla_clock.state IS 'running, warning, paused or breached.';
+COMMENT ON COLUMN crm_bi.sla_clock.state IS
+'running, warning, paused, breached, or broken: the condition of the service level fails on the record, so when it is due is not known (the view status says why).';
 COMMENT ON COLUMN crm_bi.sla_clock.remaining IS 'Working hours left; below zero, how far beyond.';
 COMMENT ON COLUMN crm_bi.sla_clock.version IS 'The version of the service level that the clock keeps.';
 COMMENT ON COLUMN crm_bi.sla_clock.sla_key IS 'Key of the service level.';
@@ -97,7 +98,8 @@ COMMENT ON VIEW crm_bi.fct_clock IS
 COMMENT ON COLUMN crm_bi.fct_clock.clock IS 'What was timed: first_response, resolution, promise, stage:KEY or milestone:KEY.';
 COMMENT ON COLUMN crm_bi.fct_clock.sla_key IS 'Key of the service level; NULL where nothing was promised.';
 COMMENT ON COLUMN crm_bi.fct_clock.version IS 'The version of the service level that the clock keeps.';
-COMMENT ON COLUMN crm_bi.fct_clock.met IS 'Whether it stopped by the time it was due; NULL where nothing was promised, or it stopped before it began.';
+COMMENT ON COLUMN crm_bi.fct_clock.met IS
+'Whether it stopped by the time it was due; NULL where nothing was promised, it stopped before it began, or the condition of the service level fails on the record.';
 COMMENT ON COLUMN crm_bi.fct_clock.started_at IS 'When the clock started.';
 COMMENT ON COLUMN crm_bi.fct_clock.due_at IS 'When it was due, or would have been had it run on.';
 COMMENT ON COLUMN crm_bi.fct_clock.stopped_at IS 'When it stopped.';

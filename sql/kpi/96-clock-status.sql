@@ -12,8 +12,13 @@ CREATE FUNCTION @extschema@.clock_status() RETURNS SETOF @extschema@.status_row
     UNION ALL
     SELECT 'kpi', format('clocks of %s', b.relation), 'broken', NULL, b.at, b.error, 'Mend the row, or the condition with set_sla; then SELECT @extschema@.fold();'
     FROM clock_broken b
+    UNION ALL
+    SELECT 'kpi', format('service level %s of %s', c.sla, c.relation), 'broken', count(*), NULL,
+           'its condition fails, as on ' || (array_agg(format('record %s (version %s): %s', c.record_key, c.version, c.error) ORDER BY c.record_key))[1],
+           'Mend the rows, or the condition with set_sla; then SELECT @extschema@.fold();'
+    FROM record_clock c WHERE c.error IS NOT NULL GROUP BY c.sla, c.relation
 $$;
-COMMENT ON FUNCTION @extschema@.clock_status() IS 'Rows of status: clocks that are kept, what of them waits to be made anew, tables whose clocks cannot be made.';
+COMMENT ON FUNCTION @extschema@.clock_status() IS 'Rows of status: clocks that are kept, what of them waits to be made anew, tables whose clocks cannot be made, service levels whose condition fails and on how many records.';
 SELECT @extschema@.set_audience('clock_status()', 'admin');
 
 CREATE FUNCTION @extschema@.clock_doctor() RETURNS SETOF @extschema@.status_row
