@@ -78,13 +78,17 @@ COMMENT ON VIEW @extschema@.kpi_step IS
 
 CREATE VIEW @extschema@.kpi AS
 SELECT d.kpi, d.label, d.kind, d.date_kind, d.numerator, d.denominator, d.measured_in, d.direction, d.version + coalesce(s.steps, 0) AS version,
-       d.description, d.within_days, d.span, d.quantile, d.inputs, d.shipped
+       d.description, d.within_days, d.span, d.quantile, d.inputs, d.shipped, g.owner,
+       CASE WHEN g.certification = 'certified' AND g.certified_version <> d.version + coalesce(s.steps, 0) THEN 'draft'
+            ELSE coalesce(g.certification, 'draft') END AS certification,
+       g.certified_by, g.certified_at, g.certified_version, g.valid_from, g.valid_until, coalesce(g.apart, '{}') AS apart
 FROM (SELECT t.*, false AS shipped FROM @extschema@.team_kpi t
       UNION ALL
       SELECT s.*, true FROM @extschema@.shipped_kpi s
       WHERE NOT EXISTS (SELECT FROM @extschema@.team_kpi t WHERE t.kpi OPERATOR(pg_catalog.=) s.kpi)) d
-LEFT JOIN @extschema@.kpi_step s ON s.kpi = d.kpi;
+LEFT JOIN @extschema@.kpi_step s ON s.kpi = d.kpi
+LEFT JOIN @extschema@.kpi_governance g ON g.kpi = d.kpi;
 COMMENT ON VIEW @extschema@.kpi IS
 'All KPIs, shipped and the team''s own; a team''s definition replaces a shipped one. version is that of the numbers that are read: it counts '
-'definitions of the KPI and of its components.';
+'definitions of the KPI and of its components. certification is draft unless somebody certified this version.';
 GRANT SELECT ON @extschema@.kpi TO PUBLIC;

@@ -211,6 +211,12 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.require_kpi(text) IS 'The definition of a KPI; raises RM001 with the nearest match where there is none.';
 
+CREATE FUNCTION @extschema@.is_never_valid(asked @extschema@.kpi, since date, until date) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce((asked).valid_from, (asked).valid_until) IS NOT NULL AND coalesce(until < greatest(since, (asked).valid_from), false);
+COMMENT ON FUNCTION @extschema@.is_never_valid(@extschema@.kpi, date, date) IS
+'Whether a KPI is valid on no day from since to until, of which the days on which it is not were taken away.';
+
 CREATE FUNCTION @extschema@.kpi_total(kpi text, unit text DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL,
                                       into_currency text DEFAULT NULL, rates text DEFAULT 'default',
                                       OUT numerator numeric, OUT denominator numeric, OUT value numeric, OUT state text)
@@ -230,6 +236,11 @@ BEGIN
         PERFORM require_rate_set(rates);
     END IF;
     state := coalesce((SELECT s.state FROM kpi_state(asked.kpi) s), 'not_available');
+    since := greatest(since, asked.valid_from);
+    until := least(until, asked.valid_until);
+    IF state = 'ready' AND is_never_valid(asked, since, until) THEN
+        state := 'not_valid';
+    END IF;
     IF state <> 'ready' THEN
         RETURN;
     ELSIF is_by_period(asked.kind) THEN
@@ -255,6 +266,6 @@ COMMENT ON FUNCTION @extschema@.kpi_total(text, text, date, date, text, text) IS
 'A KPI for a unit with all below it (NULL: the whole organisation) over the days since to until, both included; until is '
 'today and since the beginning unless given. A stock is that of the end of until. into_currency: money in that currency, each amount by the '
 'rate of its day in the set rates, a stock by that of until; value is rounded to its minor unit. state is ready, or why there is no value '
-'(see kpi_state; not_available, mixed_currencies, not_mature, not_by_unit, no_identity, missing_rate ... with the first rate that is missing). No rights are applied: for '
+'(see kpi_state; not_available, not_valid, not_additive, mixed_currencies, not_mature, not_by_unit, no_identity, missing_rate ... with the first rate that is missing). No rights are applied: for '
 'rules, goals and what filters by itself. Errors: RM001 for an unknown KPI, unit or set of rates, RM005 for what is no currency.';
 SELECT @extschema@.set_audience('kpi_total(text, text, date, date, text, text)', 'admin');

@@ -227,8 +227,13 @@ CREATE FUNCTION @extschema@.kpi_groups(kpi text, since date, until date, units t
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 DECLARE
     asked CONSTANT kpi := require_kpi(kpi_groups.kpi);
-    state CONSTANT text := coalesce((SELECT s.state FROM kpi_state(asked.kpi) s), 'not_available');
+    state text := coalesce((SELECT s.state FROM kpi_state(asked.kpi) s), 'not_available');
 BEGIN
+    since := greatest(since, asked.valid_from);
+    until := least(until, asked.valid_until);
+    IF state = 'ready' AND is_never_valid(asked, since, until) THEN
+        state := 'not_valid';
+    END IF;
     IF asked.span IS NOT NULL THEN
         since := (until + 1 - asked.span)::date;
     END IF;

@@ -2,32 +2,33 @@
 
 -- The query of read_sums: what is grouped, and what is converted, depends on the arguments. Its own: $1 KPI, $2 and $3 days, $4 currency,
 -- $5 set of rates, $6 units. daily: the days of a period matter, and not only their sum.
-CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], converted text[], daily boolean) RETURNS text
+CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], converted text[], daily boolean, apart text[]) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN format('WITH p AS MATERIALIZED (SELECT s.first, s.begins, s.ends FROM @extschema@.kpi_spans(%1$L, $2, $3) s), '
                   'f AS MATERIALIZED ('
-                      'SELECT p.first, p.ends, %2$s, f.currency AS own, %3$s AS on_date, f.numerator, f.denominator, f.day '
+                      'SELECT p.first, p.ends, %2$s, f.currency AS own, %3$s AS on_date, f.numerator, f.denominator, f.day, ARRAY[%10$s]::text[] AS apart '
                       'FROM @extschema@.kpi_facts(ARRAY[$1], $2, $3, %4$s, %5$L, $6) f JOIN p ON f.day >= p.begins AND f.day <= p.ends), '
                   'r AS MATERIALIZED (SELECT d.own, d.on_date, %6$s AS rate FROM (SELECT DISTINCT f.own, f.on_date FROM f) d) '
                   'SELECT f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, '
                       'sum(f.numerator%7$s), sum(f.denominator%8$s), count(DISTINCT f.own), '
-                      'min(@extschema@.missing_rate(f.own, $4, f.on_date)) FILTER (WHERE r.rate IS NULL AND (%9$s)), max(f.day) '
+                      'min(@extschema@.missing_rate(f.own, $4, f.on_date)) FILTER (WHERE r.rate IS NULL AND (%9$s)), max(f.day), count(DISTINCT f.apart) > 1 '
                   'FROM f JOIN r ON r.own IS NOT DISTINCT FROM f.own AND r.on_date IS NOT DISTINCT FROM f.on_date '
                   'GROUP BY f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency '
                   'ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9',
                   grain, kpi_dimensions(by, 'f'),
                   -- of a flow the rate of its day, of a stock that of the end of the period
                   CASE WHEN converted = '{}' THEN 'NULL::date' WHEN stock THEN 'p.ends' ELSE 'f.day' END,
-                  CASE WHEN daily THEN 'NULL' ELSE 'ARRAY(SELECT p.ends FROM p ORDER BY p.ends)' END, by || '{currency}'::text[],
+                  CASE WHEN daily THEN 'NULL' ELSE 'ARRAY(SELECT p.ends FROM p ORDER BY p.ends)' END, by || '{currency}'::text[] || apart,
                   CASE WHEN converted = '{}' THEN '1' ELSE '@extschema@.rate_on(d.own, $4, d.on_date, $5)' END,
                   CASE WHEN 'numerator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
                   CASE WHEN 'denominator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
-                  coalesce((SELECT string_agg(format('f.%I <> 0', c), ' OR ') FROM unnest(converted) c), 'false'));
+                  coalesce((SELECT string_agg(format('f.%I <> 0', c), ' OR ') FROM unnest(converted) c), 'false'),
+                  (SELECT string_agg(format('f.%I::text', a), ', ') FROM unnest(apart) a));
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[], boolean) IS
-'The query behind read_sums; converted lists the sides, numerator and denominator, that a rate converts.';
+COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[], boolean, text[]) IS
+'The query behind read_sums; converted lists the sides, numerator and denominator, that a rate converts; apart those over which nothing is added up.';
 
 
 CREATE FUNCTION @extschema@.read_sums(asked @extschema@.kpi, grain text, since date, until date, by text[], units text[], into_currency text,
@@ -40,12 +41,15 @@ DECLARE
     money text[]; -- the sides that are
     currencies bigint;
     last_day date;
+    -- of a stock there is one day in each period
+    apart CONSTANT text[] := ARRAY(SELECT a FROM unnest(asked.apart) a WHERE a <> ALL (by) AND NOT (a = 'day' AND asked.date_kind = 'stock'));
+    together boolean;
 BEGIN
     SELECT array_remove(ARRAY[CASE WHEN m.numerator THEN 'numerator' END, CASE WHEN m.denominator THEN 'denominator' END], NULL)
     INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
-    FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, problem, last_day IN
+    FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, problem, last_day, together IN
         EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, CASE WHEN into_currency IS NULL THEN '{}' ELSE money END,
-                          asked.within_days IS NOT NULL OR into_currency IS NOT NULL AND asked.date_kind <> 'stock')
+                          asked.within_days IS NOT NULL OR into_currency IS NOT NULL AND asked.date_kind <> 'stock' OR 'day' = ANY (apart), apart)
         USING asked.kpi, since, until, into_currency, rates, units
     LOOP
         numerator := coalesce(numerator, 0);
@@ -57,6 +61,11 @@ BEGIN
             numerator := CASE WHEN 'numerator' <> ALL (money) THEN numerator END;
             denominator := CASE WHEN 'denominator' <> ALL (money) THEN denominator END;
         END IF;
+        IF together THEN
+            problem := 'not_additive';
+            numerator := NULL;
+            denominator := NULL;
+        END IF;
         mature := coalesce(last_day < kpi_today() - asked.within_days, true);
         RETURN NEXT;
     END LOOP;
@@ -65,7 +74,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.read_sums(@extschema@.kpi, text, date, date, text[], text[], text, text) IS
 'A KPI that is a sum, or sums divided by sums, for the periods of a grain from since to until and the dimensions by, of these units (NULL: all). '
 'into_currency: money by the rate of the day of each fact in the set rates, of a stock by that of the end of the period. problem: why a side that '
-'is money is NULL (mixed_currencies, missing_rate ...). mature: false where a cohort is young. No rights applied; not for users.';
+'is money is NULL (mixed_currencies, missing_rate ...), or both (not_additive). mature: false where a cohort is young. No rights applied; not for users.';
 SELECT @extschema@.set_audience('read_sums(kpi, text, date, date, text[], text[], text, text)', 'internal');
 
 CREATE FUNCTION @extschema@.sum_value(asked @extschema@.kpi, numerator numeric, denominator numeric, into_currency text) RETURNS numeric

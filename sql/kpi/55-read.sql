@@ -52,18 +52,20 @@ COMMENT ON FUNCTION @extschema@.shown_days(text, boolean) IS
 CREATE VIEW @extschema@.kpi_shown WITH (security_barrier) AS
 SELECT r.* FROM (
 SELECT k.kpi AS kpi_key, v.day, v.unit_key, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency,
-       CASE WHEN m.mature THEN v.numerator END AS numerator, CASE WHEN m.mature THEN v.denominator END AS denominator,
-       CASE WHEN m.mature THEN CASE WHEN k.denominator IS NOT NULL THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END END AS value,
-       k.kind = 'simple' AND k.date_kind = 'event' AS additive, m.mature, CASE WHEN m.mature THEN s.state ELSE 'not_mature' END AS state, k.version
+       CASE WHEN m.mature AND m.valid THEN v.numerator END AS numerator, CASE WHEN m.mature AND m.valid THEN v.denominator END AS denominator,
+       CASE WHEN m.mature AND m.valid THEN CASE WHEN k.denominator IS NOT NULL THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END END AS value,
+       k.kind = 'simple' AND k.date_kind = 'event' AND 'day' <> ALL (k.apart) AS additive, m.mature,
+       CASE WHEN NOT m.valid THEN 'not_valid' WHEN m.mature THEN s.state ELSE 'not_mature' END AS state, k.version
 FROM @extschema@.kpi_state() s
 JOIN @extschema@.kpi k ON k.kpi = s.kpi AND NOT @extschema@.is_by_period(k.kind)
 CROSS JOIN LATERAL @extschema@.shown_days(k.kpi, k.date_kind = 'stock') v
-CROSS JOIN LATERAL (SELECT coalesce(v.day < (SELECT @extschema@.kpi_today()) - k.within_days, true) AS mature) m
+CROSS JOIN LATERAL (SELECT coalesce(v.day < (SELECT @extschema@.kpi_today()) - k.within_days, true) AS mature,
+                           coalesce(v.day >= k.valid_from, true) AND coalesce(v.day <= k.valid_until, true) AS valid) m
 WHERE s.state = 'ready' AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
   AND @extschema@.visible(v.unit_key, 'kpi', 'total')
 UNION ALL
 SELECT k.kpi, NULL, @extschema@.root_unit(), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       k.kind = 'simple' AND k.date_kind = 'event', true, CASE s.state WHEN 'ready' THEN 'by_period' ELSE s.state END, k.version
+       k.kind = 'simple' AND k.date_kind = 'event' AND 'day' <> ALL (k.apart), true, CASE s.state WHEN 'ready' THEN 'by_period' ELSE s.state END, k.version
 FROM @extschema@.kpi_state() s JOIN @extschema@.kpi k ON k.kpi = s.kpi
 WHERE (s.state <> 'ready' OR @extschema@.is_by_period(k.kind)) AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)) r;
 COMMENT ON VIEW @extschema@.kpi_shown IS 'crm_bi.kpi_value with numbers of any size: the rows of units whose totals the caller may see.';
@@ -82,7 +84,7 @@ COMMENT ON VIEW crm_bi.kpi_value IS
 'whose state says why. For other grains use crm_bi.kpi().';
 COMMENT ON COLUMN crm_bi.kpi_value.unit_key IS 'The unit of the fact itself; join dim_unit_path for those above it.';
 COMMENT ON COLUMN crm_bi.kpi_value.stage IS 'The stage''s key, or the team''s own value where no funnel knows it.';
-COMMENT ON COLUMN crm_bi.kpi_value.state IS 'ready, or why value is NULL: not_mature (a young cohort), by_period (read it by crm_bi.kpi), filling, broken, no_milestone, not_mapped, not_set; too_large: 1e18 and more.';
+COMMENT ON COLUMN crm_bi.kpi_value.state IS 'ready, or why value is NULL: not_mature (a young cohort), not_valid (see dim_kpi), by_period (read it by crm_bi.kpi), filling, broken, no_milestone, not_mapped, not_set; too_large: 1e18 and more.';
 COMMENT ON COLUMN crm_bi.kpi_value."time" IS 'When the day began, in the organisation''s time zone: for tools that want a time (Grafana). Filter by day.';
 GRANT SELECT ON crm_bi.kpi_value TO PUBLIC;
 
@@ -132,10 +134,18 @@ BEGIN
     units := units_with_total();
     since := coalesce(since, (SELECT min(f.day) FROM kpi_facts(ARRAY[asked.kpi], NULL, NULL, NULL, '{}', units) f WHERE isfinite(f.day)), last);
     RETURN QUERY
-    SELECT asked.kpi, r.period, r.unit_key, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency, v.numerator, v.denominator,
-           sum_value(asked, v.numerator, v.denominator, target), CASE WHEN r.mature THEN coalesce(r.problem, 'ready') ELSE 'not_mature' END
-    FROM read_sums(asked, grain, since, last, by, units, target, rates) r
-    CROSS JOIN LATERAL (SELECT CASE WHEN r.mature THEN r.numerator END AS numerator, CASE WHEN r.mature THEN r.denominator END AS denominator) v;
+    SELECT asked.kpi, p.first, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL::numeric, NULL::numeric, NULL::numeric, 'not_valid'
+    FROM kpi_spans(grain, since, last) p WHERE p.ends < asked.valid_from;
+    IF NOT is_never_valid(asked, greatest(since, asked.valid_from), least(last, asked.valid_until)) THEN
+        RETURN QUERY
+        SELECT asked.kpi, r.period, r.unit_key, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency, v.numerator, v.denominator,
+               sum_value(asked, v.numerator, v.denominator, target), CASE WHEN r.mature THEN coalesce(r.problem, 'ready') ELSE 'not_mature' END
+        FROM read_sums(asked, grain, greatest(since, asked.valid_from), least(last, asked.valid_until), by, units, target, rates) r
+        CROSS JOIN LATERAL (SELECT CASE WHEN r.mature THEN r.numerator END AS numerator, CASE WHEN r.mature THEN r.denominator END AS denominator) v;
+    END IF;
+    RETURN QUERY
+    SELECT asked.kpi, p.first, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL::numeric, NULL::numeric, NULL::numeric, 'not_valid'
+    FROM kpi_spans(grain, since, last) p WHERE p.begins > asked.valid_until;
 END
 $$;
 COMMENT ON FUNCTION crm_bi.kpi(text, text, date, date, text[], text, text) IS
@@ -145,6 +155,7 @@ COMMENT ON FUNCTION crm_bi.kpi(text, text, date, date, text[], text, text) IS
 'currency. period is the first day of the grain. Stocks are those of the end of each period. into_currency has money in one currency, '
 'each amount by the rate of its day in the set rates, a stock by that of the end of the period; value is rounded to the minor unit, '
 'numerator is not, and the dimension currency stays that of the amounts. Only units whose totals the '
-'caller may see; one row with a state where the KPI has no value. Errors: RM001 unknown KPI, grain, dimension or set of rates, RM005 '
+'caller may see; one row with a state where the KPI has no value. Of a KPI that is valid for some time (set_kpi) only those days count, and a period '
+'without such a day has state not_valid; what does not add up over a dimension has state not_additive. Errors: RM001 unknown KPI, grain, dimension or set of rates, RM005 '
 'no currency, RM101 no identity. Examples: SELECT period, value FROM crm_bi.kpi(''win_rate'', ''month'', ''2026-01-01'', by => ''{unit_key}''); '
 'SELECT period, value, state FROM crm_bi.kpi(''won_value'', ''quarter'', into_currency => ''EUR'');';

@@ -1,7 +1,8 @@
 -- A team's own components and KPIs.
 
 CREATE FUNCTION @extschema@.define_component(component text, entity text, day text, filter text DEFAULT NULL,
-                                             sums jsonb DEFAULT '{}', undated text DEFAULT 'skip', description text DEFAULT '')
+                                             sums jsonb DEFAULT '{}', undated text DEFAULT 'skip', description text DEFAULT '',
+                                             zone text DEFAULT NULL)
     RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -28,6 +29,9 @@ BEGIN
     IF undated IS NULL OR undated NOT IN ('skip', 'beginning') THEN
         PERFORM raise_unknown('treatment of undated rows', coalesce(undated, ''), '{skip,beginning}');
     END IF;
+    IF zone IS NOT NULL THEN
+        PERFORM require_zone(zone);
+    END IF;
     needs := check_expression(entity, attributes, kinds, coalesce(day, ''), 'day');
     PERFORM check_expression(entity, attributes, kinds, filter, 'filter');
     FOR each IN SELECT * FROM jsonb_each_text(sums) LOOP
@@ -37,11 +41,12 @@ BEGIN
         END IF;
         PERFORM check_expression(entity, attributes, kinds, each.value, 'sum');
     END LOOP;
-    INSERT INTO team_component (component, entity, day, filter, sums, needs, undated, version, description)
-    VALUES (component, entity, day, filter, sums, needs, undated, new_version, description)
+    INSERT INTO team_component (component, entity, day, filter, sums, needs, undated, version, description, zone)
+    VALUES (component, entity, day, filter, sums, needs, undated, new_version, description, zone)
     ON CONFLICT ON CONSTRAINT team_component_pkey DO UPDATE
     SET entity = excluded.entity, day = excluded.day, filter = excluded.filter, sums = excluded.sums, needs = excluded.needs,
-        undated = excluded.undated, version = excluded.version, description = excluded.description;
+        undated = excluded.undated, version = excluded.version, description = excluded.description,
+        zone = excluded.zone;
     PERFORM capture(a.relation) FROM adoption a
     WHERE a.entity = define_component.entity OR a.relation IN (SELECT i.relation FROM kpi_captured i WHERE i.component = define_component.component)
     ORDER BY a.relation::oid;
@@ -51,14 +56,14 @@ BEGIN
     RETURN new_version;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.define_component(text, text, text, text, jsonb, text, text) IS
+COMMENT ON FUNCTION @extschema@.define_component(text, text, text, text, jsonb, text, text, text) IS
 'Defines what is counted and summed of the rows of an entity, and returns its version; an existing component is changed. day, '
 'filter and the values of sums (up to four, by name) are immutable expressions over the entity''s attributes; day is a date or '
-'a time. Adopted tables of the entity begin to capture it (a SHARE ROW EXCLUSIVE lock, for milliseconds); it reads NULL, or where it is '
-'changed as it did before, until backfill has counted the rows that are there. Errors: RM001 unknown entity or attribute, RM401 expression, RM005. '
+'a time, which zone makes a day (unless given, the organisation''s of that moment), for as long as this version lives. Adopted tables of the entity begin to capture it (a SHARE ROW EXCLUSIVE lock, for milliseconds); it reads NULL, or where it is '
+'changed as it did before, until backfill has counted the rows that are there. Errors: RM001 unknown entity, attribute or time zone, RM401 expression, RM005. '
 'Example: SELECT crm.define_component(''big_deal'', ''opportunity'', ''closed_at'', ''amount >= 10000'', '
 '''{"margin": "amount * margin"}'');';
-SELECT @extschema@.set_audience('define_component(text, text, text, text, jsonb, text, text)', 'admin');
+SELECT @extschema@.set_audience('define_component(text, text, text, text, jsonb, text, text, text)', 'admin');
 
 -- What a derived KPI is made of: other KPIs, none of which is made of it, and parameters.
 CREATE FUNCTION @extschema@.check_derived(kpi text, expression text) RETURNS text[]

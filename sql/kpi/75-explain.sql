@@ -20,11 +20,27 @@ BEGIN
     RETURN QUERY VALUES
         ('definition', asked.description, NULL, NULL::bigint, NULL::numeric),
         ('version', format('%s, %s', asked.version, CASE WHEN asked.shipped THEN 'shipped' ELSE 'the team''s own' END), NULL, NULL, NULL),
+        ('owner', coalesce(asked.owner, 'nobody said'), NULL, NULL, NULL),
+        ('certification', CASE WHEN asked.certified_by IS NULL THEN asked.certification
+                               WHEN asked.certified_version <> asked.version THEN format('%s; version %s was %s by %s on %s', asked.certification,
+                                    asked.certified_version, (SELECT g.certification FROM kpi_governance g WHERE g.kpi = asked.kpi), asked.certified_by,
+                                    to_char(asked.certified_at AT TIME ZONE default_zone(), 'YYYY-MM-DD'))
+                               ELSE format('%s, said by %s on %s', asked.certification, asked.certified_by,
+                                           to_char(asked.certified_at AT TIME ZONE default_zone(), 'YYYY-MM-DD')) END, NULL, NULL, NULL),
+        ('valid', CASE WHEN asked.valid_from IS NULL AND asked.valid_until IS NULL THEN 'always'
+                       ELSE concat_ws(' ', 'from ' || to_char(asked.valid_from, 'YYYY-MM-DD'), 'until ' || to_char(asked.valid_until, 'YYYY-MM-DD')) END,
+         NULL, NULL, NULL),
+        ('adds up over', coalesce((SELECT string_agg(a.dimension, ', ' ORDER BY a."position") FROM kpi_additivity a WHERE a.kpi_key = asked.kpi AND a.additive),
+                                  'nothing'), NULL, NULL, NULL),
+        ('zone', coalesce((SELECT z.zone FROM kpi_zone z WHERE z.kpi = asked.kpi), 'that of its inputs'), NULL, NULL, NULL),
         ('state', total.state, NULL, NULL, NULL),
         ('numerator', asked.numerator, NULL, NULL, total.numerator),
         ('denominator', asked.denominator, NULL, NULL, total.denominator),
         ('value', CASE WHEN asked.inputs IS NOT NULL THEN 'the expression' WHEN asked.kind IN ('distinct', 'percentile', 'survival') THEN asked.kind || coalesce(' ' || asked.quantile, '') || ' of the rows'
                        WHEN asked.denominator IS NOT NULL THEN 'numerator / denominator' ELSE 'numerator' END, NULL, NULL, total.value);
+    RETURN QUERY
+        SELECT 'filling', format('version %s of %s, beside the one that is read', s.version, s.component), s.relation::text, NULL::bigint, NULL::numeric
+        FROM kpi_successor s WHERE s.component IN (SELECT t.component FROM kpi_term t WHERE t.kpi = asked.kpi) ORDER BY 2, 3;
     RETURN QUERY
         SELECT t.side, format('%s %s.%s%s: %s%s', CASE t.sign WHEN 1 THEN '+' ELSE '-' END, t.component, t.measure,
                               (SELECT '[' || string_agg(x, ',') || ']' FROM unnest(t.outcomes || t.milestones || ('within ' || t.within_days || ' days')) x), c.description,
@@ -52,7 +68,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.explain_kpi(text, text, date, date) IS
-'Where a KPI''s value comes from: definition, version, state, numerator, denominator, and for each term of the formula what '
+'Where a KPI''s value comes from: definition, version, owner, certification, when it is valid, over what it adds up, zone, state, numerator, denominator, and for each term of the formula what '
 'each table contributes (rows, and amount without its sign; of a derived KPI the value of each input), for a unit and all below it (default: the whole) over since to '
 'until. Errors: RM001 unknown KPI or unit, 42501 where the caller may not see the unit''s totals, RM101.';
 

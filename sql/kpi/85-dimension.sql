@@ -21,16 +21,43 @@ COMMENT ON VIEW crm_bi.dim_date IS 'One row for each day from 1970 until ten yea
 GRANT SELECT ON crm_bi.dim_date TO PUBLIC;
 
 CREATE VIEW crm_bi.dim_kpi WITH (security_invoker) AS
-SELECT k.kpi AS kpi_key, k.label, k.kind, k.date_kind, k.measured_in, k.direction, k.version::bigint AS version, k.description
-FROM @extschema@.kpi k;
-COMMENT ON VIEW crm_bi.dim_kpi IS 'One row for each KPI that is defined: what it is called and how it is made.';
+SELECT k.kpi AS kpi_key, k.label, k.kind, k.date_kind, k.measured_in, k.direction, k.version::bigint AS version, k.description,
+       k.owner AS owner_unit, k.certification, k.certified_by, k.certified_at, k.certified_version::bigint AS certified_version, k.valid_from, k.valid_until,
+       CASE WHEN k.valid_from > t.today THEN 'not_yet' WHEN k.valid_until < t.today THEN 'not_any_more' ELSE 'valid' END AS validity,
+       a.adds_up_over, z.zone
+FROM @extschema@.kpi k
+CROSS JOIN (SELECT @extschema@.kpi_today() AS today) t
+LEFT JOIN (SELECT x.kpi_key, pg_catalog.string_agg(x.dimension, ', ' ORDER BY x."position") FILTER (WHERE x.additive) AS adds_up_over
+           FROM @extschema@.kpi_additivity x GROUP BY x.kpi_key) a ON a.kpi_key = k.kpi
+LEFT JOIN @extschema@.kpi_zone z ON z.kpi = k.kpi;
+COMMENT ON VIEW crm_bi.dim_kpi IS 'One row for each KPI that is defined: what it is called, how it is made, who answers for it and when it holds.';
 COMMENT ON COLUMN crm_bi.dim_kpi.kpi_key IS 'Key of the KPI.';
 COMMENT ON COLUMN crm_bi.dim_kpi.kind IS 'How it is made: simple, a sum; ratio, numerator by denominator; and others.';
 COMMENT ON COLUMN crm_bi.dim_kpi.date_kind IS 'The day that it counts on: event, the day it happened; stock, as of the end of a day.';
 COMMENT ON COLUMN crm_bi.dim_kpi.measured_in IS 'count, money, share, days and so on.';
 COMMENT ON COLUMN crm_bi.dim_kpi.direction IS 'Where better is: up or down.';
 COMMENT ON COLUMN crm_bi.dim_kpi.description IS 'Formula and traps.';
+COMMENT ON COLUMN crm_bi.dim_kpi.owner_unit IS 'The department that answers for the definition.';
+COMMENT ON COLUMN crm_bi.dim_kpi.certification IS 'draft; certified: somebody stands for this version; deprecated: do not use it in anything new.';
+COMMENT ON COLUMN crm_bi.dim_kpi.certified_by IS 'Who said so last.';
+COMMENT ON COLUMN crm_bi.dim_kpi.certified_at IS 'When.';
+COMMENT ON COLUMN crm_bi.dim_kpi.certified_version IS 'Of which version; a newer one is a draft again.';
+COMMENT ON COLUMN crm_bi.dim_kpi.valid_from IS 'The first day that has a value; NULL: from the beginning.';
+COMMENT ON COLUMN crm_bi.dim_kpi.valid_until IS 'The last day that has a value; NULL: for good.';
+COMMENT ON COLUMN crm_bi.dim_kpi.validity IS 'Today: valid, not_yet, not_any_more.';
+COMMENT ON COLUMN crm_bi.dim_kpi.adds_up_over IS 'The dimensions over which value may be added up; dim_kpi_dimension has a row for each, and why not.';
+COMMENT ON COLUMN crm_bi.dim_kpi.zone IS 'The time zone that cuts its days; several: its components have different ones; NULL: that of the KPIs that it is made of.';
 GRANT SELECT ON crm_bi.dim_kpi TO PUBLIC;
+
+CREATE VIEW crm_bi.dim_kpi_dimension WITH (security_invoker) AS
+SELECT a.kpi_key, a.dimension, a.additive, a.parts_additive, a.reason FROM @extschema@.kpi_additivity a;
+COMMENT ON VIEW crm_bi.dim_kpi_dimension IS
+'For each KPI and dimension of kpi_value (day among them) whether value may be added up over it, and numerator and denominator. Where not, ask crm_bi.kpi().';
+COMMENT ON COLUMN crm_bi.dim_kpi_dimension.dimension IS 'A column of kpi_value.';
+COMMENT ON COLUMN crm_bi.dim_kpi_dimension.additive IS 'Whether value may be added up over it.';
+COMMENT ON COLUMN crm_bi.dim_kpi_dimension.parts_additive IS 'Whether numerator and denominator may be, each by itself, and divided after.';
+COMMENT ON COLUMN crm_bi.dim_kpi_dimension.reason IS 'Why value may not.';
+GRANT SELECT ON crm_bi.dim_kpi_dimension TO PUBLIC;
 
 CREATE VIEW crm_bi.dim_customer WITH (security_invoker) AS
 SELECT c.customer_id, c.kind, c.name, c.segment, c.country FROM @extschema@.customer c;

@@ -18,17 +18,32 @@ COMMENT ON COLUMN crm_bi.relation.to_column IS 'Its column, of the same name.';
 COMMENT ON COLUMN crm_bi.relation.cardinality IS 'many_to_one.';
 GRANT SELECT ON crm_bi.relation TO PUBLIC;
 
+CREATE FUNCTION @extschema@.values_apart(apart text[], stage text, campaign text, channel text, product text, owner text, segment text, currency text)
+    RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN apart = '{}' THEN '{}'::text[]
+                ELSE ARRAY[CASE WHEN 'stage' = ANY (apart) THEN stage END, CASE WHEN 'campaign' = ANY (apart) THEN campaign END,
+                           CASE WHEN 'channel' = ANY (apart) THEN channel END, CASE WHEN 'product' = ANY (apart) THEN product END,
+                           CASE WHEN 'owner' = ANY (apart) THEN owner END, CASE WHEN 'segment' = ANY (apart) THEN segment END,
+                           CASE WHEN 'currency' = ANY (apart) THEN currency END] END;
+COMMENT ON FUNCTION @extschema@.values_apart(text[], text, text, text, text, text, text, text) IS
+'What tells rows of a day and unit apart that must not be added up: the values of the dimensions named in apart.';
+
 -- Wide forms. A ratio has its parts beside it: a tool that sums up days or units divides them again. Definitions are looked up when
 -- read, so that a KPI that becomes a ratio is one here, too.
 CREATE FUNCTION @extschema@.kpi_wide_query(kpis text[]) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT format(
         'SELECT s.day, s.unit_key%1$s FROM ('
-            'SELECT v.day, v.unit_key, v.kpi_key, CASE WHEN k.measured_in = ''money'' AND count(DISTINCT v.currency) > 1 THEN NULL ELSE sum(v.numerator) END AS numerator, sum(v.denominator) AS denominator, '
-                   'CASE WHEN k.denominator IS NULL THEN CASE WHEN k.measured_in = ''money'' AND count(DISTINCT v.currency) > 1 THEN NULL ELSE sum(v.numerator) END ELSE CASE WHEN k.measured_in = ''money'' AND count(DISTINCT v.currency) > 1 THEN NULL ELSE sum(v.numerator) END / nullif(sum(v.denominator), 0) END AS value '
+            'SELECT g.day, g.unit_key, g.kpi_key, CASE WHEN g.adds_up THEN g.numerator END AS numerator, CASE WHEN g.adds_up OR g.money THEN g.denominator END AS denominator, '
+                   'CASE WHEN g.adds_up THEN CASE WHEN g.is_sum THEN g.numerator ELSE g.numerator / nullif(g.denominator, 0) END END AS value FROM ('
+            'SELECT v.day, v.unit_key, v.kpi_key, sum(v.numerator) AS numerator, sum(v.denominator) AS denominator, k.denominator IS NULL AS is_sum, '
+                   'NOT (k.measured_in = ''money'' AND count(DISTINCT v.currency) > 1) '
+                   'AND count(DISTINCT @extschema@.values_apart(k.apart, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency)) <= 1 AS adds_up, '
+                   'count(DISTINCT @extschema@.values_apart(k.apart, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency)) <= 1 AS money '
             'FROM crm_bi.kpi_value v JOIN @extschema@.kpi k ON k.kpi = v.kpi_key '
             'WHERE v.kpi_key = ANY (%2$L::text[]) AND v.day IS NOT NULL '
-            'GROUP BY v.day, v.unit_key, v.kpi_key, k.measured_in, k.denominator) s '
+            'GROUP BY v.day, v.unit_key, v.kpi_key, k.measured_in, k.denominator) g) s '
         'GROUP BY s.day, s.unit_key',
         string_agg(format(', @extschema@.reported(max(s.value) FILTER (WHERE s.kpi_key = %1$L))::numeric(24,6) AS %1$I', k.kpi)
                    || CASE WHEN k.denominator IS NOT NULL THEN

@@ -24,7 +24,8 @@ BEGIN
                       i.relation::text) END
         FROM kpi_broken b JOIN kpi_captured i USING (instance) GROUP BY i.component, i.relation ORDER BY 2;
     RETURN QUERY
-        SELECT 'kpi', format('version %s of component %s', s.version, s.component), 'filling', count(*) FILTER (WHERE s.state <> 'ready'), NULL::timestamptz,
+        SELECT 'kpi', format('version %s of component %s', s.version, s.component), CASE WHEN bool_or(s.instance IN (SELECT b.instance FROM kpi_broken b)) THEN 'broken' ELSE 'filling' END,
+               count(*) FILTER (WHERE s.state <> 'ready'), NULL::timestamptz,
                'fills beside the version that is read, in ' || string_agg(s.relation::text, ', ' ORDER BY s.relation::text),
                coalesce('CALL @extschema@.backfill(' || quote_literal(min(s.relation::text) FILTER (WHERE s.state <> 'ready')) || '); or start crmd',
                         'SELECT @extschema@.fold();')

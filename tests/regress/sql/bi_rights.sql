@@ -42,7 +42,7 @@ SELECT c.relname, CASE WHEN c.relname ~ '^fct_' OR c.relname IN ('dim_campaign',
                        WHEN c.relname IN ('kpi_value', 'kpi_value_home', 'kpi_wide', 'kpi_goal', 'goal_credit', 'goal_check_in', 'forecast_accuracy', 'funnel_conversion', 'stage_duration', 'cohort_conversion', 'attribution',
                                           'handover', 'handover_reason') THEN 'total'
                        WHEN c.relname = 'dim_owner' THEN 'principal'
-                       WHEN c.relname IN ('dim_date', 'dim_unit', 'dim_unit_path', 'dim_unit_history', 'dim_unit_path_history', 'dim_stage', 'dim_kpi', 'relation') THEN 'open'
+                       WHEN c.relname IN ('dim_date', 'dim_unit', 'dim_unit_path', 'dim_unit_history', 'dim_unit_path_history', 'dim_stage', 'dim_kpi', 'dim_kpi_dimension', 'relation') THEN 'open'
                        ELSE '?' END
 FROM pg_class c WHERE c.relnamespace = 'crm_bi'::regnamespace AND c.relkind = 'v';
 INSERT INTO object VALUES
