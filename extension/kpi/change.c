@@ -9,6 +9,7 @@
 
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -71,7 +72,19 @@ struct CrmChanges {
     int32 space;
     int32 last;
     char *scratch; /* the bytes of the row at hand */
+    uint64 parts_limit;
 };
+
+/* How many parts a hash table takes that fits into maintenance_work_mem, less some for the row that is the last. */
+static uint64
+parts_that_fit(void)
+{
+    uint64 size = 1 << 14;
+
+    while (size * 2 * sizeof(CrmPart) <= (uint64) maintenance_work_mem * 1024)
+        size *= 2;
+    return size / 8 * 7;
+}
 
 static void
 start(CrmChanges *changes)
@@ -95,6 +108,7 @@ crm_changes_begin(CrmChangesSink sink, void *arg)
 
     changes->sink = sink;
     changes->arg = arg;
+    changes->parts_limit = parts_that_fit();
     changes->context = context;
     changes->content = AllocSetContextCreate(context, "crm changes content", ALLOCSET_DEFAULT_SIZES);
     changes->scratch = MemoryContextAlloc(context, CRM_DIMS * (sizeof(int16) + CRM_DIM_BYTES));
@@ -222,7 +236,8 @@ crm_changes_merge(CrmChanges *changes, CrmPartKey key, int64 rows, int64 invalid
 bool
 crm_changes_full(const CrmChanges *changes)
 {
-    return changes->parts->members > CRM_CHANGES_LIMIT || changes->count > CRM_CHANGES_LIMIT;
+    return changes->parts->members > changes->parts_limit ||
+           MemoryContextMemAllocated(changes->content, false) > (Size) maintenance_work_mem * 1024;
 }
 
 static bool

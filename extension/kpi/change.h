@@ -2,7 +2,7 @@
  * change.h: the changes of one statement, aggregated in memory by dimensions, component and day.
  *
  * Groups whose rows and sums are zero are not handed on. A sink receives each set of dimensions with its parts when the
- * caller flushes, and earlier when the groups outgrow CRM_CHANGES_LIMIT: signed sums may be handed over in pieces.
+ * caller flushes, which it does earlier where crm_changes_full says so: signed sums may be handed over in pieces.
  * Everything lives in one memory context, a child of the one that is current at begin.
  */
 #ifndef CRM_KPI_CHANGE_H
@@ -16,7 +16,6 @@
 #define CRM_DIMS 9        /* funnel, unit, stage, campaign, channel, product, owner, segment, currency */
 #define CRM_SUMS 4        /* named sums of a component */
 #define CRM_DIM_BYTES 200 /* longer values are cut, at a character */
-#define CRM_CHANGES_LIMIT 50000
 
 typedef struct CrmGroup CrmGroup;
 
@@ -48,7 +47,7 @@ extern void crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int c
 /* Adds a change that was aggregated before: rows, invalid and CRM_SUMS sums. */
 extern void crm_changes_merge(CrmChanges *changes, CrmPartKey key, int64 rows, int64 invalid,
                               const Datum *sums, const bool *nulls);
-/* Whether it is time to flush; between rows only. */
+/* Whether it is time to flush, since maintenance_work_mem is used up; between rows only. */
 extern bool crm_changes_full(const CrmChanges *changes);
 extern void crm_changes_flush(CrmChanges *changes);
 extern void crm_changes_end(CrmChanges *changes);

@@ -2,12 +2,11 @@
  * take.c: the reading half of a fold. Deletes pending changes and hands out what they add up to; the SQL of fold() adds that to the
  * rollup in the same statement.
  *
- * What is not visible is left alone, and so is what somebody else is deleting: a change is added by whoever deleted it. A pass ends
- * where it has gathered KEYS groups, so that memory is bounded; the next one goes on from the block where it stopped.
+ * What is not visible is left alone, and so is what somebody else is deleting: a change is added by whoever deleted it. What
+ * outgrows memory is handed out in pieces, which the SQL adds up before it touches the rollup.
  */
 #include "base/compat.h"
 
-#include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -19,7 +18,6 @@
 #include "kpi/change.h"
 #include "kpi/pending.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -28,16 +26,15 @@
 
 #include "catalog/pg_type.h"
 
-#define KEYS CRM_CHANGES_LIMIT
-
-/* Columns of take_pending: the key and the sums, then, in the first row of a set of dimensions, their values, then how far it got. */
+/* Columns of take_pending: the key and the sums, then, in the first row of a set of dimensions, their values, then what was done. */
 enum {
     OUT_PART = 0,
     OUT_DIMS_ID = CRM_PART_COLUMNS,
     OUT_FIRST,
     OUT_DIMS,
     OUT_TAKEN = OUT_DIMS + CRM_DIMS,
-    OUT_NEXT,
+    OUT_REST,
+    OUT_PIECES,
     OUT_COLUMNS
 };
 
@@ -47,6 +44,8 @@ typedef struct Take {
     TupleDesc part_desc;
     MemoryContext row_context;
     int64 taken;
+    int64 pieces;
+    bool rest; /* something is left */
 } Take;
 
 static TimestampTz last_taken = 0; /* by this session */
@@ -138,39 +137,38 @@ delete_row(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
                               false, &failure, false) == TM_Ok;
 }
 
-/* Returns the block to go on from, or InvalidBlockNumber where all was seen. */
-static BlockNumber
-take_rows(Take *take, Relation rel, int64 max_rows, BlockNumber from)
+static void
+hand_out(Take *take)
+{
+    crm_changes_flush(take->changes);
+    take->pieces++;
+}
+
+static void
+take_rows(Take *take, Relation rel, int64 max_rows)
 {
     Snapshot snapshot = GetActiveSnapshot();
     TupleTableSlot *slot = table_slot_create(rel, NULL);
     TableScanDesc scan = table_beginscan_strat(rel, snapshot, 0, NULL, true, false);
-    BlockNumber end = RelationGetNumberOfBlocks(rel);
-    BlockNumber next = InvalidBlockNumber;
 
-    if (from < end) {
-        if (from > 0)
-            heap_setscanlimits(scan, from, end - from);
-        while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
-            CHECK_FOR_INTERRUPTS();
-            if (take->taken >= max_rows || crm_changes_full(take->changes)) {
-                next = ItemPointerGetBlockNumber(&slot->tts_tid);
-                break;
-            }
-            if (!delete_row(rel, slot, snapshot))
-                continue;
+    while (!take->rest && table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+        CHECK_FOR_INTERRUPTS();
+        if (take->taken >= max_rows) {
+            take->rest = true;
+        } else if (delete_row(rel, slot, snapshot)) {
             take->taken++;
             add_row(take, slot);
+            if (crm_changes_full(take->changes))
+                hand_out(take);
         }
     }
     table_endscan(scan);
     ExecDropSingleTupleTableSlot(slot);
-    return next;
 }
 
 PG_FUNCTION_INFO_V1(crm_take_pending);
 
-/* crm.take_pending(max_rows bigint, from_block bigint): see the columns above; the last row says how far it got. */
+/* crm.take_pending(max_rows bigint): see the columns above; the last row says what was done. */
 Datum
 crm_take_pending(PG_FUNCTION_ARGS)
 {
@@ -178,14 +176,13 @@ crm_take_pending(PG_FUNCTION_ARGS)
     Relation rel = table_open(crm_relation_oid("kpi_pending"), RowExclusiveLock);
     Datum values[OUT_COLUMNS] = {0};
     bool nulls[OUT_COLUMNS];
-    BlockNumber next;
 
     InitMaterializedSRF(fcinfo, 0);
     take.part_desc = crm_pending_part_desc();
     take.row_context = AllocSetContextCreate(CurrentMemoryContext, "crm taken row", ALLOCSET_SMALL_SIZES);
     take.changes = crm_changes_begin(taken_sink, &take);
-    next = take_rows(&take, rel, PG_GETARG_INT64(0), (BlockNumber) PG_GETARG_INT64(1));
-    crm_changes_flush(take.changes);
+    take_rows(&take, rel, PG_GETARG_INT64(0));
+    hand_out(&take);
     crm_changes_end(take.changes);
     table_close(rel, NoLock);
     if (take.taken > 0)
@@ -193,8 +190,10 @@ crm_take_pending(PG_FUNCTION_ARGS)
     memset(nulls, true, sizeof(nulls));
     values[OUT_TAKEN] = Int64GetDatum(take.taken);
     nulls[OUT_TAKEN] = false;
-    values[OUT_NEXT] = Int64GetDatum(next);
-    nulls[OUT_NEXT] = next == InvalidBlockNumber;
+    values[OUT_REST] = BoolGetDatum(take.rest);
+    nulls[OUT_REST] = false;
+    values[OUT_PIECES] = Int64GetDatum(take.pieces);
+    nulls[OUT_PIECES] = false;
     tuplestore_putvalues(take.result->setResult, take.result->setDesc, values, nulls);
     return (Datum) 0;
 }

@@ -1,45 +1,53 @@
 -- Folding: pending changes become part of the rollup.
 
-CREATE FUNCTION @extschema@.take_pending(max_rows bigint, from_block bigint)
+CREATE FUNCTION @extschema@.take_pending(max_rows bigint)
     RETURNS TABLE (instance integer, day date, rows bigint, invalid bigint, s1 numeric, s2 numeric, s3 numeric, s4 numeric, dims uuid, first boolean,
                    funnel text, unit text, stage text, campaign text, channel text, product text, owner text, segment text,
-                   currency text, taken bigint, next_block bigint)
+                   currency text, taken bigint, rest boolean, pieces bigint)
     AS 'MODULE_PATHNAME', 'crm_take_pending' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 10000;
-COMMENT ON FUNCTION @extschema@.take_pending(bigint, bigint) IS
-'Deletes up to max_rows rows of kpi_pending from a block on, and returns what they add up to, each component, day and set of '
-'dimensions once; the values of the dimensions, which dims is a hash of, stand in the first row of a set. It stops where it has many groups. '
-'The last row has no instance and says how many rows it took, and the block to go on from, NULL where none is left. fold calls it.';
-SELECT @extschema@.set_audience('take_pending(bigint, bigint)', 'admin');
+COMMENT ON FUNCTION @extschema@.take_pending(bigint) IS
+'Deletes up to max_rows rows of kpi_pending and returns what they add up to: each component, day and set of dimensions once, or once in each of '
+'several pieces where they do not fit into maintenance_work_mem together. The values of the dimensions, which dims is a hash of, stand in the first '
+'row of a set. The last row has no instance: how many rows were taken, whether some are left, and the number of pieces. fold calls it.';
+SELECT @extschema@.set_audience('take_pending(bigint)', 'admin');
 
 CREATE FUNCTION @extschema@.last_taken() RETURNS timestamptz
     AS 'MODULE_PATHNAME', 'crm_last_taken' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION @extschema@.last_taken() IS 'When this session last folded something, or NULL.';
 SELECT @extschema@.set_audience('last_taken()', 'admin');
 
--- One statement deletes what it sees and adds it, so that every snapshot has a change in exactly one of the two tables.
-CREATE FUNCTION @extschema@.fold_pass(max_rows bigint, from_block bigint, OUT taken bigint, OUT next_block bigint)
+-- One statement deletes what it sees and adds it, so that every snapshot has a change in exactly one of the two tables. It touches
+-- each row of the rollup once: a row that one transaction updates again and again drags all its versions along.
+CREATE FUNCTION @extschema@.fold_pass(max_rows bigint, OUT taken bigint, OUT rest boolean)
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     WITH summed AS MATERIALIZED (
-        SELECT * FROM take_pending(max_rows, from_block)
+        SELECT * FROM take_pending(max_rows)
     ), interned AS (
         INSERT INTO kpi_dims (dims, funnel, unit, stage, campaign, channel, product, owner, segment, currency)
         SELECT DISTINCT ON (s.dims) s.dims, s.funnel, s.unit, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency
         FROM summed s WHERE s.first
         ON CONFLICT DO NOTHING
+    ), whole AS (
+        SELECT s.instance, s.day, s.dims, s.rows, s.invalid, s.s1, s.s2, s.s3, s.s4
+        FROM summed s WHERE (SELECT p.pieces = 1 FROM summed p WHERE p.instance IS NULL)
+        UNION ALL
+        SELECT s.instance, s.day, s.dims, sum(s.rows)::bigint, sum(s.invalid)::bigint, sum(s.s1), sum(s.s2), sum(s.s3), sum(s.s4)
+        FROM summed s WHERE (SELECT p.pieces > 1 FROM summed p WHERE p.instance IS NULL)
+        GROUP BY s.instance, s.day, s.dims
     ), folded AS (
         INSERT INTO kpi_rollup AS r (instance, day, dims, rows, invalid, s1, s2, s3, s4)
-        SELECT s.instance, s.day, s.dims, s.rows, s.invalid, s.s1, s.s2, s.s3, s.s4
-        FROM summed s WHERE s.instance IN (SELECT i.instance FROM kpi_captured i)
-        ORDER BY s.instance, s.day, s.dims
+        SELECT w.instance, w.day, w.dims, w.rows, w.invalid, w.s1, w.s2, w.s3, w.s4
+        FROM whole w WHERE w.instance IN (SELECT i.instance FROM kpi_captured i)
+        ORDER BY w.instance, w.day, w.dims
         ON CONFLICT ON CONSTRAINT kpi_rollup_pkey DO UPDATE
         SET rows = r.rows + excluded.rows, invalid = r.invalid + excluded.invalid,
             s1 = coalesce(r.s1 + excluded.s1, r.s1, excluded.s1), s2 = coalesce(r.s2 + excluded.s2, r.s2, excluded.s2),
             s3 = coalesce(r.s3 + excluded.s3, r.s3, excluded.s3), s4 = coalesce(r.s4 + excluded.s4, r.s4, excluded.s4)
     )
-    SELECT s.taken, s.next_block FROM summed s WHERE s.instance IS NULL
+    SELECT s.taken, s.rest FROM summed s WHERE s.instance IS NULL
 $$;
-COMMENT ON FUNCTION @extschema@.fold_pass(bigint, bigint) IS 'Folds what one call of take_pending took.';
-SELECT @extschema@.set_audience('fold_pass(bigint, bigint)', 'admin');
+COMMENT ON FUNCTION @extschema@.fold_pass(bigint) IS 'Folds what one call of take_pending took; rest: whether it left some.';
+SELECT @extschema@.set_audience('fold_pass(bigint)', 'admin');
 
 CREATE FUNCTION @extschema@.pending_limit() RETURNS bigint
     AS 'MODULE_PATHNAME', 'crm_pending_limit' LANGUAGE C STABLE PARALLEL SAFE;
@@ -75,10 +83,8 @@ CREATE FUNCTION @extschema@.fold(max_rows bigint DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    count bigint := 0;
     wanted bigint := max_rows;
     pass record;
-    next_block bigint := 0;
 BEGIN
     IF max_rows < 0 THEN
         RAISE EXCEPTION 'max_rows is negative: %', max_rows USING ERRCODE = 'RM005', HINT = 'Leave it out to fold all there is.';
@@ -97,12 +103,8 @@ BEGIN
     IF wanted IS NULL OR (SELECT count(*) > pending_limit() FROM (SELECT FROM kpi_pending LIMIT pending_limit() + 1) p) THEN
         wanted := 9223372036854775807;
     END IF;
-    WHILE next_block IS NOT NULL AND count < wanted LOOP
-        SELECT * INTO pass FROM fold_pass(wanted - count, next_block);
-        count := count + pass.taken;
-        next_block := pass.next_block;
-    END LOOP;
-    IF next_block IS NULL AND EXISTS (SELECT FROM kpi_broken b WHERE b.paused) THEN
+    SELECT * INTO pass FROM fold_pass(wanted);
+    IF NOT pass.rest AND EXISTS (SELECT FROM kpi_broken b WHERE b.paused) THEN
         PERFORM resume_paused();
     END IF;
     PERFORM switch_components();
@@ -110,7 +112,7 @@ BEGIN
     DELETE FROM kpi_rollup r
     WHERE r.rows = 0 AND r.invalid = 0 AND coalesce(r.s1, 0) = 0 AND coalesce(r.s2, 0) = 0 AND coalesce(r.s3, 0) = 0
       AND coalesce(r.s4, 0) = 0;
-    RETURN count;
+    RETURN pass.taken;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.fold(bigint) IS
