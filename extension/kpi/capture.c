@@ -361,29 +361,44 @@ crm_capture_rows(PG_FUNCTION_ARGS)
     PG_RETURN_INT64(capture.rows);
 }
 
+static void
+put_result(ReturnSetInfo *result, text *const *dims, Datum *values, bool *nulls, int columns)
+{
+    for (int i = 0; i < CRM_DIMS; i++) {
+        values[columns + i] = PointerGetDatum(dims[i]);
+        nulls[columns + i] = dims[i] == NULL;
+    }
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 /* A sink that makes result rows: instance, day, rows, invalid, sums, dimensions. */
 static void
-result_sink(void *arg, text *const *dims, CrmPart *const *parts, int count)
+result_sink(void *arg, const CrmGroupChange *change)
 {
-    ReturnSetInfo *result = arg;
     Datum values[CRM_PART_COLUMNS + CRM_DIMS];
     bool nulls[CRM_PART_COLUMNS + CRM_DIMS];
 
-    for (int i = 0; i < CRM_DIMS; i++) {
-        values[CRM_PART_COLUMNS + i] = PointerGetDatum(dims[i]);
-        nulls[CRM_PART_COLUMNS + i] = dims[i] == NULL;
-    }
-    for (int i = 0; i < count; i++) {
-        crm_pending_part(parts[i], values, nulls);
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    for (int i = 0; i < change->part_count; i++) {
+        crm_pending_part(change->parts[i], values, nulls);
+        put_result(arg, change->dims, values, nulls, CRM_PART_COLUMNS);
     }
 }
 
-PG_FUNCTION_INFO_V1(crm_recompute);
+/* Likewise: instance, day, piece, dimensions. */
+static void
+value_sink(void *arg, const CrmGroupChange *change)
+{
+    Datum values[CRM_VALUE_PART_COLUMNS + CRM_DIMS];
+    bool nulls[CRM_VALUE_PART_COLUMNS + CRM_DIMS] = {false};
 
-/* crm.recompute(relation): what the components of a table are by its rows, in the statement's snapshot. */
-Datum
-crm_recompute(PG_FUNCTION_ARGS)
+    for (int used = 0; used < change->value_count;) {
+        used += crm_pending_value_part(change->values + used, change->value_count - used, values);
+        put_result(arg, change->dims, values, nulls, CRM_VALUE_PART_COLUMNS);
+    }
+}
+
+static Datum
+recompute(FunctionCallInfo fcinfo, CrmChangesSink sink)
 {
     Oid root = PG_GETARG_OID(0);
     Capture capture = {
@@ -392,12 +407,30 @@ crm_recompute(PG_FUNCTION_ARGS)
     CrmChanges *changes;
 
     InitMaterializedSRF(fcinfo, 0);
-    changes = crm_changes_begin(result_sink, fcinfo->resultinfo);
+    changes = crm_changes_begin(sink, fcinfo->resultinfo);
     if (instances != NIL)
         evaluate(&capture, instances, false, changes);
     crm_changes_flush(changes);
     crm_changes_end(changes);
     return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(crm_recompute);
+
+/* crm.recompute(relation): what the components of a table are by its rows, in the statement's snapshot. */
+Datum
+crm_recompute(PG_FUNCTION_ARGS)
+{
+    return recompute(fcinfo, result_sink);
+}
+
+PG_FUNCTION_INFO_V1(crm_recount_values);
+
+/* crm.recount_values(relation): likewise what their counted values are. */
+Datum
+crm_recount_values(PG_FUNCTION_ARGS)
+{
+    return recompute(fcinfo, value_sink);
 }
 
 PG_FUNCTION_INFO_V1(crm_capture_changed);

@@ -1,8 +1,8 @@
 /*
  * change.c: in-memory aggregation of captured changes. See change.h.
  *
- * Two hash tables: one finds the number of a set of dimensions by its bytes, the other finds a part by (group, component,
- * day). Rows of one statement tend to come with the dimensions of the row before, so that one is tried first.
+ * Three hash tables: one finds the number of a set of dimensions by its bytes, one a part by (group, component,
+ * day), one a value by that and its bytes (made when the first value comes). Rows of one statement tend to come with the dimensions of the row before, so that one is tried first.
  */
 #include "base/compat.h"
 #include "kpi/change.h"
@@ -60,6 +60,33 @@ dims_equal(DimsKey a, DimsKey b)
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+static inline uint32
+value_key_hash(const CrmValueKey *key)
+{
+    return hash_combine(hash_bytes((const unsigned char *) key->bytes, key->length),
+                        hash_bytes((const unsigned char *) &key->part, sizeof(CrmPartKey)));
+}
+
+static inline bool
+value_key_equal(const CrmValueKey *a, const CrmValueKey *b)
+{
+    return a->length == b->length && a->part.group == b->part.group && a->part.instance == b->part.instance &&
+           a->part.day == b->part.day && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+#define SH_PREFIX value
+#define SH_ELEMENT_TYPE CrmValue
+#define SH_KEY_TYPE CrmValueKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) value_key_hash(&(k))
+#define SH_EQUAL(tb, a, b) value_key_equal(&(a), &(b))
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, entry) (entry)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
 struct CrmChanges {
     CrmChangesSink sink;
     void *arg;
@@ -67,6 +94,7 @@ struct CrmChanges {
     MemoryContext content; /* of what is aggregated; reset by a flush */
     dims_hash *dims;
     part_hash *parts;
+    value_hash *values; /* NULL: none yet */
     CrmGroup *groups;
     int32 count;
     int32 space;
@@ -93,6 +121,7 @@ start(CrmChanges *changes)
 
     changes->dims = dims_create(changes->content, 16, NULL);
     changes->parts = part_create(changes->content, 32, NULL);
+    changes->values = NULL;
     changes->space = 16;
     changes->groups = palloc(sizeof(CrmGroup) * changes->space);
     changes->count = 0;
@@ -233,6 +262,26 @@ crm_changes_merge(CrmChanges *changes, CrmPartKey key, int64 rows, int64 invalid
             crm_total_merge(&part->sums[i], sums[i], changes->content);
 }
 
+void
+crm_changes_count(CrmChanges *changes, CrmPartKey key, const char *bytes, int length, int64 count)
+{
+    CrmValueKey wanted = {.part = key, .length = length, .bytes = bytes};
+    CrmValue *value;
+    bool found;
+
+    if (changes->values == NULL)
+        changes->values = value_create(changes->content, 32, NULL);
+    value = value_insert(changes->values, wanted, &found);
+    if (!found) {
+        char *copy = MemoryContextAlloc(changes->content, length);
+
+        memcpy(copy, bytes, length);
+        value->key.bytes = copy;
+        value->count = 0;
+    }
+    value->count += count;
+}
+
 bool
 crm_changes_full(const CrmChanges *changes)
 {
@@ -252,11 +301,8 @@ part_is_empty(const CrmPart *part)
 }
 
 static int
-part_compare(const void *a, const void *b)
+key_compare(const CrmPartKey *x, const CrmPartKey *y)
 {
-    const CrmPartKey *x = &(*(CrmPart *const *) a)->key;
-    const CrmPartKey *y = &(*(CrmPart *const *) b)->key;
-
     if (x->group != y->group)
         return x->group < y->group ? -1 : 1;
     if (x->instance != y->instance)
@@ -264,25 +310,82 @@ part_compare(const void *a, const void *b)
     return x->day < y->day ? -1 : x->day > y->day;
 }
 
+static int
+part_compare(const void *a, const void *b)
+{
+    return key_compare(&(*(CrmPart *const *) a)->key, &(*(CrmPart *const *) b)->key);
+}
+
+/* Values of one component and day in the order of crm_piece_compare. */
+static int
+value_compare(const void *a, const void *b)
+{
+    const CrmValueKey *x = &(*(CrmValue *const *) a)->key;
+    const CrmValueKey *y = &(*(CrmValue *const *) b)->key;
+    int order = key_compare(&x->part, &y->part);
+
+    if (order == 0)
+        order = memcmp(x->bytes, y->bytes, Min(x->length, y->length));
+    return order != 0 ? order : (x->length > y->length) - (x->length < y->length);
+}
+
+static CrmPart **
+sorted_parts(const CrmChanges *changes, int *count)
+{
+    CrmPart **parts = palloc(sizeof(CrmPart *) * Max(changes->parts->members, 1));
+    part_iterator iterator;
+    CrmPart *part;
+
+    *count = 0;
+    part_start_iterate(changes->parts, &iterator);
+    while ((part = part_iterate(changes->parts, &iterator)) != NULL)
+        if (!part_is_empty(part))
+            parts[(*count)++] = part;
+    qsort(parts, *count, sizeof(CrmPart *), part_compare);
+    return parts;
+}
+
+static CrmValue **
+sorted_values(const CrmChanges *changes, int *count)
+{
+    CrmValue **values;
+    value_iterator iterator;
+    CrmValue *value;
+
+    *count = 0;
+    if (changes->values == NULL)
+        return NULL;
+    values = palloc(sizeof(CrmValue *) * Max(changes->values->members, 1));
+    value_start_iterate(changes->values, &iterator);
+    while ((value = value_iterate(changes->values, &iterator)) != NULL)
+        if (value->count != 0)
+            values[(*count)++] = value;
+    qsort(values, *count, sizeof(CrmValue *), value_compare);
+    return values;
+}
+
 void
 crm_changes_flush(CrmChanges *changes)
 {
     MemoryContext old = MemoryContextSwitchTo(changes->content);
-    CrmPart **parts = palloc(sizeof(CrmPart *) * Max(changes->parts->members, 1));
-    int count = 0;
-    part_iterator iterator;
-    CrmPart *part;
+    int part_count, value_count;
+    CrmPart **parts = sorted_parts(changes, &part_count);
+    CrmValue **values = sorted_values(changes, &value_count);
+    int part = 0;
+    int value = 0;
 
-    part_start_iterate(changes->parts, &iterator);
-    while ((part = part_iterate(changes->parts, &iterator)) != NULL)
-        if (!part_is_empty(part))
-            parts[count++] = part;
-    qsort(parts, count, sizeof(CrmPart *), part_compare);
-    for (int first = 0, next; first < count; first = next) {
-        for (next = first; next < count && parts[next]->key.group == parts[first]->key.group; next++)
-            ;
-        changes->sink(changes->arg, changes->groups[parts[first]->key.group].dims, parts + first,
-                      next - first);
+    while (part < part_count || value < value_count) {
+        int32 group = Min(part < part_count ? parts[part]->key.group : PG_INT32_MAX,
+                          value < value_count ? values[value]->key.part.group : PG_INT32_MAX);
+        CrmGroupChange change = {.dims = changes->groups[group].dims, .parts = parts + part};
+
+        for (; part < part_count && parts[part]->key.group == group; part++)
+            change.part_count++;
+        if (value_count > 0)
+            change.values = values + value;
+        for (; value < value_count && values[value]->key.part.group == group; value++)
+            change.value_count++;
+        changes->sink(changes->arg, &change);
     }
     MemoryContextSwitchTo(old);
     MemoryContextReset(changes->content);

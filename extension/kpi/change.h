@@ -1,7 +1,8 @@
 /*
  * change.h: the changes of one statement, aggregated in memory by dimensions, component and day.
  *
- * Groups whose rows and sums are zero are not handed on. A sink receives each set of dimensions with its parts when the
+ * Beside sums a component may have values that are counted: how many rows have which. Groups whose rows and sums are zero, and
+ * values whose count is, are not handed on. A sink receives each set of dimensions with its parts when the
  * caller flushes, which it does earlier where crm_changes_full says so: signed sums may be handed over in pieces.
  * Everything lives in one memory context, a child of the one that is current at begin.
  */
@@ -33,10 +34,33 @@ typedef struct CrmPart {
     CrmTotal sums[CRM_SUMS];
 } CrmPart;
 
+/* How many rows more have a value. */
+typedef struct CrmValueKey {
+    CrmPartKey part;
+    int32 length;
+    const char *bytes;
+} CrmValueKey;
+
+typedef struct CrmValue {
+    CrmValueKey key;
+    uint32 hash;
+    char status;
+    int64 count;
+} CrmValue;
+
 typedef struct CrmChanges CrmChanges;
 
-/* dims: text values in the server's encoding, NULL where null. The arrays are the sink's only while it runs. */
-typedef void (*CrmChangesSink)(void *arg, text *const *dims, CrmPart *const *parts, int count);
+/* What one set of dimensions comes to: parts by component and day, values by component, day and bytes. */
+typedef struct CrmGroupChange {
+    text *const *dims; /* in the server's encoding, NULL where null */
+    CrmPart *const *parts;
+    int part_count;
+    CrmValue *const *values;
+    int value_count;
+} CrmGroupChange;
+
+/* All of it is the sink's only while it runs. */
+typedef void (*CrmChangesSink)(void *arg, const CrmGroupChange *change);
 
 extern CrmChanges *crm_changes_begin(CrmChangesSink sink, void *arg);
 /* The number of the group of these dimensions, valid until the next flush. */
@@ -47,6 +71,9 @@ extern void crm_changes_add(CrmChanges *changes, CrmPartKey key, int sign, int c
 /* Adds a change that was aggregated before: rows, invalid and CRM_SUMS sums. */
 extern void crm_changes_merge(CrmChanges *changes, CrmPartKey key, int64 rows, int64 invalid,
                               const Datum *sums, const bool *nulls);
+/* Adds to the rows that have a value; the bytes are copied. */
+extern void crm_changes_count(CrmChanges *changes, CrmPartKey key, const char *bytes, int length,
+                              int64 count);
 /* Whether it is time to flush, since maintenance_work_mem is used up; between rows only. */
 extern bool crm_changes_full(const CrmChanges *changes);
 extern void crm_changes_flush(CrmChanges *changes);

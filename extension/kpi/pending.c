@@ -6,6 +6,7 @@
  */
 #include "base/compat.h"
 #include "kpi/pending.h"
+#include "kpi/piece.h"
 
 #include "access/heapam.h"
 #include "access/htup_details.h"
@@ -28,11 +29,13 @@
 
 #define BATCH 64
 #define PARTS_IN_ROW 256
+#define VALUES_IN_ROW 64 /* a row that is not toasted */
 
 struct CrmPending {
     Oid table;    /* the adopted table */
     Relation rel; /* NULL until the first row */
     TupleDesc part_desc;
+    TupleDesc value_desc;        /* NULL until the first value */
     MemoryContext batch_context; /* of the buffered rows */
     TupleTableSlot *slots[BATCH];
     int used;
@@ -54,15 +57,21 @@ crm_pending_part_desc(void)
     return lookup_rowtype_tupdesc_copy(get_rel_type_id(crm_relation_oid("kpi_part")), -1);
 }
 
-void
-crm_pending_read(TupleTableSlot *slot, TupleDesc part_desc, CrmPartVisit visit, void *arg)
+TupleDesc
+crm_pending_value_desc(void)
+{
+    return lookup_rowtype_tupdesc_copy(get_rel_type_id(crm_relation_oid("kpi_value_part")), -1);
+}
+
+/* Of an array of a row type. */
+static void
+read_array(Datum array, TupleDesc desc, CrmPartVisit visit, void *arg)
 {
     Datum *elements;
     int count;
 
-    slot_getallattrs(slot);
-    deconstruct_array(DatumGetArrayTypeP(slot->tts_values[CRM_PENDING_PARTS]), part_desc->tdtypeid, -1, false,
-                      TYPALIGN_DOUBLE, &elements, NULL, &count);
+    deconstruct_array(DatumGetArrayTypeP(array), desc->tdtypeid, -1, false, TYPALIGN_DOUBLE, &elements, NULL,
+                      &count);
     for (int i = 0; i < count; i++) {
         HeapTupleHeader header = DatumGetHeapTupleHeader(elements[i]);
         HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
@@ -70,9 +79,24 @@ crm_pending_read(TupleTableSlot *slot, TupleDesc part_desc, CrmPartVisit visit, 
         bool nulls[CRM_PART_COLUMNS];
 
         ItemPointerSetInvalid(&tuple.t_self);
-        heap_deform_tuple(&tuple, part_desc, values, nulls);
+        heap_deform_tuple(&tuple, desc, values, nulls);
         visit(arg, values, nulls);
     }
+}
+
+void
+crm_pending_read(TupleTableSlot *slot, TupleDesc part_desc, CrmPartVisit visit, void *arg)
+{
+    slot_getallattrs(slot);
+    read_array(slot->tts_values[CRM_PENDING_PARTS], part_desc, visit, arg);
+}
+
+void
+crm_pending_read_values(TupleTableSlot *slot, TupleDesc value_desc, CrmPartVisit visit, void *arg)
+{
+    slot_getallattrs(slot);
+    if (!slot->tts_isnull[CRM_PENDING_VALUES])
+        read_array(slot->tts_values[CRM_PENDING_VALUES], value_desc, visit, arg);
 }
 
 static void
@@ -127,10 +151,36 @@ crm_pending_part(const CrmPart *part, Datum *values, bool *nulls)
     }
 }
 
+int
+crm_pending_value_part(CrmValue *const *values, int count, Datum *columns)
+{
+    CrmPartKey key = values[0]->key.part;
+    PieceEntry *entries = palloc(sizeof(PieceEntry) * count);
+    int used = 0;
+
+    for (; used < count && values[used]->key.part.instance == key.instance &&
+           values[used]->key.part.day == key.day;
+         used++)
+        entries[used] = (PieceEntry){.value = values[used]->key.bytes,
+                                     .length = values[used]->key.length,
+                                     .count = values[used]->count};
+    columns[CRM_VALUE_PART_INSTANCE] = Int32GetDatum(key.instance);
+    columns[CRM_VALUE_PART_DAY] = DateADTGetDatum(key.day);
+    columns[CRM_VALUE_PART_PIECE] = PointerGetDatum(crm_piece_pack(entries, used));
+    pfree(entries);
+    return used;
+}
+
+static Datum
+row_array(Datum *elements, int count, TupleDesc desc)
+{
+    return PointerGetDatum(construct_array(elements, count, desc->tdtypeid, -1, false, TYPALIGN_DOUBLE));
+}
+
 static Datum
 parts_array(const CrmPending *pending, CrmPart *const *parts, int count)
 {
-    Datum *elements = palloc(sizeof(Datum) * count);
+    Datum *elements = palloc(sizeof(Datum) * Max(count, 1));
 
     for (int i = 0; i < count; i++) {
         Datum values[CRM_PART_COLUMNS];
@@ -139,12 +189,33 @@ parts_array(const CrmPending *pending, CrmPart *const *parts, int count)
         crm_pending_part(parts[i], values, nulls);
         elements[i] = HeapTupleGetDatum(heap_form_tuple(pending->part_desc, values, nulls));
     }
-    return PointerGetDatum(
-        construct_array(elements, count, pending->part_desc->tdtypeid, -1, false, TYPALIGN_DOUBLE));
+    return row_array(elements, count, pending->part_desc);
+}
+
+static Datum
+values_array(CrmPending *pending, CrmValue *const *values, int count)
+{
+    Datum *elements = palloc(sizeof(Datum) * count);
+    int made = 0;
+
+    if (pending->value_desc == NULL) {
+        MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(pending));
+
+        pending->value_desc = crm_pending_value_desc();
+        MemoryContextSwitchTo(old);
+    }
+    for (int used = 0; used < count;) {
+        Datum columns[CRM_VALUE_PART_COLUMNS];
+        bool nulls[CRM_VALUE_PART_COLUMNS] = {false};
+
+        used += crm_pending_value_part(values + used, count - used, columns);
+        elements[made++] = HeapTupleGetDatum(heap_form_tuple(pending->value_desc, columns, nulls));
+    }
+    return row_array(elements, made, pending->value_desc);
 }
 
 static void
-buffer_row(CrmPending *pending, text *const *dims, CrmPart *const *parts, int count)
+buffer_row(CrmPending *pending, const CrmGroupChange *change)
 {
     MemoryContext slot_context = GetMemoryChunkContext(pending);
     MemoryContext old;
@@ -158,14 +229,17 @@ buffer_row(CrmPending *pending, text *const *dims, CrmPart *const *parts, int co
     }
     slot = pending->slots[pending->used++];
     old = MemoryContextSwitchTo(pending->batch_context);
-    slot->tts_values[0] = ObjectIdGetDatum(pending->table);
-    slot->tts_isnull[0] = false;
+    memset(slot->tts_isnull, false, CRM_PENDING_COLUMNS);
+    slot->tts_values[CRM_PENDING_RELATION] = ObjectIdGetDatum(pending->table);
     for (int i = 0; i < CRM_DIMS; i++) {
-        slot->tts_isnull[1 + i] = dims[i] == NULL;
-        slot->tts_values[1 + i] = dims[i] ? datumCopy(PointerGetDatum(dims[i]), false, -1) : (Datum) 0;
+        slot->tts_isnull[CRM_PENDING_DIMS + i] = change->dims[i] == NULL;
+        slot->tts_values[CRM_PENDING_DIMS + i] =
+            change->dims[i] ? datumCopy(PointerGetDatum(change->dims[i]), false, -1) : (Datum) 0;
     }
-    slot->tts_values[1 + CRM_DIMS] = parts_array(pending, parts, count);
-    slot->tts_isnull[1 + CRM_DIMS] = false;
+    slot->tts_values[CRM_PENDING_PARTS] = parts_array(pending, change->parts, change->part_count);
+    slot->tts_isnull[CRM_PENDING_VALUES] = change->value_count == 0;
+    slot->tts_values[CRM_PENDING_VALUES] =
+        change->value_count == 0 ? (Datum) 0 : values_array(pending, change->values, change->value_count);
     ExecStoreVirtualTuple(slot);
     MemoryContextSwitchTo(old);
     if (pending->used == BATCH)
@@ -173,14 +247,25 @@ buffer_row(CrmPending *pending, text *const *dims, CrmPart *const *parts, int co
 }
 
 void
-crm_pending_sink(void *arg, text *const *dims, CrmPart *const *parts, int count)
+crm_pending_sink(void *arg, const CrmGroupChange *change)
 {
     CrmPending *pending = arg;
+    CrmGroupChange rest = *change;
 
     if (pending->rel == NULL)
         open_table(pending);
-    for (int first = 0; first < count; first += PARTS_IN_ROW)
-        buffer_row(pending, dims, parts + first, Min(PARTS_IN_ROW, count - first));
+    while (rest.part_count > 0 || rest.value_count > 0) {
+        CrmGroupChange row = rest;
+
+        row.part_count = Min(rest.part_count, PARTS_IN_ROW);
+        row.value_count = Min(rest.value_count, VALUES_IN_ROW);
+        buffer_row(pending, &row);
+        rest.parts += row.part_count;
+        rest.part_count -= row.part_count;
+        if (rest.value_count > 0)
+            rest.values += row.value_count;
+        rest.value_count -= row.value_count;
+    }
 }
 
 void

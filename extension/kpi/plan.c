@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "kpi/expression.h"
+#include "kpi/value.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -42,6 +43,7 @@ typedef struct PlanPart {
     int day;
     int sum_count;
     int sums;
+    CrmCounted counted;
 } PlanPart;
 
 /* Days that were cut lately: components share a row's times, and times are often whole days. */
@@ -63,6 +65,7 @@ struct CrmPlan {
     bool plain;
     int count;
     PlanPart *parts;
+    ValueKey value_key; /* where values are counted */
     CutDay days[DAYS];
 };
 
@@ -211,10 +214,14 @@ add_instance(Compiler *compiler, const CrmInstance *instance, PlanPart *part)
     part->day = add_target(compiler, when_filter(filter, day));
     part->sum_count = instance->sum_count;
     part->sums = list_length(compiler->targets);
+    part->counted = instance->counted;
+    if (part->counted == COUNTED_TEXT)
+        compiler->plan->value_key = crm_value_key();
     for (int i = 0; i < instance->sum_count; i++) {
+        Oid type = part->counted == COUNTED_TEXT ? TEXTOID : NUMERICOID;
         Node *sum = instance->sums[i]
-                        ? crm_expression_parse(instance->sums[i], NUMERICOID, attribute_to_node, compiler)
-                        : (Node *) makeNullConst(NUMERICOID, -1, InvalidOid);
+                        ? crm_expression_parse(instance->sums[i], type, attribute_to_node, compiler)
+                        : (Node *) makeNullConst(type, -1, get_typcollation(type));
 
         add_target(compiler, when_filter(filter, sum));
     }
@@ -325,6 +332,17 @@ part_day(CrmPlan *plan, const PlanPart *part, Datum value, bool isnull, DateADT 
     return true;
 }
 
+/* The value of a row that is counted; 0 where it has none. */
+static int
+counted_value(const CrmPlan *plan, const PlanPart *part, Datum value, char *small, const char **bytes)
+{
+    if (part->counted == COUNTED_NUMBER)
+        return Max(crm_value_of_number(value, small, bytes), 0);
+    crm_value_of_text(&plan->value_key, value, small);
+    *bytes = small;
+    return SIPHASH_BYTES;
+}
+
 void
 crm_plan_row(CrmPlan *plan, TupleTableSlot *slot, int sign, CrmChanges *changes)
 {
@@ -340,17 +358,29 @@ crm_plan_row(CrmPlan *plan, TupleTableSlot *slot, int sign, CrmChanges *changes)
     old = MemoryContextSwitchTo(plan->econtext->ecxt_per_tuple_memory);
     for (int i = 0; i < plan->count; i++) {
         const PlanPart *part = &plan->parts[i];
+        char small[Max(VALUE_SMALL, SIPHASH_BYTES)];
+        const char *value = NULL;
+        int length = 0;
 
         if (part->filter >= 0 &&
             (row->tts_isnull[part->filter] || !DatumGetBool(row->tts_values[part->filter])))
             continue;
         if (!part_day(plan, part, row->tts_values[part->day], row->tts_isnull[part->day], &key.day))
             continue;
+        if (part->counted != COUNTED_NOT) {
+            if (!row->tts_isnull[part->sums])
+                length = counted_value(plan, part, row->tts_values[part->sums], small, &value);
+            if (length == 0)
+                continue;
+        }
         if (key.group < 0)
             key.group = crm_changes_group(changes, row->tts_values, row->tts_isnull);
         key.instance = part->instance;
-        crm_changes_add(changes, key, sign, part->sum_count, row->tts_values + part->sums,
-                        row->tts_isnull + part->sums);
+        if (part->counted != COUNTED_NOT)
+            crm_changes_count(changes, key, value, length, sign);
+        else
+            crm_changes_add(changes, key, sign, part->sum_count, row->tts_values + part->sums,
+                            row->tts_isnull + part->sums);
     }
     MemoryContextSwitchTo(old);
 }

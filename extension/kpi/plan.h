@@ -16,6 +16,9 @@
 
 #include "kpi/change.h"
 
+/* Whether a component's values are counted, as what they are told apart by or as numbers, instead of summed. */
+typedef enum CrmCounted { COUNTED_NOT, COUNTED_TEXT, COUNTED_NUMBER } CrmCounted;
+
 /* A row of kpi_instance. */
 typedef struct CrmInstance {
     int32 instance;
@@ -26,6 +29,7 @@ typedef struct CrmInstance {
     char *filter; /* NULL: none */
     int sum_count;
     char *sums[CRM_SUMS]; /* NULL: an attribute of it is not mapped */
+    CrmCounted counted;   /* what the first of sums is then */
 } CrmInstance;
 
 typedef struct CrmPlan CrmPlan;

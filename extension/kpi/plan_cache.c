@@ -218,6 +218,10 @@ read_instance(HeapTuple tuple, TupleDesc desc)
     instance->filter = text_column(tuple, desc, COL_FILTER);
     deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, COL_SUMS, desc, &isnull)), TEXTOID, -1, false,
                       TYPALIGN_INT, &sums, &nulls, &instance->sum_count);
+    /* counted_name() in SQL makes these names, which no other component can have */
+    instance->counted = strstr(instance->component, ".distinct.")     ? COUNTED_TEXT
+                        : strstr(instance->component, ".percentile.") ? COUNTED_NUMBER
+                                                                      : COUNTED_NOT;
     if (instance->sum_count > CRM_SUMS)
         elog(ERROR, "component \"%s\" has more than %d sums", instance->component, CRM_SUMS);
     for (int i = 0; i < instance->sum_count; i++)

@@ -17,6 +17,7 @@
 #include "funcapi.h"
 #include "kpi/change.h"
 #include "kpi/pending.h"
+#include "kpi/piece.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -35,6 +36,7 @@ enum {
     OUT_TAKEN = OUT_DIMS + CRM_DIMS,
     OUT_REST,
     OUT_PIECES,
+    OUT_COUNTED, /* in rows that have no sums */
     OUT_COLUMNS
 };
 
@@ -42,6 +44,7 @@ typedef struct Take {
     ReturnSetInfo *result;
     CrmChanges *changes;
     TupleDesc part_desc;
+    TupleDesc value_desc;
     MemoryContext row_context;
     int64 taken;
     int64 pieces;
@@ -72,28 +75,56 @@ hash_dims(text *const *dims, pg_uuid_t *id)
         elog(ERROR, "could not hash dimensions: %s", error);
 }
 
+/* Puts out a row, with the dimensions where it is the first of theirs. */
 static void
-taken_sink(void *arg, text *const *dims, CrmPart *const *parts, int count)
+put_row(const Take *take, const CrmGroupChange *change, Datum *values, bool *nulls, bool first)
 {
-    Take *take = arg;
+    values[OUT_FIRST] = BoolGetDatum(first);
+    for (int dim = 0; dim < CRM_DIMS; dim++) {
+        values[OUT_DIMS + dim] = PointerGetDatum(change->dims[dim]);
+        nulls[OUT_DIMS + dim] = !first || change->dims[dim] == NULL;
+    }
+    tuplestore_putvalues(take->result->setResult, take->result->setDesc, values, nulls);
+}
+
+static void
+put_values(const Take *take, const CrmGroupChange *change, Datum *values, bool *nulls)
+{
+    memset(nulls + OUT_PART, true, CRM_PART_COLUMNS);
+    nulls[OUT_PART + CRM_PART_INSTANCE] = false;
+    nulls[OUT_PART + CRM_PART_DAY] = false;
+    nulls[OUT_COUNTED] = false;
+    for (int used = 0; used < change->value_count;) {
+        Datum columns[CRM_VALUE_PART_COLUMNS];
+        bool first = used == 0 && change->part_count == 0;
+
+        used += crm_pending_value_part(change->values + used, change->value_count - used, columns);
+        values[OUT_PART + CRM_PART_INSTANCE] = columns[CRM_VALUE_PART_INSTANCE];
+        values[OUT_PART + CRM_PART_DAY] = columns[CRM_VALUE_PART_DAY];
+        values[OUT_COUNTED] = columns[CRM_VALUE_PART_PIECE];
+        put_row(take, change, values, nulls, first);
+        pfree(DatumGetPointer(values[OUT_COUNTED]));
+    }
+}
+
+static void
+taken_sink(void *arg, const CrmGroupChange *change)
+{
+    const Take *take = arg;
     pg_uuid_t id;
     Datum values[OUT_COLUMNS] = {0};
     bool nulls[OUT_COLUMNS];
 
-    hash_dims(dims, &id);
+    hash_dims(change->dims, &id);
     memset(nulls, true, sizeof(nulls));
     values[OUT_DIMS_ID] = UUIDPGetDatum(&id);
     nulls[OUT_DIMS_ID] = false;
     nulls[OUT_FIRST] = false;
-    for (int i = 0; i < count; i++) {
-        values[OUT_FIRST] = BoolGetDatum(i == 0);
-        crm_pending_part(parts[i], values + OUT_PART, nulls + OUT_PART);
-        for (int dim = 0; dim < CRM_DIMS; dim++) {
-            values[OUT_DIMS + dim] = PointerGetDatum(dims[dim]);
-            nulls[OUT_DIMS + dim] = i > 0 || dims[dim] == NULL;
-        }
-        tuplestore_putvalues(take->result->setResult, take->result->setDesc, values, nulls);
+    for (int i = 0; i < change->part_count; i++) {
+        crm_pending_part(change->parts[i], values + OUT_PART, nulls + OUT_PART);
+        put_row(take, change, values, nulls, i == 0);
     }
+    put_values(take, change, values, nulls);
 }
 
 /* The parts of one row, all of one set of dimensions. */
@@ -115,6 +146,20 @@ add_part(void *arg, const Datum *values, const bool *nulls)
 }
 
 static void
+add_values(void *arg, const Datum *values, const bool *nulls)
+{
+    const TakenRow *row = arg;
+    CrmPartKey key = {.group = row->group,
+                      .instance = DatumGetInt32(values[CRM_VALUE_PART_INSTANCE]),
+                      .day = DatumGetDateADT(values[CRM_VALUE_PART_DAY])};
+    PieceReader reader = crm_piece_read(DatumGetByteaPP(values[CRM_VALUE_PART_PIECE]));
+    PieceEntry entry;
+
+    while (crm_piece_next(&reader, &entry))
+        crm_changes_count(row->changes, key, entry.value, entry.length, entry.count);
+}
+
+static void
 add_row(Take *take, TupleTableSlot *slot)
 {
     MemoryContext old = MemoryContextSwitchTo(take->row_context);
@@ -124,6 +169,7 @@ add_row(Take *take, TupleTableSlot *slot)
     row.group = crm_changes_group(take->changes, slot->tts_values + CRM_PENDING_DIMS,
                                   slot->tts_isnull + CRM_PENDING_DIMS);
     crm_pending_read(slot, take->part_desc, add_part, &row);
+    crm_pending_read_values(slot, take->value_desc, add_values, &row);
     MemoryContextSwitchTo(old);
     MemoryContextReset(take->row_context);
 }
@@ -179,6 +225,7 @@ crm_take_pending(PG_FUNCTION_ARGS)
 
     InitMaterializedSRF(fcinfo, 0);
     take.part_desc = crm_pending_part_desc();
+    take.value_desc = crm_pending_value_desc();
     take.row_context = AllocSetContextCreate(CurrentMemoryContext, "crm taken row", ALLOCSET_SMALL_SIZES);
     take.changes = crm_changes_begin(taken_sink, &take);
     take_rows(&take, rel, PG_GETARG_INT64(0));

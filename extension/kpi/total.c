@@ -199,3 +199,36 @@ crm_total_is_zero(const CrmTotal *total)
     return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(crm_total_numeric(total)),
                                             NumericGetDatum(int64_to_numeric(0))));
 }
+
+bool
+crm_total_whole(Datum value, int64 *whole, int *decimals)
+{
+    static const int64 tens[DECIMALS + 1] = {INT64CONST(1),
+                                             INT64CONST(10),
+                                             INT64CONST(100),
+                                             INT64CONST(1000),
+                                             INT64CONST(10000),
+                                             INT64CONST(100000),
+                                             INT64CONST(1000000),
+                                             INT64CONST(10000000),
+                                             INT64CONST(100000000),
+                                             INT64CONST(1000000000),
+                                             INT64CONST(10000000000),
+                                             INT64CONST(100000000000),
+                                             INT64CONST(1000000000000)};
+    struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
+    int128 units;
+
+    if (!read_units(VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), &units, decimals))
+        return false;
+    *decimals = Min(*decimals, DECIMALS);
+    units /= tens[DECIMALS - *decimals];
+    *whole = (int64) units;
+    return units == *whole;
+}
+
+bool
+crm_total_takes(Datum value)
+{
+    return is_limited(DatumGetNumeric(value));
+}

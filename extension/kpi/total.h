@@ -29,5 +29,9 @@ extern void crm_total_join(CrmTotal *total, const CrmTotal *other, int sign, Mem
 /* The sum, palloc'd; NULL where nothing was added. */
 extern Numeric crm_total_numeric(const CrmTotal *total);
 extern bool crm_total_is_zero(const CrmTotal *total);
+/* A numeric as a whole number of its last decimal place; false where that does not fit. */
+extern bool crm_total_whole(Datum value, int64 *whole, int *decimals);
+/* Whether crm_total_add would add it. */
+extern bool crm_total_takes(Datum value);
 
 #endif

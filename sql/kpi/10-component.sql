@@ -78,15 +78,20 @@ CREATE TYPE @extschema@.kpi_part AS (instance integer, day date, rows bigint, in
 COMMENT ON TYPE @extschema@.kpi_part IS
 'A change of one component on one day: rows, rows with NaN, an infinity or 1e100 and more (not summed), and up to four sums.';
 
+CREATE TYPE @extschema@.kpi_value_part AS (instance integer, day date, piece bytea);
+COMMENT ON TYPE @extschema@.kpi_value_part IS
+'A change of the values that are counted of one component on one day: how many rows more have which, packed (counted_entries takes it apart).';
+
 CREATE TABLE @extschema@.kpi_pending (
     relation pg_catalog.regclass NOT NULL,
     funnel text, unit text, stage text, campaign text, channel text, product text, owner text, segment text, currency text,
-    parts @extschema@.kpi_part[] NOT NULL
+    parts @extschema@.kpi_part[] NOT NULL,
+    counted @extschema@.kpi_value_part[]
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000, vacuum_truncate = off);
 COMMENT ON TABLE @extschema@.kpi_pending IS
 'Signed changes that writers append and fold() moves into kpi_rollup. Without indexes and constraints on purpose: capture '
-'writes it past them. Dimensions are the table''s own raw values, cut at 200 bytes.';
+'writes it past them. Dimensions are the table''s own raw values, cut at 200 bytes. counted: changes of values that are counted.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_pending',
     'WHERE EXISTS (SELECT FROM @extschema@.adoption a WHERE a.relation = kpi_pending.relation)');
 

@@ -75,7 +75,8 @@ SELECT @extschema@.set_audience('drop_retired()', 'admin');
 
 CREATE FUNCTION @extschema@.drop_counts(instances integer[]) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    DELETE FROM kpi_rollup r WHERE r.instance = ANY (instances)
+    DELETE FROM kpi_rollup r WHERE r.instance = ANY (instances);
+    DELETE FROM kpi_counted c WHERE c.instance = ANY (instances)
 $$;
 COMMENT ON FUNCTION @extschema@.drop_counts(integer[]) IS 'Deletes what was folded for components of tables.';
 SELECT @extschema@.set_audience('drop_counts(integer[])', 'admin');

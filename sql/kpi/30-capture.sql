@@ -31,6 +31,14 @@ CREATE FUNCTION @extschema@.recompute(relation pg_catalog.regclass)
                    funnel text, unit text, stage text, campaign text, channel text, product text, owner text, segment text,
                    currency text)
     AS 'MODULE_PATHNAME', 'crm_recompute' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+CREATE FUNCTION @extschema@.recount_values(relation pg_catalog.regclass)
+    RETURNS TABLE (instance integer, day date, piece bytea, funnel text, unit text, stage text, campaign text, channel text, product text,
+                   owner text, segment text, currency text)
+    AS 'MODULE_PATHNAME', 'crm_recount_values' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION @extschema@.recount_values(pg_catalog.regclass) IS
+'The counted values of a table''s components from its rows, as the statement''s snapshot sees them. The same group may come in pieces.';
+SELECT @extschema@.set_audience('recount_values(regclass)', 'admin');
+
 COMMENT ON FUNCTION @extschema@.recompute(pg_catalog.regclass) IS
 'The components of a table from its rows, as the statement''s snapshot sees them. The same group may come in pieces.';
 SELECT @extschema@.set_audience('recompute(regclass)', 'admin');
@@ -70,7 +78,7 @@ COMMENT ON FUNCTION @extschema@.forget_instances(integer[]) IS 'Drops components
 SELECT @extschema@.set_audience('forget_instances(integer[])', 'admin');
 
 -- What a table's components have to be, by its mapping and today's definitions.
-CREATE FUNCTION @extschema@.wanted_instances(relation pg_catalog.regclass)
+CREATE FUNCTION @extschema@.wanted_components(relation pg_catalog.regclass)
     RETURNS TABLE (component text, version integer, zone text, undated text, day text, filter text, sums text[], sum_names text[])
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT c.component, c.version, z.zone, c.undated, c.day, c.filter,
@@ -87,11 +95,28 @@ CREATE FUNCTION @extschema@.wanted_instances(relation pg_catalog.regclass)
                                array_agg(e.kind ORDER BY e.attribute) AS kinds
                         FROM entity_attribute e WHERE e.entity = a.entity) known
     CROSS JOIN LATERAL (SELECT coalesce(c.zone, default_zone()) AS zone) z
-    WHERE a.relation = wanted_instances.relation AND c.needs <@ mapped.attributes
+    WHERE a.relation = wanted_components.relation AND c.needs <@ mapped.attributes
 $$;
-COMMENT ON FUNCTION @extschema@.wanted_instances(pg_catalog.regclass) IS
+COMMENT ON FUNCTION @extschema@.wanted_components(pg_catalog.regclass) IS
 'The components that an adopted table can have: those of its entity whose needed attributes are mapped. A sum that '
 'needs attributes that are not mapped is NULL.';
+SELECT @extschema@.set_audience('wanted_components(regclass)', 'admin');
+
+CREATE FUNCTION @extschema@.wanted_instances(relation pg_catalog.regclass)
+    RETURNS TABLE (component text, version integer, zone text, undated text, day text, filter text, sums text[], sum_names text[])
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    WITH base AS MATERIALIZED (SELECT * FROM wanted_components(wanted_instances.relation))
+    SELECT * FROM base
+    UNION ALL
+    SELECT DISTINCT counted_name(b.component, k.kind, t.measure), b.version, b.zone, b.undated, b.day, b.filter,
+           ARRAY[CASE WHEN k.kind = 'percentile' THEN b.sums[array_position(b.sum_names, t.measure)]
+                      WHEN has_attribute(wanted_instances.relation, t.measure) THEN format('(%I)::text', t.measure) END],
+           ARRAY[t.measure]
+    FROM counted_kpi c JOIN kpi k USING (kpi) JOIN kpi_term t USING (kpi) JOIN base b USING (component)
+    WHERE not_countable(k.kpi) IS NULL
+$$;
+COMMENT ON FUNCTION @extschema@.wanted_instances(pg_catalog.regclass) IS
+'What capture has to keep for an adopted table: its components (wanted_components), and the values of them that are counted.';
 SELECT @extschema@.set_audience('wanted_instances(regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.capture(relation pg_catalog.regclass) RETURNS SETOF @extschema@.attachment
@@ -185,6 +210,10 @@ DECLARE
 BEGIN
     PERFORM hold_storage(relation);
     -- first, while only the snapshot's changes are seen and none of this transaction's own
+    INSERT INTO kpi_pending
+    SELECT fill_components.relation, c.funnel, c.unit, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency, '{}',
+           ARRAY[(c.instance, c.day, counted_negated(c.piece))::kpi_value_part]
+    FROM kpi_value_cell c WHERE c.instance = ANY (wanted);
     INSERT INTO kpi_pending
     SELECT fill_components.relation, c.funnel, c.unit, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency,
            array_agg((c.instance, c.day, -c.rows, -c.invalid, -c.s1, -c.s2, -c.s3, -c.s4)::kpi_part)

@@ -3,12 +3,12 @@
 CREATE FUNCTION @extschema@.take_pending(max_rows bigint)
     RETURNS TABLE (instance integer, day date, rows bigint, invalid bigint, s1 numeric, s2 numeric, s3 numeric, s4 numeric, dims uuid, first boolean,
                    funnel text, unit text, stage text, campaign text, channel text, product text, owner text, segment text,
-                   currency text, taken bigint, rest boolean, pieces bigint)
+                   currency text, taken bigint, rest boolean, pieces bigint, counted bytea)
     AS 'MODULE_PATHNAME', 'crm_take_pending' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 10000;
 COMMENT ON FUNCTION @extschema@.take_pending(bigint) IS
 'Deletes up to max_rows rows of kpi_pending and returns what they add up to: each component, day and set of dimensions once, or once in each of '
 'several pieces where they do not fit into maintenance_work_mem together. The values of the dimensions, which dims is a hash of, stand in the first '
-'row of a set. The last row has no instance: how many rows were taken, whether some are left, and the number of pieces. fold calls it.';
+'row of a set. A row with counted has values and no sums. The last row has no instance: how many rows were taken, whether some are left, and the number of pieces. fold calls it.';
 SELECT @extschema@.set_audience('take_pending(bigint)', 'admin');
 
 CREATE FUNCTION @extschema@.last_taken() RETURNS timestamptz
@@ -29,10 +29,10 @@ CREATE FUNCTION @extschema@.fold_pass(max_rows bigint, OUT taken bigint, OUT res
         ON CONFLICT DO NOTHING
     ), whole AS (
         SELECT s.instance, s.day, s.dims, s.rows, s.invalid, s.s1, s.s2, s.s3, s.s4
-        FROM summed s WHERE (SELECT p.pieces = 1 FROM summed p WHERE p.instance IS NULL)
+        FROM summed s WHERE s.counted IS NULL AND (SELECT p.pieces = 1 FROM summed p WHERE p.instance IS NULL)
         UNION ALL
         SELECT s.instance, s.day, s.dims, sum(s.rows)::bigint, sum(s.invalid)::bigint, sum(s.s1), sum(s.s2), sum(s.s3), sum(s.s4)
-        FROM summed s WHERE (SELECT p.pieces > 1 FROM summed p WHERE p.instance IS NULL)
+        FROM summed s WHERE s.counted IS NULL AND (SELECT p.pieces > 1 FROM summed p WHERE p.instance IS NULL)
         GROUP BY s.instance, s.day, s.dims
     ), folded AS (
         INSERT INTO kpi_rollup AS r (instance, day, dims, rows, invalid, s1, s2, s3, s4)
@@ -43,6 +43,20 @@ CREATE FUNCTION @extschema@.fold_pass(max_rows bigint, OUT taken bigint, OUT res
         SET rows = r.rows + excluded.rows, invalid = r.invalid + excluded.invalid,
             s1 = coalesce(r.s1 + excluded.s1, r.s1, excluded.s1), s2 = coalesce(r.s2 + excluded.s2, r.s2, excluded.s2),
             s3 = coalesce(r.s3 + excluded.s3, r.s3, excluded.s3), s4 = coalesce(r.s4 + excluded.s4, r.s4, excluded.s4)
+    ), came AS MATERIALIZED (
+        SELECT s.instance, s.day, s.dims, s.counted AS piece, counted_falls(s.counted) AS falls
+        FROM summed s WHERE s.counted IS NOT NULL AND s.instance IN (SELECT i.instance FROM kpi_captured i)
+    ), taken_out AS (
+        -- what is taken away must not stay in another piece; else a large piece is left alone until enough has come
+        DELETE FROM kpi_counted k USING came c
+        WHERE k.instance = c.instance AND k.day = c.day AND k.dims = c.dims AND (c.falls OR octet_length(k.piece) < 4 * octet_length(c.piece))
+        RETURNING k.instance, k.day, k.dims, k.piece
+    ), counted AS (
+        INSERT INTO kpi_counted (instance, day, dims, piece)
+        SELECT m.* FROM (SELECT a.instance, a.day, a.dims, counted_merge(a.piece) AS piece
+                         FROM (SELECT c.instance, c.day, c.dims, c.piece FROM came c UNION ALL TABLE taken_out) a
+                         GROUP BY a.instance, a.day, a.dims) m
+        WHERE m.piece IS NOT NULL
     )
     SELECT s.taken, s.rest FROM summed s WHERE s.instance IS NULL
 $$;

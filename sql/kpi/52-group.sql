@@ -38,6 +38,12 @@ CREATE FUNCTION @extschema@.row_groups(asked @extschema@.kpi, since date, until 
     RETURNS SETOF @extschema@.kpi_group
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 1000000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
+    IF EXISTS (SELECT FROM counted_terms((asked).kpi)) THEN
+        RETURN QUERY
+        SELECT g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, NULL::numeric, NULL::numeric, g.value, g.state
+        FROM counted_groups(asked, ARRAY[until], ARRAY[coalesce(since, '-infinity')], ARRAY[until], units, by, into_currency, rates) g;
+        RETURN;
+    END IF;
     RETURN QUERY EXECUTE format(
         'SELECT %1$s, NULL::numeric, NULL::numeric, CASE WHEN g.state = ''ready'' THEN g.value END, g.state FROM (SELECT %2$s, %3$s AS value, '
         'CASE WHEN NOT $5 THEN ''ready'' WHEN $6 IS NULL AND count(DISTINCT f.currency) > 1 THEN ''mixed_currencies'' '
@@ -55,7 +61,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.row_groups(@extschema@.kpi, date, date, text[], text[], text, text) IS
-'kpi_groups of KPIs that are no sums: different values, percentiles, medians of durations that have not all ended. Reads the rows.';
+'kpi_groups of KPIs that are no sums: different values, percentiles, medians of durations that have not all ended. Reads the rows where '
+'values are not counted (count_values).';
 SELECT @extschema@.set_audience('row_groups(kpi, date, date, text[], text[], text, text)', 'internal');
 
 -- Who was a customer at the end of the day before the period, and what became of him by its end. The measures that begin with month_ add up

@@ -66,6 +66,16 @@ DECLARE
                               FROM (SELECT u.unit, visible(u.unit, 'kpi', 'total') AS yes FROM unit u) v);
     first CONSTANT date := coalesce(since, kpi_first_day(asked.kpi), (until + 1 - interval '1 year')::date);
 BEGIN
+    IF coalesce(asked.valid_from, asked.valid_until) IS NULL AND EXISTS (SELECT FROM counted_terms(asked.kpi)) THEN -- all periods at once
+        RETURN QUERY
+        SELECT asked.kpi, g.period, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, NULL::numeric, NULL::numeric,
+               g.value, g.state
+        FROM (SELECT array_agg(p.first) AS firsts, array_agg(CASE WHEN grain = 'total' THEN coalesce(since, '-infinity') ELSE p.begins END) AS begins,
+                     array_agg(p.ends) AS ends FROM kpi_spans(grain, first, until) p) p
+        CROSS JOIN LATERAL counted_groups(asked, p.firsts, p.begins, p.ends, units, by, into_currency, rates) g
+        ORDER BY 2, 3, 4, 5, 6, 7, 8, 9, 10;
+        RETURN;
+    END IF;
     RETURN QUERY
     SELECT asked.kpi, p.first, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, g.numerator, g.denominator, g.value,
            g.state

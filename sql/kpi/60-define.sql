@@ -173,6 +173,9 @@ BEGIN
     CROSS JOIN LATERAL parse_formula(side.formula) t
     WHERE side.formula IS NOT NULL AND new_kind <> 'derived';
     UPDATE team_kpi t SET version = new_version - s.steps_defined FROM kpi_step s WHERE s.kpi = t.kpi AND t.kpi = define_kpi.kpi;
+    IF EXISTS (SELECT FROM counted_kpi c WHERE c.kpi = define_kpi.kpi) THEN
+        PERFORM capture_values();
+    END IF;
     RETURN new_version;
 END
 $$;

@@ -107,12 +107,13 @@ BEGIN
     SELECT g.component, g.relation::text, g.measure, sum(g.counted), sum(g.recomputed),
            count(*) FILTER (WHERE g.counted <> g.recomputed)
     FROM groups g GROUP BY g.component, g.relation, g.measure ORDER BY 1, 2, 3;
+    RETURN QUERY SELECT * FROM verify_values(asked.kpi, since, until);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.verify_kpi(text, date, date) IS
 'Recomputes the components of a KPI from the tables, in the snapshot in which it reads what is counted, and compares: both '
 'sums over since to until, and in how many groups (day and dimensions) they differ. Reads whole tables. Components that are '
-'filling or broken are left out. Anything but 0 groups_different is a defect, or rows changed past the triggers: restate mends it.';
+'filling or broken are left out. Counted values (count_values) have lines of their own: rows with a value. Anything but 0 groups_different is a defect, or rows changed past the triggers: restate mends it.';
 SELECT @extschema@.set_audience('verify_kpi(text, date, date)', 'admin');
 
 CREATE FUNCTION @extschema@.restate(relation pg_catalog.regclass) RETURNS void
@@ -125,7 +126,7 @@ BEGIN
     END IF;
     -- another zone cuts other days: then it is another component
     PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i
-                                   JOIN component c USING (component)
+                                   JOIN component c ON c.component = split_part(i.component, '.', 1) -- also of its counted values
                                    WHERE i.relation = restate.relation AND i.zone <> coalesce(c.zone, default_zone())));
     UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = restate.relation;
     UPDATE kpi_successor i SET state = 'filling' WHERE i.relation = restate.relation;

@@ -30,9 +30,18 @@ BEGIN
                coalesce('CALL @extschema@.backfill(' || quote_literal(min(s.relation::text) FILTER (WHERE s.state <> 'ready')) || '); or start crmd',
                         'SELECT @extschema@.fold();')
         FROM kpi_successor s GROUP BY s.component, s.version ORDER BY 2;
+    RETURN QUERY
+        SELECT 'kpi', format('counted values of %s', v.relation), CASE WHEN v.kept > greatest(v.size, 8388608) THEN 'warning' ELSE 'ok' END, v.pieces, NULL::timestamptz,
+               format('%s, the table %s', pg_size_pretty(v.kept), pg_size_pretty(v.size)),
+               CASE WHEN v.kept > greatest(v.size, 8388608) THEN format('They take more than the rows themselves: SELECT @extschema@.count_values(%L, false);',
+                                                                       (SELECT min(k.kpi) FROM counted_kpi k)) END
+        FROM (SELECT i.relation, count(*) AS pieces, sum(octet_length(c.piece) + 60)::bigint AS kept,
+                     (SELECT coalesce(sum(pg_table_size(m)), 0)::bigint FROM members(i.relation) m) AS size
+              FROM kpi_counted c JOIN kpi_instance i USING (instance) GROUP BY i.relation) v
+        ORDER BY 2;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_status() IS 'Rows of status: pending changes against their limit, the rollup, paused components.';
+COMMENT ON FUNCTION @extschema@.kpi_status() IS 'Rows of status: pending changes against their limit, the rollup, paused components, counted values against the tables that they are of.';
 SELECT @extschema@.set_audience('kpi_status()', 'admin');
 
 CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row

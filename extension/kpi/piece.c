@@ -1,0 +1,124 @@
+/*
+ * piece.c: see piece.h.
+ */
+#include "base/compat.h"
+#include "kpi/piece.h"
+
+#include "utils/memutils.h"
+
+#define VARINT_MAX 10
+
+static unsigned char *
+write_varint(unsigned char *at, uint64 value)
+{
+    while (value >= 0x80) {
+        *at++ = (unsigned char) (value | 0x80);
+        value >>= 7;
+    }
+    *at++ = (unsigned char) value;
+    return at;
+}
+
+static bool
+read_varint(PieceReader *reader, uint64 *value)
+{
+    *value = 0;
+    for (int shift = 0; reader->at < reader->end && shift < 64; shift += 7) {
+        unsigned char byte = *reader->at++;
+
+        *value |= (uint64) (byte & 0x7F) << shift;
+        if (byte < 0x80)
+            return true;
+    }
+    return false;
+}
+
+static int
+compare(const PieceEntry *a, const PieceEntry *b)
+{
+    int order = memcmp(a->value, b->value, Min(a->length, b->length));
+
+    return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+int
+crm_piece_compare(const void *a, const void *b)
+{
+    return compare(a, b);
+}
+
+#define ST_SORT sort_entries
+#define ST_ELEMENT_TYPE PieceEntry
+#define ST_COMPARE(a, b) compare(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+int64
+crm_piece_reduce(PieceEntry *entries, int64 count)
+{
+    int64 kept = 0;
+
+    sort_entries(entries, count);
+    for (int64 i = 0, next; i < count; i = next) {
+        PieceEntry sum = entries[i];
+
+        for (next = i + 1; next < count && compare(&entries[next], &sum) == 0; next++)
+            sum.count += entries[next].count;
+        if (sum.count != 0)
+            entries[kept++] = sum;
+    }
+    return kept;
+}
+
+bytea *
+crm_piece_pack(const PieceEntry *entries, int64 count)
+{
+    Size size = VARHDRSZ;
+    bytea *piece;
+    unsigned char *at;
+
+    for (int64 i = 0; i < count; i++)
+        size += 2 * VARINT_MAX + (Size) entries[i].length;
+    piece = MemoryContextAllocHuge(CurrentMemoryContext, size);
+    at = (unsigned char *) VARDATA(piece);
+    for (int64 i = 0; i < count; i++) {
+        at = write_varint(at, (uint64) entries[i].length);
+        memcpy(at, entries[i].value, entries[i].length);
+        at = write_varint(at + entries[i].length,
+                          (uint64) entries[i].count << 1 ^ (uint64) (entries[i].count >> 63));
+    }
+    size = (Size) ((char *) at - (char *) piece);
+    if (!AllocSizeIsValid(size))
+        ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                errmsg("too many counted values in one set of dimensions"),
+                errhint("Type SELECT count_values(kpi, false) for a KPI whose values are not worth it."));
+    SET_VARSIZE(piece, size);
+    return piece;
+}
+
+PieceReader
+crm_piece_read(const bytea *piece)
+{
+    const unsigned char *data = (const unsigned char *) VARDATA_ANY(piece);
+
+    return (PieceReader){.at = data, .end = data + VARSIZE_ANY_EXHDR(piece)};
+}
+
+bool
+crm_piece_next(PieceReader *reader, PieceEntry *entry)
+{
+    uint64 length, count;
+
+    if (reader->at == reader->end)
+        return false;
+    if (!read_varint(reader, &length) || length > (uint64) (reader->end - reader->at))
+        ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("not a piece of counted values"));
+    entry->value = (const char *) reader->at;
+    entry->length = (int32) length;
+    reader->at += length;
+    if (!read_varint(reader, &count))
+        ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("not a piece of counted values"));
+    entry->count = (int64) (count >> 1) ^ -(int64) (count & 1);
+    return true;
+}
