@@ -168,6 +168,14 @@ CREATE FUNCTION @extschema@.kept_state(component text, measure text, milestones 
         WHEN component LIKE 'subscription%' THEN
             (SELECT CASE WHEN bool_and(has_attribute(a.relation, 'monthly_amount')) OR measure NOT LIKE '%amount' THEN 'ready' ELSE 'not_mapped' END
              FROM adoption a WHERE a.entity = 'subscription' AND has_attribute(a.relation, 'started_on') HAVING count(*) > 0)
+        -- whether there is a goal, a budget or a forecast only those know who may see it: kpi() says no_goal
+        WHEN component = ANY ('{goal,forecast}') THEN (SELECT 'ready' WHERE EXISTS (SELECT FROM adoption))
+        WHEN component = 'budget_month' THEN (SELECT 'ready' WHERE EXISTS (SELECT FROM kpi_instance i WHERE i.component = 'spend'))
+        WHEN component = ANY ('{open_deal,goal_pipeline}') THEN
+            (SELECT CASE WHEN bool_or(l.state <> 'ready') THEN 'filling' WHEN bool_and(has_attribute(a.relation, 'amount')
+                                 AND (component = 'open_deal' OR has_attribute(a.relation, 'expected_close_on'))) THEN 'ready' ELSE 'not_mapped' END
+             FROM adoption a JOIN tracking t USING (relation) LEFT JOIN filling l ON l.relation = a.relation AND l.room = 'funnel'
+             WHERE a.entity = 'opportunity' HAVING count(*) > 0)
         WHEN NOT EXISTS (SELECT FROM tracking) THEN NULL
         WHEN component LIKE 'attribution%' THEN
             (SELECT CASE WHEN count(*) = 1 OR count(*) FILTER (WHERE f.subject = 'customer') = 1 THEN 'ready' ELSE 'no_milestone' END

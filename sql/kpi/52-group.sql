@@ -249,6 +249,10 @@ BEGIN
         RETURN;
     END IF;
     CASE WHEN asked.kind = ANY ('{distinct,percentile,survival}') THEN RETURN QUERY SELECT * FROM row_groups(asked, since, until, units, by, into_currency, rates);
+         WHEN asked.kind = 'period' AND is_of_items(asked.kpi) THEN
+             RETURN QUERY SELECT * FROM item_groups(asked, since, until, units, by, into_currency, rates);
+         WHEN asked.kind = 'period' AND is_about(asked.kpi, 'open_deal') THEN
+             RETURN QUERY SELECT * FROM pipeline_groups(asked, until, units, by, into_currency, rates);
          WHEN asked.kind = 'period' THEN RETURN QUERY SELECT * FROM period_groups(asked, since, until, units, by, into_currency, rates);
          WHEN asked.kind = 'derived' THEN RETURN QUERY SELECT * FROM derived_groups(asked, since, until, units, by, into_currency, rates);
          ELSE RETURN QUERY SELECT * FROM sum_groups(asked, since, until, units, by, into_currency, rates); END CASE;

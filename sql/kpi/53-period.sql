@@ -19,7 +19,14 @@ CREATE FUNCTION @extschema@.kpi_first_day(kpi text) RETURNS date
     WITH leaf AS (SELECT kpi_first_day.kpi UNION SELECT l.input FROM kpi_leaf l WHERE l.kpi = kpi_first_day.kpi)
     SELECT least((SELECT min(f.day) FROM kpi_facts(ARRAY(SELECT l.kpi FROM leaf l), NULL, NULL, NULL, '{}', NULL) f WHERE isfinite(f.day)),
                  CASE WHEN EXISTS (SELECT FROM kpi_term t JOIN leaf l USING (kpi) WHERE t.component LIKE 'subscription%')
-                      THEN (SELECT min(s.started_on) FROM subscription_rows() s WHERE isfinite(s.started_on)) END)
+                      THEN (SELECT min(s.started_on) FROM subscription_rows() s WHERE isfinite(s.started_on)) END,
+                 (SELECT min(CASE t.component WHEN 'goal' THEN (SELECT min(g.since) FROM goal g)
+                                              WHEN 'goal_pipeline' THEN (SELECT min(g.since) FROM goal g WHERE g.kpi = 'won_value')
+                                              WHEN 'budget_month' THEN (SELECT min(p.month) FROM plan p WHERE p.plan = 'budget' AND p.version = 'current')
+                                              WHEN 'forecast' THEN (SELECT min(f.until) FROM forecast_snapshot f)
+                                              WHEN 'open_deal' THEN (SELECT (min(h.at) AT TIME ZONE default_zone())::date FROM transition_log h
+                                                                     JOIN adoption a ON a.relation = h.relation AND a.entity = 'opportunity' WHERE isfinite(h.at)) END)
+                  FROM kpi_term t JOIN leaf l USING (kpi)))
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_first_day(text) IS 'The first day that a KPI knows of; NULL where there is none. No rights applied; not for users.';
 SELECT @extschema@.set_audience('kpi_first_day(text)', 'internal');

@@ -128,6 +128,9 @@ BEGIN
         RETURN NEXT;
         RETURN;
     ELSIF is_by_period(asked.kind) THEN
+        IF until IS NULL AND grain <> 'total' AND is_of_items(asked.kpi) THEN -- a goal of this quarter ends with the quarter
+            last := (SELECT min(p.first) - 1 FROM kpi_spans(grain, last, last + 400) p WHERE p.first > last);
+        END IF;
         RETURN QUERY SELECT p.* FROM kpi_periods(asked.kpi, grain, since, last, by, target, rates) p;
         RETURN;
     END IF;

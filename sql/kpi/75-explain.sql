@@ -57,6 +57,11 @@ BEGIN
         GROUP BY t.side, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days, c.description, c.filter, i.relation, i.instance, i.filter, f.relation
         ORDER BY t.side DESC, t."position", 3;
     RETURN QUERY
+        SELECT 'item', format('%s of %s, %s to %s: %s by %s', i.label, i.unit, to_char(i.since, 'YYYY-MM-DD'), to_char(i.until, 'YYYY-MM-DD'),
+                              coalesce(round(i.above, 6)::text, i.state), coalesce(round(i.below, 6)::text, i.state)), NULL::text, NULL::bigint, i.above / nullif(i.below, 0)
+        FROM kpi_items((SELECT min(t.component) FROM kpi_term t WHERE t.kpi = asked.kpi), explain_kpi.since, last, units, NULL, 'default') i
+        WHERE is_of_items(asked.kpi);
+    RETURN QUERY
         SELECT 'input', i.input || coalesce(': ' || k.label, ''), NULL::text, NULL::bigint,
                CASE WHEN k.kpi IS NULL THEN p.value
                     ELSE (SELECT t.value FROM kpi_total(k.kpi, place, CASE WHEN asked.span IS NOT NULL THEN (last + 1 - asked.span)::date ELSE explain_kpi.since END,

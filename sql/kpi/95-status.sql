@@ -51,6 +51,9 @@ CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
                                                                                   ELSE 'a service level (set_sla) of an adopted table' END
                                                    WHEN c.entity = 'handover' THEN 'a tracked table whose funnel has stages of two departments'
                                                        || CASE c.component WHEN 'handover_overdue' THEN ', and set_handover_limit' ELSE '' END
+                                                   WHEN c.component = 'budget_month' THEN 'a table adopted as spend that maps on_date, amount'
+                                                   WHEN c.component = 'goal_pipeline' THEN 'a tracked table adopted as opportunity that maps amount, expected_close_on'
+                                                   WHEN c.component = 'open_deal' THEN 'a tracked table adopted as opportunity that maps amount'
                                                    WHEN c.component LIKE 'attribution%' THEN 'a table adopted as spend, and a tracked one whose funnel has the milestone won'
                                                    WHEN c.entity IN ('stage_entry', 'subject') THEN
                                                   format('a tracked table whose funnel has the milestone %s', (SELECT string_agg(m, ', and one with ') FROM unnest(t.milestones) m
@@ -72,6 +75,16 @@ CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
                         ELSE 'a table does not map what is summed' END,
            'SELECT * FROM @extschema@.explain_kpi(' || quote_literal(s.kpi) || ');'
     FROM kpi_state() s WHERE s.state IN ('no_milestone', 'not_mapped')
+    UNION ALL
+    SELECT 'kpi', 'KPI ' || s.kpi, e.state, NULL, NULL, e.detail, e.hint
+    FROM kpi_state() s JOIN kpi_term t ON t.kpi = s.kpi AND t.side = 'numerator'
+    JOIN (SELECT 'goal' AS component, 'no_goal' AS state, 'there is no goal' AS detail, 'SELECT @extschema@.set_goal(...);' AS hint WHERE NOT EXISTS (SELECT FROM goal)
+          UNION ALL SELECT 'goal_pipeline', 'no_goal', 'there is no goal of won_value', 'SELECT @extschema@.set_goal(...);'
+          WHERE NOT EXISTS (SELECT FROM goal g WHERE g.kpi = 'won_value')
+          UNION ALL SELECT 'budget_month', 'no_budget', 'there is no plan budget', 'SELECT @extschema@.set_plan(''budget'', ...);'
+          WHERE NOT EXISTS (SELECT FROM plan p WHERE p.plan = 'budget' AND p.version = 'current')
+          UNION ALL SELECT 'forecast', 'no_forecast', 'no forecast was kept yet', 'SELECT @extschema@.take_forecast_snapshots(); or start crmd'
+          WHERE NOT EXISTS (SELECT FROM forecast_snapshot)) e USING (component)
     UNION ALL
     SELECT 'kpi', 'KPI ' || s.kpi, s.state, NULL, NULL, 'the gross margin was never set', 'SELECT @extschema@.set_kpi_parameter(''gross_margin'', 0.7);'
     FROM kpi_state() s WHERE s.state = 'not_set'
