@@ -168,7 +168,7 @@ CREATE FUNCTION @extschema@.kept_state(component text, measure text, milestones 
         WHEN component LIKE 'subscription%' THEN
             (SELECT CASE WHEN bool_and(has_attribute(a.relation, 'monthly_amount')) OR measure NOT LIKE '%amount' THEN 'ready' ELSE 'not_mapped' END
              FROM adoption a WHERE a.entity = 'subscription' AND has_attribute(a.relation, 'started_on') HAVING count(*) > 0)
-        -- whether there is a goal, a budget or a forecast only those know who may see it: kpi() says no_goal
+        -- whether there is a goal, a budget or a forecast only those know who may see it
         WHEN component = ANY ('{goal,forecast}') THEN (SELECT 'ready' WHERE EXISTS (SELECT FROM adoption))
         WHEN component = 'budget_month' THEN (SELECT 'ready' WHERE EXISTS (SELECT FROM kpi_instance i WHERE i.component = 'spend'))
         WHEN component = ANY ('{open_deal,goal_pipeline}') THEN

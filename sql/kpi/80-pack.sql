@@ -109,7 +109,7 @@ CROSS JOIN LATERAL @extschema@.parse_formula(side.formula) t
 WHERE side.formula IS NOT NULL;
 
 CREATE FUNCTION @extschema@.install_kpi_pack() RETURNS TABLE (kpi text, label text, state text)
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT k.kpi, k.label, coalesce(s.state, 'not available') FROM shipped_kpi k LEFT JOIN kpi_state() s USING (kpi) ORDER BY 1
 $$;
 COMMENT ON FUNCTION @extschema@.install_kpi_pack() IS

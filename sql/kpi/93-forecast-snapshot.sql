@@ -28,7 +28,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.forecast_snapshot_snapsh
 -- What is worth keeping: each goal that runs, and the organisation's month of every KPI that has a value.
 CREATE FUNCTION @extschema@.forecast_due(as_of date)
     RETURNS TABLE (kpi text, unit text, since date, until date, currency text, rates text)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 50 COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 50 COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT g.kpi, coalesce(g.unit, root_unit()), g.since, g.until, g.currency, g.rates FROM goal g
     WHERE g.since <= as_of + 1 AND g.until > as_of AND g.until - as_of <= 400
     UNION
