@@ -25,8 +25,8 @@ COMMENT ON TABLE @extschema@.kpi_counted IS
 'in one statement.';
 COMMENT ON COLUMN @extschema@.kpi_counted.piece IS 'Values, as keyed hashes or numbers, each with how many rows have it; counted_entries takes it apart.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_counted',
-    'WHERE EXISTS (SELECT FROM @extschema@.kpi_captured i JOIN @extschema@.adoption a USING (relation) '
-    'WHERE i.instance = kpi_counted.instance)');
+    'WHERE EXISTS (SELECT FROM @extschema@.kpi_instance i JOIN @extschema@.adoption a USING (relation) WHERE i.instance = kpi_counted.instance) '
+    'OR EXISTS (SELECT FROM @extschema@.kpi_successor i JOIN @extschema@.adoption a USING (relation) WHERE i.instance = kpi_counted.instance)');
 
 CREATE FUNCTION @extschema@.counted_name(component text, kind text, measure text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN component || '.' || kind || '.' || measure;
