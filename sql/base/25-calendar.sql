@@ -20,8 +20,11 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.calendar', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.holiday', '');
 
 CREATE FUNCTION @extschema@.default_zone() RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN coalesce((SELECT c.zone FROM @extschema@.calendar c WHERE c.calendar = 'default'), 'UTC');
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN -- whose plan is kept: every number asks
+    RETURN coalesce((SELECT c.zone FROM calendar c WHERE c.calendar = 'default'), 'UTC');
+END
+$$;
 COMMENT ON FUNCTION @extschema@.default_zone() IS
 'The organisation''s time zone, in which days are cut: that of the calendar "default", else UTC.';
 

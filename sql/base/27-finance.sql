@@ -10,8 +10,11 @@ COMMENT ON TABLE @extschema@.finance_setting IS
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.finance_setting', '');
 
 CREATE FUNCTION @extschema@.fiscal_month() RETURNS integer
-    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN coalesce((SELECT f.fiscal_month FROM @extschema@.finance_setting f), 1);
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN coalesce((SELECT f.fiscal_month FROM finance_setting f), 1);
+END
+$$;
 COMMENT ON FUNCTION @extschema@.fiscal_month() IS 'The month in which the fiscal year begins, 1 to 12; 1 unless set_fiscal_year said another.';
 
 CREATE FUNCTION @extschema@.home_currency() RETURNS text

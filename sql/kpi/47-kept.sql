@@ -162,9 +162,10 @@ COMMENT ON FUNCTION @extschema@.kept_rows(text, text, text[], integer) IS
 SELECT @extschema@.set_audience('kept_rows(text, text, text[], integer)', 'internal');
 
 CREATE FUNCTION @extschema@.kept_state(component text, measure text, milestones text[]) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT CASE
+BEGIN -- whose plan is kept
+    RETURN CASE
         WHEN component LIKE 'subscription%' THEN
             (SELECT CASE WHEN bool_and(has_attribute(a.relation, 'monthly_amount')) OR measure NOT LIKE '%amount' THEN 'ready' ELSE 'not_mapped' END
              FROM adoption a WHERE a.entity = 'subscription' AND has_attribute(a.relation, 'started_on') HAVING count(*) > 0)
@@ -187,7 +188,8 @@ CREATE FUNCTION @extschema@.kept_state(component text, measure text, milestones 
         WHEN EXISTS (SELECT FROM unnest(milestones) m
                      WHERE NOT EXISTS (SELECT FROM tracking t JOIN funnel_stage s USING (funnel) WHERE s.milestone = m)) THEN NULL
         WHEN EXISTS (SELECT FROM filling l WHERE l.room = 'funnel' AND l.state <> 'ready') THEN 'filling'
-        ELSE 'ready' END
+        ELSE 'ready' END;
+END
 $$;
 COMMENT ON FUNCTION @extschema@.kept_state(text, text, text[]) IS
 'Whether a component that is read when asked can be read: ready, filling, not_mapped, or NULL where nothing feeds it.';

@@ -2,8 +2,11 @@
 -- tree of units needs no recount.
 
 CREATE FUNCTION @extschema@.kpi_today() RETURNS date
-    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN (pg_catalog.now() AT TIME ZONE @extschema@.default_zone())::date;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN (now() AT TIME ZONE default_zone())::date;
+END
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_today() IS 'Today in the organisation''s time zone.';
 
 -- No rights here: for kpi_total, and for what filters by itself.
@@ -119,9 +122,13 @@ COMMENT ON FUNCTION @extschema@.kpi_dimension_names() IS 'The dimensions of KPIs
 
 -- Every number has to come through here before anybody sees it.
 CREATE FUNCTION @extschema@.units_with_total() RETURNS text[]
-    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT CASE WHEN NOT visible(root_unit(), 'kpi', 'total') OR EXISTS (SELECT FROM unit u WHERE NOT visible(u.unit, 'kpi', 'total'))
-                THEN ARRAY(SELECT u.unit FROM unit u WHERE visible(u.unit, 'kpi', 'total')) END
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF visible(root_unit(), 'kpi', 'total') AND NOT EXISTS (SELECT FROM unit u WHERE NOT visible(u.unit, 'kpi', 'total')) THEN
+        RETURN NULL;
+    END IF;
+    RETURN ARRAY(SELECT u.unit FROM unit u WHERE visible(u.unit, 'kpi', 'total'));
+END
 $$;
 COMMENT ON FUNCTION @extschema@.units_with_total() IS
 'The units whose totals the caller may see, NULL where they are all. Error RM101 without identity.';

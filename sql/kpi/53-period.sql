@@ -1,13 +1,19 @@
 -- Periods: what kpi() and kpi_total() ask for where days cannot be added up.
 
 CREATE FUNCTION @extschema@.kpi_spans(grain text, since date, until date) RETURNS TABLE (first date, begins date, ends date)
-    LANGUAGE sql STABLE PARALLEL SAFE ROWS 12 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT $2, $2, $3 WHERE grain = 'total'
-    UNION ALL
-    SELECT g::date, greatest(g::date, $2), least((g + s.step)::date - 1, $3)
-    FROM (SELECT CASE WHEN grain LIKE '%quarter' THEN interval '3 months' ELSE ('1 ' || replace(grain, 'fiscal_', ''))::interval END AS step,
-                 CASE WHEN grain LIKE 'fiscal%' THEN fiscal_trunc(substr(grain, 8), $2, fiscal_month())::timestamp ELSE date_trunc(grain, $2::timestamp) END AS start WHERE grain <> 'total') s
-    CROSS JOIN LATERAL generate_series(s.start, $3::timestamp, s.step) g
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 12 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    step CONSTANT interval := CASE WHEN grain LIKE '%quarter' THEN interval '3 months' WHEN grain <> 'total' THEN ('1 ' || replace(grain, 'fiscal_', ''))::interval END;
+BEGIN
+    IF grain = 'total' THEN
+        RETURN QUERY VALUES (since, since, until);
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT g::date, greatest(g::date, since), least((g + step)::date - 1, until)
+    FROM generate_series(CASE WHEN grain LIKE 'fiscal%' THEN fiscal_trunc(substr(grain, 8), since, fiscal_month())::timestamp
+                              ELSE date_trunc(grain, since::timestamp) END, until::timestamp, step) g;
+END
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_spans(text, date, date) IS
 'The periods of a grain (day, week, month, quarter, year, fiscal_quarter, fiscal_year, total) that the days since to until touch: the first day of each, and the first '

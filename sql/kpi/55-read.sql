@@ -95,6 +95,24 @@ CREATE FUNCTION @extschema@.may_see_total(unit text) RETURNS boolean
 COMMENT ON FUNCTION @extschema@.may_see_total(text) IS
 'Whether the caller may see the totals of a unit (NULL: the organisation) and of all below it, which is what kpi_total adds up.';
 
+CREATE FUNCTION @extschema@.check_question(grain text, by text[]) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    grains CONSTANT text[] := ARRAY['day', 'week', 'month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year', 'total'];
+    wrong CONSTANT text := (SELECT d FROM unnest(by) d WHERE d <> ALL (kpi_dimension_names()) LIMIT 1);
+BEGIN
+    IF NOT coalesce(grain = ANY (grains), false) THEN
+        PERFORM raise_unknown('grain', coalesce(grain, ''), grains);
+    END IF;
+    IF wrong IS NOT NULL THEN
+        PERFORM raise_unknown('dimension', wrong, kpi_dimension_names());
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_question(text, text[]) IS
+'Raises RM001 with the nearest match where a KPI is asked by a grain or a dimension that there is not.';
+SELECT @extschema@.set_audience('check_question(text, text[])', 'internal');
+
 CREATE FUNCTION crm_bi.kpi(kpi text, grain text DEFAULT 'total', since date DEFAULT NULL, until date DEFAULT NULL,
                            by text[] DEFAULT '{}', into_currency text DEFAULT NULL, rates text DEFAULT 'default')
     RETURNS TABLE (kpi_key text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text,
@@ -104,19 +122,11 @@ CREATE FUNCTION crm_bi.kpi(kpi text, grain text DEFAULT 'total', since date DEFA
 #variable_conflict use_column
 DECLARE
     asked kpi := require_kpi(kpi.kpi);
-    grains CONSTANT text[] := ARRAY['day', 'week', 'month', 'quarter', 'year', 'fiscal_quarter', 'fiscal_year', 'total'];
-    dimensions CONSTANT text[] := kpi_dimension_names();
-    wrong text := (SELECT d FROM unnest(by) d WHERE d <> ALL (dimensions) LIMIT 1);
     last date := coalesce(until, kpi_today() - coalesce(asked.within_days + 1, 0)); -- of cohorts those that are mature
     units text[];
     target text;
 BEGIN
-    IF NOT coalesce(grain = ANY (grains), false) THEN
-        PERFORM raise_unknown('grain', coalesce(grain, ''), grains);
-    END IF;
-    IF wrong IS NOT NULL THEN
-        PERFORM raise_unknown('dimension', wrong, dimensions);
-    END IF;
+    PERFORM check_question(grain, by);
     IF into_currency IS NOT NULL THEN
         target := require_currency(into_currency);
         PERFORM require_rate_set(rates);

@@ -60,8 +60,11 @@ COMMENT ON VIEW @extschema@.unit_path IS
 GRANT SELECT ON @extschema@.hierarchy, @extschema@.unit, @extschema@.unit_alias, @extschema@.unit_path TO PUBLIC;
 
 CREATE FUNCTION @extschema@.root_unit() RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN (SELECT u.unit FROM @extschema@.unit u WHERE u.parent IS NULL);
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN (SELECT u.unit FROM unit u WHERE u.parent IS NULL);
+END
+$$;
 COMMENT ON FUNCTION @extschema@.root_unit() IS 'The organisation itself; NULL while there is no unit.';
 
 CREATE FUNCTION @extschema@.require_unit(unit text) RETURNS @extschema@.unit

@@ -227,6 +227,26 @@ SELECT period, numerator FROM crm_bi.kpi('won_value', 'week', '2020-12-28', '202
 SELECT period, value FROM crm_bi.kpi('buyers', 'week', '2020-12-28', '2021-01-03');
 SELECT value FROM crm_bi.kpi('buyers', 'month', '2024-02-01', '2024-02-29');
 SELECT numerator, denominator FROM crm_bi.kpi('lead_to_sql', 'month', '2023-01-01', '2023-01-31');
+-- several at once are what each is alone: whoever asks, however it is asked
+CREATE FUNCTION several(grain text, since date, until date, by text[], into_currency text DEFAULT NULL)
+    RETURNS TABLE (kpis bigint, rows bigint, only_alone bigint, only_together bigint) LANGUAGE sql AS $$
+    WITH asked AS (SELECT '{leads,won_count,won_value,win_rate,average_deal,open_pipeline,open_average,marketing_spend,cac,mql_to_sql,nps,ticket_backlog,buyers}'::text[] AS kpis),
+    alone AS MATERIALIZED (SELECT q.* FROM asked a, unnest(a.kpis) k, crm_bi.kpi(k, grain, since, until, by, into_currency) q),
+    together AS MATERIALIZED (SELECT q.* FROM asked a, crm_bi.kpis(a.kpis || a.kpis[3], grain, since, until, by, into_currency) q)
+    SELECT (SELECT count(DISTINCT t.kpi_key) FROM together t WHERE t.state = 'ready'), (SELECT count(*) FROM together),
+           (SELECT count(*) FROM (TABLE alone EXCEPT ALL TABLE together) x), (SELECT count(*) FROM (TABLE together EXCEPT ALL TABLE alone) x)
+$$;
+GRANT EXECUTE ON FUNCTION several TO PUBLIC;
+SELECT * FROM several('quarter', '2023-01-01', '2023-06-30', '{unit_key}');
+SELECT * FROM several('total', NULL, '2023-06-30', '{}');
+SELECT * FROM several('quarter', '2023-01-15', '2024-05-10', '{currency,owner}', 'EUR');
+SET ROLE regress_kpi_pack_north; SELECT * FROM several('quarter', '2023-01-01', '2023-06-30', '{unit_key}'); RESET ROLE;
+SET ROLE regress_kpi_pack_nobody; SELECT * FROM crm_bi.kpis('{won_value,win_rate}', 'month', '2023-01-01'); RESET ROLE;
+SELECT kpi_key, period, value FROM crm_bi.kpis('{won_value,win_rate}', 'quarter', '2023-01-01', '2023-06-30');
+SELECT * FROM crm_bi.kpis('{won_value,win_rat}');
+SELECT * FROM crm_bi.kpis('{won_value}', 'moon');
+SELECT * FROM crm_bi.kpis('{won_value}', by => '{units}');
+SELECT count(*) FROM crm_bi.kpis('{}');
 -- what cannot be
 SELECT crm.define_kpi('bad', 'Bad', 'win_rat * 2', kind => 'derived');
 SELECT crm.define_kpi('bad', 'Bad', 'won_value + random()::numeric', kind => 'derived');
