@@ -146,15 +146,39 @@ $$;
 COMMENT ON FUNCTION @extschema@.detach_clocks(pg_catalog.regclass) IS 'Forgets the clocks of a table; uncapture calls it.';
 SELECT @extschema@.set_audience('detach_clocks(regclass)', 'internal');
 
+-- Rules of clocks change beside nobody who keeps clocks: who keeps them by the old rules would do so unseen by who notes what has to be made
+-- anew. The row is shared by who keeps clocks; one whose snapshot is older than the change fails on it.
+CREATE TABLE @extschema@.clock_rules (
+    one boolean PRIMARY KEY CHECK (one),
+    changed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE @extschema@.clock_rules IS 'One row, written with each change of what clocks go by besides rows and history.';
+INSERT INTO @extschema@.clock_rules VALUES (true, now());
+
+CREATE FUNCTION @extschema@.clock_rules_change() RETURNS boolean
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    UPDATE clock_rules SET changed_at = now();
+    RETURN current_setting('transaction_isolation') = 'read committed';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.clock_rules_change() IS
+'Waits for who keeps clocks, and keeps others from it until the transaction ends. Returns whether what is read afterwards is all that is kept.';
+SELECT @extschema@.set_audience('clock_rules_change()', 'internal');
+
 -- Clocks that start from some time on: what is kept tells which, unless there may be records that have none yet.
 CREATE FUNCTION @extschema@.note_clocks(entity text, since timestamptz) RETURNS void
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    sure CONSTANT boolean := clock_rules_change();
+BEGIN
     INSERT INTO clock_touched
     SELECT t.relation, NULL FROM clock_table t JOIN adoption a USING (relation)
-    WHERE a.entity = note_clocks.entity AND note_clocks.since < now()
+    WHERE a.entity = note_clocks.entity AND (note_clocks.since < now() OR NOT sure)
     UNION ALL
     SELECT DISTINCT c.relation, c.record_key FROM record_clock c JOIN adoption a USING (relation)
-    WHERE a.entity = note_clocks.entity AND note_clocks.since >= now() AND c.started_at >= note_clocks.since
+    WHERE a.entity = note_clocks.entity AND note_clocks.since >= now() AND sure AND c.started_at >= note_clocks.since;
+END
 $$;
 COMMENT ON FUNCTION @extschema@.note_clocks(text, timestamptz) IS 'Has the clocks of an entity made anew that start from some time on.';
 SELECT @extschema@.set_audience('note_clocks(text, timestamptz)', 'internal');
@@ -165,9 +189,12 @@ CREATE FUNCTION @extschema@.clock_calendar_touched() RETURNS trigger
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     changed CONSTANT text := CASE TG_OP WHEN 'DELETE' THEN OLD.calendar ELSE NEW.calendar END;
+    sure CONSTANT boolean := clock_rules_change();
     day date;
 BEGIN
-    IF TG_TABLE_NAME = 'holiday' THEN -- only clocks that were open about that day
+    IF NOT sure THEN
+        INSERT INTO clock_touched SELECT t.relation, NULL FROM clock_table t;
+    ELSIF TG_TABLE_NAME = 'holiday' THEN -- only clocks that were open about that day
         day := CASE TG_OP WHEN 'DELETE' THEN OLD.day ELSE NEW.day END;
         INSERT INTO clock_touched
         SELECT DISTINCT c.relation, c.record_key FROM record_clock c
@@ -194,11 +221,12 @@ CREATE FUNCTION @extschema@.clock_stage_touched() RETURNS trigger
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     changed CONSTANT text := CASE TG_OP WHEN 'DELETE' THEN OLD.funnel ELSE NEW.funnel END;
+    sure CONSTANT boolean := clock_rules_change();
 BEGIN
     INSERT INTO clock_touched
     SELECT t.relation, NULL FROM clock_table t
     WHERE clock_funnel(t.relation) = changed
-      AND NOT EXISTS (SELECT FROM clock_touched o WHERE o.relation = t.relation AND o.record_key IS NULL);
+      AND NOT (sure AND EXISTS (SELECT FROM clock_touched o WHERE o.relation = t.relation AND o.record_key IS NULL));
     RETURN NULL;
 END
 $$;

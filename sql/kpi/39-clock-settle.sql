@@ -44,6 +44,10 @@ BEGIN
     ELSIF NOT EXISTS (SELECT FROM clock_touched) OR NOT clock_lock() THEN
         RETURN 0;
     END IF;
+    PERFORM FROM clock_rules FOR SHARE SKIP LOCKED;
+    IF NOT FOUND THEN -- somebody changes them
+        RETURN 0;
+    END IF;
     FOR each IN SELECT t.relation FROM clock_table t WHERE EXISTS (SELECT FROM clock_touched n WHERE n.relation = t.relation)
                 ORDER BY t.relation::oid LOOP
         BEGIN
@@ -70,7 +74,8 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.settle_clocks(bigint) IS
 'Makes clocks anew whose records, history or rules changed, and keeps them; returns of how many records, up to max_rows of each table, or all. '
-'0 where somebody else does it at the moment. No number changes by it. fold calls it. Error: RM005 for a negative max_rows.';
+'0 where somebody else does it at the moment, or changes a rule. No number changes by it. fold calls it. Errors: RM005 for a negative max_rows, '
+'40001 where rules changed after the transaction''s snapshot.';
 SELECT @extschema@.set_audience('settle_clocks(bigint)', 'daemon');
 
 CREATE TABLE @extschema@.clock_broken (
