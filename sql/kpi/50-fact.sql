@@ -89,11 +89,21 @@ COMMENT ON FUNCTION @extschema@.kept_sums(text[], date, date, date[], text[], te
 'captured_sums of what is not stored but read when asked: components of more than one row, and clocks as they go on.';
 SELECT @extschema@.set_audience('kept_sums(text[], date, date, date[], text[], text[])', 'internal');
 
-CREATE FUNCTION @extschema@.kpi_facts(kpis text[], since date, until date, ends date[], by text[], units text[])
+CREATE FUNCTION @extschema@.kpi_facts(kpis text[], since date, until date, ends date[], by text[], units text[], counted boolean DEFAULT false)
     RETURNS TABLE (kpi text, day date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text,
                    currency text, numerator numeric, denominator numeric)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
+    IF NOT counted AND EXISTS (SELECT FROM kpi_closing c WHERE c.policy = 'freeze' AND c.reopened_at IS NULL
+                                 AND (kpi_facts.kpis IS NULL OR c.kpi = ANY (kpi_facts.kpis))) THEN
+        RETURN QUERY
+        WITH asked AS MATERIALIZED (
+            SELECT k.kpi, closed_until(k.kpi) IS NOT NULL AS closed FROM kpi k WHERE kpi_facts.kpis IS NULL OR k.kpi = ANY (kpi_facts.kpis))
+        SELECT f.* FROM kpi_facts(ARRAY(SELECT a.kpi FROM asked a WHERE NOT a.closed), since, until, ends, by, units, true) f
+        UNION ALL
+        SELECT f.* FROM asked a CROSS JOIN LATERAL closed_facts(a.kpi, since, until, ends, by, units) f WHERE a.closed;
+        RETURN;
+    END IF;
     IF NOT EXISTS (SELECT FROM kpi_term t JOIN component c ON c.component = t.component AND (c.kept OR c.entity = 'clock')
                    WHERE kpi_facts.kpis IS NULL OR t.kpi = ANY (kpi_facts.kpis)) THEN
         RETURN QUERY SELECT * FROM captured_sums(kpis, since, until, ends, by, units);
@@ -109,11 +119,12 @@ BEGIN
         OR ends IS NOT NULL AND EXISTS (SELECT FROM kpi k WHERE k.kpi = f.kpi AND k.date_kind = 'stock');
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_facts(text[], date, date, date[], text[], text[]) IS
+COMMENT ON FUNCTION @extschema@.kpi_facts(text[], date, date, date[], text[], text[], boolean) IS
 'Numerators and denominators of KPIs (NULL: all) by period and the dimensions named in by, whatever their state: days since to until '
 '(NULL: all) in periods that end with ends, ascending, and are called by it; without ends each day is one. With ends stocks are those of the end of '
-'each period, from the first that has them, without they are the changes of the day. units: those whose numbers count (NULL: all). No rights are applied.';
-SELECT @extschema@.set_audience('kpi_facts(text[], date, date, date[], text[], text[])', 'internal');
+'each period, from the first that has them, without they are the changes of the day. units: those whose numbers count (NULL: all). Frozen days are as '
+'they were closed (see closed_facts), or with counted as they are now. No rights are applied.';
+SELECT @extschema@.set_audience('kpi_facts(text[], date, date, date[], text[], text[], boolean)', 'internal');
 
 CREATE FUNCTION @extschema@.kpi_dimension_names() RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -245,6 +256,9 @@ BEGIN
     state := coalesce((SELECT s.state FROM kpi_state(asked.kpi) s), 'not_available');
     since := greatest(since, asked.valid_from);
     until := least(until, asked.valid_until);
+    IF state <> 'ready' AND is_frozen(asked, until) THEN
+        state := 'ready';
+    END IF;
     IF state = 'ready' AND is_never_valid(asked, since, until) THEN
         state := 'not_valid';
     END IF;

@@ -11,7 +11,7 @@ CREATE FUNCTION @extschema@.kpi_dimensions(by text[], alias text) RETURNS text
             FROM pg_catalog.unnest(@extschema@.kpi_dimension_names()) WITH ORDINALITY AS u (d, n));
 COMMENT ON FUNCTION @extschema@.kpi_dimensions(text[], text) IS 'SQL for the eight dimensions of a kpi_group by their names, NULL for those that are not in by.';
 
-CREATE FUNCTION @extschema@.sum_groups(asked @extschema@.kpi, since date, until date, units text[], by text[], into_currency text, rates text)
+CREATE FUNCTION @extschema@.sum_groups(asked @extschema@.kpi, since date, until date, units text[], by text[], into_currency text, rates text, credited boolean)
     RETURNS SETOF @extschema@.kpi_group
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
@@ -21,18 +21,20 @@ BEGIN
     RETURN QUERY
     SELECT r.unit_key, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency, v.numerator, v.denominator,
            sum_value(asked, v.numerator, v.denominator, NULL), s.state
-    FROM read_sums(asked, 'total', coalesce(since, '-infinity'), until, by, units, into_currency, rates) r
+    FROM read_sums(asked, 'total', coalesce(since, '-infinity'), until, by, units, into_currency, rates, credited) r
     CROSS JOIN LATERAL (SELECT coalesce(r.problem, CASE WHEN r.mature THEN 'ready' ELSE 'not_mature' END) AS state) s
     CROSS JOIN LATERAL (SELECT CASE WHEN s.state = 'ready' THEN r.numerator END AS numerator, CASE WHEN s.state = 'ready' THEN r.denominator END AS denominator) v;
-    IF NOT FOUND AND by = '{}' THEN
+    IF NOT FOUND AND by = '{}' AND credited AND has_hidden_credit(NULL, units, since, until) THEN
+        RETURN QUERY SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL::numeric, NULL::numeric, NULL::numeric, 'hidden_credit';
+    ELSIF NOT FOUND AND by = '{}' THEN
         RETURN QUERY SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0::numeric, CASE WHEN asked.denominator IS NOT NULL THEN 0::numeric END,
                             CASE WHEN asked.denominator IS NULL THEN 0::numeric END, 'ready';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.sum_groups(@extschema@.kpi, date, date, text[], text[], text, text) IS
+COMMENT ON FUNCTION @extschema@.sum_groups(@extschema@.kpi, date, date, text[], text[], text, text, boolean) IS
 'kpi_groups of KPIs that are sums, or sums divided by sums.';
-SELECT @extschema@.set_audience('sum_groups(kpi, date, date, text[], text[], text, text)', 'internal');
+SELECT @extschema@.set_audience('sum_groups(kpi, date, date, text[], text[], text, text, boolean)', 'internal');
 
 CREATE FUNCTION @extschema@.row_groups(asked @extschema@.kpi, since date, until date, units text[], by text[], into_currency text, rates text)
     RETURNS SETOF @extschema@.kpi_group
@@ -179,7 +181,7 @@ COMMENT ON FUNCTION @extschema@.period_groups(@extschema@.kpi, date, date, text[
 SELECT @extschema@.set_audience('period_groups(kpi, date, date, text[], text[], text, text)', 'internal');
 
 -- An expression over other KPIs. Every one of them is asked for the same days, units and dimensions.
-CREATE FUNCTION @extschema@.derived_groups(asked @extschema@.kpi, since date, until date, units text[], by text[], into_currency text, rates text)
+CREATE FUNCTION @extschema@.derived_groups(asked @extschema@.kpi, since date, until date, units text[], by text[], into_currency text, rates text, credited boolean)
     RETURNS SETOF @extschema@.kpi_group
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 1000000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -189,7 +191,7 @@ DECLARE
 BEGIN
     SELECT jsonb_agg(jsonb_build_object('input', i.input, 'row', to_jsonb(g))) INTO parts
     FROM (SELECT i FROM unnest((asked).inputs) i WHERE i <> ALL (kpi_parameters())) AS i (input)
-    CROSS JOIN LATERAL kpi_groups(i.input, since, until, units, by, into_currency, rates) g;
+    CROSS JOIN LATERAL kpi_groups(i.input, since, until, units, by, into_currency, rates, credited) g;
     FOR each IN
         SELECT (p.row ->> 'unit_key') AS unit_key, (p.row ->> 'stage') AS stage, (p.row ->> 'campaign') AS campaign, (p.row ->> 'channel') AS channel,
                (p.row ->> 'product') AS product, (p.row ->> 'owner') AS owner, (p.row ->> 'segment') AS segment, (p.row ->> 'currency') AS currency,
@@ -205,9 +207,9 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.derived_groups(@extschema@.kpi, date, date, text[], text[], text, text) IS
+COMMENT ON FUNCTION @extschema@.derived_groups(@extschema@.kpi, date, date, text[], text[], text, text, boolean) IS
 'kpi_groups of KPIs that are made of other KPIs; the state is that of an input that has no value.';
-SELECT @extschema@.set_audience('derived_groups(kpi, date, date, text[], text[], text, text)', 'internal');
+SELECT @extschema@.set_audience('derived_groups(kpi, date, date, text[], text[], text, text, boolean)', 'internal');
 
 -- define_kpi has checked the expression: immutable, over the inputs, with functions of pg_catalog.
 CREATE FUNCTION @extschema@.derived_value(asked @extschema@.kpi, inputs pg_catalog.jsonb) RETURNS numeric
@@ -228,7 +230,8 @@ COMMENT ON FUNCTION @extschema@.derived_value(@extschema@.kpi, pg_catalog.jsonb)
 'A derived KPI from the values of its inputs (a JSON object) and the parameters; NULL where one is NULL or it cannot be computed.';
 SELECT @extschema@.set_audience('derived_value(kpi, jsonb)', 'internal');
 
-CREATE FUNCTION @extschema@.kpi_groups(kpi text, since date, until date, units text[], by text[], into_currency text, rates text)
+CREATE FUNCTION @extschema@.kpi_groups(kpi text, since date, until date, units text[], by text[], into_currency text, rates text,
+                                       credited boolean DEFAULT false)
     RETURNS SETOF @extschema@.kpi_group
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
@@ -244,6 +247,11 @@ BEGIN
     IF asked.span IS NOT NULL THEN
         since := (until + 1 - asked.span)::date;
     END IF;
+    IF state = 'ready' AND credited
+       AND EXISTS (SELECT FROM kpi k WHERE k.kind = ANY ('{distinct,percentile,survival,period}')
+                     AND (k.kpi = asked.kpi OR k.kpi IN (SELECT l.input FROM kpi_leaf l WHERE l.kpi = asked.kpi))) THEN
+        state := 'not_by_credit';
+    END IF;
     IF state <> 'ready' THEN
         RETURN QUERY SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL::numeric, NULL::numeric, NULL::numeric, state;
         RETURN;
@@ -254,13 +262,14 @@ BEGIN
          WHEN asked.kind = 'period' AND is_about(asked.kpi, 'open_deal') THEN
              RETURN QUERY SELECT * FROM pipeline_groups(asked, until, units, by, into_currency, rates);
          WHEN asked.kind = 'period' THEN RETURN QUERY SELECT * FROM period_groups(asked, since, until, units, by, into_currency, rates);
-         WHEN asked.kind = 'derived' THEN RETURN QUERY SELECT * FROM derived_groups(asked, since, until, units, by, into_currency, rates);
-         ELSE RETURN QUERY SELECT * FROM sum_groups(asked, since, until, units, by, into_currency, rates); END CASE;
+         WHEN asked.kind = 'derived' THEN RETURN QUERY SELECT * FROM derived_groups(asked, since, until, units, by, into_currency, rates, credited);
+         ELSE RETURN QUERY SELECT * FROM sum_groups(asked, since, until, units, by, into_currency, rates, credited); END CASE;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_groups(text, date, date, text[], text[], text, text) IS
-'A KPI over the days since to until, for each combination of the dimensions by, of these units (NULL: all). No rights applied; not for users.';
-SELECT @extschema@.set_audience('kpi_groups(text, date, date, text[], text[], text, text)', 'internal');
+COMMENT ON FUNCTION @extschema@.kpi_groups(text, date, date, text[], text[], text, text, boolean) IS
+'A KPI over the days since to until, for each combination of the dimensions by, of these units (NULL: all). credited: by the credits of '
+'units (not_by_credit where no shares can be told). No rights applied; not for users.';
+SELECT @extschema@.set_audience('kpi_groups(text, date, date, text[], text[], text, text, boolean)', 'internal');
 
 -- Which kinds are read here: whatever is no sum of days.
 CREATE FUNCTION @extschema@.is_by_period(kind text) RETURNS boolean

@@ -68,7 +68,7 @@ COMMENT ON FUNCTION @extschema@.period_total(text, date, date, text[], text, tex
 'kpi_total of a KPI that has no parts of days: over the days since to until, of these units (NULL: all).';
 SELECT @extschema@.set_audience('period_total(text, date, date, text[], text, text)', 'internal');
 
-CREATE FUNCTION @extschema@.kpi_periods(kpi text, grain text, since date, until date, by text[], into_currency text, rates text)
+CREATE FUNCTION @extschema@.kpi_periods(kpi text, grain text, since date, until date, by text[], into_currency text, rates text, credited boolean)
     RETURNS TABLE (kpi_key text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text,
                    segment text, currency text, numerator numeric, denominator numeric, value numeric, state text)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 12 COST 1000000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -93,11 +93,11 @@ BEGIN
     SELECT asked.kpi, p.first, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, g.numerator, g.denominator, g.value,
            g.state
     FROM kpi_spans(grain, first, until) p
-    CROSS JOIN LATERAL kpi_groups(asked.kpi, CASE WHEN grain = 'total' THEN since ELSE p.begins END, p.ends, units, by, into_currency, rates) g
+    CROSS JOIN LATERAL kpi_groups(asked.kpi, CASE WHEN grain = 'total' THEN since ELSE p.begins END, p.ends, units, by, into_currency, rates, credited) g
     ORDER BY 2, 3, 4, 5, 6, 7, 8, 9, 10;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_periods(text, text, date, date, text[], text, text) IS
+COMMENT ON FUNCTION @extschema@.kpi_periods(text, text, date, date, text[], text, text, boolean) IS
 'kpi() of a KPI that has no parts of days: one value for each period and combination of the dimensions by, of the units whose totals the caller '
 'may see.';
-SELECT @extschema@.set_audience('kpi_periods(text, text, date, date, text[], text, text)', 'internal');
+SELECT @extschema@.set_audience('kpi_periods(text, text, date, date, text[], text, text, boolean)', 'internal');

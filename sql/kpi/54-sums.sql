@@ -2,13 +2,13 @@
 
 -- The query of read_sums: what is grouped, and what is converted, depends on the arguments. Its own: $1 KPI, $2 and $3 days, $4 currency,
 -- $5 set of rates, $6 units. daily: the days of a period matter, and not only their sum.
-CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], converted text[], daily boolean, apart text[]) RETURNS text
+CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], converted text[], daily boolean, apart text[], facts text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN format('WITH p AS MATERIALIZED (SELECT s.first, s.begins, s.ends FROM @extschema@.kpi_spans(%1$L, $2, $3) s), '
                   'f AS MATERIALIZED ('
                       'SELECT p.first, p.ends, %2$s, f.currency AS own, %3$s AS on_date, f.numerator, f.denominator, f.day, ARRAY[%10$s]::text[] AS apart '
-                      'FROM @extschema@.kpi_facts(ARRAY[$1], $2, $3, %4$s, %5$L, $6) f JOIN p ON f.day >= p.begins AND f.day <= p.ends), '
+                      'FROM @extschema@.%11$I(ARRAY[$1], $2, $3, %4$s, %5$L, $6) f JOIN p ON f.day >= p.begins AND f.day <= p.ends), '
                   'r AS MATERIALIZED (SELECT d.own, d.on_date, %6$s AS rate FROM (SELECT DISTINCT f.own, f.on_date FROM f) d) '
                   'SELECT f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, '
                       'sum(f.numerator%7$s), sum(f.denominator%8$s), count(DISTINCT f.own), '
@@ -24,15 +24,15 @@ BEGIN
                   CASE WHEN 'numerator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
                   CASE WHEN 'denominator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
                   coalesce((SELECT string_agg(format('f.%I <> 0', c), ' OR ') FROM unnest(converted) c), 'false'),
-                  (SELECT string_agg(format('f.%I::text', a), ', ') FROM unnest(apart) a));
+                  (SELECT string_agg(format('f.%I::text', a), ', ') FROM unnest(apart) a), facts);
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[], boolean, text[]) IS
-'The query behind read_sums; converted lists the sides, numerator and denominator, that a rate converts; apart those over which nothing is added up.';
+COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[], boolean, text[], text) IS
+'The query behind read_sums; converted lists the sides, numerator and denominator, that a rate converts; apart those over which nothing is added up; facts is the function that it reads, kpi_facts or credited_facts.';
 
 
 CREATE FUNCTION @extschema@.read_sums(asked @extschema@.kpi, grain text, since date, until date, by text[], units text[], into_currency text,
-                                      rates text)
+                                      rates text, credited boolean DEFAULT false)
     RETURNS TABLE (period date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text, currency text,
                    numerator numeric, denominator numeric, problem text, mature boolean)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -49,7 +49,8 @@ BEGIN
     INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
     FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, problem, last_day, together IN
         EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, CASE WHEN into_currency IS NULL THEN '{}' ELSE money END,
-                          asked.within_days IS NOT NULL OR into_currency IS NOT NULL AND asked.date_kind <> 'stock' OR 'day' = ANY (apart), apart)
+                          asked.within_days IS NOT NULL OR into_currency IS NOT NULL AND asked.date_kind <> 'stock' OR 'day' = ANY (apart), apart,
+                          CASE WHEN credited THEN 'credited_facts' ELSE 'kpi_facts' END)
         USING asked.kpi, since, until, into_currency, rates, units
     LOOP
         numerator := coalesce(numerator, 0);
@@ -61,8 +62,14 @@ BEGIN
             numerator := CASE WHEN 'numerator' <> ALL (money) THEN numerator END;
             denominator := CASE WHEN 'denominator' <> ALL (money) THEN denominator END;
         END IF;
-        IF together THEN
+        IF together OR credited AND 'unit_key' = ANY (asked.apart) THEN
             problem := 'not_additive';
+        ELSIF credited AND (SELECT has_hidden_credit(CASE WHEN 'unit_key' = ANY (by) THEN unit_key END, units,
+                                                     CASE WHEN asked.date_kind = 'stock' THEN p.ends ELSE p.begins END, p.ends)
+                            FROM kpi_spans(grain, since, until) p WHERE p.first = period) THEN
+            problem := 'hidden_credit';
+        END IF;
+        IF problem IN ('not_additive', 'hidden_credit') THEN
             numerator := NULL;
             denominator := NULL;
         END IF;
@@ -71,11 +78,11 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.read_sums(@extschema@.kpi, text, date, date, text[], text[], text, text) IS
+COMMENT ON FUNCTION @extschema@.read_sums(@extschema@.kpi, text, date, date, text[], text[], text, text, boolean) IS
 'A KPI that is a sum, or sums divided by sums, for the periods of a grain from since to until and the dimensions by, of these units (NULL: all). '
 'into_currency: money by the rate of the day of each fact in the set rates, of a stock by that of the end of the period. problem: why a side that '
-'is money is NULL (mixed_currencies, missing_rate ...), or both (not_additive). mature: false where a cohort is young. No rights applied; not for users.';
-SELECT @extschema@.set_audience('read_sums(kpi, text, date, date, text[], text[], text, text)', 'internal');
+'is money is NULL (mixed_currencies, missing_rate ...), or both (not_additive, hidden_credit). credited: by the credits of units. mature: false where a cohort is young. No rights applied; not for users.';
+SELECT @extschema@.set_audience('read_sums(kpi, text, date, date, text[], text[], text, text, boolean)', 'internal');
 
 CREATE FUNCTION @extschema@.sum_value(asked @extschema@.kpi, numerator numeric, denominator numeric, into_currency text) RETURNS numeric
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp

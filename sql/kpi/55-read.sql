@@ -55,13 +55,20 @@ SELECT k.kpi AS kpi_key, v.day, v.unit_key, v.stage, v.campaign, v.channel, v.pr
        CASE WHEN m.mature AND m.valid THEN v.numerator END AS numerator, CASE WHEN m.mature AND m.valid THEN v.denominator END AS denominator,
        CASE WHEN m.mature AND m.valid THEN CASE WHEN k.denominator IS NOT NULL THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END END AS value,
        k.kind = 'simple' AND k.date_kind = 'event' AND 'day' <> ALL (k.apart) AS additive, m.mature,
-       CASE WHEN NOT m.valid THEN 'not_valid' WHEN m.mature THEN s.state ELSE 'not_mature' END AS state, k.version
-FROM @extschema@.kpi_state() s
+       CASE WHEN NOT m.valid THEN 'not_valid' WHEN m.mature THEN 'ready' ELSE 'not_mature' END AS state,
+       CASE WHEN v.day <= s.closed THEN (SELECT x.kpi_version FROM @extschema@.kpi_closing x
+                                         WHERE x.kpi = k.kpi AND x.policy = 'freeze' AND x.reopened_at IS NULL AND x.until >= v.day ORDER BY x.until LIMIT 1)
+            ELSE k.version END AS version
+FROM (SELECT coalesce(n.kpi, c.kpi) AS kpi, n.state, c.closed -- frozen days have numbers whatever became of the tables
+      FROM @extschema@.kpi_state() n
+      FULL JOIN (SELECT x.kpi, pg_catalog.max(x.until) AS closed FROM @extschema@.kpi_closing x
+                 WHERE x.policy = 'freeze' AND x.reopened_at IS NULL GROUP BY x.kpi) c ON c.kpi = n.kpi) s
 JOIN @extschema@.kpi k ON k.kpi = s.kpi AND NOT @extschema@.is_by_period(k.kind)
 CROSS JOIN LATERAL @extschema@.shown_days(k.kpi, k.date_kind = 'stock') v
 CROSS JOIN LATERAL (SELECT coalesce(v.day < (SELECT @extschema@.kpi_today()) - k.within_days, true) AS mature,
                            coalesce(v.day >= k.valid_from, true) AND coalesce(v.day <= k.valid_until, true) AS valid) m
-WHERE s.state = 'ready' AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
+WHERE (s.state = 'ready' OR s.closed IS NOT NULL) AND (s.state = 'ready' OR v.day <= s.closed)
+  AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
   AND @extschema@.visible(v.unit_key, 'kpi', 'total')
 UNION ALL
 SELECT k.kpi, NULL, @extschema@.root_unit(), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
@@ -114,7 +121,7 @@ COMMENT ON FUNCTION @extschema@.check_question(text, text[]) IS
 SELECT @extschema@.set_audience('check_question(text, text[])', 'internal');
 
 CREATE FUNCTION crm_bi.kpi(kpi text, grain text DEFAULT 'total', since date DEFAULT NULL, until date DEFAULT NULL,
-                           by text[] DEFAULT '{}', into_currency text DEFAULT NULL, rates text DEFAULT 'default')
+                           by text[] DEFAULT '{}', into_currency text DEFAULT NULL, rates text DEFAULT 'default', credit text DEFAULT NULL)
     RETURNS TABLE (kpi_key text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text,
                    segment text, currency text, numerator numeric, denominator numeric, value numeric, state text)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000
@@ -127,6 +134,9 @@ DECLARE
     target text;
 BEGIN
     PERFORM check_question(grain, by);
+    IF credit <> 'matrix' THEN
+        PERFORM raise_unknown('kind of credit', credit, '{matrix}');
+    END IF;
     IF into_currency IS NOT NULL THEN
         target := require_currency(into_currency);
         PERFORM require_rate_set(rates);
@@ -134,14 +144,14 @@ BEGIN
     PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no facts
     kpi_key := asked.kpi;
     state := coalesce((SELECT s.state FROM kpi_state(asked.kpi) s), 'not_available');
-    IF state <> 'ready' THEN
+    IF state <> 'ready' AND NOT is_frozen(asked, last) THEN
         RETURN NEXT;
         RETURN;
     ELSIF is_by_period(asked.kind) THEN
         IF until IS NULL AND grain <> 'total' AND is_of_items(asked.kpi) THEN -- a goal of this quarter ends with the quarter
             last := (SELECT min(p.first) - 1 FROM kpi_spans(grain, last, last + 400) p WHERE p.first > last);
         END IF;
-        RETURN QUERY SELECT p.* FROM kpi_periods(asked.kpi, grain, since, last, by, target, rates) p;
+        RETURN QUERY SELECT p.* FROM kpi_periods(asked.kpi, grain, since, last, by, target, rates, credit IS NOT NULL) p;
         RETURN;
     END IF;
     units := units_with_total();
@@ -153,7 +163,7 @@ BEGIN
         RETURN QUERY
         SELECT asked.kpi, r.period, r.unit_key, r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency, v.numerator, v.denominator,
                sum_value(asked, v.numerator, v.denominator, target), CASE WHEN r.mature THEN coalesce(r.problem, 'ready') ELSE 'not_mature' END
-        FROM read_sums(asked, grain, greatest(since, asked.valid_from), least(last, asked.valid_until), by, units, target, rates) r
+        FROM read_sums(asked, grain, greatest(since, asked.valid_from), least(last, asked.valid_until), by, units, target, rates, credit IS NOT NULL) r
         CROSS JOIN LATERAL (SELECT CASE WHEN r.mature THEN r.numerator END AS numerator, CASE WHEN r.mature THEN r.denominator END AS denominator) v;
     END IF;
     RETURN QUERY
@@ -161,7 +171,7 @@ BEGIN
     FROM kpi_spans(grain, since, last) p WHERE p.begins > asked.valid_until;
 END
 $$;
-COMMENT ON FUNCTION crm_bi.kpi(text, text, date, date, text[], text, text) IS
+COMMENT ON FUNCTION crm_bi.kpi(text, text, date, date, text[], text, text, text) IS
 'A KPI at any grain: sums first, divides after. grain is day, week (of ISO, from Monday), month, quarter, year, fiscal_quarter, fiscal_year '
 '(set_fiscal_year) or total; since and until are both '
 'included (default: everything until today); by lists dimensions: unit_key, stage, campaign, channel, product, owner, segment, '
@@ -169,6 +179,8 @@ COMMENT ON FUNCTION crm_bi.kpi(text, text, date, date, text[], text, text) IS
 'each amount by the rate of its day in the set rates, a stock by that of the end of the period; value is rounded to the minor unit, '
 'numerator is not, and the dimension currency stays that of the amounts. Only units whose totals the '
 'caller may see; one row with a state where the KPI has no value. Of a KPI that is valid for some time (set_kpi) only those days count, and a period '
-'without such a day has state not_valid; what does not add up over a dimension has state not_additive. Errors: RM001 unknown KPI, grain, dimension or set of rates, RM005 '
+'without such a day has state not_valid; what does not add up over a dimension has state not_additive. credit => ''matrix'': a unit has its share of what others bring '
+'in (set_credit); counts have fractions, ratios divide after; NULL with state hidden_credit where it has one of a unit whose totals the caller may not see, with '
+'not_by_credit where there are no shares. Errors: RM001 unknown KPI, grain, dimension, set of rates or credit, RM005 '
 'no currency, RM101 no identity. Examples: SELECT period, value FROM crm_bi.kpi(''win_rate'', ''month'', ''2026-01-01'', by => ''{unit_key}''); '
 'SELECT period, value, state FROM crm_bi.kpi(''won_value'', ''quarter'', into_currency => ''EUR'');';

@@ -38,6 +38,14 @@ BEGIN
         ('denominator', asked.denominator, NULL, NULL, total.denominator),
         ('value', CASE WHEN asked.inputs IS NOT NULL THEN 'the expression' WHEN asked.kind IN ('distinct', 'percentile', 'survival') THEN asked.kind || coalesce(' ' || asked.quantile, '') || ' of the rows'
                        WHEN asked.denominator IS NOT NULL THEN 'numerator / denominator' ELSE 'numerator' END, NULL, NULL, total.value);
+    RETURN QUERY -- what the rows give is counted now
+        SELECT 'closed', format('frozen on %s: from %s until %s, as of version %s', to_char(c.closed_at AT TIME ZONE default_zone(), 'YYYY-MM-DD'),
+                                coalesce(to_char(c.after + 1, 'YYYY-MM-DD'), 'the beginning'), to_char(c.until, 'YYYY-MM-DD'), c.kpi_version),
+               NULL::text, NULL::bigint, NULL::numeric
+        FROM (SELECT f.*, lag(f.until) OVER (ORDER BY f.until) AS after FROM kpi_closing f
+              WHERE f.kpi = asked.kpi AND f.policy = 'freeze' AND f.reopened_at IS NULL) c
+        WHERE coalesce(c.after < last, true) AND (asked.date_kind = 'stock' AND last <= c.until OR asked.date_kind <> 'stock' AND c.until >= coalesce(explain_kpi.since, '-infinity'))
+        ORDER BY c.until;
     RETURN QUERY
         SELECT 'filling', format('version %s of %s, beside the one that is read', s.version, s.component), s.relation::text, NULL::bigint, NULL::numeric
         FROM kpi_successor s WHERE s.component IN (SELECT t.component FROM kpi_term t WHERE t.kpi = asked.kpi) ORDER BY 2, 3;

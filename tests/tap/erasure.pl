@@ -109,7 +109,7 @@ my %of_others = map { $_ => 1 } qw(principal principal_alias membership team_mem
 my %not_here = map { $_ => 1 } qw(link_frequency link_block link_key tombstone erasure export_made parked_record suppressed_record released_record
     record_dirty consent_problem merge_finding merge_redirected contact_basis unmapped_count transition_gone filling shared_record kpi_broken rule_schedule
     goal_check_in silence delivery_queue delivery_attempt alert_transition handover_anchor handover_answer handover_promise merge_held merged_record
-    journey_touched record_clock clock_touched clock_broken kpi_counted kpi_pending);
+    journey_touched record_clock clock_touched clock_broken kpi_counted kpi_pending kpi_closing);
 my $absent = $team->run(<<"SQL");
 WITH hers AS MATERIALIZED (SELECT s.relation FROM crm.search_everything(ARRAY[$hers]) s)
 SELECT DISTINCT split_part(i.relation, '.', 2) FROM crm.data_inventory() i

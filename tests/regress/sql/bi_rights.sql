@@ -39,17 +39,17 @@ INSERT INTO who VALUES
 CREATE TABLE object (name text PRIMARY KEY, by text NOT NULL, query text);
 INSERT INTO object (name, by)
 SELECT c.relname, CASE WHEN c.relname ~ '^fct_' OR c.relname IN ('dim_campaign', 'dim_product', 'dim_customer', 'sla_clock') THEN 'read'
-                       WHEN c.relname IN ('kpi_value', 'kpi_value_home', 'kpi_wide', 'kpi_goal', 'goal_credit', 'goal_check_in', 'forecast_accuracy', 'funnel_conversion', 'stage_duration', 'cohort_conversion', 'attribution',
+                       WHEN c.relname IN ('kpi_value', 'kpi_value_credited', 'kpi_value_home', 'kpi_wide', 'kpi_goal', 'goal_credit', 'goal_check_in', 'forecast_accuracy', 'funnel_conversion', 'stage_duration', 'cohort_conversion', 'attribution',
                                           'handover', 'handover_reason') THEN 'total'
                        WHEN c.relname = 'dim_owner' THEN 'principal'
-                       WHEN c.relname IN ('dim_date', 'dim_unit', 'dim_unit_path', 'dim_unit_history', 'dim_unit_path_history', 'dim_stage', 'dim_kpi', 'dim_kpi_dimension', 'relation') THEN 'open'
+                       WHEN c.relname IN ('dim_date', 'dim_unit', 'dim_unit_path', 'dim_unit_history', 'dim_unit_path_history', 'dim_unit_credit', 'dim_stage', 'dim_kpi', 'dim_kpi_dimension', 'relation') THEN 'open'
                        ELSE '?' END
 FROM pg_class c WHERE c.relnamespace = 'crm_bi'::regnamespace AND c.relkind = 'v';
 INSERT INTO object VALUES
     ('kpi() by month', 'total', $$SELECT f.* FROM unnest('{won_value,win_rate,open_pipeline,leads,csat,marketing_spend}'::text[]) k CROSS JOIN LATERAL crm_bi.kpi(k, 'month', by => '{unit_key,currency}') f$$),
     ('kpi() in all', 'total', $$SELECT f.* FROM unnest('{won_value,win_rate,open_pipeline,leads,csat,marketing_spend}'::text[]) k CROSS JOIN LATERAL crm_bi.kpi(k) f$$);
--- not compared here yet
-DELETE FROM object WHERE name IN ('sla_clock', 'budget_used', 'weighted_pipeline', 'pipeline_coverage');
+-- not compared here yet (kpi_closing is in closing.sql: what was written down then does not follow from the tables of now)
+DELETE FROM object WHERE name IN ('kpi_closing', 'sla_clock', 'budget_used', 'weighted_pipeline', 'pipeline_coverage');
 SELECT name, by FROM object WHERE by = '?';
 SELECT p.oid::regprocedure AS function FROM pg_proc p WHERE p.pronamespace = 'crm_bi'::regnamespace;
 UPDATE object SET query = format('SELECT * FROM crm_bi.%I', name) WHERE query IS NULL;
