@@ -22,6 +22,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/progress.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "funcapi.h"
@@ -30,6 +31,7 @@
 #include "kpi/plan.h"
 #include "miscadmin.h"
 #include "utils/array.h"
+#include "utils/backend_progress.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -49,8 +51,12 @@ typedef struct Capture {
     Oid root;
     int scan_sign;
     Snapshot snapshot;
+    bool shown; /* how far it got stands where status looks */
     int64 rows; /* read */
 } Capture;
+
+/* Rows between two reports of how far a backfill got. */
+#define SHOWN_EVERY 1024
 
 static void
 read_transition_table(Capture *capture, CrmPlan *plan, Relation rel, Tuplestorestate *store, int sign,
@@ -90,6 +96,8 @@ read_scan(Capture *capture, CrmPlan *plan, Relation rel, CrmChanges *changes)
     while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
         CHECK_FOR_INTERRUPTS();
         capture->rows++;
+        if (capture->shown && capture->rows % SHOWN_EVERY == 0)
+            pgstat_progress_update_param(PROGRESS_COPY_TUPLES_PROCESSED, capture->rows);
         crm_plan_row(plan, slot, capture->scan_sign, changes);
         if (crm_changes_full(changes))
             crm_changes_flush(changes);
@@ -353,11 +361,17 @@ crm_capture_rows(PG_FUNCTION_ARGS)
 {
     Oid root = PG_GETARG_OID(0);
     List *instances = chosen_instances(root, PG_GETARG_ARRAYTYPE_P(1));
-    Capture capture = {
-        .root = root, .relations = leaves(root), .scan_sign = 1, .snapshot = GetActiveSnapshot()};
+    Capture capture = {.root = root,
+                       .relations = leaves(root),
+                       .scan_sign = 1,
+                       .snapshot = GetActiveSnapshot(),
+                       .shown = true};
 
+    /* a COPY of neither kind, which pg_stat_progress_copy shows without a command; an error ends it, too */
+    pgstat_progress_start_command(PROGRESS_COMMAND_COPY, root);
     if (instances != NIL)
         capture_guarded(&capture, instances, false);
+    pgstat_progress_end_command();
     PG_RETURN_INT64(capture.rows);
 }
 

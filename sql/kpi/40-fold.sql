@@ -93,6 +93,14 @@ $$;
 COMMENT ON FUNCTION @extschema@.resume_paused() IS 'Ends the pause of capture past crm.pending_hard_limit, where fold() has drained.';
 SELECT @extschema@.set_audience('resume_paused()', 'admin');
 
+-- Nothing that is pending was committed before the last fold that left nothing: so its age costs those who write nothing.
+CREATE TABLE @extschema@.fold_drained (
+    one boolean PRIMARY KEY CHECK (one),
+    at timestamptz
+);
+COMMENT ON TABLE @extschema@.fold_drained IS 'One row: what was committed by then is in the rollup. NULL before the first fold, also after a restore.';
+INSERT INTO @extschema@.fold_drained VALUES (true, NULL);
+
 CREATE FUNCTION @extschema@.fold(max_rows bigint DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -120,6 +128,9 @@ BEGIN
     SELECT * INTO pass FROM fold_pass(wanted);
     IF NOT pass.rest AND EXISTS (SELECT FROM kpi_broken b WHERE b.paused) THEN
         PERFORM resume_paused();
+    END IF;
+    IF NOT pass.rest THEN -- now is not later than any snapshot of this transaction
+        UPDATE fold_drained d SET at = now() WHERE d.at IS NULL OR pass.taken > 0 AND d.at < now() OR d.at < now() - interval '10 seconds';
     END IF;
     PERFORM switch_components();
     PERFORM drop_retired();

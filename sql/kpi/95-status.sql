@@ -1,20 +1,40 @@
 -- What is worth watching here.
 
+CREATE FUNCTION @extschema@.backfill_progress_rows()
+    RETURNS TABLE (relation pg_catalog.regclass, pid integer, since timestamptz, rows_read bigint, estimated bigint)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT a.relation, p.pid, s.xact_start, p.param3,
+           (SELECT sum(greatest(c.reltuples, 0)) FROM members(a.relation) m JOIN pg_class c ON c.oid = m AND c.relkind = 'r')::bigint
+    FROM pg_stat_get_progress_info('COPY') p
+    JOIN pg_database d ON d.oid = p.datid AND d.datname = current_database()
+    JOIN adoption a ON a.relation = p.relid
+    LEFT JOIN pg_stat_activity s ON s.pid = p.pid
+    WHERE p.param5 = 0 -- a COPY is FROM or TO
+$$;
+COMMENT ON FUNCTION @extschema@.backfill_progress_rows() IS
+'Backfills of the room kpi that are reading a table at this moment, in any session: rows read, and how many the statistics say that there are.';
+SELECT @extschema@.set_audience('backfill_progress_rows()', 'internal');
+
 CREATE FUNCTION @extschema@.kpi_status() RETURNS SETOF @extschema@.status_row
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     waiting bigint := (SELECT count(*) FROM (SELECT FROM kpi_pending LIMIT pending_limit() + 1) p);
+    drained timestamptz := (SELECT d.at FROM fold_drained d WHERE waiting > 0);
+    late boolean := waiting > pending_limit() / 2 OR coalesce(drained < now() - interval '10 minutes', false);
 BEGIN
     RETURN NEXT ('kpi', 'pending changes',
-                 CASE WHEN waiting > pending_limit() THEN 'failed' WHEN waiting > pending_limit() / 2 THEN 'warning' ELSE 'ok' END,
-                 waiting, NULL, format('%s, limit %s rows', pg_size_pretty(pg_total_relation_size('kpi_pending')), pending_limit()),
-                 CASE WHEN waiting > pending_limit() / 2 THEN 'SELECT @extschema@.fold(); or start crmd' END)::status_row;
+                 CASE WHEN waiting > pending_limit() THEN 'failed' WHEN late THEN 'warning' ELSE 'ok' END,
+                 waiting, drained, format('%s, limit %s rows', pg_size_pretty(pg_total_relation_size('kpi_pending')), pending_limit())
+                                   || CASE WHEN waiting = 0 THEN '' ELSE coalesce('; the oldest is at most ' || date_trunc('second', now() - drained) || ' old', '; never folded') END,
+                 CASE WHEN late THEN 'SELECT @extschema@.fold(); or start crmd' END)::status_row;
     RETURN NEXT ('kpi', 'fold', CASE WHEN snapshot_age() > interval '10 minutes' THEN 'warning' ELSE 'ok' END, NULL,
                  now() - nullif(snapshot_age(), interval '0'),
                  CASE WHEN fold_pause() > interval '1 second'
                       THEN format('crmd folds every %s: an old snapshot keeps every version of the rollup', fold_pause()) END,
                  CASE WHEN snapshot_age() > interval '10 minutes'
                       THEN 'End the transaction: SELECT pid, query FROM pg_stat_activity ORDER BY xact_start;' END)::status_row;
+    RETURN QUERY SELECT 'kpi', 'reading of ' || r.relation::text, 'filling', r.rows_read, r.since,
+                        format('%s of about %s rows', r.rows_read, greatest(r.rows_read, r.estimated)), NULL FROM backfill_progress_rows() r;
     RETURN NEXT ('kpi', 'rollup', 'ok', (SELECT count(*) FROM kpi_rollup), NULL,
                  pg_size_pretty(pg_total_relation_size('kpi_rollup') + pg_total_relation_size('kpi_dims')), NULL)::status_row;
     RETURN QUERY
@@ -41,7 +61,7 @@ BEGIN
         ORDER BY 2;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_status() IS 'Rows of status: pending changes against their limit, the rollup, paused components, counted values against the tables that they are of.';
+COMMENT ON FUNCTION @extschema@.kpi_status() IS 'Rows of status: pending changes against their limit and how old they can be, how far a backfill got, the rollup, paused components, counted values against the tables that they are of.';
 SELECT @extschema@.set_audience('kpi_status()', 'admin');
 
 CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
