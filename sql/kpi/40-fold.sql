@@ -47,9 +47,13 @@ CREATE FUNCTION @extschema@.fold_pass(max_rows bigint, OUT taken bigint, OUT res
         SELECT s.instance, s.day, s.dims, s.counted AS piece, counted_falls(s.counted) AS falls
         FROM summed s WHERE s.counted IS NOT NULL AND s.instance IN (SELECT i.instance FROM kpi_captured i)
     ), taken_out AS (
-        -- what is taken away must not stay in another piece; else a large piece is left alone until enough has come
-        DELETE FROM kpi_counted k USING came c
-        WHERE k.instance = c.instance AND k.day = c.day AND k.dims = c.dims AND (c.falls OR octet_length(k.piece) < 4 * octet_length(c.piece))
+        -- what is taken away must not stay in another piece; else a large piece is left alone until enough has come. By the index,
+        -- whatever the planner thinks of how much came
+        DELETE FROM kpi_counted k
+        WHERE k.ctid = ANY (ARRAY(SELECT p.at FROM came c CROSS JOIN LATERAL (
+            SELECT k.ctid AS at FROM kpi_counted k
+            WHERE k.instance = c.instance AND k.day = c.day AND k.dims = c.dims AND (c.falls OR octet_length(k.piece) < 4 * octet_length(c.piece))
+            OFFSET 0) p))
         RETURNING k.instance, k.day, k.dims, k.piece
     ), counted AS (
         INSERT INTO kpi_counted (instance, day, dims, piece)
@@ -57,6 +61,7 @@ CREATE FUNCTION @extschema@.fold_pass(max_rows bigint, OUT taken bigint, OUT res
                          FROM (SELECT c.instance, c.day, c.dims, c.piece FROM came c UNION ALL TABLE taken_out) a
                          GROUP BY a.instance, a.day, a.dims) m
         WHERE m.piece IS NOT NULL
+        ORDER BY m.instance, m.day, m.dims
     )
     SELECT s.taken, s.rest FROM summed s WHERE s.instance IS NULL
 $$;

@@ -13,7 +13,9 @@ BEGIN
         RAISE EXCEPTION 'counted is NULL' USING ERRCODE = 'RM005', HINT = 'true counts values, false has the rows read again.';
     ELSIF counted AND reason IS NOT NULL THEN
         RAISE EXCEPTION 'the values of KPI "%" cannot be counted', asked.kpi
-            USING ERRCODE = 'RM005', DETAIL = reason || '.', HINT = 'It is read from the rows, and right without.';
+            USING ERRCODE = 'RM005', DETAIL = reason || '.',
+                  HINT = CASE WHEN asked.kind = ANY ('{distinct,percentile}') THEN 'It is read from the rows, and right without.'
+                              ELSE 'Only KPIs of kind distinct and percentile have some.' END;
     ELSIF counted THEN
         INSERT INTO counted_kpi AS c (kpi) VALUES (asked.kpi) ON CONFLICT DO NOTHING;
         INSERT INTO kpi_value_key SELECT gen_random_uuid() WHERE NOT EXISTS (SELECT FROM kpi_value_key);

@@ -39,6 +39,7 @@ INSERT INTO orders SELECT i, i, 'r' || i % 4, 10, '2026-01-01' FROM generate_ser
 CREATE SEQUENCE numbers START 10000;
 CREATE SEQUENCE pairs;
 CREATE TABLE looks (isolation text, wrong bigint);
+CREATE TABLE names (name text PRIMARY KEY, hash bytea); -- of what is told apart only hashes are kept
 
 -- What the components are, in the words of the tables: relation, component, day, unit, stage, channel, then rows, what cannot be summed, and sums.
 CREATE VIEW deal_rows AS
@@ -61,7 +62,12 @@ CREATE VIEW base AS
            sum(amount) FILTER (WHERE amount <> 'NaN' AND (kind IS NULL OR kind = 'marketing')), count(*) FILTER (WHERE amount = 'NaN')
     FROM spending GROUP BY happened, channel
     UNION ALL
-    SELECT 'people', 'joined', joined, region, NULL, NULL, count(*), NULL, NULL, NULL FROM people GROUP BY joined, region;
+    SELECT 'people', 'joined', joined, region, NULL, NULL, count(*), NULL, NULL, NULL FROM people GROUP BY joined, region
+    UNION ALL -- of counted values each is a group: a number, or what is told apart
+    SELECT relation, component, (closed AT TIME ZONE 'UTC')::date, region, status, v, count(*), NULL, NULL, NULL
+    FROM deal_rows CROSS JOIN LATERAL (VALUES ('opportunity_closed.percentile.amount', trim_scale(value)::text),
+                                              ('opportunity_closed.distinct.name', trunc(value % 50)::text)) c (component, v)
+    WHERE closed IS NOT NULL AND v IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6;
 -- zero and nothing are the same sum
 CREATE VIEW truth AS
     SELECT relation, component, day, unit, stage, channel, rows, coalesce(s1, 0) AS s1, coalesce(s2, 0) AS s2, coalesce(s3, 0) AS s3 FROM base;
@@ -74,13 +80,19 @@ CREATE VIEW counted AS
     WHERE i.state = 'ready'
       AND i.component IN ('opportunity_closed', 'opportunity_created', 'opportunity_ended', 'opportunity_undated', 'spend', 'joined')
     GROUP BY i.relation, i.component, c.day, c.unit, c.stage, c.channel
-    HAVING sum(c.rows) <> 0 OR sum(c.s1) <> 0 OR sum(c.s2) <> 0 OR sum(c.s3) <> 0 OR sum(c.invalid) <> 0;
+    HAVING sum(c.rows) <> 0 OR sum(c.s1) <> 0 OR sum(c.s2) <> 0 OR sum(c.s3) <> 0 OR sum(c.invalid) <> 0
+    UNION ALL
+    SELECT i.relation::regclass::text, i.component, c.day, c.unit, c.stage,
+           CASE WHEN i.component LIKE '%.percentile.%' THEN trim_scale(crm.counted_number(e.value))::text ELSE n.name END, sum(e.rows), 0, 0, 0
+    FROM crm.kpi_value_cell c JOIN crm.kpi_instance i USING (instance) CROSS JOIN LATERAL crm.counted_entries(c.piece) e
+    LEFT JOIN names n ON n.hash = e.value
+    WHERE i.state = 'ready' GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(e.rows) <> 0;
 CREATE VIEW ready AS SELECT relation::text AS relation, component FROM crm.kpi_instance WHERE state = 'ready';
 CREATE VIEW difference AS
     (SELECT 'table' AS side, t.* FROM (SELECT t.* FROM truth t JOIN ready USING (relation, component) EXCEPT ALL TABLE counted) t)
     UNION ALL (SELECT 'counted', c.* FROM (TABLE counted EXCEPT ALL TABLE truth) c);
 SQL
-my $columns = '{"unit": "region", "amount": "value", "stage": "status", "created_at": "opened", "closed_at": "closed"}';
+my $columns = '{"name": "trunc(value % 50)::text", "unit": "region", "amount": "value", "stage": "status", "created_at": "opened", "closed_at": "closed"}';
 my %adoption = (
     deals => "'opportunity', columns => '$columns'",
     parts => "'opportunity', columns => '$columns'",
@@ -88,6 +100,8 @@ my %adoption = (
     people => q('customer', columns => '{"unit": "region", "email": "email", "created_at": "joined"}'),
     spending => q('spend', columns => '{"on_date": "happened", "amount": "amount", "kind": "kind", "channel": "channel"}'));
 $team->run("SELECT * FROM crm.define_component('joined', 'customer', 'created_at')");
+$team->run("SELECT crm.define_kpi('names', 'Names', 'opportunity_closed.name', kind => 'distinct'),
+                   crm.define_kpi('half', 'Half', 'opportunity_closed.amount', kind => 'percentile', quantile => 0.5)");
 
 # Asks again where others had the lock, or changed what a backfill had read.
 sub insist {
@@ -104,6 +118,8 @@ sub insist {
 sub adopt { return insist("SELECT * FROM crm.adopt('$_[0]', lock_timeout => '2 s', zone => 'UTC', entity => $adoption{$_[0]})") }
 sub fill { return insist("CALL crm.backfill('$_[0]')") }
 adopt($_) for qw(deals orders people spending);
+$team->run("SELECT * FROM crm.count_values('$_')") for qw(names half);
+$team->run("INSERT INTO names SELECT n, crm.value_hash(n) FROM (SELECT i::text AS n FROM generate_series(-49, 49) i) x");
 
 # Each writer has deals of its own: where two lock each other's rows in two orders, the deadlock is theirs.
 my $writer = <<'PGBENCH';
@@ -257,6 +273,12 @@ exact('with nothing pending');
 $team->prints("SELECT count(*) > 100, count(*) FILTER (WHERE rows = 0 AND invalid = 0 AND coalesce(s1, 0) = 0 AND coalesce(s2, 0) = 0) FROM crm.kpi_rollup", 't|0',
     'no empty group is left');
 $team->prints("SELECT count(*) > 500 FROM deals", 't', 'and there is something to count');
+# what is read is what SQL over the tables says, and what the rows say through crm
+my $values = "SELECT (SELECT value FROM crm.kpi_total('names')), (SELECT value FROM crm.kpi_total('half'))";
+my $by_sql = "SELECT count(DISTINCT trunc(value % 50)::text), percentile_cont(0.5) WITHIN GROUP (ORDER BY value::double precision)::numeric FROM deal_rows WHERE closed < (SELECT now())";
+$team->prints("SELECT (SELECT count(*) FROM crm.counted_terms('names')), (SELECT count(*) FROM crm.counted_terms('half'))", '2|2', 'counted values are read');
+my $expected = $node->safe_psql('team', $by_sql);
+$team->prints($values, $expected, "different values and a median: $expected");
 # and the test can fail
 $node->safe_psql('team', 'SET session_replication_role = replica; ALTER TABLE deals DISABLE TRIGGER USER; DELETE FROM deals WHERE id = (SELECT max(id) FROM deals); ALTER TABLE deals ENABLE TRIGGER USER');
 $team->prints('SELECT count(*) > 0 FROM difference', 't', 'a row that goes past the triggers is a difference');
