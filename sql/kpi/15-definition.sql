@@ -59,11 +59,13 @@ COMMENT ON TABLE @extschema@.team_kpi_term IS 'The terms of team_kpi, parsed.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.team_kpi_term', '');
 
 CREATE VIEW @extschema@.kpi_term AS
-SELECT t.* FROM @extschema@.team_kpi_term t
-UNION ALL
-SELECT s.* FROM @extschema@.shipped_kpi_term s
-WHERE NOT EXISTS (SELECT FROM @extschema@.team_kpi t WHERE t.kpi OPERATOR(pg_catalog.=) s.kpi);
-COMMENT ON VIEW @extschema@.kpi_term IS 'The terms of all KPIs.';
+SELECT d.*, g.calendar
+FROM (SELECT t.* FROM @extschema@.team_kpi_term t
+      UNION ALL
+      SELECT s.* FROM @extschema@.shipped_kpi_term s
+      WHERE NOT EXISTS (SELECT FROM @extschema@.team_kpi t WHERE t.kpi OPERATOR(pg_catalog.=) s.kpi)) d
+LEFT JOIN @extschema@.kpi_governance g ON g.kpi = d.kpi;
+COMMENT ON VIEW @extschema@.kpi_term IS 'The terms of all KPIs, with the calendar of the KPI''s own where it has one.';
 
 -- What is counted is part of a definition, so a component that is defined anew makes a new version of each KPI that is made of it: from the
 -- moment when that is read, which is later than it was said.
@@ -81,7 +83,7 @@ SELECT d.kpi, d.label, d.kind, d.date_kind, d.numerator, d.denominator, d.measur
        d.description, d.within_days, d.span, d.quantile, d.inputs, d.shipped, g.owner,
        CASE WHEN g.certification = 'certified' AND g.certified_version <> d.version + coalesce(s.steps, 0) THEN 'draft'
             ELSE coalesce(g.certification, 'draft') END AS certification,
-       g.certified_by, g.certified_at, g.certified_version, g.valid_from, g.valid_until, coalesce(g.apart, '{}') AS apart
+       g.certified_by, g.certified_at, g.certified_version, g.valid_from, g.valid_until, coalesce(g.apart, '{}') AS apart, g.calendar
 FROM (SELECT t.*, false AS shipped FROM @extschema@.team_kpi t
       UNION ALL
       SELECT s.*, true FROM @extschema@.shipped_kpi s

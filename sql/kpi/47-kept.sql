@@ -100,7 +100,7 @@ COMMENT ON FUNCTION @extschema@.mapped_or_null(pg_catalog.regclass, text, text) 
 'SQL that reads an attribute of a row r as a type; NULL where it is not mapped.';
 SELECT @extschema@.set_audience('mapped_or_null(regclass, text, text)', 'internal');
 
-CREATE FUNCTION @extschema@.kept_rows(component text, measure text, milestones text[], within_days integer) RETURNS SETOF @extschema@.kept_row
+CREATE FUNCTION @extschema@.kept_rows(component text, measure text, milestones text[], within_days integer, calendar text DEFAULT NULL) RETURNS SETOF @extschema@.kept_row
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 100
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -132,10 +132,14 @@ BEGIN
             SELECT h.relation, h.record_key, (h.answered_at AT TIME ZONE zone)::date, 1::bigint,
                    CASE measure WHEN 'count' THEN 1
                                 WHEN 'refused' THEN CASE WHEN h.state = 'refused' THEN 1 ELSE 0 END
-                                WHEN 'timed' THEN CASE WHEN h.business_time IS NOT NULL AND NOT h.unsure THEN 1 ELSE 0 END
-                                WHEN 'hours' THEN CASE WHEN NOT h.unsure THEN extract(epoch FROM h.business_time) / 3600 END END,
+                                WHEN 'timed' THEN CASE WHEN b.worked IS NOT NULL AND NOT h.unsure THEN 1 ELSE 0 END
+                                WHEN 'hours' THEN CASE WHEN NOT h.unsure THEN extract(epoch FROM b.worked) / 3600 END END,
                    h.handover::text, NULL::boolean, h.unit, h.to_stage, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM timed_handovers() h WHERE h.answered_at IS NOT NULL;
+            FROM timed_handovers() h
+            CROSS JOIN LATERAL (SELECT CASE WHEN kept_rows.calendar IS NULL THEN h.business_time
+                                            WHEN isfinite(h.offered_at) AND isfinite(h.answered_at)
+                                            THEN business_interval(kept_rows.calendar, h.offered_at, h.answered_at) END AS worked) b
+            WHERE h.answered_at IS NOT NULL;
         WHEN component = 'handover_overdue' THEN
             RETURN QUERY
             SELECT h.relation, h.record_key, (c.at AT TIME ZONE zone)::date, c.sign, c.sign::numeric, h.handover::text, NULL::boolean, h.unit, h.to_stage,
@@ -157,9 +161,9 @@ BEGIN
     END CASE;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kept_rows(text, text, text[], integer) IS
-'The rows of a component that is read when asked (see its description), with a measure of it. No rights applied; not for users.';
-SELECT @extschema@.set_audience('kept_rows(text, text, text[], integer)', 'internal');
+COMMENT ON FUNCTION @extschema@.kept_rows(text, text, text[], integer, text) IS
+'The rows of a component that is read when asked (see its description), with a measure of it; calendar: whose working hours count, where not those of the limit. No rights applied; not for users.';
+SELECT @extschema@.set_audience('kept_rows(text, text, text[], integer, text)', 'internal');
 
 CREATE FUNCTION @extschema@.kept_state(component text, measure text, milestones text[]) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE

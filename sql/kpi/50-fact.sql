@@ -47,7 +47,7 @@ SELECT t.kpi, t.side, t."position", t.sign, r.relation, false, r.day, r.rows, r.
        r.owner, r.segment, r.currency
 FROM @extschema@.kpi_term t
 JOIN @extschema@.component c ON c.component = t.component AND c.kept
-CROSS JOIN LATERAL @extschema@.kept_rows(t.component, t.measure, t.milestones, t.within_days) r
+CROSS JOIN LATERAL @extschema@.kept_rows(t.component, t.measure, t.milestones, t.within_days, t.calendar) r
 LEFT JOIN @extschema@.adoption a ON a.relation = r.relation;
 COMMENT ON VIEW @extschema@.kpi_term_cell IS
 'What each term of each KPI counts of each table, in pieces, captured or read when asked; amount is without the term''s sign. For explanations: '

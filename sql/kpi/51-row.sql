@@ -83,7 +83,7 @@ BEGIN
             RETURN QUERY
             SELECT term.side, term."position", term.sign, r.relation, r.record_key, r.day, r.rows, r.amount, r.subject, r.observed,
                    coalesce(resolve_unit(r.unit), a.fallback_unit, root_unit()), r.stage, r.campaign, r.channel, r.product, r.owner, r.segment, r.currency
-            FROM kept_rows(term.component, term.measure, term.milestones, term.within_days) r
+            FROM kept_rows(term.component, term.measure, term.milestones, term.within_days, term.calendar) r
             LEFT JOIN adoption a ON a.relation = r.relation;
         ELSE
             RETURN QUERY

@@ -29,7 +29,7 @@ COMMENT ON VIEW @extschema@.kpi_zone IS 'The time zone that cuts the days of eac
 GRANT SELECT ON @extschema@.kpi_zone TO PUBLIC;
 
 CREATE FUNCTION @extschema@.set_kpi(kpi text, owner text DEFAULT NULL, certification text DEFAULT NULL, valid_from date DEFAULT NULL,
-                                    valid_until date DEFAULT NULL, not_additive text[] DEFAULT NULL)
+                                    valid_until date DEFAULT NULL, not_additive text[] DEFAULT NULL, calendar text DEFAULT NULL)
     RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -46,11 +46,19 @@ BEGIN
     ELSIF wrong IS NOT NULL OR array_position(not_additive, NULL) IS NOT NULL THEN
         PERFORM raise_unknown('dimension', coalesce(wrong, ''), known);
     END IF;
+    IF calendar <> '' AND NOT EXISTS (SELECT FROM calendar c WHERE c.calendar = set_kpi.calendar) THEN
+        PERFORM raise_unknown('calendar', calendar, ARRAY(SELECT c.calendar FROM calendar c));
+    ELSIF calendar <> '' AND NOT EXISTS (SELECT FROM kpi_term t WHERE t.kpi = asked.kpi AND t.component = 'handover_answer' AND t.measure = ANY ('{hours,timed}')) THEN
+        RAISE EXCEPTION 'KPI "%" measures no working hours of its own', asked.kpi
+            USING ERRCODE = 'RM005', DETAIL = 'A calendar is for KPIs of the hours to the answer of a hand-over. The hours of tickets are those of their service level.',
+                  HINT = 'SELECT set_sla(..., calendar => ...) says in whose hours a ticket''s clock runs.';
+    END IF;
     SELECT * INTO said FROM kpi_governance g WHERE g.kpi = asked.kpi FOR UPDATE;
     said.kpi := asked.kpi;
     said.owner := CASE WHEN owner IS NULL THEN said.owner WHEN owner <> '' THEN (require_unit(owner)).unit END;
     said.valid_from := CASE WHEN valid_from IS NULL THEN said.valid_from WHEN isfinite(valid_from) THEN valid_from END;
     said.valid_until := CASE WHEN valid_until IS NULL THEN said.valid_until WHEN isfinite(valid_until) THEN valid_until END;
+    said.calendar := CASE WHEN calendar IS NULL THEN said.calendar WHEN calendar <> '' THEN calendar END;
     said.apart := coalesce(ARRAY(SELECT d FROM unnest(known) WITH ORDINALITY AS k (d, n) WHERE d = ANY (not_additive) AND not_additive IS NOT NULL ORDER BY n),
                            '{}');
     IF not_additive IS NULL THEN
@@ -75,14 +83,16 @@ BEGIN
     INSERT INTO kpi_governance SELECT said.*
     ON CONFLICT ON CONSTRAINT kpi_governance_pkey DO UPDATE
     SET owner = excluded.owner, certification = excluded.certification, certified_by = excluded.certified_by, certified_at = excluded.certified_at,
-        certified_version = excluded.certified_version, valid_from = excluded.valid_from, valid_until = excluded.valid_until, apart = excluded.apart;
+        certified_version = excluded.certified_version, valid_from = excluded.valid_from, valid_until = excluded.valid_until, apart = excluded.apart,
+        calendar = excluded.calendar;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.set_kpi(text, text, text, date, date, text[]) IS
+COMMENT ON FUNCTION @extschema@.set_kpi(text, text, text, date, date, text[], text) IS
 'Says of a KPI, shipped or one''s own, what its formula does not tell; what is left out stays as it is. owner: the unit that answers for it ('''' takes '
 'it back). certification: draft, certified or deprecated, of the version that is read now; a newer version is a draft again; to be certified it needs an owner. '
 'valid_from, valid_until: the days that have a value, both included (infinity takes them back); others read NULL with state not_valid. not_additive: '
 'dimensions of crm_bi.kpi_value, or day, over which its facts must not be added up although its kind would let them ({}: none): what asks for such a sum '
-'reads NULL with state not_additive. crm_bi.dim_kpi shows it all. Errors: RM001 unknown KPI, unit, certification or dimension, RM005. '
+'reads NULL with state not_additive. calendar: whose working hours count, of KPIs of the hours to the answer of a hand-over ('''': those of its limit). crm_bi.dim_kpi shows it '
+'all. Errors: RM001 unknown KPI, unit, certification, dimension or calendar, RM005. '
 'Example: SELECT crm.set_kpi(''win_rate'', owner => ''sales'', certification => ''certified'', valid_from => ''2026-01-01'');';
-SELECT @extschema@.set_audience('set_kpi(text, text, text, date, date, text[])', 'admin');
+SELECT @extschema@.set_audience('set_kpi(text, text, text, date, date, text[], text)', 'admin');

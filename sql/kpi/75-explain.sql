@@ -33,6 +33,7 @@ BEGIN
         ('adds up over', coalesce((SELECT string_agg(a.dimension, ', ' ORDER BY a."position") FROM kpi_additivity a WHERE a.kpi_key = asked.kpi AND a.additive),
                                   'nothing'), NULL, NULL, NULL),
         ('zone', coalesce((SELECT z.zone FROM kpi_zone z WHERE z.kpi = asked.kpi), 'that of its inputs'), NULL, NULL, NULL),
+        ('calendar', coalesce(asked.calendar, 'none of its own'), NULL, NULL, NULL),
         ('state', total.state, NULL, NULL, NULL),
         ('numerator', asked.numerator, NULL, NULL, total.numerator),
         ('denominator', asked.denominator, NULL, NULL, total.denominator),

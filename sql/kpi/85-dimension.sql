@@ -24,7 +24,7 @@ CREATE VIEW crm_bi.dim_kpi WITH (security_invoker) AS
 SELECT k.kpi AS kpi_key, k.label, k.kind, k.date_kind, k.measured_in, k.direction, k.version::bigint AS version, k.description,
        k.owner AS owner_unit, k.certification, k.certified_by, k.certified_at, k.certified_version::bigint AS certified_version, k.valid_from, k.valid_until,
        CASE WHEN k.valid_from > t.today THEN 'not_yet' WHEN k.valid_until < t.today THEN 'not_any_more' ELSE 'valid' END AS validity,
-       a.adds_up_over, z.zone
+       a.adds_up_over, z.zone, k.calendar
 FROM @extschema@.kpi k
 CROSS JOIN (SELECT @extschema@.kpi_today() AS today) t
 LEFT JOIN (SELECT x.kpi_key, pg_catalog.string_agg(x.dimension, ', ' ORDER BY x."position") FILTER (WHERE x.additive) AS adds_up_over
@@ -47,6 +47,7 @@ COMMENT ON COLUMN crm_bi.dim_kpi.valid_until IS 'The last day that has a value; 
 COMMENT ON COLUMN crm_bi.dim_kpi.validity IS 'Today: valid, not_yet, not_any_more.';
 COMMENT ON COLUMN crm_bi.dim_kpi.adds_up_over IS 'The dimensions over which value may be added up; dim_kpi_dimension has a row for each, and why not.';
 COMMENT ON COLUMN crm_bi.dim_kpi.zone IS 'The time zone that cuts its days; several: its components have different ones; NULL: that of the KPIs that it is made of.';
+COMMENT ON COLUMN crm_bi.dim_kpi.calendar IS 'Whose working hours it measures; NULL: those of the limit or service level, or none.';
 GRANT SELECT ON crm_bi.dim_kpi TO PUBLIC;
 
 CREATE VIEW crm_bi.dim_kpi_dimension WITH (security_invoker) AS

@@ -165,6 +165,16 @@ UPDATE crm.handover_answer a SET answered_at = '2023-01-20 15:00Z' FROM offered 
 UPDATE crm.handover_answer a SET answered_at = '2023-04-11 12:00Z' FROM offered o WHERE o.handover = a.handover AND record_key = '2';
 SELECT k, numerator, denominator, round(value, 4) AS value, state FROM unnest(ARRAY['handover_refusal_rate', 'handover_hours', 'handover_overdue']) k, crm.kpi_total(k) ORDER BY 1;
 SELECT period, unit_key, numerator, denominator FROM crm_bi.kpi('handover_hours', 'month', '2023-01-01', '2023-06-30', '{unit_key}');
+-- by a calendar of its own, open from 10 to 22 every day: 3 hours, and 8 of the Monday and 4 of the Tuesday
+SELECT crm.set_calendar('shop', 'Europe/Berlin', (SELECT jsonb_object_agg(d, '["10:00", "22:00"]'::jsonb) FROM unnest('{mon,tue,wed,thu,fri,sat,sun}'::text[]) d));
+SELECT crm.set_kpi('handover_hours', calendar => 'shp');
+SELECT crm.set_kpi('resolution_hours', calendar => 'shop');
+SELECT crm.set_kpi('handover_hours', calendar => 'shop');
+SELECT period, unit_key, numerator, denominator FROM crm_bi.kpi('handover_hours', 'month', '2023-01-01', '2023-06-30', '{unit_key}');
+SELECT part, detail FROM crm.explain_kpi('handover_hours') WHERE part = 'calendar';
+SELECT kpi_key, calendar FROM crm_bi.dim_kpi WHERE calendar IS NOT NULL;
+SELECT crm.set_kpi('handover_hours', calendar => '');
+SELECT numerator, denominator FROM crm.kpi_total('handover_hours');
 -- 5 was due on Thursday 2 February at 13:00, 3 on Thursday 13 April at 14:00, until it went live on 31 May; 2 was due on 11 April at 14:00, in time
 SELECT d, value FROM unnest(ARRAY['2023-02-01', '2023-02-02', '2023-04-12', '2023-04-13', '2023-05-30', '2023-05-31']::date[]) d, crm.kpi_total('handover_overdue', NULL, NULL, d);
 SELECT unit_key, value FROM crm_bi.kpi_value WHERE kpi_key = 'handover_overdue' AND day = '2023-04-30' ORDER BY 1;
