@@ -96,6 +96,13 @@ SQL
 $team->prints('SELECT count(*), bool_and(ready) FROM crm.journey_state', '2|t', 'journeys of both funnels are packed');
 isnt($team->run('SELECT count(*) FROM crm.journey_touched'), '0', 'and some changed since');
 
+# a component that is defined anew is captured beside what is read; what is said of definitions
+$team->run(q(SELECT crm.define_component('big', 'opportunity', 'closed_at', 'closed_at IS NOT NULL'); SELECT crm.define_kpi('bigs', 'Big', 'big');));
+$team->run(q(CALL crm.backfill('shop.deals')));
+$team->run(q(SELECT crm.define_component('big', 'opportunity', 'created_at');
+    SELECT crm.set_kpi('won_count', owner => 'company', certification => 'certified', valid_until => '2099-12-31', not_additive => '{channel}')));
+$team->prints('SELECT DISTINCT component, version FROM crm.kpi_successor', 'big|2', 'a new version is captured beside the old one');
+
 my $two = q(md5('7')::uuid, md5('8')::uuid);
 my $apart = "SELECT c FROM shop.customers c WHERE id IN ($two) ORDER BY id; SELECT d FROM shop.deals d WHERE customer IN ($two) ORDER BY id";
 my $rows_apart = $team->run($apart);
@@ -119,6 +126,8 @@ my %shown = (
     'customers' => 'SELECT * FROM crm.customer ORDER BY customer_id',
     'records' => 'SELECT * FROM crm.customer_record ORDER BY relation::text COLLATE "C", record_key',
     'history' => 'SELECT * FROM crm.transition_log ORDER BY id',
+    'successors' => 'SELECT relation::text, component, version, state, day FROM crm.kpi_successor ORDER BY 1, 2',
+    'definitions' => 'SELECT * FROM crm_bi.dim_kpi ORDER BY kpi_key',
     'numbers' => 'SELECT * FROM crm_bi.kpi_value ORDER BY kpi_key, day, unit_key, stage, channel, owner',
     'protection' => 'SELECT * FROM crm.protection_member ORDER BY member::text COLLATE "C"',
     'rows' => 'SELECT * FROM shop.deals ORDER BY id',
