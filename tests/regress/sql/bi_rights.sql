@@ -4,6 +4,12 @@
 \i :fresh
 \set world :srcdir '/bi_world.sql'
 \i :world
+-- clocks that run, budgets, chances of a win, and goals of a period that has not ended
+SELECT crm.set_sla('solve', 'ticket', 'true', 'resolution', '8 hours', NULL), crm.set_sla('kept', 'project', 'true', 'promise', '0 hours', NULL) \g /dev/null
+SELECT crm.set_plan('budget', '2026-01-01', 100, u) FROM unnest('{north,marketing,firm}'::text[]) u \g /dev/null
+UPDATE crm.funnel_stage SET probability = CASE stage WHEN 'offer' THEN 0.25 ELSE 0.5 END WHERE funnel = 'sales' AND stage IN ('offer', 'talk');
+SELECT crm.set_goal('north now', 'won_value', 7000, current_date - 300, current_date + 300, unit => 'north'), crm.set_goal('all now', 'won_value', 9000, current_date - 300, current_date + 300) \g /dev/null
+SELECT crm.fold() > 0 AS folded;
 CREATE ROLE regress_bi_rights_nora; CREATE ROLE regress_bi_rights_mona; CREATE ROLE regress_bi_rights_tom; CREATE ROLE regress_bi_rights_olga;
 CREATE ROLE regress_bi_rights_nils; CREATE ROLE regress_bi_rights_owner; CREATE ROLE regress_bi_rights_admin; CREATE ROLE regress_bi_rights_tool;
 CREATE ROLE regress_bi_rights_nobody;
@@ -39,7 +45,7 @@ INSERT INTO who VALUES
 CREATE TABLE object (name text PRIMARY KEY, by text NOT NULL, query text);
 INSERT INTO object (name, by)
 SELECT c.relname, CASE WHEN c.relname ~ '^fct_' OR c.relname IN ('dim_campaign', 'dim_product', 'dim_customer', 'sla_clock') THEN 'read'
-                       WHEN c.relname IN ('kpi_value', 'kpi_value_credited', 'kpi_value_home', 'kpi_wide', 'kpi_goal', 'goal_credit', 'goal_check_in', 'forecast_accuracy', 'funnel_conversion', 'stage_duration', 'cohort_conversion', 'attribution',
+                       WHEN c.relname IN ('kpi_value', 'kpi_value_credited', 'kpi_value_home', 'kpi_wide', 'kpi_goal', 'goal_credit', 'goal_check_in', 'forecast_accuracy', 'funnel_conversion', 'stage_duration', 'cohort_conversion', 'attribution', 'budget_used', 'weighted_pipeline', 'pipeline_coverage',
                                           'handover', 'handover_reason') THEN 'total'
                        WHEN c.relname = 'dim_owner' THEN 'principal'
                        WHEN c.relname IN ('dim_date', 'dim_unit', 'dim_unit_path', 'dim_unit_history', 'dim_unit_path_history', 'dim_unit_credit', 'dim_stage', 'dim_kpi', 'dim_kpi_dimension', 'relation') THEN 'open'
@@ -48,13 +54,13 @@ FROM pg_class c WHERE c.relnamespace = 'crm_bi'::regnamespace AND c.relkind = 'v
 INSERT INTO object VALUES
     ('kpi() by month', 'total', $$SELECT f.* FROM unnest('{won_value,win_rate,open_pipeline,leads,csat,marketing_spend}'::text[]) k CROSS JOIN LATERAL crm_bi.kpi(k, 'month', by => '{unit_key,currency}') f$$),
     ('kpi() in all', 'total', $$SELECT f.* FROM unnest('{won_value,win_rate,open_pipeline,leads,csat,marketing_spend}'::text[]) k CROSS JOIN LATERAL crm_bi.kpi(k) f$$);
--- not compared here yet (kpi_closing is in closing.sql: what was written down then does not follow from the tables of now)
-DELETE FROM object WHERE name IN ('kpi_closing', 'sla_clock', 'budget_used', 'weighted_pipeline', 'pipeline_coverage');
+-- not compared here: kpi_closing is in closing.sql (what was written down then does not follow from the tables of now)
+DELETE FROM object WHERE name IN ('kpi_closing');
 SELECT name, by FROM object WHERE by = '?';
 SELECT p.oid::regprocedure AS function FROM pg_proc p WHERE p.pronamespace = 'crm_bi'::regnamespace;
 UPDATE object SET query = format('SELECT * FROM crm_bi.%I', name) WHERE query IS NULL;
 UPDATE object SET query = query || $$ WHERE kpi_key = 'won_value'$$ WHERE name = 'kpi_value_home';
--- Credits by Markov and Shapley are fitted to all paths, and only their results are filtered: attribution.sql has them.
+-- Credits by Markov and Shapley are fitted to all paths, and only their results are filtered: compared below.
 UPDATE object SET query = query || $$ WHERE model NOT IN ('markov', 'shapley')$$ WHERE name = 'attribution';
 -- A customer outlives his records until he is looked for again.
 ALTER TABLE object ADD reference text;
@@ -84,7 +90,8 @@ BEGIN
         FOR each IN SELECT relation FROM unnest('{visit,invoice,issue,project,request,deal,item,campaign,account}'::text[]) WITH ORDINALITY AS t (relation, n) ORDER BY n LOOP
             EXECUTE format('DELETE FROM team.%I r WHERE CASE r.region WHEN ''N1'' THEN ''north'' ELSE r.region END <> ALL ($1)', each.relation) USING units;
         END LOOP;
-        DELETE FROM crm.goal g WHERE NOT units @> CASE g.goal WHEN 'north' THEN '{north}'::text[] ELSE '{firm,marketing,sales,service,north,south}' END;
+        DELETE FROM crm.goal g WHERE NOT units @> CASE WHEN g.goal ~ '^north' THEN '{north}'::text[] ELSE '{firm,marketing,sales,service,north,south}' END;
+        DELETE FROM crm.plan p WHERE NOT units @> CASE p.unit WHEN 'firm' THEN '{firm,marketing,sales,service,north,south}' ELSE ARRAY[p.unit] END;
         FOR each IN SELECT o.name, o.reference FROM object o WHERE o.by = ANY (decides) LOOP
             found := found || jsonb_build_object(each.name, to_jsonb(rows_of(each.reference)));
         END LOOP;
@@ -142,7 +149,7 @@ SELECT count(*) = (SELECT count(*) FROM who) * (SELECT count(*) FROM object) AS 
 SELECT object, max(n) FILTER (WHERE who ~ 'superuser') AS superuser, max(n) FILTER (WHERE who ~ 'olga') AS olga, max(n) FILTER (WHERE who ~ 'mona') AS mona,
        max(n) FILTER (WHERE who ~ '^nora') AS nora, max(n) FILTER (WHERE who ~ 'token') AS tool, max(n) FILTER (WHERE who ~ 'tom') AS tom,
        max(n) FILTER (WHERE who ~ 'nils') AS nils, max(n) FILTER (WHERE who ~ 'owner') AS owner
-FROM (SELECT r.who, r.object, CASE WHEN o.by = 'open' OR r.object ~ '^kpi_(value|wide)' THEN sign(r.shown) ELSE r.shown END AS n FROM result r JOIN object o ON o.name = r.object) r
+FROM (SELECT r.who, r.object, CASE WHEN o.by = 'open' OR r.object ~ '^kpi_(value|wide)|^pipeline_coverage' THEN sign(r.shown) ELSE r.shown END AS n FROM result r JOIN object o ON o.name = r.object) r
 GROUP BY 1 ORDER BY 1;
 
 -- Without identity, also with the right to SELECT and to administer: an error, or nothing of anybody's.
@@ -154,14 +161,49 @@ SELECT o.name, o.by, r.rows[1] AS says, cardinality(r.rows) AS rows FROM object 
 WHERE o.by <> 'open' AND r.rows[1] IS DISTINCT FROM 'ERROR RM101' ORDER BY 1;
 RESET ROLE;
 
+-- Markov and Shapley are fitted once for all: what somebody sees are conversions of his units, credited as in the whole. So the credits of two
+-- who see different units add up to those of who sees both, and who sees nothing has none.
+CREATE TABLE fitted (who text, model text, month date, channel text, campaign text, credit numeric, conversions bigint);
+GRANT INSERT ON fitted TO PUBLIC;
+CREATE ROLE regress_bi_rights_rest;
+SELECT crm.create_principal('rest', role_name => 'regress_bi_rights_rest') \g /dev/null
+SELECT count(crm.add_member('rest', u, 'reader')) AS units FROM unnest('{firm,marketing,sales,service,south}'::text[]) u;
+GRANT USAGE ON SCHEMA crm_bi, crm TO regress_bi_rights_rest;
+\set fit 'INSERT INTO fitted SELECT current_user, model, month, channel, campaign, credit, conversions FROM crm_bi.attribution WHERE model IN (''markov'', ''shapley''); RESET ROLE'
+SET ROLE regress_bi_rights_nora; :fit;
+SET ROLE regress_bi_rights_rest; :fit;
+SET ROLE regress_bi_rights_olga; :fit;
+SET ROLE regress_bi_rights_tom; :fit;
+SET ROLE regress_bi_rights_nils; :fit;
+SET ROLE regress_bi_rights_owner; :fit;
+:fit;
+SELECT who, model, count(*) AS rows, round(sum(credit), 6) AS credit FROM fitted GROUP BY 1, 2 ORDER BY 2, 1;
+SELECT count(*) AS compared, count(*) FILTER (WHERE abs(part.credit - whole.credit) < 0.00001 AND part.conversions = whole.conversions) AS the_same
+FROM (SELECT model, month, channel, campaign, sum(credit) AS credit, sum(conversions) AS conversions FROM fitted WHERE who ~ 'nora|rest' GROUP BY 1, 2, 3, 4) part
+FULL JOIN (SELECT * FROM fitted WHERE who ~ 'olga') whole
+  ON (part.model, part.month, part.channel) = (whole.model, whole.month, whole.channel) AND part.campaign IS NOT DISTINCT FROM whole.campaign;
+SELECT w.who, count(*) AS different FROM fitted w WHERE w.who ~ 'tom|postgres' AND NOT EXISTS (SELECT FROM fitted o WHERE o.who ~ 'olga' AND (o.model, o.month, o.channel, o.credit) = (w.model, w.month, w.channel, w.credit)) GROUP BY 1;
+
+-- No object of crm_bi is a materialized view or a table, and none belongs to a role that passes policies but is read with its owner's rights.
+SELECT count(*) > 35 AS objects, count(*) FILTER (WHERE c.relkind <> 'v') AS other_than_views,
+       count(*) FILTER (WHERE NOT coalesce(c.reloptions @> '{security_invoker=true}', false)) AS with_the_rights_of_the_owner
+FROM pg_class c WHERE c.relnamespace = 'crm_bi'::regnamespace AND c.relkind <> 'c';
+SELECT count(*) AS materialized FROM pg_matviews WHERE schemaname IN ('crm', 'crm_bi');
+-- and a view that somebody adds with the rights of an owner who passes policies is found by the same question
+CREATE VIEW crm_bi.fast_deals AS SELECT * FROM team.deal;
+CREATE MATERIALIZED VIEW crm_bi.faster_deals AS SELECT * FROM team.deal;
+SELECT c.relname, c.relkind FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner AND (o.rolsuper OR o.rolbypassrls)
+WHERE c.relnamespace = 'crm_bi'::regnamespace AND NOT (c.relkind = 'v' AND coalesce(c.reloptions @> '{security_invoker=true}', false)) AND c.relkind <> 'c' ORDER BY 1;
+DROP MATERIALIZED VIEW crm_bi.faster_deals;
+DROP VIEW crm_bi.fast_deals;
 -- What is in crm_bi: views that read with their reader's rights, and functions that ask who calls.
 SELECT c.relname, c.relkind FROM pg_class c
 WHERE c.relnamespace = 'crm_bi'::regnamespace AND NOT (c.relkind = 'v' AND coalesce(c.reloptions @> '{security_invoker=true}', false)) AND c.relkind <> 'c';
 SELECT crm.disown_all();
 DROP PROCEDURE expect(text, text[], text[]);
 DROP SCHEMA team CASCADE;
-DROP TABLE who, object, expected, result;
+DROP TABLE who, object, expected, result, fitted;
 \c postgres
 DROP DATABASE scratch;
 DROP ROLE regress_bi_rights_nora, regress_bi_rights_mona, regress_bi_rights_tom, regress_bi_rights_olga, regress_bi_rights_nils, regress_bi_rights_owner,
-    regress_bi_rights_admin, regress_bi_rights_tool, regress_bi_rights_nobody;
+    regress_bi_rights_admin, regress_bi_rights_tool, regress_bi_rights_nobody, regress_bi_rights_rest;
