@@ -2,7 +2,8 @@
  * forecast.c: the SQL function behind forecast() and backtest_forecast(): from the days of a KPI and the stays of its deals to expected values.
  *
  * Every forecast is worked out at each origin, a week apart, as it would have been worked out then; how far it was off gives the weights
- * and the interval. What sources there are depends on the KPI: see docs/kpi.md.
+ * and the interval. What somebody without a model would say is among the sources, so that a model that is worse has little to say. What
+ * sources there are depends on the KPI: see docs/kpi.md.
  */
 #include "base/compat.h"
 
@@ -24,6 +25,7 @@
 #define ORIGINS_MAX 260 /* five years back */
 #define HISTORY_MIN 28  /* days, before a forecast is worth judging */
 #define AHEAD_MAX 400
+#define YEAR 364 /* of the same weekdays */
 
 enum { NAIVE_LAST, NAIVE_WEEK, NAIVE_YEAR, NAIVES };
 
@@ -42,7 +44,7 @@ typedef struct Forecast {
     bool by_amount;
     double *arrived; /* counted deals that started, by day */
     Rolling rolling;
-    double *actual, *size, *run_rate, *other;
+    double *actual, *size, *run_rate, *other, *naive[NAIVES];
     double *expected, *expected_below, *arrivals, *work;
 } Forecast;
 
@@ -161,29 +163,42 @@ fill_other(Forecast *forecast, size_t origin, size_t known)
         path[j] = value_of(series, known, path[j], 0);
 }
 
-/* What somebody without a model would say: the last days again, the last week again, the same days of last year. */
-static double
-naive_of(const Forecast *forecast, size_t known, int which)
+/* The day that somebody without a model would expect again on day j ahead; a negative one is not known. */
+static long
+like_day(size_t known, size_t ahead, size_t j, int which)
+{
+    switch (which) {
+    case NAIVE_LAST: /* the last days, as many as are asked for, in their order */
+        return (long) known - (long) ahead + (long) j;
+    case NAIVE_WEEK:
+        return (long) known - 7 + (long) (j % 7);
+    default: /* the same days of last year */
+        return j < YEAR ? (long) known + (long) j - YEAR : -1;
+    }
+}
+
+/* What would be said without a model. Of a stock, what there is, or was a year before. */
+static void
+fill_naive(Forecast *forecast, size_t origin, size_t known, int which)
 {
     const Series *series = &forecast->series;
     size_t ahead = forecast->rolling.ahead;
+    double *path = forecast->naive[which] + origin * ahead;
     double numerator = 0, denominator = 0;
 
-    if (series->level != NULL && which != NAIVE_YEAR)
-        return series->level[known - 1];
-    if (series->level != NULL)
-        return known + ahead > 364 && ahead <= 364 ? series->level[known + ahead - 1 - 364] : NAN;
-    if ((which == NAIVE_YEAR && (known < 364 || ahead > 364)) || (which == NAIVE_LAST && ahead > known))
-        return NAN;
     for (size_t j = 0; j < ahead; j++) {
-        size_t like = which == NAIVE_LAST   ? known - ahead + j
-                      : which == NAIVE_WEEK ? known - 7 + j % 7
-                                            : known + j - 364;
+        long like = series->level != NULL && which != NAIVE_YEAR ? (long) known - 1
+                                                                 : like_day(known, ahead, j, which);
 
+        if (like < 0 || (series->level == NULL && isnan(numerator))) {
+            path[j] = numerator = NAN;
+            continue;
+        }
         numerator += series->numerator[like];
         denominator += series->denominator != NULL ? series->denominator[like] : 0;
+        path[j] =
+            series->level != NULL ? series->level[like] : value_of(series, known, numerator, denominator);
     }
-    return value_of(series, known, numerator, denominator);
 }
 
 static void
@@ -290,6 +305,12 @@ plan_origins(Forecast *forecast)
     rolling->path[rolling->sources++] = forecast->run_rate;
     if (forecast->other != NULL)
         rolling->path[rolling->sources++] = forecast->other;
+    rolling->models = rolling->sources;
+    for (int naive = 0; naive < NAIVES; naive++) {
+        forecast->naive[naive] = numbers(size_of(forecast));
+        if (series->level == NULL) /* of a stock there is one already, that it stays as it is */
+            rolling->path[rolling->sources++] = forecast->naive[naive];
+    }
     rolling->errors = numbers(rolling->origins);
 }
 
@@ -304,6 +325,8 @@ fill(Forecast *forecast)
         fill_run_rate(forecast, origin, known);
         if (forecast->other != NULL)
             fill_other(forecast, origin, known);
+        for (int naive = 0; naive < NAIVES; naive++)
+            fill_naive(forecast, origin, known, naive);
     }
 }
 
@@ -379,7 +402,7 @@ put_row(ReturnSetInfo *result, const Forecast *forecast, size_t origin, size_t d
     put_number(values, nulls, OUT_OTHER, forecast->other != NULL ? forecast->other[place] : NAN);
     for (int naive = 0; naive < NAIVES; naive++)
         put_number(values, nulls, OUT_LAST + naive,
-                   origin > 0 && day == rolling->ahead - 1 ? naive_of(forecast, known, naive) : NAN);
+                   origin > 0 && day == rolling->ahead - 1 ? forecast->naive[naive][place] : NAN);
     put_number(values, nulls, OUT_WEIGHT, weight[0]);
     values[OUT_ERRORS] = Int32GetDatum((int32) found.errors);
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

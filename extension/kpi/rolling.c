@@ -1,5 +1,7 @@
 /*
- * rolling.c: weights come from whole horizons, since those are what is asked for; errors from the horizon of each day.
+ * rolling.c: weights come from whole horizons, since those are what is asked for; errors from the horizon of each day. A weight is the
+ * square of how much better than the first a source was: sources that are as good are averaged, one that is three times as far off has
+ * next to nothing to say.
  */
 #include "kpi/rolling.h"
 
@@ -20,56 +22,70 @@ at(const Rolling *rolling, const double *array, size_t origin, size_t day)
     return array[origin * rolling->ahead + day];
 }
 
-static double
-squared_error(const Rolling *rolling, const double *path, size_t origin, size_t *count)
+/* Mean squared errors of a source and of the first one over the whole horizon, both at the origins where that source knew something. */
+static size_t
+squared_errors(const Rolling *rolling, const double *path, size_t origin, double *error, double *first)
 {
-    size_t day = rolling->ahead - 1;
-    double sum = 0;
+    size_t day = rolling->ahead - 1, count = 0;
 
-    *count = 0;
+    *error = *first = 0;
     for (size_t judge = first_judge(rolling, origin, day); judge < rolling->origins; judge++) {
-        double error = at(rolling, rolling->actual, judge, day) - at(rolling, path, judge, day);
+        double actual = at(rolling, rolling->actual, judge, day);
+        double off = actual - at(rolling, path, judge, day);
+        double first_off = actual - at(rolling, rolling->path[0], judge, day);
 
-        if (isnan(error))
+        if (isnan(off) || isnan(first_off))
             continue;
-        sum += error * error;
-        ++*count;
+        *error += off * off;
+        *first += first_off * first_off;
+        count++;
     }
-    return *count > 0 ? sum / (double) *count : NAN;
+    return count;
 }
 
 void
 rolling_weights(const Rolling *rolling, size_t origin, double *weight)
 {
+    bool knows[ROLLING_SOURCES_MAX], enough[ROLLING_SOURCES_MAX], any = false;
     double sum = 0;
-    bool enough = true;
 
     for (int source = 0; source < rolling->sources; source++) {
-        size_t count;
-        double error = squared_error(rolling, rolling->path[source], origin, &count);
-        bool knows = !isnan(at(rolling, rolling->path[source], origin, rolling->ahead - 1));
+        double error, first, relative;
 
-        weight[source] = knows ? 1 / ((count > 0 ? error : 0) + DBL_MIN) : 0;
-        enough = enough && (!knows || count >= ROLLING_ORIGINS_MIN);
+        knows[source] = !isnan(at(rolling, rolling->path[source], origin, rolling->ahead - 1));
+        enough[source] =
+            squared_errors(rolling, rolling->path[source], origin, &error, &first) >= ROLLING_ORIGINS_MIN &&
+            knows[source];
+        any = any || enough[source];
+        relative = (error + DBL_MIN) / (first + DBL_MIN);
+        weight[source] = 1 / (relative * relative);
     }
     for (int source = 0; source < rolling->sources; source++) {
-        if (!enough)
-            weight[source] = weight[source] > 0;
+        if (any ? !enough[source] : !knows[source] || source >= rolling->models)
+            weight[source] = 0;
+        else if (!any)
+            weight[source] = 1;
         sum += weight[source];
     }
     for (int source = 0; source < rolling->sources && sum > 0; source++)
         weight[source] = isinf(sum) ? isinf(weight[source]) : weight[source] / sum;
 }
 
+/* Of the sources that know; where some do not, the others stand for them. */
 static double
 combined(const Rolling *rolling, size_t origin, size_t day, const double *weight)
 {
-    double value = 0;
+    double value = 0, sum = 0;
 
-    for (int source = 0; source < rolling->sources; source++)
-        if (weight[source] > 0)
-            value += weight[source] * at(rolling, rolling->path[source], origin, day);
-    return value;
+    for (int source = 0; source < rolling->sources; source++) {
+        double expected = at(rolling, rolling->path[source], origin, day);
+
+        if (weight[source] > 0 && !isnan(expected)) {
+            value += weight[source] * expected;
+            sum += weight[source];
+        }
+    }
+    return sum > 0 ? value / sum : NAN;
 }
 
 static int

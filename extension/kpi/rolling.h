@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #define ROLLING_ORIGINS_MIN 9 /* for sources to have weights of their own */
-#define ROLLING_SOURCES_MAX 3
+#define ROLLING_SOURCES_MAX 5
 
 /* All arrays have origins * ahead numbers, one origin after another; NaN is not known. */
 typedef struct Rolling {
@@ -23,6 +23,7 @@ typedef struct Rolling {
     const double *path[ROLLING_SOURCES_MAX]; /* what each source expected */
     const double *size;                      /* errors are taken in units of its root; NULL: as they are */
     int sources;
+    int models;     /* how many, from the first, are taken where none was judged */
     double share;   /* of the actual values that the interval is to hold */
     double *errors; /* room for origins numbers */
 } Rolling;
@@ -34,8 +35,10 @@ typedef struct RollingForecast {
 } RollingForecast;
 
 /*
- * Weights of the sources at an origin, adding up to 1: each by the inverse of its mean squared error over the whole horizon; equal ones with too
- * few origins. A source that knows nothing has none.
+ * Weights of the sources at an origin, adding up to 1: each by the inverse square of its mean squared error over the whole horizon, as a share
+ * of the first source's at the same origins. The first source always knows. Sources that were judged at too few origins have none; where that
+ * is true of all, the models have equal ones. A source that knows nothing has none, and where one knew nothing at an earlier origin the others
+ * stand for it there.
  */
 extern void rolling_weights(const Rolling *rolling, size_t origin, double *weight);
 

@@ -256,8 +256,8 @@ COMMENT ON FUNCTION @extschema@.forecast(text, text, date, date, date, text, tex
 'Where a KPI goes: what it is expected to be over since (default: the first of the month) until each day up to until (default: the end of the '
 'month), for a unit with all below it; the last row is the period''s end. low and high hold share of what really came, by how far such '
 'forecasts were off before. Made of the days until as_of (default: yesterday), by the rate of late with weekday and month, and for '
-'won_count and won_value also by the open deals; of a stock by its changes and by its staying as it is; each weighs by the inverse of its '
-'squared error. state: ready; short_history, a value without an interval (four in five takes a history of nine times the days ahead, one in two of three times); no_history; no_forecast, a KPI of a kind that '
+'won_count and won_value also by the open deals, and by what one says without a model: the last days, the last week and the same days of '
+'last year again; of a stock by its changes and by its staying as it is; each weighs by the inverse square of its mean squared error so far. state: ready; short_history, a value without an interval (four in five takes a history of nine times the days ahead, one in two of three times); no_history; no_forecast, a KPI of a kind that '
 'is no sum over days (cohorts, medians, derived ones); or as in kpi(). '
 'For those who may see the unit''s totals. Errors: RM001, RM005 days or share that make no sense, RM101, 42501. '
 'Example: SELECT * FROM crm.forecast(''won_value'', ''north'', ''2026-12-31'', since => ''2026-10-01'');';

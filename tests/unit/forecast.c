@@ -217,13 +217,15 @@ test_pipeline_by_hand(void **state)
 static void
 test_rolling_weights(void **state)
 {
-    double actual[40], good[40], bad[40], none[40], errors[40], weight[ROLLING_SOURCES_MAX];
+    double actual[40], good[40], bad[40], none[40], late[40], naive[40], errors[40],
+        weight[ROLLING_SOURCES_MAX];
     Rolling rolling = {.origins = 20,
                        .ahead = 2,
                        .step = 7,
                        .actual = actual,
-                       .path = {good, bad, none},
+                       .path = {good, bad, none, late, naive},
                        .sources = 3,
+                       .models = 3,
                        .share = 0.8,
                        .errors = errors};
     RollingForecast forecast;
@@ -234,23 +236,40 @@ test_rolling_weights(void **state)
         good[i] = 10 + (i / 2 % 2 ? 1 : -1);
         bad[i] = 10 + (i / 2 % 2 ? 2 : -2);
         none[i] = NAN;
+        late[i] = i < 20 ? bad[i] : NAN;
+        naive[i] = 10;
     }
     rolling_weights(&rolling, 0, weight);
-    assert_double_equal(weight[0], 0.8, SAME); /* squared errors are 1 and 4 */
-    assert_double_equal(weight[1], 0.2, SAME);
+    assert_double_equal(weight[0], 16.0 / 17, SAME); /* squared errors are 1 and 4 */
+    assert_double_equal(weight[1], 1.0 / 17, SAME);
     assert_double_equal(weight[2], 0, 0);
     forecast = rolling_forecast(&rolling, 0, 1, weight);
-    assert_double_equal(forecast.value, 0.8 * 9 + 0.2 * 8, SAME);
+    assert_double_equal(forecast.value, (16 * 9 + 8) / 17.0, SAME);
     assert_int_equal(forecast.errors, 19);
-    /* errors are 1.2 either way */
-    assert_double_equal(forecast.low, forecast.value - 1.2, SAME);
-    assert_double_equal(forecast.high, forecast.value + 1.2, SAME);
+    /* errors are so much either way */
+    assert_double_equal(forecast.low, forecast.value - 18.0 / 17, SAME);
+    assert_double_equal(forecast.high, forecast.value + 18.0 / 17, SAME);
     /* eight judges: all count the same, and their range holds seven in nine, which is not four in five */
     rolling_weights(&rolling, 11, weight);
     assert_double_equal(weight[0], 0.5, SAME);
     forecast = rolling_forecast(&rolling, 11, 1, weight);
     assert_int_equal(forecast.errors, 8);
     assert_true(isnan(forecast.low) && isnan(forecast.high));
+    /* one that was not always there is compared with the first at the nine origins where it was; before, the others stand for it */
+    rolling.sources = 4;
+    rolling_weights(&rolling, 0, weight);
+    assert_double_equal(weight[3], 1.0 / 18, SAME);
+    assert_int_equal(rolling_forecast(&rolling, 0, 1, weight).errors, 19);
+    rolling_weights(&rolling, 1, weight);
+    assert_double_equal(weight[3], 0, 0); /* eight are too few, and the others have more */
+    assert_double_equal(weight[0], 16.0 / 17, SAME);
+    /* what is no model counts as soon as it was judged, and alone where it was never off */
+    rolling.sources = 5;
+    rolling_weights(&rolling, 0, weight);
+    assert_double_equal(weight[4], 1, SAME);
+    rolling_weights(&rolling, 11, weight);
+    assert_double_equal(weight[4], 0, 0);
+    assert_double_equal(weight[0], 0.5, SAME);
 }
 
 // Errors of a heavy-tailed, lopsided kind: of 4,000 next values four in five lie within the interval.
@@ -270,6 +289,7 @@ test_rolling_covers(void **state)
                            .actual = actual,
                            .path = {path},
                            .sources = 1,
+                           .models = 1,
                            .share = 0.8,
                            .errors = errors};
         RollingForecast forecast;

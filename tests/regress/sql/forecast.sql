@@ -41,15 +41,18 @@ SELECT crm.fold() > 0 AS folded;
 CREATE TEMP TABLE tested AS
 SELECT s, b.* FROM generate_series(1, 5) s, crm.backtest_forecast('marketing_spend', 'shop' || s, 14, '2025-12-31') b;
 SELECT source, count(*) AS shops, min(origins) > 80 AS weeks, avg(scaled_error) < 0.9 AS better_than_the_last_days,
-       avg(mean_error) BETWEEN -130 AND -70 AS behind_growth -- 80 days of 0.1 for each of 14 days, by windows of 4, 13 and 52 weeks
+       -- 80 days of 0.1 for each of 14 days, by windows of 4, 13 and 52 weeks; the last days again are behind by 14 days
+       CASE source WHEN 'run_rate' THEN avg(mean_error) BETWEEN -130 AND -70 ELSE avg(mean_error) BETWEEN -80 AND -20 END AS behind_growth
 FROM tested WHERE source IN ('forecast', 'run_rate') GROUP BY source ORDER BY source;
 SELECT sum(covered * intervals) / sum(intervals) BETWEEN 0.74 AND 0.88 AS four_in_five, sum(intervals) > 300 AS tries FROM tested WHERE source = 'forecast';
 SELECT sum(b.covered * b.intervals) / sum(b.intervals) BETWEEN 0.44 AND 0.58 AS one_in_two
 FROM generate_series(1, 5) s, crm.backtest_forecast('marketing_spend', 'shop' || s, 7, '2025-12-31', share => 0.5) b WHERE b.source = 'forecast';
--- the whole is what its parts bring
-SELECT abs(a.value / b.value - 1) < 0.001 AS adds_up
-FROM crm.forecast('marketing_spend', 'south', as_of => '2025-12-31', until => '2026-01-31') a,
-     (SELECT sum(f.value) AS value FROM generate_series(1, 5) s, crm.forecast('marketing_spend', 'shop' || s, as_of => '2025-12-31', until => '2026-01-31') f WHERE f.day = '2026-01-31') b
+-- the run rate of the whole is what its parts bring; a forecast has weights of its own
+SELECT abs(a.run_rate / b.run_rate - 1) < 0.001 AS adds_up
+FROM crm.forecast_rows('marketing_spend', 'south', '2026-01-01', '2026-01-31', '2025-12-31', NULL, 'default', 0.8, false) a,
+     (SELECT sum(f.run_rate) AS run_rate
+      FROM generate_series(1, 5) s, crm.forecast_rows('marketing_spend', 'shop' || s, '2026-01-01', '2026-01-31', '2025-12-31', NULL, 'default', 0.8, false) f
+      WHERE f.day = '2026-01-31') b
 WHERE a.day = '2026-01-31';
 -- what comes later changes nothing that was known before
 CREATE TEMP TABLE before AS SELECT * FROM crm.forecast('marketing_spend', 'shop3', as_of => '2025-09-30', until => '2025-10-31');
@@ -67,6 +70,7 @@ INSERT INTO deals SELECT g, 'north', CASE WHEN g % 10 < 7 THEN 100 ELSE 0 END, d
 UPDATE deals SET won = NULL, closed = NULL WHERE won > '2025-12-31';
 UPDATE deals SET lost = NULL, closed = NULL WHERE lost > '2025-12-31';
 SELECT crm.has_pipeline('won_value') AS value, crm.has_pipeline('won_count') AS count, crm.has_pipeline('win_rate') AS rate, crm.has_pipeline('marketing_spend') AS spend;
+-- The 376th to 380th deal will be won or lost until January 5: two of them. The last 20 days again say so, and were never off.
 SELECT day, round(other, 1) AS pipeline, round(run_rate, 1) AS run_rate, round(value, 1) AS value FROM crm.forecast_rows('won_count', NULL, '2026-01-01', '2026-01-20', '2025-12-31', NULL, 'default', 0.8, false)
 WHERE day IN ('2026-01-05', '2026-01-20') ORDER BY day;
 SELECT source, mean_absolute_error < 1.5 AS near FROM crm.backtest_forecast('won_count', days => 20, as_of => '2025-12-31') WHERE source IN ('forecast', 'pipeline');
@@ -132,10 +136,12 @@ SELECT DISTINCT state FROM crm.forecast('marketing_spend', as_of => '2025-12-31'
 SELECT crm.set_rate('USD', 'EUR', '2024-06-01', 0.5);
 SELECT DISTINCT state FROM crm.forecast('marketing_spend', as_of => '2025-12-31', until => '2026-01-05', into_currency => 'EUR');
 SELECT crm.set_rate('USD', 'EUR', '2024-01-01', 0.5);
-SELECT round(a.value / (o.value - 0.5 * s.value), 2) AS half_of_that_shop
-FROM crm.forecast('marketing_spend', as_of => '2025-12-31', until => '2026-01-05', into_currency => 'eur') a,
-     (SELECT sum(f.value) AS value FROM generate_series(1, 5) x, crm.forecast('marketing_spend', 'shop' || x, as_of => '2025-12-31', until => '2026-01-05') f WHERE f.day = '2026-01-05') o,
-     crm.forecast('marketing_spend', 'shop1', as_of => '2025-12-31', until => '2026-01-05') s WHERE a.day = '2026-01-05' AND s.day = '2026-01-05';
+SELECT round(a.run_rate / (o.run_rate - 0.5 * s.run_rate), 2) AS half_of_that_shop
+FROM crm.forecast_rows('marketing_spend', NULL, '2026-01-01', '2026-01-05', '2025-12-31', 'EUR', 'default', 0.8, false) a,
+     (SELECT sum(f.run_rate) AS run_rate
+      FROM generate_series(1, 5) x, crm.forecast_rows('marketing_spend', 'shop' || x, '2026-01-01', '2026-01-05', '2025-12-31', NULL, 'default', 0.8, false) f
+      WHERE f.day = '2026-01-05') o,
+     crm.forecast_rows('marketing_spend', 'shop1', '2026-01-01', '2026-01-05', '2025-12-31', NULL, 'default', 0.8, false) s WHERE a.day = '2026-01-05' AND s.day = '2026-01-05';
 SELECT crm.disown_all();
 DROP OWNED BY regress_forecast_ben, regress_forecast_nobody;
 DROP ROLE regress_forecast_ben, regress_forecast_nobody;
