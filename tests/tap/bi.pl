@@ -80,6 +80,24 @@ SKIP: {
     is("$statement->{PRECISION}[3],$statement->{SCALE}[3]", '24,6', 'ODBC: and their size');
     my $got = join "\n", map { "$_->[0]|$_->[1]|$_->[2]|$_->[3]" } @{ $statement->fetchall_arrayref };
     is($got =~ s/\|(-?)\./|${1}0./gr, $rows =~ s/\|[^|\n]*\|[tf]$//mgr, 'ODBC: rows of a report, those of the login');
+    # What Power Query sends where it folds steps: the view as a table of its own, its columns one by one, a literal for a day, groups
+    # over a sub-select, and first of all no rows but the shape.
+    my $shape = $db->prepare(q{select "_"."kpi_key", "_"."day", "_"."numerator" from "team"."crm_bi"."kpi_value" "_" where 0 = 1});
+    $shape->execute;
+    # SQL_LONGVARCHAR, wide or not, and SQL_TYPE_DATE
+    like("@{$shape->{NAME}} | @{$shape->{TYPE}}[0, 1]", qr/^kpi_key day numerator \| -10? 91$/, 'ODBC: Power Query asks for the shape: text and a date');
+    is(scalar @{ $shape->fetchall_arrayref }, 0, 'ODBC: and no row comes');
+    my $folded = q{select "rows"."unit_key" as "unit_key", sum("rows"."numerator") as "won", sum("rows"."denominator") as "closed"
+        from (select "_"."unit_key", "_"."numerator", "_"."denominator" from "team"."crm_bi"."kpi_value" "_"
+              where "_"."kpi_key" = 'win_rate' and "_"."day" >= {d '2026-02-01'} and "_"."day" < {d '2026-03-01'}) "rows"
+        group by "unit_key" order by "rows"."unit_key"};
+    is(join("\n", map { join '|', $_->[0], map { $_ + 0 } @{$_}[ 1, 2 ] } @{ $db->selectall_arrayref($folded) }),
+        $team->run(<<'PLAIN'), 'ODBC: and for groups of what is filtered, with dates as ODBC writes them');
+SELECT CASE region WHEN 'N1' THEN 'north' ELSE region END, count(*) FILTER (WHERE state = 'won'), count(*)
+FROM team.deal WHERE state IN ('won', 'lost') AND closed >= '2026-02-01' AND closed < '2026-03-01' GROUP BY 1 ORDER BY 1
+PLAIN
+    is(scalar @{ $db->selectall_arrayref(q{select "_"."record_key", "_"."created_at" from "team"."crm_bi"."fct_opportunity" "_"
+        where "_"."created_at" >= {ts '2026-01-01 00:00:00'} order by "_"."record_key" limit 3 offset 0}) }, 3, 'ODBC: and for a preview of rows');
     my $function = $db->selectall_arrayref(q{SELECT period, value FROM crm_bi.kpi('won_count', 'year') WHERE value > ?}, {}, 0);
     is(scalar @$function, 1, 'ODBC: the function kpi with a parameter');
     ok(!eval { $db->do('DELETE FROM team.deal'); 1 }, 'ODBC: nothing is written');

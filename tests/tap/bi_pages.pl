@@ -30,6 +30,7 @@ sub blocks_of {
 sub expanded {
     my ($sql) = @_;
     $sql =~ s/\$__timeFilter\((\w+)\)/$1 BETWEEN '2026-01-01T00:00:00Z' AND '2026-12-31T23:59:59Z'/g;
+    $sql =~ s/\$__timeGroupAlias\((\w+), '(\d+)d'\)/sprintf 'floor(extract(epoch from %s)\/%d)*%d AS "time"', $1, $2 * 86400, $2 * 86400/ge;
     $sql =~ s/\$__timeFrom\(\)/'2026-01-01T00:00:00Z'/g;
     $sql =~ s/\$__timeTo\(\)/'2026-12-31T23:59:59Z'/g;
     $sql =~ s/\{\{since\}\}/timestamp with time zone '2026-01-01 00:00:00Z'/g;
