@@ -63,6 +63,10 @@ CREATE VIEW base AS
     FROM spending GROUP BY happened, channel
     UNION ALL
     SELECT 'people', 'joined', joined, region, NULL, NULL, count(*), NULL, NULL, NULL FROM people GROUP BY joined, region
+    UNION ALL -- defined anew again and again: by the version that is read
+    SELECT d.relation, 'over', (d.closed AT TIME ZONE 'UTC')::date, d.region, d.status, NULL, count(*), sum(d.value), NULL, NULL
+    FROM deal_rows d JOIN crm.kpi_instance i ON i.component = 'over' AND i.relation::text = d.relation
+    WHERE d.closed IS NOT NULL AND d.value > 700 * (i.version % 5) GROUP BY 1, 2, 3, 4, 5
     UNION ALL -- of counted values each is a group: a number, or what is told apart
     SELECT relation, component, (closed AT TIME ZONE 'UTC')::date, region, status, v, count(*), NULL, NULL, NULL
     FROM deal_rows CROSS JOIN LATERAL (VALUES ('opportunity_closed.percentile.amount', trim_scale(value)::text),
@@ -78,7 +82,7 @@ CREATE VIEW counted AS
            CASE i.component WHEN 'spend' THEN sum(c.invalid) ELSE coalesce(sum(m.sums[array_position(i.sum_names, 'cycle_days')]), 0) END AS s3
     FROM crm.kpi_cell c JOIN crm.kpi_instance i USING (instance) CROSS JOIN LATERAL (SELECT ARRAY[c.s1, c.s2, c.s3, c.s4] AS sums) m
     WHERE i.state = 'ready'
-      AND i.component IN ('opportunity_closed', 'opportunity_created', 'opportunity_ended', 'opportunity_undated', 'spend', 'joined')
+      AND i.component IN ('opportunity_closed', 'opportunity_created', 'opportunity_ended', 'opportunity_undated', 'spend', 'joined', 'over')
     GROUP BY i.relation, i.component, c.day, c.unit, c.stage, c.channel
     HAVING sum(c.rows) <> 0 OR sum(c.s1) <> 0 OR sum(c.s2) <> 0 OR sum(c.s3) <> 0 OR sum(c.invalid) <> 0
     UNION ALL
@@ -117,6 +121,14 @@ sub insist {
 }
 sub adopt { return insist("SELECT * FROM crm.adopt('$_[0]', lock_timeout => '2 s', zone => 'UTC', entity => $adoption{$_[0]})") }
 sub fill { return insist("CALL crm.backfill('$_[0]')") }
+my $version = 0;
+sub define {
+    my $least = 700 * (($version + 1) % 5);
+    my $defined = insist("SELECT crm.define_component('over', 'opportunity', 'closed_at', 'closed_at IS NOT NULL AND amount > $least', '{\"amount\": \"amount\"}')");
+    $version++ if $defined;
+    return $defined;
+}
+define();
 adopt($_) for qw(deals orders people spending);
 $team->run("SELECT * FROM crm.count_values('$_')") for qw(names half);
 $team->run("INSERT INTO names SELECT n, crm.value_hash(n) FROM (SELECT i::text AS n FROM generate_series(-49, 49) i) x");
@@ -225,7 +237,11 @@ sleep 0.3;
 ok(fill($_), "$_ is filled beside its writers") for qw(deals orders people spending);
 ok(adopt('parts') && fill('parts'), 'a partitioned table is adopted and filled beside its writers');
 my $changes = 0;
+my $switches = 0;
 do {
+    # each fills all that waits of its table, the new version too
+    ok(define(), 'a component is defined anew') if $changes % 2 == 0;
+    fill($_) for qw(deals orders);
     insist('BEGIN; SELECT pg_advisory_xact_lock(1); ALTER TABLE parts ATTACH PARTITION apart FOR VALUES FROM (2000) TO (3000); COMMIT');
     $node->psql('team', 'UPDATE apart SET value = value + 0.5 WHERE id % 7 = 0; INSERT INTO parts VALUES (2900, 1, 1) ON CONFLICT (id) DO UPDATE SET value = parts.value + 1');
     fill('parts');
@@ -236,6 +252,7 @@ do {
     insist('BEGIN; SELECT pg_advisory_xact_lock(1); CREATE TABLE passing PARTITION OF parts FOR VALUES FROM (5000) TO (6000); INSERT INTO passing (id, value) VALUES (5000, 1); COMMIT');
     insist('BEGIN; SELECT pg_advisory_xact_lock(1); DROP TABLE passing; COMMIT');
     fill('parts');
+    $switches++ if $node->safe_psql('team', "SELECT count(*) FROM crm.kpi_instance WHERE component = 'over' AND version = $version") > 0;
     $changes++;
 } while (time < $until);
 for my $run (@runs) {
@@ -244,6 +261,7 @@ for my $run (@runs) {
     my ($done) = slurp_file("$run->{file}.log") =~ /number of transactions actually processed: (\d+)/;
     cmp_ok($done // 0, '>', 0, "$name did something: " . ($done // 0) . ' transactions');
 }
+cmp_ok($switches, '>', 0, 'new versions were read beside the writers');
 cmp_ok($changes, '>', 0, "$changes times a partition came and went");
 my $wrong = 'SELECT isolation, count(*) > 0, max(wrong) FROM looks GROUP BY 1 ORDER BY 1';
 $team->prints($wrong, "read committed|t|0\nrepeatable read|t|0", 'no look saw a difference');
