@@ -54,7 +54,8 @@ BEGIN
         SELECT 'kpi', format('counted values of %s', v.relation), CASE WHEN v.kept > greatest(v.size, 8388608) THEN 'warning' ELSE 'ok' END, v.pieces, NULL::timestamptz,
                format('%s, the table %s', pg_size_pretty(v.kept), pg_size_pretty(v.size)),
                CASE WHEN v.kept > greatest(v.size, 8388608) THEN format('They take more than the rows themselves: SELECT @extschema@.count_values(%L, false);',
-                                                                       (SELECT min(k.kpi) FROM counted_kpi k)) END
+                                                                       (SELECT min(k.kpi) FROM counted_kpi k JOIN kpi d USING (kpi) JOIN kpi_term t USING (kpi)
+                                                                        JOIN kpi_instance n ON n.relation = v.relation AND n.component = counted_name(t.component, d.kind, t.measure))) END
         FROM (SELECT i.relation, count(*) AS pieces, sum(octet_length(c.piece) + 60)::bigint AS kept,
                      (SELECT coalesce(sum(pg_table_size(m)), 0)::bigint FROM members(i.relation) m) AS size
               FROM kpi_counted c JOIN kpi_instance i USING (instance) GROUP BY i.relation) v

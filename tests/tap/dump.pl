@@ -98,7 +98,12 @@ isnt($team->run('SELECT count(*) FROM crm.journey_touched'), '0', 'and some chan
 
 # a component that is defined anew is captured beside what is read; what is said of definitions
 $team->run(q(SELECT crm.define_component('big', 'opportunity', 'closed_at', 'closed_at IS NOT NULL'); SELECT crm.define_kpi('bigs', 'Big', 'big');));
+$team->run(q(SELECT crm.define_kpi('seen', 'Seen', 'opportunity_closed.customer', kind => 'distinct'), crm.define_kpi('half', 'Half', 'opportunity_closed.amount', kind => 'percentile', quantile => 0.5)));
+$team->run("SELECT * FROM crm.count_values('$_')") for qw(seen half);
 $team->run(q(CALL crm.backfill('shop.deals')));
+$team->run("SELECT crm.fold(); UPDATE shop.deals SET status = 'lost' WHERE id % 11 = 3"); # some are folded, and some pending
+$team->prints("SELECT count(*), (SELECT count(*) > 0 FROM crm.kpi_counted), (SELECT count(*) > 0 FROM crm.kpi_pending WHERE counted IS NOT NULL) FROM crm.counted_terms('seen')",
+    '1|t|t', 'values are counted');
 $team->run(q(SELECT crm.define_component('big', 'opportunity', 'created_at');
     SELECT crm.set_kpi('won_count', owner => 'company', certification => 'certified', valid_until => '2099-12-31', not_additive => '{channel}')));
 $team->prints('SELECT DISTINCT component, version FROM crm.kpi_successor', 'big|2', 'a new version is captured beside the old one');
@@ -129,6 +134,8 @@ my %shown = (
     'successors' => 'SELECT relation::text, component, version, state, day FROM crm.kpi_successor ORDER BY 1, 2',
     'definitions' => 'SELECT * FROM crm_bi.dim_kpi ORDER BY kpi_key',
     'numbers' => 'SELECT * FROM crm_bi.kpi_value ORDER BY kpi_key, day, unit_key, stage, channel, owner',
+    'counted values' => q(SELECT k, n.counted, t.value, t.state FROM unnest('{seen,half}'::text[]) k, crm.kpi_total(k) t, LATERAL (SELECT count(*) AS counted FROM crm.counted_terms(k)) n),
+    'counted values, verified' => q(SELECT v.* FROM unnest('{seen,half}'::text[]) k, crm.verify_kpi(k) v WHERE v.component LIKE '%.%'),
     'protection' => 'SELECT * FROM crm.protection_member ORDER BY member::text COLLATE "C"',
     'rows' => 'SELECT * FROM shop.deals ORDER BY id',
     'stages before crm' => 'SELECT stage, count(*), min(id) FROM app.tickets GROUP BY 1 ORDER BY 1',

@@ -98,6 +98,12 @@ SELECT crm.fold() > 0 AS folded, wrong();
 SELECT component, measure, counted = recomputed AS equal, groups_different FROM crm.verify_kpi('p90') UNION ALL
 SELECT component, measure, counted = recomputed, groups_different FROM crm.verify_kpi('buyers') WHERE component LIKE '%.%';
 SELECT count(*) AS several FROM (SELECT FROM crm.kpi_counted GROUP BY instance, day, dims HAVING count(*) > 1) x;
+-- status says what they take, and where that is more than the rows
+SELECT item, state, hint FROM crm.status WHERE item LIKE 'counted values%';
+BEGIN;
+INSERT INTO crm.kpi_counted SELECT c.instance, '1900-01-01', c.dims, decode(repeat('00', 9000000), 'hex') FROM crm.kpi_counted c LIMIT 1;
+SELECT item, state, hint FROM crm.status WHERE item LIKE 'counted values%';
+ROLLBACK;
 -- several currencies are not added, and one is by the rate of each day
 SELECT value, state FROM crm_bi.kpi('p90', 'total', '2026-01-01', '2026-03-31');
 SELECT crm.set_rate('USD', 'EUR', '2026-01-01', 0.5), crm.set_rate('USD', 'EUR', '2026-02-01', 0.7);
