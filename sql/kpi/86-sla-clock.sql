@@ -17,20 +17,21 @@ BEGIN
             keys := ARRAY(SELECT DISTINCT c.record_key FROM clock_current(each.relation, true) c WHERE c.target IS NOT NULL OR c.error IS NOT NULL AND c.sla IS NOT NULL);
         END IF;
         RETURN QUERY EXECUTE format(
-            'WITH c AS MATERIALIZED (SELECT c.*, working_calendar(c.calendar) AS works FROM clock_current($1, true) c WHERE c.target IS NOT NULL OR c.error IS NOT NULL AND c.sla IS NOT NULL), '
-            'r AS MATERIALIZED (%s) '
+            'WITH c AS MATERIALIZED (SELECT c.* FROM clock_current($1, true) c WHERE c.target IS NOT NULL OR c.error IS NOT NULL AND c.sla IS NOT NULL), '
+            'k AS MATERIALIZED (SELECT x.calendar, working_calendar(x.calendar) AS works FROM (SELECT DISTINCT c.calendar FROM c) x), ' -- once for each
+            'u AS MATERIALIZED (SELECT x.unit, resolve_unit(x.unit) AS unit_key FROM (SELECT DISTINCT c.unit FROM c) x) '
             'SELECT $1::text, c.record_key, c.clock, c.sla, c.version, '
             'CASE WHEN c.error IS NOT NULL THEN ''broken'' WHEN d.breached THEN ''breached'' WHEN c.paused_since IS NOT NULL THEN ''paused'' WHEN c.warning_at <= $2 THEN ''warning'' ELSE ''running'' END, '
             'd.due_at, d.remaining, (extract(epoch FROM d.remaining) / 3600)::numeric(18,4), c.paused_since IS NOT NULL, d.breached, c.warning_at, '
-            'c.started_at, c.target, c.calendar, resolve_unit(c.unit), coalesce(w.stage, c.stage), c.owner '
-            'FROM c JOIN r USING (record_key) '
+            'c.started_at, c.target, c.calendar, u.unit_key, coalesce(w.stage, c.stage), c.owner '
+            'FROM c %s LEFT JOIN k ON k.calendar = c.calendar LEFT JOIN u ON u.unit = c.unit '
             'LEFT JOIN stage_word w ON w.funnel = c.funnel AND w.word = stage_spelling(c.funnel, c.stage) '
-            'CROSS JOIN LATERAL (SELECT coalesce(c.due_at, clock_deadline(c.works, greatest($2, c.started_at), c.target - c.used)) AS due_at, '
+            'CROSS JOIN LATERAL (SELECT coalesce(c.due_at, clock_deadline(k.works, greatest($2, c.started_at), c.target - c.used)) AS due_at, '
                 'coalesce(c.due_at < $2, false) AS breached, '
                 'CASE WHEN c.paused_since IS NOT NULL THEN c.target - c.used '
-                     'ELSE clock_between(c.works, greatest($2, c.started_at), c.due_at) END AS remaining) d',
-            CASE WHEN each.condition = 'true' THEN 'SELECT DISTINCT c.record_key FROM c'
-                 ELSE format('SELECT t.record_key FROM rows_as_owner($1, %L) AS t (record_key text, decides text[]) CROSS JOIN LATERAL (%s) s WHERE %s',
+                     'ELSE clock_between(k.works, greatest($2, c.started_at), c.due_at) END AS remaining) d',
+            CASE WHEN each.condition = 'true' THEN ''
+                 ELSE format('JOIN (SELECT t.record_key FROM rows_as_owner($1, %L) AS t (record_key text, decides text[]) CROSS JOIN LATERAL (%s) s WHERE %s) r USING (record_key)',
                              format('SELECT @extschema@.map_id(r)::text, %s FROM %s r WHERE %s', each.decides, each.relation,
                                     key_condition(each.relation, 'id', format('%L::text[]', keys))), each.source, each.condition) END)
         USING each.relation, at;
