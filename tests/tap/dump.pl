@@ -72,6 +72,11 @@ SELECT crm.start_access_review('company');
 SELECT crm.decide_access_review(min(entry), 'confirm', 'as agreed') FROM crm.access_review;
 CALL crm.resolve();
 SELECT crm.fold();
+SELECT crm.set_credit('north', '{"south": 0.25, "north": 0.75}', since => '2025-02-10');
+SELECT crm.close_period('2025-03-31', 'won_value', note => 'first quarter'), crm.close_period('2025-03-31', 'open_pipeline'), crm.close_period('2025-03-31', 'win_rate', 'restate'),
+       crm.close_period('2025-03-31', 'won_count');
+SELECT crm.reopen_period('2025-03-01', 'won_count');
+UPDATE shop.deals SET value = value + 5 WHERE id = 42; -- won in March, which is frozen
 UPDATE shop.deals SET status = 'won', closed = '2025-12-01' WHERE id = 41; -- pending, not folded
 
 -- restored before the schema crm: stages in a column, its default, a check, an index and the bounds of partitions
@@ -108,6 +113,8 @@ $team->run(q(SELECT crm.define_component('big', 'opportunity', 'created_at');
     SELECT crm.set_kpi('won_count', owner => 'company', certification => 'certified', valid_until => '2099-12-31', not_additive => '{channel}')));
 $team->prints('SELECT DISTINCT component, version FROM crm.kpi_successor', 'big|2', 'a new version is captured beside the old one');
 
+$team->prints(q(SELECT unit_key, difference FROM crm_bi.kpi_closing WHERE kpi_key = 'won_value' AND difference <> 0), "north|5.000000\nsouth|-56.000000",
+    'what came after a closing is held back: deals 10 and 46 were lost after all');
 my $two = q(md5('7')::uuid, md5('8')::uuid);
 my $apart = "SELECT c FROM shop.customers c WHERE id IN ($two) ORDER BY id; SELECT d FROM shop.deals d WHERE customer IN ($two) ORDER BY id";
 my $rows_apart = $team->run($apart);
@@ -136,6 +143,10 @@ my %shown = (
     'numbers' => 'SELECT * FROM crm_bi.kpi_value ORDER BY kpi_key, day, unit_key, stage, channel, owner',
     'counted values' => q(SELECT k, n.counted, t.value, t.state FROM unnest('{seen,half}'::text[]) k, crm.kpi_total(k) t, LATERAL (SELECT count(*) AS counted FROM crm.counted_terms(k)) n),
     'counted values, verified' => q(SELECT v.* FROM unnest('{seen,half}'::text[]) k, crm.verify_kpi(k) v WHERE v.component LIKE '%.%'),
+    'closed periods' => 'SELECT * FROM crm_bi.kpi_closing ORDER BY kpi_key, until, unit_key, currency',
+    'closings and openings' => 'SELECT * FROM crm.kpi_closing ORDER BY closing',
+    'numbers by credits' => q(SELECT * FROM crm_bi.kpi_value_credited WHERE kpi_key = 'won_value' ORDER BY day, unit_key, source_unit_key, stage, channel, owner),
+    'credits' => 'SELECT * FROM crm.unit_credit ORDER BY unit, credited',
     'protection' => 'SELECT * FROM crm.protection_member ORDER BY member::text COLLATE "C"',
     'rows' => 'SELECT * FROM shop.deals ORDER BY id',
     'stages before crm' => 'SELECT stage, count(*), min(id) FROM app.tickets GROUP BY 1 ORDER BY 1',
