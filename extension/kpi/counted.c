@@ -255,6 +255,9 @@ crm_counted_distinct_step(PG_FUNCTION_ARGS)
         state = distinct_create(context, 64, NULL);
     if (PG_ARGISNULL(1))
         PG_RETURN_POINTER(state);
+    if (PG_ARGISNULL(2) || PG_ARGISNULL(3))
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("instance and links are not to be NULL"),
+                errhint("Without links give an empty bytea."));
     piece = PG_GETARG_BYTEA_PP(1);
     links = PG_GETARG_BYTEA_PP(3);
     reader = crm_piece_read(piece);
@@ -355,8 +358,13 @@ crm_counted_percentile_step(PG_FUNCTION_ARGS)
     PieceEntry entry;
 
     if (state == NULL) {
+        double q = PG_ARGISNULL(3) ? -1 : PG_GETARG_FLOAT8(3);
+
+        if (!(q >= 0 && q <= 1))
+            ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("q must be between 0 and 1"),
+                    errhint("0.5 is the median."));
         state = MemoryContextAllocZero(context, sizeof(PercentileState));
-        state->q = PG_GETARG_FLOAT8(3);
+        state->q = q;
     }
     if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
         PG_RETURN_POINTER(state);

@@ -20,6 +20,8 @@
 
 #define EXACT (INT64CONST(1) << 53)
 #define AS_DIGITS 255
+#define DECIMALS_MAX 22
+#define SMALL_MAX 10 /* bytes: the decimals and 63 bits */
 
 ValueKey
 crm_value_key(void)
@@ -104,10 +106,11 @@ whole_number(const char *bytes, int length)
 static bool
 is_small(const char *bytes, int length)
 {
-    if (length < 2 ||
-        ((unsigned char) bytes[0] != AS_DIGITS && (bytes[0] < 0 || bytes[0] > 22 || length > VALUE_SMALL)))
+    bool small = length > 0 && (unsigned char) bytes[0] != AS_DIGITS;
+
+    if (length < 2 || (small && (bytes[0] < 0 || bytes[0] > DECIMALS_MAX || length > SMALL_MAX)))
         ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("not a counted number"));
-    return (unsigned char) bytes[0] != AS_DIGITS;
+    return small;
 }
 
 double
