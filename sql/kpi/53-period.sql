@@ -79,7 +79,7 @@ DECLARE
                               FROM (SELECT u.unit, visible(u.unit, 'kpi', 'total') AS yes FROM unit u) v);
     first CONSTANT date := coalesce(since, kpi_first_day(asked.kpi), (until + 1 - interval '1 year')::date);
 BEGIN
-    IF coalesce(asked.valid_from, asked.valid_until) IS NULL AND EXISTS (SELECT FROM counted_terms(asked.kpi)) THEN -- all periods at once
+    IF NOT credited AND coalesce(asked.valid_from, asked.valid_until) IS NULL AND EXISTS (SELECT FROM counted_terms(asked.kpi)) THEN -- all periods at once
         RETURN QUERY
         SELECT asked.kpi, g.period, g.unit_key, g.stage, g.campaign, g.channel, g.product, g.owner, g.segment, g.currency, NULL::numeric, NULL::numeric,
                g.value, g.state

@@ -111,6 +111,12 @@ SELECT k.value, k.state, k.value = round(s.by_sql, 2) AS right FROM crm_bi.kpi('
     (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY (value * CASE WHEN money = 'EUR' THEN 1 WHEN closed < '2026-02-01' THEN 0.5 ELSE 0.7 END)::double precision)::numeric AS by_sql
      FROM deals WHERE status IN ('won', 'lost') AND closed BETWEEN '2026-01-01' AND '2026-03-31' AND value < 1e100) s;
 SELECT value, state FROM crm_bi.kpi('p90', 'total', '2026-01-01', '2026-03-31', into_currency => 'GBP');
+-- values have no credit, and a KPI that is valid for some time has no other
+SELECT period, value, state FROM crm_bi.kpi('median', 'quarter', '2026-01-01', '2026-03-31', '{unit_key}', credit => 'matrix');
+SELECT count(crm.set_kpi('median', valid_from => '2026-02-10')) AS valid;
+SELECT period, value, state FROM crm_bi.kpi('median', 'month', '2026-01-01', '2026-02-28');
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY value::double precision)::numeric AS by_sql FROM deals WHERE status = 'won' AND closed BETWEEN '2026-02-10' AND '2026-02-28' AND value < 1e100;
+SELECT count(crm.set_kpi('median', valid_from => '-infinity')) AS valid;
 -- a component that is defined anew: the rows are read until its values are filled too
 SELECT crm.define_component('opportunity_closed', 'opportunity', 'closed_at', 'amount > 1', '{"amount": "amount"}') IS NOT NULL AS defined;
 SELECT count(*) AS counted FROM crm.counted_terms('median');
