@@ -35,11 +35,11 @@ DECLARE
     expected numeric;
     elapsed numeric;
 BEGIN
-    FOR g IN SELECT x.*, k.kind = 'simple' AND k.date_kind = 'event' AS adds_up FROM goal x JOIN kpi k USING (kpi)
+    FOR g IN SELECT x.*, x AS asked, k.kind = 'simple' AND k.date_kind = 'event' AS adds_up FROM goal x JOIN kpi k USING (kpi)
              WHERE x.since BETWEEN coalesce(first, '-infinity') AND day AND lies_in(x.until, goal_items.until) AND NOT is_about(x.kpi, 'goal') ORDER BY x.goal LOOP
         SELECT t.* INTO actual FROM kpi_total(g.kpi, g.unit, g.since, least(g.until, day), g.currency, g.rates) t;
         elapsed := elapsed_share(g.since, g.until, day);
-        expected := CASE WHEN g.adds_up THEN g.target * elapsed WHEN g.baseline IS NOT NULL THEN g.baseline + (g.target - g.baseline) * elapsed ELSE g.target END;
+        expected := goal_expected(g.asked, g.adds_up, elapsed);
         item := ('goal ' || g.goal, g.kpi, coalesce(g.unit, root_unit()), NULL, g.since, g.until, g.currency, g.direction, g.adds_up,
                  CASE g.direction WHEN 'up' THEN actual.value ELSE expected END, CASE g.direction WHEN 'up' THEN expected ELSE actual.value END, actual.state);
         RETURN NEXT item;

@@ -140,6 +140,15 @@ COMMENT ON FUNCTION @extschema@.set_goal_owner(text, text, text) IS
 'Says who works on a goal, and as what. Errors: RM001 unknown goal or principal.';
 SELECT @extschema@.set_audience('set_goal_owner(text, text, text)', 'admin');
 
+CREATE FUNCTION @extschema@.goal_expected(asked @extschema@.goal, adds_up boolean, elapsed numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN adds_up THEN (asked).target * elapsed
+                WHEN (asked).baseline IS NOT NULL THEN (asked).baseline + ((asked).target - (asked).baseline) * elapsed ELSE (asked).target END;
+COMMENT ON FUNCTION @extschema@.goal_expected(@extschema@.goal, boolean, numeric) IS
+'What a goal asks for when a share of its period has elapsed: of what adds up over the period in proportion to it, of what does not on the way from '
+'where it stood, else all the time.';
+SELECT @extschema@.set_audience('goal_expected(goal, boolean, numeric)', 'internal');
+
 -- Only goals whose unit's totals the caller may see.
 CREATE FUNCTION @extschema@.goal_rows()
     RETURNS TABLE (goal_key text, kpi_key text, label text, unit_key text, departments jsonb, since date, until date,
@@ -165,11 +174,10 @@ BEGIN
         state := total.state;
         attainment := CASE g.direction WHEN 'up' THEN actual / nullif(target, 0) ELSE target / nullif(actual, 0) END;
         elapsed := elapsed_share(g.since, g.until, kpi_today());
-        -- what adds up over the period is expected in proportion to it; what does not, on the way from where it stood; else all the time
         adds_up := k.kind = 'simple' AND k.date_kind = 'event';
         baseline := g.baseline;
         currency := g.currency;
-        expected := CASE WHEN adds_up THEN g.target * elapsed WHEN g.baseline IS NOT NULL THEN g.baseline + (g.target - g.baseline) * elapsed ELSE g.target END;
+        expected := goal_expected(g, adds_up, elapsed);
         progress := CASE WHEN NOT adds_up THEN (actual - g.baseline) / (g.target - g.baseline) END;
         pace := CASE g.direction WHEN 'up' THEN actual / nullif(expected, 0) ELSE expected / nullif(actual, 0) END;
         on_track := CASE WHEN actual IS NULL THEN NULL WHEN pace IS NULL THEN g.direction = 'down' OR elapsed = 0 ELSE pace >= 1 END;

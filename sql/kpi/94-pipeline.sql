@@ -54,29 +54,13 @@ CREATE FUNCTION @extschema@.pipeline_coverage_rows()
                    coverage numeric, state text)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    g record;
-    today CONSTANT date := kpi_today();
-    open record;
 BEGIN
-    FOR g IN SELECT r.*, x.rates FROM goal_rows() r JOIN goal x ON x.goal = r.goal_key
-             WHERE r.kpi_key = 'won_value' AND x.since <= today AND x.until >= today LOOP
-        SELECT sum(o.amount * o.rate) AS amount, count(DISTINCT o.currency) AS currencies,
-               min(missing_rate(o.currency, g.currency, today)) FILTER (WHERE o.rate IS NULL) AS missing
-        INTO open
-        FROM (SELECT s.amount, s.currency, CASE WHEN g.currency IS NULL THEN 1 ELSE rate_on(s.currency, g.currency, today, g.rates) END AS rate
-              FROM deal_stays(today) s
-              WHERE s.decided IS NULL AND s.left_on IS NULL AND s.amount <> 0 AND s.expected_close_on BETWEEN g.since AND g.until
-                AND s.unit IN (SELECT b.unit FROM units_below(g.unit_key) b)) o;
-        goal_key := g.goal_key; unit_key := g.unit_key; since := g.since; until := g.until; currency := g.currency;
-        target := g.target; won := g.actual; rest := g.target - g.actual;
-        state := CASE WHEN g.state <> 'ready' THEN g.state WHEN open.missing IS NOT NULL THEN open.missing
-                      WHEN g.currency IS NULL AND open.currencies > 1 THEN 'mixed_currencies' WHEN rest <= 0 THEN 'reached' ELSE 'ready' END;
-        open_in_period := CASE WHEN state IN ('ready', 'reached') THEN coalesce(open.amount, 0) END;
-        coverage := CASE WHEN state = 'ready' THEN open_in_period / rest END;
-        RETURN NEXT;
-    END LOOP;
+    PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no goals
+    RETURN QUERY
+    SELECT g.goal, i.unit, i.since, i.until, i.currency, g.target, g.target - i.below, i.below, CASE WHEN i.state = 'ready' THEN i.above END,
+           CASE WHEN i.state = 'ready' AND i.below > 0 THEN i.above / i.below END, CASE WHEN i.state = 'ready' AND i.below <= 0 THEN 'reached' ELSE i.state END
+    FROM coverage_items(NULL, kpi_today(), NULL, 'default') i JOIN goal g ON i.label = 'goal ' || g.goal
+    WHERE may_see_total(g.unit) ORDER BY g.goal;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.pipeline_coverage_rows() IS 'The rows of crm_bi.pipeline_coverage.';
