@@ -68,6 +68,10 @@ BEGIN
         RAISE EXCEPTION 'a credit of unit "%" has more than six decimals', source USING ERRCODE = 'RM005',
             DETAIL = format('Given was %s.', said), HINT = 'Reports show six, and would not add up.';
     END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'credits are set in READ COMMITTED' USING ERRCODE = 'RM005',
+            DETAIL = 'An older snapshot may not see what somebody else has set meanwhile.', HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED; or without BEGIN.';
+    END IF;
     LOCK TABLE unit_credit IN SHARE ROW EXCLUSIVE MODE; -- two at the same time would each see the days of before
     WITH changed AS (
         DELETE FROM unit_credit c WHERE c.unit = source AND c.during && days RETURNING c.*

@@ -50,10 +50,13 @@ BEGIN
             HINT = format('Until is the last day of what is closed, yesterday at the latest: %L.', to_char(kpi_today() - 1, 'YYYY-MM-DD'));
     ELSIF NOT coalesce(policy IN ('freeze', 'restate'), false) THEN
         PERFORM raise_unknown('policy', coalesce(policy, ''), '{freeze,restate}');
+    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'periods are closed in READ COMMITTED' USING ERRCODE = 'RM403',
+            DETAIL = 'An older snapshot may not see what somebody else has closed meanwhile.', HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED; or without BEGIN.';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.check_closing(date, text) IS 'Raises RM005 where a period is not over, RM001 where there is no such policy.';
+COMMENT ON FUNCTION @extschema@.check_closing(date, text) IS 'Raises RM005 where a period is not over, RM001 where there is no such policy, RM403 in another isolation level than READ COMMITTED.';
 SELECT @extschema@.set_audience('check_closing(date, text)', 'internal');
 
 CREATE FUNCTION @extschema@.close_period(until date, kpi text DEFAULT NULL, policy text DEFAULT 'freeze', note text DEFAULT NULL)
