@@ -19,13 +19,15 @@ BEGIN
         RETURN QUERY EXECUTE format(
             'WITH c AS MATERIALIZED (SELECT c.* FROM clock_current($1, true) c WHERE c.target IS NOT NULL OR c.error IS NOT NULL AND c.sla IS NOT NULL), '
             'k AS MATERIALIZED (SELECT x.calendar, working_calendar(x.calendar) AS works FROM (SELECT DISTINCT c.calendar FROM c) x), ' -- once for each
-            'u AS MATERIALIZED (SELECT x.unit, resolve_unit(x.unit) AS unit_key FROM (SELECT DISTINCT c.unit FROM c) x) '
+            'u AS MATERIALIZED (SELECT x.unit, resolve_unit(x.unit) AS unit_key FROM (SELECT DISTINCT c.unit FROM c) x), '
+            's AS MATERIALIZED (SELECT x.funnel, x.stage, w.stage AS key FROM (SELECT DISTINCT c.funnel, c.stage FROM c) x '
+                'JOIN stage_word w ON w.funnel = x.funnel AND w.word = stage_spelling(x.funnel, x.stage)) '
             'SELECT $1::text, c.record_key, c.clock, c.sla, c.version, '
             'CASE WHEN c.error IS NOT NULL THEN ''broken'' WHEN d.breached THEN ''breached'' WHEN c.paused_since IS NOT NULL THEN ''paused'' WHEN c.warning_at <= $2 THEN ''warning'' ELSE ''running'' END, '
             'd.due_at, d.remaining, (extract(epoch FROM d.remaining) / 3600)::numeric(18,4), c.paused_since IS NOT NULL, d.breached, c.warning_at, '
-            'c.started_at, c.target, c.calendar, u.unit_key, coalesce(w.stage, c.stage), c.owner '
+            'c.started_at, c.target, c.calendar, u.unit_key, coalesce(s.key, c.stage), c.owner '
             'FROM c %s LEFT JOIN k ON k.calendar = c.calendar LEFT JOIN u ON u.unit = c.unit '
-            'LEFT JOIN stage_word w ON w.funnel = c.funnel AND w.word = stage_spelling(c.funnel, c.stage) '
+            'LEFT JOIN s ON s.funnel = c.funnel AND s.stage = c.stage '
             'CROSS JOIN LATERAL (SELECT coalesce(c.due_at, clock_deadline(k.works, greatest($2, c.started_at), c.target - c.used)) AS due_at, '
                 'coalesce(c.due_at < $2, false) AS breached, '
                 'CASE WHEN c.paused_since IS NOT NULL THEN c.target - c.used '
@@ -112,7 +114,7 @@ CREATE FUNCTION @extschema@.sla_due(until timestamptz DEFAULT now() + interval '
     RETURNS TABLE (relation pg_catalog.regclass, record_key text, clock text, sla_key text, version integer, event text, at timestamptz,
                    unit_key text, owner text)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 100000
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
