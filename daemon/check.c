@@ -170,6 +170,15 @@ check_privileges(struct Check *check)
 }
 
 /* Every endpoint that is switched on has a section, and one to sign with. */
+/* What the section of an endpoint of that kind should say and does not; NULL: nothing. */
+static const char *
+lacking(const char *kind, const struct Secret *secret)
+{
+    if (strcmp(kind, "webhook") == 0 && secret->key_count == 0)
+        return "key";
+    return strcmp(kind, "pagerduty") == 0 && secret->routing_key == NULL ? "routing_key" : NULL;
+}
+
 static void
 check_endpoints(struct Check *check)
 {
@@ -178,7 +187,8 @@ check_endpoints(struct Check *check)
     PGresult *result = NULL;
     int bad = 0;
 
-    snprintf(sql, sizeof sql, "SELECT endpoint, secret_ref FROM %s.endpoint_section() ORDER BY endpoint",
+    snprintf(sql, sizeof sql,
+             "SELECT endpoint, secret_ref, kind FROM %s.endpoint_section() ORDER BY endpoint",
              schema ? schema : "crm");
     PQfreemem(schema);
     result = ask(check, "endpoints", sql, 0, NULL);
@@ -190,10 +200,10 @@ check_endpoints(struct Check *check)
         if (secret == NULL)
             say(check, false, "endpoints", "%s: no section [%s]; crmd secret set %s makes it",
                 PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), PQgetvalue(result, i, 1));
-        else if (secret->key_count == 0)
-            say(check, false, "endpoints", "%s: [%s] has no key", PQgetvalue(result, i, 0),
-                PQgetvalue(result, i, 1));
-        bad += secret == NULL || secret->key_count == 0;
+        else if (lacking(PQgetvalue(result, i, 2), secret) != NULL)
+            say(check, false, "endpoints", "%s: [%s] has no %s", PQgetvalue(result, i, 0),
+                PQgetvalue(result, i, 1), lacking(PQgetvalue(result, i, 2), secret));
+        bad += secret == NULL || lacking(PQgetvalue(result, i, 2), secret) != NULL;
     }
     if (bad == 0)
         say(check, true, "endpoints", "%d, each with its section", PQntuples(result));

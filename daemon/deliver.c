@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "routing.h"
 #include "sign.h"
 
 #define MESSAGE_ID_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
@@ -96,6 +97,31 @@ add_signatures(struct Delivery *delivery, const struct Secret *secret, int64_t t
                                   : http_header(&delivery->request, "webhook-signature", signatures);
 }
 
+/* Puts into the body what the secrets file says; whatever is signed and sent is this. False, with the result, where it cannot. */
+static bool
+fill_body(struct Delivery *delivery, const struct Secret *secret)
+{
+    char detail[256];
+    char *filled;
+
+    if (strcmp(delivery->kind, "pagerduty") != 0)
+        return true;
+    if (secret->routing_key == NULL) {
+        snprintf(detail, sizeof detail, "[%.100s] of the secrets file has no routing_key",
+                 delivery->secret_ref);
+        set_result(delivery, OUTCOME_RETRY, detail);
+        return false;
+    }
+    filled = routing_fill(delivery->body, secret->routing_key);
+    if (filled == NULL) {
+        set_result(delivery, OUTCOME_DEAD, "the body has no place for the routing key");
+        return false;
+    }
+    free(delivery->body);
+    delivery->body = filled;
+    return true;
+}
+
 static enum Status
 add_headers(struct Delivery *delivery, const struct Secret *secret)
 {
@@ -111,7 +137,9 @@ add_headers(struct Delivery *delivery, const struct Secret *secret)
     if (status == STATUS_OK)
         status = add_signatures(delivery, secret, timestamp_s);
     if (status == STATUS_OK)
-        status = http_header(request, "content-type", "application/json");
+        status = http_header(request, "content-type",
+                             strcmp(delivery->kind, "cloudevents") == 0 ? "application/cloudevents+json"
+                                                                        : "application/json");
     if (status == STATUS_OK)
         status = http_header(request, "user-agent", "crmd/" CRM_VERSION);
     return status;
@@ -143,6 +171,8 @@ deliver_start(struct Deliver *deliver, struct Delivery *delivery,
         set_result(delivery, OUTCOME_RETRY, detail);
         return false;
     }
+    if (!fill_body(delivery, secret))
+        return false;
     delivery->request.body = delivery->body;
     delivery->request.body_length = strlen(delivery->body);
     delivery->request.done = on_answer;

@@ -11,15 +11,19 @@
 
 #include "inifile.h"
 #include "nearest.h"
+#include "routing.h"
 
-static const char *const setting_names[] = {"url", "key", "keys"};
+static const char *const setting_names[] = {"url", "key", "keys", "routing_key"};
 
 static void
 secret_free(struct Secret *secret)
 {
     if (secret->keys_text != NULL)
         explicit_bzero(secret->keys_text, strlen(secret->keys_text));
+    if (secret->routing_key != NULL)
+        explicit_bzero(secret->routing_key, strlen(secret->routing_key));
     explicit_bzero(secret->keys, sizeof secret->keys);
+    free(secret->routing_key);
     free(secret->keys_text);
     free(secret->url);
     free(secret->ref);
@@ -136,6 +140,18 @@ set_keys(struct Secret *secret, const char *value, struct Problem *problem)
 }
 
 static enum Status
+set_routing_key(struct Secret *secret, const char *value, struct Problem *problem)
+{
+    if (!routing_key_is_good(value)) {
+        problem_set(problem, "the routing_key of [%s] is none: up to %d letters and digits", secret->ref,
+                    ROUTING_KEY_MAX);
+        return STATUS_INVALID;
+    }
+    secret->routing_key = strdup(value);
+    return secret->routing_key == NULL ? STATUS_MEMORY : STATUS_OK;
+}
+
+static enum Status
 take_setting(void *arg, const char *section, const char *name, const char *value, struct Problem *problem)
 {
     struct Secret *secret = NULL;
@@ -150,11 +166,14 @@ take_setting(void *arg, const char *section, const char *name, const char *value
     } else if (strcmp(name, "key") == 0 || strcmp(name, "keys") == 0) {
         if (secret->keys_text == NULL)
             return set_keys(secret, value, problem);
+    } else if (strcmp(name, "routing_key") == 0) {
+        if (secret->routing_key == NULL)
+            return set_routing_key(secret, value, problem);
     } else {
         nearest = nearest_word(name, setting_names, sizeof setting_names / sizeof setting_names[0]);
         problem_set(problem, "unknown setting \"%s\" in [%s]; %s%s%s", name, section,
-                    nearest ? "did you mean \"" : "there are url, key and keys", nearest ? nearest : "",
-                    nearest ? "\"?" : "");
+                    nearest ? "did you mean \"" : "there are url, key, keys and routing_key",
+                    nearest ? nearest : "", nearest ? "\"?" : "");
         return STATUS_INVALID;
     }
     problem_set(problem, "%s of [%s] is given twice", name, section);
@@ -243,6 +262,8 @@ write_out(const struct Secrets *secrets, FILE *file)
             fprintf(file, "url = %s\n", secret->url);
         if (secret->keys_text != NULL)
             fprintf(file, "%s = %s\n", secret->key_count > 1 ? "keys" : "key", secret->keys_text);
+        if (secret->routing_key != NULL)
+            fprintf(file, "routing_key = %s\n", secret->routing_key);
     }
     return fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0 ? STATUS_OK : STATUS_SYSTEM;
 }
@@ -348,7 +369,11 @@ forget(struct Secret *secret, const char *setting)
         free(secret->url);
         secret->url = NULL;
     }
-    if (setting == NULL || strcmp(setting, "url") != 0) {
+    if (setting == NULL || strcmp(setting, "routing_key") == 0) {
+        free(secret->routing_key);
+        secret->routing_key = NULL;
+    }
+    if (setting == NULL || strncmp(setting, "key", 3) == 0) {
         free(secret->keys_text);
         secret->keys_text = NULL;
         secret->key_count = 0;
@@ -409,5 +434,7 @@ secrets_redact(const struct Secrets *secrets, char *text)
         while (rest != NULL && (key = strsep(&rest, " ,\t")) != NULL)
             redact_word(text, key);
         free(keys);
+        if (secret->routing_key != NULL)
+            redact_word(text, secret->routing_key);
     }
 }

@@ -4,6 +4,7 @@
  *     [deals-hook]
  *     url = https://hooks.example.com/crm
  *     key = whsec_...            or: keys = whsec_new whsec_old
+ *     routing_key = ...          PagerDuty's, which stands in the body
  *
  * A section is what an endpoint of the database calls its secret_ref. The file must belong to the daemon's user (or
  * root) and be readable by nobody else; it is refused otherwise. Addresses count as secrets: with many services
@@ -24,6 +25,7 @@ struct Secret {
     char *ref;
     char *url;
     char *keys_text;
+    char *routing_key; /* of PagerDuty; NULL: none */
     struct SignKey keys[SECRETS_KEYS_MAX];
     size_t key_count;
     struct Secret *next;
@@ -42,7 +44,7 @@ const struct Secret *secrets_find(const struct Secrets *secrets, const char *ref
 
 /*
  * Sets what a section says, and writes the file anew in one step with mode 0600. what is REF, with `name = value`
- * lines in input that replace the section, or REF.url, REF.key, REF.keys, with the value alone in input.
+ * lines in input that replace the section, or REF.url, REF.key, REF.keys, REF.routing_key, with the value alone in input.
  */
 enum Status secrets_set(const char *path, const char *what, FILE *input, struct Problem *problem) MUST_CHECK;
 

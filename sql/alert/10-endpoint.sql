@@ -2,7 +2,8 @@
 -- file. An endpoint has one audience, the principal whose rights bound what is sent there.
 CREATE TABLE @extschema@.endpoint (
     endpoint     text PRIMARY KEY,
-    kind         text NOT NULL CHECK (kind IN ('webhook')),
+    kind         text NOT NULL CHECK (kind IN ('webhook', 'slack', 'teams', 'mattermost', 'google_chat', 'discord', 'pagerduty',
+                                                'alertmanager', 'cloudevents')),
     audience     text NOT NULL,
     secret_ref   text NOT NULL,
     description  text,
@@ -29,13 +30,13 @@ RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    known CONSTANT text[] := ARRAY['webhook', 'slack', 'teams', 'discord', 'google_chat', 'telegram', 'email'];
+    known CONSTANT text[] := ARRAY(SELECT k.kind FROM endpoint_kinds() k);
     principal text := resolve_principal(audience);
 BEGIN
     PERFORM require_key('endpoint', key);
-    IF kind = ANY (known) AND kind <> 'webhook' THEN
+    IF kind IN ('email', 'telegram') THEN
         PERFORM not_yet(format('endpoint kind %s', kind));
-    ELSIF kind IS NULL OR kind <> 'webhook' THEN
+    ELSIF kind IS NULL OR kind <> ALL (known) THEN
         PERFORM raise_unknown('endpoint kind', kind, known);
     END IF;
     IF principal IS NULL THEN
@@ -63,7 +64,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.create_endpoint IS
-$c$A receiver of alerts. kind: webhook (more to come). audience: the principal whose rights bound what is sent.
+$c$A receiver of alerts. kind: webhook, slack, teams, mattermost, google_chat,
+discord, pagerduty, alertmanager or cloudevents. audience: the principal whose rights bound what is sent.
 secret_ref: the section of crmd's own file with the address and the secret. A failed delivery is tried again after
 first_retry, then after twice as long each time up to an hour, until max_attempts or max_age. Returns the key.
 Example: SELECT crm.create_endpoint('sales-desk', 'webhook', 'sales-leads', 'sales-desk');$c$;
@@ -96,11 +98,11 @@ $$;
 COMMENT ON FUNCTION @extschema@.require_key IS 'Raises RM005 unless the key of a rule or endpoint is 1 to 63 plain characters.';
 
 CREATE FUNCTION @extschema@.endpoint_section()
-RETURNS TABLE (endpoint text, secret_ref text) LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+RETURNS TABLE (endpoint text, secret_ref text, kind text) LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-    RETURN QUERY SELECT e.endpoint, e.secret_ref FROM endpoint e WHERE e.enabled ORDER BY e.endpoint;
+    RETURN QUERY SELECT e.endpoint, e.secret_ref, e.kind FROM endpoint e WHERE e.enabled ORDER BY e.endpoint;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.endpoint_section IS

@@ -83,14 +83,17 @@ DECLARE
     number bigint := (SELECT s.transition FROM rule_state s WHERE (s.rule, s.subject) = (l.rule, l.subject));
     recipient record;
     message record;
+    message_id text;
     written integer := 0;
 BEGIN
-    FOR recipient IN SELECT * FROM alert_recipient(l.rule, l.kpi, l.unit) LOOP
+    FOR recipient IN SELECT r.endpoint, r.audience, e.kind FROM alert_recipient(l.rule, l.kpi, l.unit) r JOIN endpoint e ON e.endpoint = r.endpoint LOOP
         CONTINUE WHEN NOT audience_may(recipient.audience, ARRAY[l.unit]);
         message := alert_message(l, type, recipient.audience);
+        message_id := 'msg_' || replace(gen_random_uuid()::text, '-', '');
         INSERT INTO delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
-        VALUES ('msg_' || replace(gen_random_uuid()::text, '-', ''), l.id, number, type, l.rule, l.unit,
-                message.units, recipient.endpoint, recipient.audience, message.body);
+        VALUES (message_id, l.id, number, type, l.rule, l.unit, message.units, recipient.endpoint, recipient.audience,
+                endpoint_body(recipient.kind, message.body::json, recipient.audience, message_id,
+                              message_links(message.body::jsonb -> 'data', recipient.audience)));
         written := written + 1;
     END LOOP;
     IF written > 0 THEN

@@ -1,4 +1,4 @@
-// links: daemon/secrets.c daemon/sign.c daemon/inifile.c daemon/nearest.c daemon/status.c
+// links: daemon/secrets.c daemon/routing.c daemon/sign.c daemon/inifile.c daemon/nearest.c daemon/status.c
 /* The secrets file: what is refused, what is found, and what is hidden in what receivers answer. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +56,7 @@ test_found(void **state)
     assert_int_equal(read_text(&secrets,
                                "[a]\nurl = https://a.example/x\nkey = " KEY "\n"
                                "[b]\nurl = http://b.example\nkeys = " KEY ", " OTHER_KEY
-                               "\n[c]\nurl=https://c.example\n",
+                               "\n[c]\nurl=https://c.example\nrouting_key = 0123456789abcdef\n",
                                &problem),
                      STATUS_OK);
     secret = secrets_find(&secrets, "a");
@@ -66,6 +66,8 @@ test_found(void **state)
     assert_int_equal(secrets_find(&secrets, "b")->key_count, 2);
     assert_int_equal(secrets_find(&secrets, "b")->keys[1].length, 16);
     assert_int_equal(secrets_find(&secrets, "c")->key_count, 0);
+    assert_string_equal(secrets_find(&secrets, "c")->routing_key, "0123456789abcdef");
+    assert_null(secrets_find(&secrets, "b")->routing_key);
     assert_null(secrets_find(&secrets, "d"));
     assert_null(secrets_find(&secrets, "A"));
     secrets_free(&secrets);
@@ -85,6 +87,8 @@ test_refused(void **state)
         "[a]\nurl = x y\n",
         "[a]\nurl = https://x/\nkey = " KEY "\nlabel = x\n",
         "[a b]\nurl = https://x/\n",
+        "[a]\nurl = https://x/\nrouting_key = a\"b\n",
+        "[a]\nurl = https://x/\nrouting_key = aaa\nrouting_key = aaa\n",
         "url = https://x/\n",
         "[a]\nurl = https://x/\nkeys = " KEY " " KEY " " KEY " " KEY " " KEY "\n",
     };
@@ -129,13 +133,14 @@ test_redacted(void **state)
     (void) state;
     assert_int_equal(read_text(&secrets,
                                "[a]\nurl = https://a.example/services/T1?x=2\nkeys = " KEY " " OTHER_KEY "\n"
-                               "[short]\nurl = https://b.example/in\n[none]\nurl = https://c.example\n",
+                               "[short]\nurl = https://b.example/in\n[none]\nurl = https://c.example\nrouting_key = R0123456789\n",
                                &problem),
                      STATUS_OK);
     assert_redacted(&secrets, "no /services/T1?x=2, no /services/T1?x=2",
                     "no ****************, no ****************");
     assert_redacted(&secrets, "a.example says /in", "a.example says /in");
     assert_redacted(&secrets, OTHER_KEY "!", "******************************!");
+    assert_redacted(&secrets, "key R0123456789 unknown", "key *********** unknown");
     assert_redacted(&secrets, "", "");
     secrets_free(&secrets);
 }

@@ -1,0 +1,92 @@
+-- A message in a person's words: title, sentence, facts, links. Names in it are as they stand; what a receiver's format
+-- asks for is done where that is written (58-body.sql).
+CREATE FUNCTION @extschema@.message_facts(data jsonb, locale @extschema@.message_locale, zone text)
+RETURNS TABLE (label text, fact text) LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    measured_in CONSTANT text := data #>> '{kpi,measured_in}';
+    l CONSTANT text := locale.language;
+BEGIN
+    RETURN QUERY
+    SELECT message_word(l, f.word), f.said FROM (VALUES
+        ('value', said_value((data ->> 'value')::numeric, measured_in, locale)),
+        ('level', CASE WHEN data ->> 'level' IS NOT NULL THEN said_value((data ->> 'level')::numeric, measured_in, locale) END),
+        ('period', message_words(l, 'period_is', jsonb_build_object('since', said_day((data #>> '{period,since}')::date, locale),
+                                                                    'until', said_day((data #>> '{period,until}')::date, locale)))),
+        ('made_of', CASE WHEN data ->> 'denominator' IS NOT NULL THEN
+             message_words(l, 'made_of_is', jsonb_build_object('numerator', said_number((data ->> 'numerator')::numeric, 2, locale),
+                                                               'denominator', said_number((data ->> 'denominator')::numeric, 2, locale))) END),
+        ('goal', CASE WHEN jsonb_typeof(data -> 'goal') = 'object' THEN
+             message_words(l, 'goal_is', jsonb_build_object('target', said_value((data #>> '{goal,target}')::numeric, measured_in, locale),
+                                                            'actual', said_value((data #>> '{goal,actual}')::numeric, measured_in, locale),
+                                                            'until', said_day((data #>> '{goal,until}')::date, locale))) END),
+        ('since', said_time((data ->> 'since')::timestamptz, zone, locale)),
+        ('resolved_at', said_time((data ->> 'resolved_at')::timestamptz, zone, locale)),
+        ('description', data ->> 'description'),
+        ('rule', data ->> 'rule')) f (word, said)
+    WHERE f.said IS NOT NULL;
+    RETURN QUERY
+    SELECT message_word(l, 'cause'),
+           message_words(l, 'cause_is', jsonb_build_object('unit', coalesce(c.cause ->> 'name', c.cause ->> 'unit'),
+               'value', said_value((c.cause ->> 'value')::numeric, measured_in, locale),
+               'before', said_value((c.cause ->> 'before')::numeric, measured_in, locale),
+               'effect', said_value((c.cause ->> 'effect')::numeric, measured_in, locale)))
+    FROM jsonb_array_elements(coalesce(data -> 'caused_by', '[]')) WITH ORDINALITY c (cause, n) WHERE c.n <= 3 ORDER BY c.n;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.message_facts(jsonb, @extschema@.message_locale, text) IS
+'What a message about an alert says, label and text in a language, times by the clock of a zone.';
+
+CREATE FUNCTION @extschema@.said_message(message jsonb, links jsonb, principal text)
+RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    who principal;
+    locale message_locale;
+    data CONSTANT jsonb := message -> 'data';
+    sentence text;
+    parts jsonb;
+BEGIN
+    SELECT * INTO who FROM principal p WHERE p.principal = said_message.principal;
+    locale := message_locale_of(who.language);
+    sentence := CASE WHEN message ->> 'type' = 'alert.resolved' THEN 'resolved'
+                     WHEN data ->> 'direction' IN ('below', 'above') AND data ->> 'level' IS NOT NULL THEN 'firing_' || (data ->> 'direction')
+                     ELSE 'firing' END;
+    parts := jsonb_build_object(
+        'kpi', coalesce(data #>> '{kpi,label}', data #>> '{kpi,key}'), 'unit', coalesce(data #>> '{unit,name}', data #>> '{unit,key}'),
+        'value', said_value((data ->> 'value')::numeric, data #>> '{kpi,measured_in}', locale),
+        'level', said_value((data ->> 'level')::numeric, data #>> '{kpi,measured_in}', locale));
+    RETURN jsonb_build_object(
+        'language', locale.language,
+        'resolved', message ->> 'type' = 'alert.resolved',
+        'title', message_words(locale.language, CASE sentence WHEN 'resolved' THEN 'alert_resolved' ELSE 'alert_firing' END, parts),
+        'sentence', message_words(locale.language, sentence, parts),
+        'cut', message_word(locale.language, 'cut'),
+        'facts', (SELECT coalesce(jsonb_agg(jsonb_build_array(f.label, f.fact)), '[]')
+                  FROM message_facts(data, locale, coalesce(who.zone, default_zone())) f),
+        'links', (SELECT coalesce(jsonb_agg(jsonb_build_array(message_word(locale.language, o.word), links ->> o.target) ORDER BY o.n), '[]')
+                  FROM (VALUES (1, 'act', 'act'), (2, 'alert', 'open_alert'), (3, 'kpi', 'open_kpi'), (4, 'unit', 'open_unit'),
+                               (5, 'record', 'open_record'), (6, 'report', 'open_report')) o (n, target, word)
+                  WHERE links ->> o.target IS NOT NULL));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.said_message(jsonb, jsonb, text) IS
+'A message about an alert in a principal''s words: language, resolved, title, sentence, facts and links ([label, text] each), and cut, the note '
+'for what is cut.';
+
+-- The links of a message; act is added by whoever makes its token.
+CREATE FUNCTION @extschema@.message_links(data jsonb, principal text)
+RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT jsonb_strip_nulls(jsonb_object_agg(t.target, link_to(t.target, t.parts)))
+    FROM (VALUES
+        ('alert', jsonb_build_object('key', data ->> 'alert', 'rule', data ->> 'rule', 'kpi', data #>> '{kpi,key}', 'unit', data #>> '{unit,key}')),
+        ('kpi', jsonb_build_object('key', data #>> '{kpi,key}', 'unit', data #>> '{unit,key}',
+                                   'since', data #>> '{period,since}', 'until', data #>> '{period,until}')),
+        ('unit', jsonb_build_object('key', data #>> '{unit,key}')),
+        ('report', jsonb_build_object('principal', message_links.principal, 'unit', data #>> '{unit,key}', 'kpi', data #>> '{kpi,key}',
+                                      'since', data #>> '{period,since}', 'until', data #>> '{period,until}'))) t (target, parts)
+$$;
+COMMENT ON FUNCTION @extschema@.message_links(jsonb, text) IS 'The addresses that a message links to, by target, as far as there are templates.';
