@@ -23,7 +23,8 @@ BEGIN
     RETURN format('SELECT x.id::text, coalesce(@extschema@.row_day(%s, %L)%s), %s, %s, %s FROM (SELECT %s FROM %s r) x WHERE %s',
                   (instance).day, (instance).zone, CASE (instance).undated WHEN 'beginning' THEN ', ''-infinity''' ELSE '' END,
                   CASE WHEN measure = 'count' THEN '1::numeric' WHEN sum IS NOT NULL THEN format('(%s)::numeric', sum) ELSE 'NULL::numeric' END,
-                  CASE WHEN measure = 'count' OR sum IS NOT NULL THEN 'NULL::text' ELSE format('x.%I::text', measure) END,
+                  CASE WHEN EXISTS (SELECT FROM entity_attribute e WHERE e.entity = adopted AND e.attribute = measure) THEN format('x.%I::text', measure)
+                       ELSE 'NULL::text' END, -- also where a sum has its name: different values are not added up
                   (SELECT string_agg(CASE WHEN EXISTS (SELECT FROM entity_attribute e WHERE e.entity = adopted AND e.attribute = d)
                                           THEN format('x.%I::text', d) ELSE 'NULL::text' END, ', ' ORDER BY n)
                    FROM unnest('{unit,stage,campaign,channel,product,owner,segment,currency}'::text[]) WITH ORDINALITY AS u (d, n)),
@@ -31,8 +32,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.component_query(@extschema@.kpi_instance, text) IS
-'A query, to be read with the rights of the table''s owner, for the rows of a component of a table: key, day, measure, the value of an attribute '
-'where measure is no sum but that, and dimensions as the table has them.';
+'A query, to be read with the rights of the table''s owner, for the rows of a component of a table: key, day, measure, the value of the attribute '
+'of that name, and dimensions as the table has them.';
 SELECT @extschema@.set_audience('component_query(kpi_instance, text)', 'internal');
 
 CREATE FUNCTION @extschema@.component_rows(component text, measure text) RETURNS SETOF @extschema@.kept_row

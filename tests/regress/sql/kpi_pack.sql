@@ -226,6 +226,10 @@ SELECT crm.define_kpi('buyers', 'Buyers', 'opportunity_closed.customer[won]', ki
        crm.define_kpi('lead_to_sql', 'Lead to SQL', 'subject_entry.reached[milestone:lead,milestone:sql,within:30]', 'subject_entry[milestone:lead]', measured_in => 'share');
 SELECT period, value FROM crm_bi.kpi('buyers', 'quarter', '2023-01-01', '2023-06-30');
 SELECT value FROM crm_bi.kpi('buyers', 'total', '2023-01-01', '2023-06-30');
+-- different values of what is also summed
+SELECT crm.define_kpi('prices', 'Prices', 'opportunity_closed.amount[won]', kind => 'distinct');
+SELECT period, value FROM crm_bi.kpi('prices', 'quarter', '2023-01-01', '2023-06-30');
+SELECT date_trunc('quarter', won_at)::date AS quarter, count(DISTINCT amount) FROM deals WHERE won_at >= '2023-01-01' AND won_at < '2023-07-01' GROUP BY 1 ORDER BY 1;
 SELECT period, value FROM crm_bi.kpi('won_so_far', 'month', '2023-02-01', '2023-05-31');
 SELECT period, numerator, denominator FROM crm_bi.kpi('win_rate_60', 'month', '2023-02-01', '2023-05-31');
 SELECT period, numerator, denominator, value FROM crm_bi.kpi('open_average', 'month', '2023-01-01', '2023-05-15');
