@@ -1,11 +1,17 @@
 /*
- * rule.c: the state machine of a rule for SQL.
+ * rule.c: the state machine of a rule, and what is usual of a day, for SQL.
  */
 #include "base/compat.h"
 
+#include "access/htup_details.h"
+#include "alert/band.h"
 #include "alert/machine.h"
+#include "catalog/pg_type_d.h"
 #include "fmgr.h"
+#include "funcapi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(crm_rule_step_sql);
@@ -47,4 +53,39 @@ crm_rule_step_sql(PG_FUNCTION_ARGS)
     CrmRulePhase next = crm_rule_step((CrmRulePhase) phase, (CrmRuleReading) reading, held_ms, hold_ms);
 
     PG_RETURN_TEXT_P(cstring_to_text(phase_name[next]));
+}
+
+PG_FUNCTION_INFO_V1(crm_usual_day_sql);
+
+/*
+ * usual_day(days float8[], OUT middle float8, OUT spread float8, OUT score float8, OUT used integer): the last of the days against those
+ * before it; a NULL is a day that is left out. NULL in all columns where there is too little to judge by.
+ */
+Datum
+crm_usual_day_sql(PG_FUNCTION_ARGS)
+{
+    ArrayType *array = PG_GETARG_ARRAYTYPE_P(0);
+    Datum *number, result[4];
+    bool *missing, absent[4] = {true, true, true, true};
+    int count;
+    double *day, *work;
+    CrmBand band;
+    TupleDesc desc;
+
+    if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "usual_day returns a row");
+    deconstruct_array(array, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &number, &missing,
+                      &count);
+    day = palloc(mul_size(count + 1, sizeof(double)));
+    work = palloc(mul_size(count + 1, sizeof(double)));
+    for (int i = 0; i < count; i++)
+        day[i] = missing[i] ? get_float8_nan() : DatumGetFloat8(number[i]);
+    if (crm_band_judge(day, (size_t) count, work, &band)) {
+        memset(absent, 0, sizeof absent);
+        result[0] = Float8GetDatum(band.middle);
+        result[1] = Float8GetDatum(band.spread);
+        result[2] = Float8GetDatum(band.score);
+        result[3] = Int32GetDatum((int32) band.used);
+    }
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), result, absent)));
 }

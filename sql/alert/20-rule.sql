@@ -2,22 +2,30 @@
 -- so that the rule itself stays one quiet row.
 CREATE TABLE @extschema@.rule (
     rule            text PRIMARY KEY,
-    kind            text NOT NULL CHECK (kind IN ('threshold')),
-    kpi             text NOT NULL,
+    kind            text NOT NULL CHECK (kind IN ('threshold', 'change', 'pace', 'forecast', 'anomaly', 'no_data')),
+    kpi             text,
     unit            text NOT NULL,
-    period          text NOT NULL,
-    direction       text NOT NULL CHECK (direction IN ('below', 'above')),
+    scope           text NOT NULL DEFAULT 'unit' CHECK (scope IN ('unit', 'below')),
+    period          text,
+    measure         text CHECK (measure IN ('share', 'amount')),
+    goal            text,
+    direction       text NOT NULL CHECK (direction IN ('below', 'above', 'either')),
     fire_level      numeric NOT NULL,
     clear_level     numeric NOT NULL,
     hold_for        interval NOT NULL,
     every           interval NOT NULL,
     min_denominator numeric,
+    min_base        numeric,
     description     text,
     enabled         boolean NOT NULL DEFAULT true,
     created_at      timestamptz NOT NULL DEFAULT pg_catalog.now(),
     created_by      text NOT NULL
 );
-COMMENT ON TABLE @extschema@.rule IS 'what to watch: a KPI of a unit over a period, with the levels at which an alert fires and clears';
+COMMENT ON TABLE @extschema@.rule IS
+'what to watch: a KPI of a unit, or of each unit below it, with the levels at which an alert fires and clears';
+COMMENT ON COLUMN @extschema@.rule.kind IS 'what is held against the levels: the value itself, its change, the pace to a goal, a forecast, how unusual a day is, the days without a fact';
+COMMENT ON COLUMN @extschema@.rule.scope IS 'unit: that unit with all below it; below: each unit below it, with an alert of its own';
+COMMENT ON COLUMN @extschema@.rule.min_base IS 'with less to compare with (the period before, what was expected, what is usual) it counts as no data';
 
 CREATE TABLE @extschema@.rule_schedule (
     rule         text PRIMARY KEY REFERENCES @extschema@.rule ON DELETE CASCADE,
@@ -32,7 +40,7 @@ CREATE TABLE @extschema@.rule_schedule (
 COMMENT ON TABLE @extschema@.rule_schedule IS 'when each rule is due, and who evaluates it now';
 CREATE INDEX rule_schedule_next_at ON @extschema@.rule_schedule (next_at);
 
--- One row for each thing that a rule watches; today that is the rule's unit.
+-- One row for each thing that a rule watches: a unit, or a goal.
 CREATE TABLE @extschema@.rule_state (
     rule         text NOT NULL REFERENCES @extschema@.rule ON DELETE CASCADE,
     subject      text NOT NULL,
@@ -71,117 +79,24 @@ $$;
 COMMENT ON FUNCTION @extschema@.rule_period IS
 $c$First and last day of a rule's period as of a day: 'last N days' (that day included) or '{week|month|quarter|year} to date'.$c$;
 
-CREATE FUNCTION @extschema@.check_levels(
-    direction text, fire_level numeric, clear_level numeric)
-RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+-- Months have different lengths: of a longer one the last days have nothing to be compared with, and are compared with the whole.
+CREATE FUNCTION @extschema@.rule_period_before(period text, INOUT since date, INOUT until date)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    IF direction IS NULL OR direction NOT IN ('below', 'above') THEN
-        RAISE EXCEPTION 'invalid direction: %', coalesce(quote_literal(direction), 'NULL')
-            USING ERRCODE = 'RM005', HINT = 'Write ''below'' or ''above''.';
-    END IF;
-    IF fire_level IS NULL OR fire_level IN ('NaN', 'Infinity', '-Infinity')
-       OR clear_level IN ('NaN', 'Infinity', '-Infinity') THEN
-        RAISE EXCEPTION 'a threshold rule needs a finite fire_level'
-            USING ERRCODE = 'RM005', HINT = 'Add fire_level => 0.25, and clear_level where it should differ.';
-    END IF;
-    IF (direction = 'below' AND clear_level < fire_level) OR (direction = 'above' AND clear_level > fire_level) THEN
-        RAISE EXCEPTION 'clear_level % is on the wrong side of fire_level %', clear_level, fire_level
-            USING ERRCODE = 'RM005',
-                  DETAIL = format('A rule that fires %s %s would clear while it still fires.', direction, fire_level),
-                  HINT = format('Give a clear_level %s or equal to the fire_level.', CASE direction WHEN 'below' THEN 'above' ELSE 'below' END);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.check_levels IS 'Raises RM005 unless the levels of a rule make sense together.';
-
-CREATE FUNCTION @extschema@.create_rule(
-    key text,
-    kpi text DEFAULT NULL,
-    kind text DEFAULT 'threshold',
-    unit text DEFAULT NULL,
-    period text DEFAULT 'last 7 days',
-    direction text DEFAULT NULL,
-    fire_level numeric DEFAULT NULL,
-    clear_level numeric DEFAULT NULL,
-    hold_for interval DEFAULT '0',
-    every interval DEFAULT '1 minute',
-    min_denominator numeric DEFAULT NULL,
-    endpoint text DEFAULT NULL,
-    description text DEFAULT NULL,
-    sla text DEFAULT NULL,
-    handover text DEFAULT NULL)
-RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-#variable_conflict use_variable
 DECLARE
-    known CONSTANT text[] := ARRAY['threshold', 'anomaly', 'change', 'target', 'forecast', 'absence'];
-    the_unit text := CASE WHEN unit IS NULL THEN root_unit() ELSE resolve_unit(unit) END;
-    better text;
+    words CONSTANT text[] := regexp_match(period, '^(week|month|quarter|year) to date$');
+    days CONSTANT integer := until - since;
+    first CONSTANT date := since;
 BEGIN
-    PERFORM require_key('rule', key);
-    IF sla IS NOT NULL OR handover IS NOT NULL THEN
-        PERFORM not_yet('a rule on a service level or a hand-over');
+    IF words IS NULL THEN
+        since := since - (days + 1);
+    ELSE
+        since := (since - (CASE words[1] WHEN 'quarter' THEN '3 months' ELSE '1 ' || words[1] END)::interval)::date;
     END IF;
-    IF kind = ANY (known) AND kind <> 'threshold' THEN
-        PERFORM not_yet(format('rule kind %s', kind));
-    ELSIF kind IS NULL OR kind <> 'threshold' THEN
-        PERFORM raise_unknown('rule kind', kind, known);
-    END IF;
-    IF kpi IS NULL THEN
-        RAISE EXCEPTION 'rule "%" watches nothing', key USING ERRCODE = 'RM005', HINT = 'Add kpi => ''win_rate''.';
-    END IF;
-    SELECT k.direction INTO better FROM kpi k WHERE k.kpi = create_rule.kpi;
-    IF NOT FOUND THEN
-        PERFORM raise_unknown('KPI', kpi, ARRAY(SELECT k.kpi FROM kpi k));
-    END IF;
-    direction := coalesce(direction, CASE better WHEN 'down' THEN 'above' ELSE 'below' END);
-    IF the_unit IS NULL THEN
-        PERFORM raise_unknown('unit', unit, ARRAY(SELECT u.unit FROM unit u));
-    END IF;
-    PERFORM check_levels(direction, fire_level, clear_level);
-    PERFORM rule_period(period, current_date);
-    IF hold_for IS NULL OR hold_for < interval '0' OR every IS NULL OR every < interval '1 second' OR min_denominator < 0 THEN
-        RAISE EXCEPTION 'the times of rule "%" make no sense', key
-            USING ERRCODE = 'RM005', DETAIL = 'hold_for and min_denominator must not be negative, and every is at least a second.';
-    END IF;
-    IF EXISTS (SELECT FROM rule r WHERE r.rule = key) THEN
-        RAISE EXCEPTION 'rule "%" exists already', key USING ERRCODE = 'duplicate_object', HINT = 'Choose another key.';
-    END IF;
-    INSERT INTO rule (rule, kind, kpi, unit, period, direction, fire_level, clear_level, hold_for, every,
-                      min_denominator, description, created_by)
-    VALUES (key, kind, kpi, the_unit, lower(trim(period)), direction, fire_level, coalesce(clear_level, fire_level),
-            hold_for, every, min_denominator, description, caller()::text);
-    INSERT INTO rule_schedule (rule, next_at) VALUES (key, now());
-    IF endpoint IS NOT NULL THEN
-        PERFORM subscribe(endpoint => endpoint, rule => key);
-    END IF;
-    RETURN key;
+    until := least(since + days, first - 1);
 END
 $$;
-COMMENT ON FUNCTION @extschema@.create_rule IS
-$c$Watches a KPI. unit: whose number, with everything below it (default: the root). period: 'last 7 days', 'month to
-date' ... direction, fire_level: an alert fires when the value is below (above) the level; by default the direction that
-is worse for this KPI. clear_level: it resolves when
-the value is back at that level or better (default: fire_level). hold_for: how long the breach must last before it
-fires. every: how often it is evaluated. min_denominator: with less behind it, the value counts as no data.
-endpoint: also subscribes it to this rule. Returns the key.
-Example: SELECT crm.create_rule('win-rate-low', 'win_rate', 'threshold', period => 'last 30 days',
-fire_level => 0.25, clear_level => 0.30, min_denominator => 20, endpoint => 'sales-desk');$c$;
+COMMENT ON FUNCTION @extschema@.rule_period_before IS
+'The period of the same length before a rule''s period: as many days before the last N days, the days of the month (week, quarter, year) '
+'before up to the same one.';
 
-CREATE FUNCTION @extschema@.enable_rule(key text, enabled boolean DEFAULT true)
-RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-#variable_conflict use_variable
-BEGIN
-    UPDATE rule r SET enabled = coalesce(enable_rule.enabled, true) WHERE r.rule = key;
-    IF NOT FOUND THEN
-        PERFORM raise_unknown('rule', key, ARRAY(SELECT r.rule FROM rule r));
-    END IF;
-    -- an evaluation that is under way becomes stale
-    UPDATE rule_schedule s SET epoch = s.epoch + 1, leased_by = NULL, leased_until = NULL, next_at = now(), failures = 0
-    WHERE s.rule = key;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.enable_rule IS
-'Switches a rule on or off. Off, it is not evaluated, and an alert that fires stays as it is; on, it is due at once.';

@@ -10,6 +10,10 @@ CREATE TABLE @extschema@.alert_log (
     value           numeric,
     numerator       numeric,
     denominator     numeric,
+    compared        numeric,
+    measured        numeric,
+    goal            text,
+    reason          text,
     level           numeric NOT NULL,
     direction       text NOT NULL,
     period_since    date NOT NULL,
@@ -24,6 +28,8 @@ CREATE TABLE @extschema@.alert_log (
 );
 COMMENT ON TABLE @extschema@.alert_log IS 'alerts, one row from the first breach to the end';
 COMMENT ON COLUMN @extschema@.alert_log.state IS 'pending: held until hold_for is over; lapsed: over before that; firing, acknowledged, resolved';
+COMMENT ON COLUMN @extschema@.alert_log.compared IS 'what the value was compared with: the period before, what was expected or is usual, the target';
+COMMENT ON COLUMN @extschema@.alert_log.measured IS 'what was held against the level';
 COMMENT ON COLUMN @extschema@.alert_log.announced IS 'the last transition that was sent to anybody';
 CREATE UNIQUE INDEX alert_log_open ON @extschema@.alert_log (rule, subject) WHERE state IN ('pending', 'firing', 'acknowledged');
 CREATE INDEX alert_log_since ON @extschema@.alert_log (since);

@@ -22,8 +22,8 @@ DECLARE
     whole record;
 BEGIN
     SELECT * INTO whole FROM kpi_total(l.kpi, l.unit, l.period_since - days, l.period_until - days);
-    IF whole.value IS NULL OR l.value IS NULL THEN
-        RETURN; -- nothing to compare with
+    IF whole.value IS NULL OR l.value IS NULL OR l.period_until > kpi_today() THEN
+        RETURN; -- nothing to compare with, or a forecast
     END IF;
     RETURN QUERY
     SELECT e.unit, e.value, e.value_before, e.effect
@@ -70,7 +70,8 @@ BEGIN
             'kpi', json_build_object('key', l.kpi, 'label', k.label, 'measured_in', k.measured_in),
             'unit', json_build_object('key', l.unit, 'name', (SELECT u.name FROM unit u WHERE u.unit = l.unit)),
             'period', json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period),
-            'value', short_number(l.value), 'direction', l.direction, 'level', l.level, 'clear_level', r.clear_level,
+            'kind', r.kind, 'value', short_number(l.value), 'measured', short_number(l.measured),
+            'compared', short_number(l.compared), 'reason', l.reason, 'direction', l.direction, 'level', l.level, 'clear_level', r.clear_level,
             'numerator', short_number(l.numerator), 'denominator', short_number(l.denominator),
             'goal', alert_goal(l.kpi, l.unit, l.period_until),
             'since', iso_time(l.since), 'fired_at', iso_time(l.fired_at), 'resolved_at', iso_time(l.resolved_at),

@@ -5,22 +5,37 @@ COMMENT ON FUNCTION @extschema@.rule_step IS
 'The next phase of a rule (ok, pending, firing) after a reading (none, clear, between, breach), where it has been in its phase '
 'for held and a breach must last for hold_for.';
 
-CREATE FUNCTION @extschema@.rule_reading(rule @extschema@.rule, value numeric, denominator numeric)
-RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION @extschema@.usual_day(days double precision[], OUT middle double precision, OUT spread double precision,
+                                      OUT score double precision, OUT used integer)
+    AS 'MODULE_PATHNAME', 'crm_usual_day_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION @extschema@.usual_day IS
+'The last of days that follow each other against those before it (NULL: left out): the median of the same weekday, from six weeks on, or of all days, '
+'the spread (1.4826 times the median distance from it) and how many spreads the day is off. NULL where there is too little to judge by.';
+
+CREATE FUNCTION @extschema@.rule_reading(r @extschema@.rule, seen @extschema@.rule_sight, OUT reading text, OUT reason text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    sign CONSTANT integer := CASE rule.direction WHEN 'below' THEN 1 ELSE -1 END;
+    unusual CONSTANT boolean := r.kind = 'anomaly';
+    -- the greater the worse
+    sign CONSTANT integer := CASE r.direction WHEN 'below' THEN -1 WHEN 'either' THEN sign(seen.measured) ELSE 1 END;
+    fire CONSTANT numeric := CASE WHEN unusual THEN r.fire_level ELSE sign * r.fire_level END;
+    clear CONSTANT numeric := CASE WHEN unusual THEN r.clear_level ELSE sign * r.clear_level END;
 BEGIN
-    RETURN CASE
-        WHEN value IS NULL OR value = 'NaN' THEN 'none'
-        WHEN rule.min_denominator IS NOT NULL AND coalesce(denominator, 0) < rule.min_denominator THEN 'none'
-        WHEN sign * value < sign * rule.fire_level THEN 'breach'
-        WHEN sign * value >= sign * rule.clear_level THEN 'clear'
+    reading := CASE
+        WHEN seen.reading IS NOT NULL THEN seen.reading
+        WHEN seen.measured IS NULL OR seen.measured = 'NaN' THEN 'none'
+        WHEN r.min_denominator IS NOT NULL AND coalesce(seen.denominator, 0) < r.min_denominator THEN 'none'
+        WHEN sign * seen.measured > fire THEN 'breach'
+        WHEN sign * seen.measured <= clear THEN 'clear'
         ELSE 'between' END;
+    reason := CASE
+        WHEN seen.reason IS NOT NULL THEN seen.reason
+        WHEN reading = 'none' THEN format('denominator %s is less than %s', coalesce(seen.denominator, 0), r.min_denominator) END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.rule_reading IS
-'What a value means to a rule: none (no value, or less than min_denominator behind it), breach, clear, or between the levels.';
+'What a rule makes of what it saw: none (no number, or less than min_denominator behind it), breach, clear, or between the levels; and why.';
 
 CREATE FUNCTION @extschema@.claim_rules(worker text, max_rows integer, lease interval)
 RETURNS TABLE (rule text, epoch bigint)
@@ -43,8 +58,8 @@ COMMENT ON FUNCTION @extschema@.claim_rules IS
 'For crmd: leases up to max_rows rules that are due, skipping what another daemon holds. A lease that ran out makes the rule '
 'due again, under a new epoch.';
 
--- The change of phase, as a new or changed alert. now_seen carries what was just read.
-CREATE FUNCTION @extschema@.change_alert(r @extschema@.rule, s @extschema@.rule_state, phase text, now_seen @extschema@.alert_log)
+-- The change of phase, as a new or changed alert.
+CREATE FUNCTION @extschema@.change_alert(r @extschema@.rule, s @extschema@.rule_state, phase text, now_seen @extschema@.rule_sight)
 RETURNS @extschema@.alert_log LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
@@ -53,11 +68,11 @@ DECLARE
     before text;
 BEGIN
     IF s.phase = 'ok' THEN
-        INSERT INTO alert_log (rule, subject, kpi, unit, state, value, numerator, denominator, level, direction,
-                               period_since, period_until, since, fired_at)
-        VALUES (r.rule, s.subject, r.kpi, r.unit, phase, now_seen.value, now_seen.numerator, now_seen.denominator,
-                r.fire_level, r.direction, now_seen.period_since, now_seen.period_until, now(),
-                CASE phase WHEN 'firing' THEN now() END)
+        INSERT INTO alert_log (rule, subject, kpi, unit, state, value, numerator, denominator, compared, measured, level, direction,
+                               period_since, period_until, since, fired_at, goal, reason)
+        VALUES (r.rule, s.subject, r.kpi, now_seen.unit, phase, now_seen.value, now_seen.numerator, now_seen.denominator,
+                now_seen.compared, now_seen.measured, r.fire_level, r.direction, now_seen.since, now_seen.until, now(),
+                CASE phase WHEN 'firing' THEN now() END, now_seen.goal, now_seen.reason)
         RETURNING * INTO l;
     ELSE
         SELECT a.state INTO STRICT before FROM alert_log a WHERE a.id = s.alert FOR UPDATE;
@@ -66,7 +81,8 @@ BEGIN
             fired_at = CASE phase WHEN 'firing' THEN now() ELSE a.fired_at END,
             resolved_at = CASE phase WHEN 'ok' THEN now() END,
             value = now_seen.value, numerator = now_seen.numerator, denominator = now_seen.denominator,
-            period_since = now_seen.period_since, period_until = now_seen.period_until
+            compared = now_seen.compared, measured = now_seen.measured, reason = now_seen.reason,
+            period_since = now_seen.since, period_until = now_seen.until
         WHERE a.id = s.alert RETURNING * INTO l;
     END IF;
     PERFORM record_transition(l, before);
@@ -119,59 +135,84 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.announce_state IS 'Writes the messages that the state of an alert asks for and that were not written yet.';
 
--- Reads the KPI and moves the rule's state, alert and messages along. Returns ok, pending, firing or no_data.
-CREATE FUNCTION @extschema@.evaluate_rule(r @extschema@.rule)
+-- One thing that a rule watches: its state, alert and messages follow what was seen.
+CREATE FUNCTION @extschema@.evaluate_subject(r @extschema@.rule, seen @extschema@.rule_sight)
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     s rule_state;
-    l alert_log; -- what was read now, then the alert
-    total record;
-    seen text;
+    l alert_log;
+    meant record;
     next_phase text;
 BEGIN
     INSERT INTO rule_state (rule, subject, phase, since, reading, evaluated_at)
-    VALUES (r.rule, r.unit, 'ok', now(), 'none', now()) ON CONFLICT DO NOTHING;
-    SELECT * INTO STRICT s FROM rule_state x WHERE (x.rule, x.subject) = (r.rule, r.unit) FOR UPDATE;
-    SELECT p.since, p.until INTO l.period_since, l.period_until FROM rule_period(r.period, kpi_today()) p;
-    SELECT * INTO total FROM kpi_total(r.kpi, r.unit, l.period_since, l.period_until);
-    l.value := total.value;
-    l.numerator := total.numerator;
-    l.denominator := total.denominator;
-    seen := rule_reading(r, total.value, total.denominator);
-    next_phase := rule_step(s.phase, seen, now() - s.since, r.hold_for);
+    VALUES (r.rule, seen.subject, 'ok', now(), 'none', now()) ON CONFLICT DO NOTHING;
+    SELECT * INTO STRICT s FROM rule_state x WHERE (x.rule, x.subject) = (r.rule, seen.subject) FOR UPDATE;
+    SELECT * INTO meant FROM rule_reading(r, seen);
+    next_phase := rule_step(s.phase, meant.reading, now() - s.since, r.hold_for);
     IF next_phase <> s.phase THEN
-        l := change_alert(r, s, next_phase, l);
+        l := change_alert(r, s, next_phase, seen);
     ELSIF s.phase <> 'ok' THEN -- still open: told with the number of now, where it was not told yet
-        SELECT a.id, a.rule, a.subject, a.kpi, a.unit, a.state, a.level, a.direction, a.since, a.fired_at, a.announced
-        INTO STRICT l.id, l.rule, l.subject, l.kpi, l.unit, l.state, l.level, l.direction, l.since, l.fired_at, l.announced
-        FROM alert_log a WHERE a.id = s.alert;
+        SELECT * INTO STRICT l FROM alert_log a WHERE a.id = s.alert;
+        l.value := seen.value;
+        l.numerator := seen.numerator;
+        l.denominator := seen.denominator;
+        l.compared := seen.compared;
+        l.measured := seen.measured;
+        l.reason := seen.reason;
+        l.period_since := seen.since;
+        l.period_until := seen.until;
     END IF;
     UPDATE rule_state x
-    SET phase = next_phase, since = CASE next_phase WHEN x.phase THEN x.since ELSE now() END, reading = seen,
-        detail = no_data_reason(r, seen, total.state, total.denominator),
-        alert = CASE WHEN next_phase <> 'ok' THEN l.id END, evaluated_at = now()
+    SET phase = next_phase, since = CASE next_phase WHEN x.phase THEN x.since ELSE now() END, reading = meant.reading,
+        detail = meant.reason, alert = CASE WHEN next_phase <> 'ok' THEN l.id END, evaluated_at = now()
     WHERE (x.rule, x.subject) = (s.rule, s.subject);
-    IF seen <> 'none' THEN
+    IF meant.reading <> 'none' THEN
         PERFORM announce_state(l);
     END IF;
-    RETURN CASE seen WHEN 'none' THEN 'no_data' ELSE next_phase END;
+    RETURN CASE meant.reading WHEN 'none' THEN 'no_data' ELSE next_phase END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.evaluate_subject IS
+'Moves the state of one thing that a rule watches by what was seen of it: state machine, alert, messages. Returns ok, pending, firing or no_data.';
+
+-- What is not watched any more (a unit that was moved or retired, a goal that is over) ends, with the numbers that it had.
+CREATE FUNCTION @extschema@.lost_sight(r @extschema@.rule, subjects text[])
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 1000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT l.subject, l.unit, l.value, l.numerator, l.denominator, l.compared, l.measured, 'clear', 'it is not watched any more',
+           l.period_since, l.period_until, l.goal
+    FROM rule_state s JOIN alert_log l ON l.id = s.alert
+    WHERE s.rule = r.rule AND s.phase <> 'ok' AND s.subject <> ALL (subjects) ORDER BY s.subject;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.lost_sight IS 'What an evaluation makes of open alerts whose subject it did not see: it is over.';
+
+CREATE FUNCTION @extschema@.evaluate_rule(r @extschema@.rule)
+RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    ranks CONSTANT text[] := ARRAY['no_data', 'ok', 'pending', 'firing'];
+    seen rule_sight;
+    subjects text[] := '{}';
+    worst text := 'ok';
+    became text;
+BEGIN
+    FOR seen IN SELECT * FROM see_rule(r, kpi_today()) LOOP
+        became := evaluate_subject(r, seen);
+        worst := CASE WHEN subjects = '{}' OR array_position(ranks, became) > array_position(ranks, worst) THEN became ELSE worst END;
+        subjects := subjects || seen.subject;
+    END LOOP;
+    FOR seen IN SELECT * FROM lost_sight(r, subjects) LOOP
+        PERFORM evaluate_subject(r, seen);
+    END LOOP;
+    RETURN worst;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.evaluate_rule IS
-'Evaluates a rule: reads the KPI, steps the state machine, writes alert and messages. Returns ok, pending, firing or no_data.';
-
-CREATE FUNCTION @extschema@.no_data_reason(r @extschema@.rule, seen text, state text, denominator numeric)
-RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    RETURN CASE WHEN seen <> 'none' THEN NULL
-                WHEN coalesce(denominator, 0) < r.min_denominator
-                    THEN format('denominator %s is less than %s', coalesce(denominator, 0), r.min_denominator)
-                ELSE format('no value: %s', coalesce(state, 'unknown')) END;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.no_data_reason IS 'Why a rule had no usable number; NULL where it had.';
+'Evaluates a rule, each thing that it watches by itself. Returns the gravest of firing, pending and ok; no_data where nothing had a number.';
 
 CREATE FUNCTION @extschema@.finish_rule(rule text, epoch bigint)
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000

@@ -1,7 +1,8 @@
 -- The condition, and not the reader's right to the table, decides: the view runs with its owner's rights.
 CREATE VIEW @extschema@.alert WITH (security_barrier) AS
 SELECT l.id, l.rule, l.kpi, l.unit, l.state, l.value, l.numerator, l.denominator, l.level, l.direction,
-       l.period_since, l.period_until, l.since, l.fired_at, l.resolved_at, l.acknowledged_at, l.acknowledged_by, l.comment
+       l.period_since, l.period_until, l.since, l.fired_at, l.resolved_at, l.acknowledged_at, l.acknowledged_by, l.comment,
+       l.subject, l.compared, l.measured, l.goal, l.reason
 FROM @extschema@.alert_log l
 WHERE @extschema@.may_see_total(l.unit);
 COMMENT ON VIEW @extschema@.alert IS 'alerts on units whose numbers the caller may see';

@@ -20,7 +20,7 @@ SELECT @extschema@.set_audience(f.signature, f.audience)
 FROM (VALUES
     ('create_endpoint(text, text, text, text, text, interval, integer, interval)', 'admin'),
     ('enable_endpoint(text, boolean)', 'admin'),
-    ('create_rule(text, text, text, text, text, text, numeric, numeric, interval, interval, numeric, text, text, text, text)', 'admin'),
+    ('create_rule(text, text, text, text, text, text, numeric, numeric, interval, interval, numeric, text, text, text, text, text, text, text, numeric)', 'admin'),
     ('enable_rule(text, boolean)', 'admin'),
     ('subscribe(text, text, text, text, text)', 'admin'),
     ('unsubscribe(bigint)', 'admin'),

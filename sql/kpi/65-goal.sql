@@ -149,6 +149,25 @@ COMMENT ON FUNCTION @extschema@.goal_expected(@extschema@.goal, boolean, numeric
 'where it stood, else all the time.';
 SELECT @extschema@.set_audience('goal_expected(goal, boolean, numeric)', 'internal');
 
+CREATE FUNCTION @extschema@.goal_standing(g @extschema@.goal, today date, OUT numerator numeric, OUT denominator numeric, OUT actual numeric, OUT state text,
+                                          OUT elapsed numeric, OUT expected numeric, OUT pace numeric, OUT progress numeric, OUT on_track boolean)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    adds_up CONSTANT boolean := (SELECT k.kind = 'simple' AND k.date_kind = 'event' FROM kpi k WHERE k.kpi = g.kpi);
+BEGIN
+    SELECT t.numerator, t.denominator, t.value, t.state INTO numerator, denominator, actual, state
+    FROM kpi_total(g.kpi, g.unit, g.since, least(g.until, greatest(g.since, today)), g.currency, g.rates) t;
+    elapsed := elapsed_share(g.since, g.until, today);
+    expected := goal_expected(g, adds_up, elapsed);
+    progress := CASE WHEN NOT adds_up THEN (actual - g.baseline) / (g.target - g.baseline) END;
+    pace := CASE g.direction WHEN 'up' THEN actual / nullif(expected, 0) ELSE expected / nullif(actual, 0) END;
+    on_track := CASE WHEN actual IS NULL THEN NULL WHEN pace IS NULL THEN g.direction = 'down' OR elapsed = 0 ELSE pace >= 1 END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.goal_standing IS
+'How a goal stands at the end of a day: what was attained, what is expected by then, and the two against each other. No rights applied: for rules and crm_bi.kpi_goal.';
+SELECT @extschema@.set_audience('goal_standing(goal, date)', 'internal');
+
 -- Only goals whose unit's totals the caller may see.
 CREATE FUNCTION @extschema@.goal_rows()
     RETURNS TABLE (goal_key text, kpi_key text, label text, unit_key text, departments jsonb, since date, until date,
@@ -159,28 +178,17 @@ CREATE FUNCTION @extschema@.goal_rows()
 #variable_conflict use_column
 DECLARE
     g goal;
-    k kpi;
-    total record;
-    adds_up boolean;
 BEGIN
     PERFORM visible(root_unit(), 'kpi', 'total'); -- without identity an error, also where there are no goals
     FOR g IN SELECT x.* FROM goal x WHERE may_see_total(x.unit) ORDER BY x.goal LOOP
-        SELECT x.* INTO k FROM kpi x WHERE x.kpi = g.kpi;
-        SELECT t.* INTO total FROM kpi_total(g.kpi, g.unit, g.since, least(g.until, greatest(g.since, kpi_today())), g.currency, g.rates) t;
-        goal_key := g.goal; kpi_key := g.kpi; label := k.label; unit_key := coalesce(g.unit, root_unit());
+        goal_key := g.goal; kpi_key := g.kpi; label := (SELECT x.label FROM kpi x WHERE x.kpi = g.kpi); unit_key := coalesce(g.unit, root_unit());
         departments := (SELECT coalesce(jsonb_object_agg(d.unit, d.credit), '{}') FROM goal_department d WHERE d.goal = g.goal);
         since := g.since; until := g.until; direction := g.direction; target := g.target;
-        actual := total.value;
-        state := total.state;
+        SELECT s.actual, s.state, s.elapsed, s.expected, s.progress, s.pace, s.on_track INTO actual, state, elapsed, expected, progress, pace, on_track
+        FROM goal_standing(g, kpi_today()) s;
         attainment := CASE g.direction WHEN 'up' THEN actual / nullif(target, 0) ELSE target / nullif(actual, 0) END;
-        elapsed := elapsed_share(g.since, g.until, kpi_today());
-        adds_up := k.kind = 'simple' AND k.date_kind = 'event';
         baseline := g.baseline;
         currency := g.currency;
-        expected := goal_expected(g, adds_up, elapsed);
-        progress := CASE WHEN NOT adds_up THEN (actual - g.baseline) / (g.target - g.baseline) END;
-        pace := CASE g.direction WHEN 'up' THEN actual / nullif(expected, 0) ELSE expected / nullif(actual, 0) END;
-        on_track := CASE WHEN actual IS NULL THEN NULL WHEN pace IS NULL THEN g.direction = 'down' OR elapsed = 0 ELSE pace >= 1 END;
         accountable := g.accountable;
         owners := ARRAY(SELECT o.principal FROM goal_owner o WHERE o.goal = g.goal ORDER BY 1);
         RETURN NEXT;

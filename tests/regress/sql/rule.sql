@@ -22,7 +22,6 @@ SELECT crm.create_rule('r', 'win_rat', fire_level => 0.3);
 SELECT crm.create_rule('r', fire_level => 0.3);
 SELECT crm.create_rule('r', 'win_rate', unit => 'emae', fire_level => 0.3);
 SELECT crm.create_rule('r', 'win_rate', 'treshold', fire_level => 0.3);
-SELECT crm.create_rule('r', 'win_rate', 'anomaly');
 SELECT crm.create_rule('r', sla => 'first-response');
 SELECT crm.create_rule('r', 'win_rate');
 SELECT crm.create_rule('r', 'win_rate', fire_level => 'NaN');

@@ -1,0 +1,200 @@
+-- How rules are made, switched on and off.
+CREATE FUNCTION @extschema@.check_levels(
+    kind text, direction text, fire_level numeric, clear_level numeric)
+RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF direction IS NULL OR direction NOT IN ('below', 'above') AND (kind <> 'anomaly' OR direction <> 'either') THEN
+        RAISE EXCEPTION 'invalid direction: %', coalesce(quote_literal(direction), 'NULL')
+            USING ERRCODE = 'RM005',
+                  HINT = CASE kind WHEN 'anomaly' THEN 'Write ''below'', ''above'' or ''either''.' ELSE 'Write ''below'' or ''above''.' END;
+    END IF;
+    IF fire_level IS NULL OR fire_level IN ('NaN', 'Infinity', '-Infinity')
+       OR clear_level IN ('NaN', 'Infinity', '-Infinity') THEN
+        RAISE EXCEPTION 'a % rule needs a finite fire_level', kind
+            USING ERRCODE = 'RM005', HINT = CASE kind WHEN 'change' THEN 'Add fire_level => -0.2 for a loss of a fifth, and clear_level where it should differ.'
+                                            ELSE 'Add fire_level => 0.25, and clear_level where it should differ.' END;
+    END IF;
+    IF kind = 'anomaly' AND fire_level <= 0 OR kind = 'no_data' AND fire_level < 0 THEN
+        RAISE EXCEPTION 'the fire_level of a rule of kind % is not %', kind, fire_level
+            USING ERRCODE = 'RM005', HINT = CASE kind WHEN 'anomaly' THEN 'It is how many times the usual spread a day is off: 4 is a good start.'
+                                            ELSE 'It is how many days without a fact are well.' END;
+    ELSIF clear_level < fire_level AND kind <> 'anomaly' AND direction = 'below'
+       OR clear_level > fire_level AND (kind = 'anomaly' OR direction = 'above') THEN
+        RAISE EXCEPTION 'clear_level % is on the wrong side of fire_level %', clear_level, fire_level
+            USING ERRCODE = 'RM005',
+                  DETAIL = format('A rule that fires %s %s would clear while it still fires.',
+                                  CASE kind WHEN 'anomaly' THEN 'beyond' ELSE direction END, fire_level),
+                  HINT = format('Give a clear_level %s or equal to the fire_level.',
+                                CASE WHEN direction = 'below' AND kind <> 'anomaly' THEN 'above' ELSE 'below' END);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_levels IS 'Raises RM005 unless the levels of a rule make sense together.';
+
+-- What a kind needs, and what it takes for itself where it is not told.
+CREATE FUNCTION @extschema@.complete_rule(INOUT r @extschema@.rule)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    known CONSTANT text[] := ARRAY['threshold', 'change', 'pace', 'forecast', 'anomaly', 'no_data'];
+    scopes CONSTANT text[] := ARRAY['unit', 'below', 'whole'];
+    measures CONSTANT text[] := ARRAY['share', 'amount'];
+    held goal;
+    better text;
+BEGIN
+    IF r.kind IS NULL OR r.kind <> ALL (known) THEN
+        PERFORM raise_unknown('rule kind', r.kind, known);
+    ELSIF r.scope IS NULL OR r.scope <> ALL (scopes) THEN
+        PERFORM raise_unknown('scope', r.scope, scopes);
+    ELSIF r.goal IS NOT NULL AND r.kind NOT IN ('pace', 'forecast') THEN
+        RAISE EXCEPTION 'a rule of kind % has no goal', r.kind USING ERRCODE = 'RM005', HINT = 'Kinds with a goal are pace and forecast.';
+    ELSIF r.measure IS NOT NULL AND r.kind <> 'change' THEN
+        RAISE EXCEPTION 'a rule of kind % has no measure', r.kind USING ERRCODE = 'RM005', HINT = 'measure says how a change is measured.';
+    END IF;
+    IF r.goal IS NOT NULL THEN
+        SELECT * INTO held FROM goal g WHERE g.goal = require_goal(r.goal);
+        IF r.kpi <> held.kpi OR r.unit IS NOT NULL OR r.scope <> 'unit' THEN
+            RAISE EXCEPTION 'goal "%" says by itself whose KPI is meant', r.goal
+                USING ERRCODE = 'RM005', HINT = 'Leave out kpi, unit and scope; or leave out the goal to watch all goals of a KPI.';
+        END IF;
+        r.kpi := held.kpi;
+        r.unit := held.unit;
+    END IF;
+    IF r.kpi IS NULL THEN
+        RAISE EXCEPTION 'rule "%" watches nothing', r.rule USING ERRCODE = 'RM005', HINT = 'Add kpi => ''win_rate''.';
+    END IF;
+    SELECT k.direction INTO better FROM kpi k WHERE k.kpi = r.kpi;
+    IF NOT FOUND THEN
+        PERFORM raise_unknown('KPI', r.kpi, ARRAY(SELECT k.kpi FROM kpi k));
+    ELSIF r.kind = 'anomaly' AND NOT is_forecastable(r.kpi) THEN
+        RAISE EXCEPTION 'KPI "%" has no number of a single day to compare with others', r.kpi
+            USING ERRCODE = 'RM005', HINT = 'Sums, ratios of sums and stocks have; for others take a rule of kind change.';
+    END IF;
+    r.unit := CASE WHEN r.unit IS NULL OR r.scope = 'whole' THEN root_unit() ELSE (require_unit(r.unit)).unit END;
+    r.scope := CASE r.scope WHEN 'whole' THEN 'unit' ELSE r.scope END;
+    r.direction := CASE WHEN r.kind = 'no_data' THEN 'above'
+                        WHEN r.kind = 'pace' OR r.kind = 'forecast' AND (r.goal IS NOT NULL OR r.fire_level IS NULL) THEN 'below'
+                        ELSE coalesce(r.direction, CASE r.kind WHEN 'anomaly' THEN 'either' END, CASE better WHEN 'down' THEN 'above' ELSE 'below' END) END;
+    IF r.kind = 'forecast' AND r.goal IS NULL AND r.fire_level IS NOT NULL THEN -- against a level
+        IF r.period !~* '^\s*(week|month|quarter|year) to date\s*$' THEN
+            RAISE EXCEPTION 'period "%" has no end that a forecast could look at', r.period
+                USING ERRCODE = 'RM005', HINT = 'Write period => ''month to date'', also with week, quarter or year; or give a goal.';
+        END IF;
+    ELSIF r.kind NOT IN ('threshold', 'change') THEN
+        r.period := NULL;
+    END IF;
+    r.period := lower(trim(r.period));
+    IF r.period IS NOT NULL OR r.kind IN ('threshold', 'change') THEN
+        PERFORM rule_period(r.period, current_date);
+    END IF;
+    IF r.kind = 'change' THEN
+        r.measure := coalesce(r.measure, 'share');
+        IF r.measure <> ALL (measures) THEN
+            PERFORM raise_unknown('measure', r.measure, measures);
+        END IF;
+    END IF;
+    r.fire_level := coalesce(r.fire_level, CASE r.kind WHEN 'pace' THEN 1 WHEN 'forecast' THEN 1 WHEN 'anomaly' THEN 4 WHEN 'no_data' THEN 2 END);
+    PERFORM check_levels(r.kind, r.direction, r.fire_level, r.clear_level);
+    r.clear_level := coalesce(r.clear_level, r.fire_level);
+    IF r.hold_for IS NULL OR r.hold_for < interval '0' OR r.every IS NULL OR r.every < interval '1 second'
+       OR r.min_denominator < 0 OR r.min_base < 0 THEN
+        RAISE EXCEPTION 'the times of rule "%" make no sense', r.rule
+            USING ERRCODE = 'RM005', DETAIL = 'hold_for, min_denominator and min_base must not be negative, and every is at least a second.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.complete_rule IS
+'A rule with what its kind takes where it was not told; raises RM001 or RM005 where it makes no sense. goal NULL in a rule of kind pace: all '
+'goals of the KPI; of kind forecast: those where there is no level.';
+
+CREATE FUNCTION @extschema@.create_rule(
+    key text,
+    kpi text DEFAULT NULL,
+    kind text DEFAULT 'threshold',
+    unit text DEFAULT NULL,
+    period text DEFAULT 'last 7 days',
+    direction text DEFAULT NULL,
+    fire_level numeric DEFAULT NULL,
+    clear_level numeric DEFAULT NULL,
+    hold_for interval DEFAULT '0',
+    every interval DEFAULT '1 minute',
+    min_denominator numeric DEFAULT NULL,
+    endpoint text DEFAULT NULL,
+    description text DEFAULT NULL,
+    sla text DEFAULT NULL,
+    handover text DEFAULT NULL,
+    scope text DEFAULT 'unit',
+    measure text DEFAULT NULL,
+    goal text DEFAULT NULL,
+    min_base numeric DEFAULT NULL)
+RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r rule;
+BEGIN
+    PERFORM require_key('rule', key);
+    IF sla IS NOT NULL OR handover IS NOT NULL THEN
+        PERFORM not_yet('a rule on a service level or a hand-over');
+    END IF;
+    r.rule := key;
+    r.kind := kind;
+    r.kpi := kpi;
+    r.unit := unit;
+    r.scope := scope;
+    r.period := period;
+    r.measure := measure;
+    r.goal := goal;
+    r.direction := direction;
+    r.fire_level := fire_level;
+    r.clear_level := clear_level;
+    r.hold_for := hold_for;
+    r.every := every;
+    r.min_denominator := min_denominator;
+    r.min_base := min_base;
+    r.description := description;
+    r.enabled := true;
+    r.created_at := now();
+    r.created_by := caller()::text;
+    r := complete_rule(r);
+    IF EXISTS (SELECT FROM rule x WHERE x.rule = key) THEN
+        RAISE EXCEPTION 'rule "%" exists already', key USING ERRCODE = 'duplicate_object', HINT = 'Choose another key.';
+    END IF;
+    INSERT INTO rule SELECT r.*;
+    INSERT INTO rule_schedule (rule, next_at) VALUES (key, now());
+    IF endpoint IS NOT NULL THEN
+        PERFORM subscribe(endpoint => endpoint, rule => key);
+    END IF;
+    RETURN key;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.create_rule IS
+$c$Watches a KPI. kind: threshold (its value), change (against the period before), pace (to its goals), forecast (of the end of
+a goal or of a period), anomaly (of yesterday, by the days before), no_data (no facts, or no number at all). unit: whose
+number, with everything below it (default: the root, as with scope 'whole'); scope 'below': of each unit below it, each
+with an alert of its own. period: 'last 7 days', 'month to date' ... direction, fire_level: an alert fires when what the
+kind measures is below (above) the level; by default the direction that is worse for this KPI. clear_level: it resolves when
+that is back at that level or better (default: fire_level). hold_for: how long the breach must last before it
+fires. every: how often it is evaluated. min_denominator: with less behind it, the value counts as no data; min_base: with
+less to compare with. measure: of a change, 'share' of what was before, or 'amount'. goal: one goal (default: all of the KPI).
+endpoint: also subscribes it to this rule. Returns the key.
+Example: SELECT crm.create_rule('win-rate-low', 'win_rate', 'threshold', period => 'last 30 days',
+fire_level => 0.25, clear_level => 0.30, min_denominator => 20, endpoint => 'sales-desk');$c$;
+
+CREATE FUNCTION @extschema@.enable_rule(key text, enabled boolean DEFAULT true)
+RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE rule r SET enabled = coalesce(enable_rule.enabled, true) WHERE r.rule = key;
+    IF NOT FOUND THEN
+        PERFORM raise_unknown('rule', key, ARRAY(SELECT r.rule FROM rule r));
+    END IF;
+    -- an evaluation that is under way becomes stale
+    UPDATE rule_schedule s SET epoch = s.epoch + 1, leased_by = NULL, leased_until = NULL, next_at = now(), failures = 0
+    WHERE s.rule = key;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.enable_rule IS
+'Switches a rule on or off. Off, it is not evaluated, and an alert that fires stays as it is; on, it is due at once.';

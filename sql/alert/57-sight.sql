@@ -1,0 +1,229 @@
+-- What a rule sees: of each thing that it watches the number, what it is compared with, and what is held against the levels. No rights are
+-- applied, so what is usual or expected is the same for everybody. Everything is as of a day, so that a rule can be tried on the past.
+CREATE TYPE @extschema@.rule_sight AS (
+    subject     text,
+    unit        text,
+    value       numeric,
+    numerator   numeric,
+    denominator numeric,
+    compared    numeric,
+    measured    numeric,
+    reading     text,
+    reason      text,
+    since       date,
+    until       date,
+    goal        text
+);
+COMMENT ON TYPE @extschema@.rule_sight IS
+'What a rule sees of one thing that it watches: measured is held against the levels, compared is what the value was compared with; '
+'reading where that is known without levels, with the reason.';
+
+CREATE FUNCTION @extschema@.rule_units(r @extschema@.rule, today date)
+RETURNS TABLE (unit text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 1000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT b.unit FROM units_below(r.unit) b JOIN unit u ON u.unit = b.unit
+    WHERE CASE r.scope WHEN 'below' THEN b.distance > 0 AND (u.until IS NULL OR u.until > least(now(), (today + 1)::timestamp AT TIME ZONE default_zone())) ELSE b.distance = 0 END
+    ORDER BY b.distance, b.unit;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.rule_units IS 'The units that a rule watches, each with everything below it; upper ones first.';
+
+CREATE FUNCTION @extschema@.see_threshold(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT u.unit, u.unit, t.value, t.numerator, t.denominator, NULL::numeric, t.value, NULL::text,
+           CASE WHEN t.value IS NULL THEN format('no value: %s', t.state) END, p.since, p.until, NULL::text
+    FROM rule_period(r.period, today) p, rule_units(r, today) u, kpi_total(r.kpi, u.unit, p.since, p.until) t;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_threshold IS 'The value itself.';
+
+CREATE FUNCTION @extschema@.see_change(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT u.unit, u.unit, t.value, t.numerator, t.denominator, b.value,
+           CASE r.measure WHEN 'amount' THEN t.value - b.value ELSE (t.value - b.value) / nullif(abs(b.value), 0) END,
+           CASE WHEN l.reason IS NOT NULL THEN 'none' END, l.reason, p.since, p.until, NULL::text
+    FROM rule_period(r.period, today) p, rule_period_before(r.period, p.since, p.until) q, rule_units(r, today) u,
+         kpi_total(r.kpi, u.unit, p.since, p.until) t, kpi_total(r.kpi, u.unit, q.since, q.until) b,
+         LATERAL (SELECT CASE WHEN t.value IS NULL THEN format('no value: %s', t.state)
+                              WHEN b.value IS NULL THEN format('no value of the period before: %s', b.state)
+                              WHEN abs(b.value) < r.min_base THEN format('the value of the period before, %s, is less than %s', trim_scale(round(b.value, 6)), r.min_base)
+                              WHEN b.denominator < r.min_denominator THEN format('denominator %s of the period before is less than %s', b.denominator, r.min_denominator)
+                              WHEN b.value = 0 AND r.measure = 'share' THEN 'the value of the period before is 0' END AS reason) l;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_change IS 'The value against that of the same period before.';
+
+-- The goals that a rule watches on a day: one, or all of the KPI at its units. One that is over is not watched any more.
+CREATE FUNCTION @extschema@.rule_goals(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.goal LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 5 COST 1000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT g.* FROM goal g
+    WHERE today BETWEEN g.since AND g.until
+      AND CASE WHEN r.goal IS NOT NULL THEN g.goal = r.goal
+               ELSE g.kpi = r.kpi AND coalesce(g.unit, root_unit()) IN (SELECT u.unit FROM rule_units(r, today) u) END
+    ORDER BY g.goal;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.rule_goals IS 'The goals of a rule''s KPI, or its one, whose period a day is in.';
+
+CREATE FUNCTION @extschema@.see_pace(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 5 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'goal:' || g.goal, coalesce(g.unit, root_unit()), s.actual, s.numerator, s.denominator, s.expected, s.pace,
+           CASE WHEN s.actual IS NULL OR abs(s.expected) < r.min_base THEN 'none'
+                WHEN s.pace IS NULL THEN CASE WHEN s.on_track THEN 'clear' ELSE 'breach' END END,
+           CASE WHEN s.actual IS NULL THEN format('no value: %s', s.state)
+                WHEN abs(s.expected) < r.min_base THEN format('only %s expected so far, less than %s', trim_scale(round(s.expected, 6)), r.min_base) END,
+           g.since, today, g.goal
+    FROM rule_goals(r, today) g, goal_standing(g, today) s;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_pace IS 'What was attained of each goal against what was expected by that day, as crm_bi.kpi_goal says it.';
+
+-- One step of a forecast: what a period will have brought at its end, by what is known until the day before.
+CREATE FUNCTION @extschema@.expected_end(kpi text, unit text, since date, until date, today date, into_currency text, rates text,
+                                         OUT value numeric, OUT state text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF until - today >= 400 THEN
+        state := 'too_far';
+        RETURN;
+    END IF;
+    SELECT f.value, f.state INTO value, state
+    FROM forecast_rows(kpi, unit, since, until, today - 1, into_currency, rates, 0.8, false) f ORDER BY f.day DESC LIMIT 1;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.expected_end IS 'The forecast of a period''s end, made of the days before today; state says why there is none.';
+
+CREATE FUNCTION @extschema@.see_forecast(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 5 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF r.period IS NULL THEN
+        RETURN QUERY
+        SELECT 'goal:' || g.goal, coalesce(g.unit, root_unit()), e.value, NULL::numeric, NULL::numeric, g.target,
+               CASE g.direction WHEN 'up' THEN e.value / nullif(g.target, 0) ELSE g.target / nullif(e.value, 0) END,
+               CASE WHEN e.value IS NULL THEN 'none'
+                    WHEN g.direction = 'up' AND g.target = 0 THEN CASE WHEN e.value >= 0 THEN 'clear' ELSE 'breach' END
+                    WHEN g.direction = 'down' AND e.value <= 0 THEN CASE WHEN e.value <= g.target THEN 'clear' ELSE 'breach' END END,
+               CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END, g.since, g.until, g.goal
+        FROM rule_goals(r, today) g, expected_end(g.kpi, g.unit, g.since, g.until, today, g.currency, g.rates) e;
+    ELSE
+        RETURN QUERY
+        SELECT u.unit, u.unit, e.value, NULL::numeric, NULL::numeric, NULL::numeric, e.value, CASE WHEN e.value IS NULL THEN 'none' END,
+               CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END, p.since, l.until, NULL::text
+        FROM rule_period(r.period, today) p,
+             LATERAL (SELECT (p.since + CASE split_part(r.period, ' ', 1) WHEN 'quarter' THEN interval '3 months'
+                                             ELSE ('1 ' || split_part(r.period, ' ', 1))::interval END)::date - 1 AS until) l,
+             rule_units(r, today) u, expected_end(r.kpi, u.unit, p.since, l.until, today, NULL, 'default') e;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_forecast IS 'The forecast of the end of a goal as a share of its target, or of a period.';
+
+-- The day before, since today is not over; half a year of days before that.
+CREATE FUNCTION @extschema@.see_anomaly(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    judged CONSTANT date := today - 1;
+    watched text;
+    k record;
+    days float8[];
+    usual record;
+    s rule_sight;
+BEGIN
+    FOR watched IN SELECT u.unit FROM rule_units(r, today) u LOOP
+        s := NULL;
+        s.subject := watched;
+        s.unit := watched;
+        s.since := judged;
+        s.until := judged;
+        SELECT * INTO k FROM kpi_days(r.kpi, watched, judged, NULL, 'default');
+        IF k.state <> 'ready' THEN
+            s.reading := 'none';
+            s.reason := format('no value: %s', k.state);
+        ELSIF EXISTS (SELECT FROM holiday h WHERE h.calendar = 'default' AND h.day = judged) THEN
+            s.reading := 'none';
+            s.reason := 'a holiday is not judged';
+        ELSE
+            SELECT array_agg(CASE WHEN EXISTS (SELECT FROM holiday h WHERE h.calendar = 'default' AND h.day = k.first_day + (n - 1)) THEN NULL
+                                  WHEN k.denominator IS NULL THEN k.numerator[n]
+                                  WHEN k.denominator[n] < r.min_denominator THEN NULL
+                                  ELSE k.numerator[n] / nullif(k.denominator[n], 0) END ORDER BY n)
+            INTO days
+            FROM generate_series(greatest(1, cardinality(k.numerator) - 182), cardinality(k.numerator)) n;
+            SELECT * INTO usual FROM usual_day(days);
+            s.value := days[cardinality(days)]::numeric;
+            s.numerator := k.numerator[cardinality(k.numerator)]::numeric;
+            s.denominator := k.denominator[cardinality(k.denominator)]::numeric;
+            s.compared := usual.middle::numeric;
+            s.measured := usual.score::numeric;
+            IF usual.used IS NULL THEN
+                s.reading := 'none';
+                s.reason := CASE WHEN s.value IS NULL THEN 'no value of the day' ELSE 'too few days to compare with' END;
+            ELSIF abs(s.compared) < r.min_base THEN
+                s.reading := 'none';
+                s.reason := format('usual is %s, less than %s', trim_scale(round(s.compared, 6)), r.min_base);
+            END IF;
+        END IF;
+        RETURN NEXT s;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_anomaly IS
+'How unusual the day before was: its distance from the median in median distances, of the same weekday with six weeks of history or more, else of all '
+'days. Holidays of the calendar "default" are left out on both sides.';
+
+CREATE FUNCTION @extschema@.see_no_data(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    state CONSTANT text := coalesce((SELECT s.state FROM kpi_state(r.kpi) s), 'not_available');
+    sources CONSTANT text[] := ARRAY(SELECT k.kpi FROM kpi_leaf l JOIN kpi k ON k.kpi = l.input WHERE l.kpi = r.kpi);
+BEGIN
+    RETURN QUERY
+    SELECT u.unit, u.unit, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, (today - f.last)::numeric,
+           CASE WHEN state <> 'ready' THEN 'breach' WHEN f.last IS NULL THEN 'none' END,
+           CASE WHEN state <> 'ready' THEN format('the KPI has no number: %s', state) WHEN f.last IS NULL THEN 'no facts in the last three years' END,
+           coalesce(f.last, today), today, NULL::text
+    FROM rule_units(r, today) u,
+         LATERAL (SELECT min(x.last) AS last -- of several sources the one that is longest silent
+                  FROM unnest(CASE WHEN sources = '{}' THEN ARRAY[r.kpi] ELSE sources END) k,
+                       LATERAL (SELECT max(t.day) AS last FROM kpi_facts(ARRAY[k], today - 1096, today, NULL, '{}',
+                                    CASE WHEN u.unit <> root_unit() THEN ARRAY(SELECT b.unit FROM units_below(u.unit) b) END) t) x) f;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_no_data IS
+'Days since the last fact behind a KPI; a breach where the KPI has no number at all, since its source is gone, broken or not filled.';
+
+CREATE FUNCTION @extschema@.see_rule(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    CASE r.kind
+        WHEN 'threshold' THEN RETURN QUERY SELECT * FROM see_threshold(r, today);
+        WHEN 'change' THEN RETURN QUERY SELECT * FROM see_change(r, today);
+        WHEN 'pace' THEN RETURN QUERY SELECT * FROM see_pace(r, today);
+        WHEN 'forecast' THEN RETURN QUERY SELECT * FROM see_forecast(r, today);
+        WHEN 'anomaly' THEN RETURN QUERY SELECT * FROM see_anomaly(r, today);
+        WHEN 'no_data' THEN RETURN QUERY SELECT * FROM see_no_data(r, today);
+    END CASE;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_rule IS 'What a rule sees as of a day, of each thing that it watches. No rights are applied: for rules.';
