@@ -132,6 +132,7 @@ check_privileges(struct Check *check)
         "fail_rule(text,bigint,text)",
         "claim_deliveries(text,integer,interval)",
         "finish_deliveries(jsonb)",
+        "forget_deliveries(integer)",
     };
     static const char sql[] =
         "SELECT f.oid IS NOT NULL, pg_catalog.has_schema_privilege($1, 'USAGE')"

@@ -13,7 +13,7 @@
 #define MESSAGE_ID_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 struct Delivery *
-deliver_new(const struct DeliveryRow *row, int64_t taken_ms)
+deliver_new(const struct DeliveryRow *row, int64_t taken_ms, int64_t deadline_ms)
 {
     struct Delivery *delivery = calloc(1, sizeof *delivery);
 
@@ -23,6 +23,8 @@ deliver_new(const struct DeliveryRow *row, int64_t taken_ms)
     delivery->epoch = strtoll(row->epoch, NULL, 10);
     delivery->attempt = (int) strtol(row->attempt, NULL, 10);
     delivery->taken_ms = taken_ms;
+    delivery->request.deadline_ms = deadline_ms;
+    delivery->request.fresh = row->fresh[0] == 't';
     delivery->retry_after_ms = -1;
     delivery->message_id = strdup(row->message_id);
     delivery->endpoint = strdup(row->endpoint);
@@ -67,7 +69,7 @@ on_answer(void *arg, const struct HttpAnswer *answer)
     delivery->http_status = (int) answer->status;
     delivery->retry_after_ms = outcome_retry_after_ms(answer->status, answer->retry_after_s);
     if (answer->status == 0)
-        set_result(delivery, OUTCOME_RETRY, answer->error);
+        set_result(delivery, answer->sent ? OUTCOME_UNANSWERED : OUTCOME_RETRY, answer->error);
     else if (outcome_of(answer->status) == OUTCOME_DELIVERED)
         set_result(delivery, OUTCOME_DELIVERED, ""); /* what a receiver says to a success concerns nobody */
     else

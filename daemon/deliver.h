@@ -40,11 +40,11 @@ struct Deliver {
 };
 
 struct DeliveryRow {
-    const char *id, *epoch, *message_id, *endpoint, *kind, *secret_ref, *body, *attempt;
+    const char *id, *epoch, *message_id, *endpoint, *kind, *secret_ref, *body, *attempt, *fresh;
 };
 
-/* NULL where memory is out. Copies the row. */
-struct Delivery *deliver_new(const struct DeliveryRow *row, int64_t taken_ms);
+/* NULL where memory is out. Copies the row. Nothing is sent after deadline_ms. */
+struct Delivery *deliver_new(const struct DeliveryRow *row, int64_t taken_ms, int64_t deadline_ms);
 void deliver_free(struct Deliver *deliver, struct Delivery *delivery);
 
 /*

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
+
 static void
 collect(struct Http *http)
 {
@@ -29,11 +31,11 @@ collect(struct Http *http)
             retry_after > 0)
             answer->retry_after_s = retry_after;
         answer->body[request->kept] = '\0';
-        answer->timed_out = code == CURLE_OPERATION_TIMEDOUT;
-        /* an answer longer than we read has still been an answer */
-        if (code != CURLE_OK && !(answer->cut && code == CURLE_WRITE_ERROR)) {
+        if (code != CURLE_OK && !request->headers_over) {
             answer->status = 0;
-            if (request->guard.refused[0] != '\0')
+            if (answer->cut)
+                snprintf(answer->error, sizeof answer->error, "the headers of the answer are too long");
+            else if (request->guard.refused[0] != '\0')
                 snprintf(answer->error, sizeof answer->error, "%s", request->guard.refused);
             else if (answer->error[0] == '\0')
                 snprintf(answer->error, sizeof answer->error, "%s", curl_easy_strerror(code));
@@ -94,6 +96,44 @@ set_timer(CURLM *multi, long timeout_ms, void *arg)
     return 0;
 }
 
+/* Called with each line. An interim answer (1xx) has headers of its own before those that count. */
+static size_t
+take_header(char *data, size_t size, size_t count, void *arg)
+{
+    struct HttpRequest *request = arg;
+    size_t length = size * count;
+    long status = 0;
+
+    request->header_bytes += length;
+    if (request->header_bytes > HTTP_READ_MAX) {
+        request->answer.cut = true;
+        return 0;
+    }
+    if (length <= 2 && (data[0] == '\r' || data[0] == '\n'))
+        request->headers_over =
+            curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status >= 200;
+    return length;
+}
+
+/* The last moment before anything is sent, on new connections and on kept ones. */
+static int
+before_sending(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+    struct HttpRequest *request = arg;
+
+    (void) remote;
+    (void) local;
+    (void) remote_port;
+    (void) local_port;
+    if (request->deadline_ms > 0 && clock_now_ms() > request->deadline_ms) {
+        snprintf(request->guard.refused, sizeof request->guard.refused,
+                 "not sent: what is left of the lease is shorter than timeout_s");
+        return CURL_PREREQFUNC_ABORT;
+    }
+    request->answer.sent = true;
+    return CURL_PREREQFUNC_OK;
+}
+
 /* Counts the bytes itself: a Content-Length is only a promise. */
 static size_t
 take_body(char *data, size_t size, size_t count, void *arg)
@@ -150,8 +190,12 @@ http_header(struct HttpRequest *request, const char *name, const char *value)
     char line[1024];
     int length = snprintf(line, sizeof line, "%s: %s", name, value);
 
-    if (length < 0 || (size_t) length >= sizeof line || strpbrk(line, "\r\n") != NULL)
+    if (length < 0 || (size_t) length >= sizeof line)
         return STATUS_INVALID;
+    for (const char *c = line; *c != '\0'; c++)
+        if (*c < ' ' ||
+            *c > '~') /* CR and LF would begin another header: the library sends them as they are */
+            return STATUS_INVALID;
     list = curl_slist_append(request->headers, line);
     if (list == NULL)
         return STATUS_MEMORY;
@@ -179,6 +223,13 @@ set_options(const struct Http *http, struct HttpRequest *request, const char *ur
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) request->body_length);
     SET(CURLOPT_POSTFIELDS, request->body);
     SET(CURLOPT_HTTPHEADER, request->headers);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
+    SET(CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L);
+    SET(CURLOPT_PREREQFUNCTION, before_sending);
+    SET(CURLOPT_PREREQDATA, request);
+    SET(CURLOPT_HEADERFUNCTION, take_header);
+    SET(CURLOPT_HEADERDATA, request);
     SET(CURLOPT_WRITEFUNCTION, take_body);
     SET(CURLOPT_WRITEDATA, request);
     SET(CURLOPT_ERRORBUFFER, request->answer.error);
@@ -191,7 +242,8 @@ http_post(struct Http *http, struct HttpRequest *request, const char *url)
 {
     memset(&request->answer, 0, sizeof request->answer);
     request->answer.retry_after_s = -1;
-    request->received = request->kept = 0;
+    request->received = request->kept = request->header_bytes = 0;
+    request->headers_over = false;
     request->easy = curl_easy_init();
     if (request->easy == NULL)
         return STATUS_MEMORY;

@@ -2,8 +2,9 @@
  * http.h: POSTs many requests at once, in the loop; keeps connections alive between them.
  *
  * Follows no redirect, uses no proxy and no cookie, verifies certificates, reads at most HTTP_READ_MAX bytes of an
- * answer and keeps the first HTTP_KEEP_MAX. A connection that a receiver closed while it was kept may make the library
- * send a request twice; receivers know it by its webhook-id.
+ * answer's headers and as many of its body, and keeps the first HTTP_KEEP_MAX. Status and headers are the answer: what
+ * goes wrong after them changes nothing. A connection that a receiver closed while it was kept may make the library
+ * send a request twice, unless the request asks for a fresh one; receivers know it by its webhook-id.
  */
 #ifndef CRMD_HTTP_H
 #define CRMD_HTTP_H
@@ -21,8 +22,8 @@
 #define HTTP_KEEP_MAX 512
 
 struct HttpAnswer {
-    long status; /* 0: there was no answer; error says why */
-    bool timed_out;
+    long status;           /* 0: there was no answer; error says why */
+    bool sent;             /* or partly, or perhaps: it may have arrived */
     bool cut;              /* the answer was longer than is read */
     int64_t retry_after_s; /* from the header; -1: none */
     char body[HTTP_KEEP_MAX + 1];
@@ -33,6 +34,8 @@ struct HttpAnswer {
 struct HttpRequest {
     const char *body;
     size_t body_length;
+    bool fresh;          /* on a connection of its own */
+    int64_t deadline_ms; /* by clock_now_ms: nothing is sent after it; 0: none */
     void (*done)(void *arg, const struct HttpAnswer *answer);
     void *arg;
 
@@ -41,7 +44,8 @@ struct HttpRequest {
     CURL *easy;
     struct ResolveGuard guard;
     struct HttpAnswer answer;
-    size_t received, kept;
+    size_t received, kept, header_bytes;
+    bool headers_over;
 };
 
 struct Http {
@@ -61,7 +65,7 @@ struct HttpSettings {
 enum Status http_open(struct Http *http, struct Loop *loop, const struct HttpSettings *settings) MUST_CHECK;
 void http_close(struct Http *http); /* no request may be under way */
 
-/* Adds a header; name and value must hold no CR or LF, which is checked. Before http_post. */
+/* Adds a header; name and value are printable ASCII, which is checked: no CR or LF. Before http_post. */
 enum Status http_header(struct HttpRequest *request, const char *name, const char *value) MUST_CHECK;
 
 /* Starts the transfer. On failure done is not called and http_drop is still to be called. */

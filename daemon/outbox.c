@@ -15,6 +15,8 @@
 #include "log.h"
 
 #define BEAT_MS 10000
+#define FORGET_MS 60000
+#define FORGET_MAX 5000
 #define REPORT_MAX 256
 #define STATEMENT_TIMEOUT_MS 30000
 
@@ -55,8 +57,9 @@ static void
 log_result(const struct Delivery *delivery)
 {
     enum LogLevel level = delivery->outcome == OUTCOME_DELIVERED ? LOG_INFO
-                          : delivery->outcome == OUTCOME_RETRY   ? LOG_WARNING
-                                                                 : LOG_ERROR;
+                          : delivery->outcome == OUTCOME_GONE || delivery->outcome == OUTCOME_DEAD
+                              ? LOG_ERROR
+                              : LOG_WARNING;
 
     log_write(level, outcome_name(delivery->outcome),
               LOG_FIELDS(LOG_NUMBER("id", delivery->id), LOG_TEXT("message", delivery->message_id),
@@ -90,14 +93,14 @@ static void
 take_row(struct Outbox *outbox, const struct DeliveryRow *row)
 {
     const struct Config *config = outbox->settings.config;
+    int64_t lease_ms = (int64_t) config->lease_s * 1000, timeout_ms = (int64_t) config->timeout_s * 1000;
     struct Delivery *delivery;
 
-    if (!schedule_lease_covers(outbox->asked_ms, (int64_t) config->lease_s * 1000, clock_now_ms(),
-                               (int64_t) config->timeout_s * 1000)) {
+    if (!schedule_lease_covers(outbox->asked_ms, lease_ms, clock_now_ms(), timeout_ms)) {
         log_warning("lease-too-short", LOG_TEXT("id", row->id), LOG_TEXT("endpoint", row->endpoint));
         return;
     }
-    delivery = deliver_new(row, outbox->asked_ms);
+    delivery = deliver_new(row, outbox->asked_ms, outbox->asked_ms + lease_ms - timeout_ms);
     if (delivery == NULL) {
         log_error("out-of-memory", LOG_TEXT("id", row->id));
         return;
@@ -123,26 +126,26 @@ note_failure(struct Outbox *outbox, struct Trouble *trouble, const char *what,
 static void
 on_claimed(void *arg, const struct ConnAnswer *answer)
 {
-    static const char *const names[] = {"id",   "epoch",      "message_id", "endpoint",
-                                        "kind", "secret_ref", "body",       "attempt"};
+    static const char *const names[] = {"id",         "epoch", "message_id", "endpoint", "kind",
+                                        "secret_ref", "body",  "attempt",    "fresh"};
     struct Outbox *outbox = arg;
     const struct Config *config = outbox->settings.config;
-    int columns[8], rows = 0;
+    int columns[9], rows = 0;
 
     if (answer->outcome == CONN_DONE) {
         schedule_worked(&outbox->claim_trouble);
         rows = PQntuples(answer->result);
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 9; i++)
             columns[i] = PQfnumber(answer->result, names[i]);
     } else
         note_failure(outbox, &outbox->claim_trouble, "claim_deliveries", answer);
     for (int i = 0; i < rows; i++) {
-        const char *cells[8];
+        const char *cells[9];
 
-        for (int j = 0; j < 8; j++)
+        for (int j = 0; j < 9; j++)
             cells[j] = columns[j] < 0 ? "" : PQgetvalue(answer->result, i, columns[j]);
         take_row(outbox, &(struct DeliveryRow){cells[0], cells[1], cells[2], cells[3], cells[4], cells[5],
-                                               cells[6], cells[7]});
+                                               cells[6], cells[7], cells[8]});
     }
     if (outbox->settings.once && rows == 0)
         outbox->drained = true;
@@ -283,6 +286,38 @@ beat(struct Outbox *outbox)
                                                 .arg = outbox});
 }
 
+static void
+on_forgotten(void *arg, const struct ConnAnswer *answer)
+{
+    struct Outbox *outbox = arg;
+    long forgotten = 0;
+
+    if (answer->outcome == CONN_DONE && PQntuples(answer->result) == 1)
+        forgotten = strtol(PQgetvalue(answer->result, 0, 0), NULL, 10);
+    else if (answer->outcome == CONN_ERROR)
+        log_error("call-failed", LOG_TEXT("call", "forget_deliveries"),
+                  LOG_TEXT("sqlstate", answer->sqlstate), LOG_TEXT("error", answer->error));
+    if (forgotten > 0) { /* the rest of that day, or the next */
+        log_debug("forgotten", LOG_NUMBER("deliveries", forgotten));
+        outbox->next_forget_ms = clock_now_ms() + outbox->settings.config->idle_ms;
+    }
+    step(outbox);
+}
+
+/* What was finished long ago goes, a bounded part at a time. */
+static void
+forget(struct Outbox *outbox)
+{
+    outbox->next_forget_ms = clock_now_ms() + FORGET_MS;
+    snprintf(outbox->max_rows, sizeof outbox->max_rows, "%d", FORGET_MAX);
+    outbox->values[0] = outbox->max_rows;
+    conn_call(&outbox->conn, &(struct ConnCall){.sql = "SELECT {crm}.forget_deliveries($1::integer)",
+                                                .value_count = 1,
+                                                .values = outbox->values,
+                                                .done = on_forgotten,
+                                                .arg = outbox});
+}
+
 static bool
 may_claim(const struct Outbox *outbox, int slots, int64_t now)
 {
@@ -317,6 +352,8 @@ step(struct Outbox *outbox)
     }
     if (!outbox->settings.once && !outbox->stopping && now >= outbox->next_beat_ms)
         beat(outbox);
+    else if (!outbox->settings.once && !outbox->stopping && now >= outbox->next_forget_ms)
+        forget(outbox);
     else if (may_claim(outbox, slots, now))
         claim(outbox, slots);
     else

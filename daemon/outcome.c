@@ -5,7 +5,7 @@
 const char *
 outcome_name(enum Outcome outcome)
 {
-    static const char *const names[] = {"delivered", "retry", "dead"};
+    static const char *const names[] = {"delivered", "retry", "unanswered", "refused", "gone", "dead"};
 
     return names[outcome];
 }
@@ -15,7 +15,12 @@ outcome_of(long http_status)
 {
     if (http_status >= 200 && http_status <= 299)
         return OUTCOME_DELIVERED;
-    return http_status == 410 ? OUTCOME_DEAD : OUTCOME_RETRY;
+    if (http_status == 410)
+        return OUTCOME_GONE;
+    if (http_status >= 400 && http_status <= 499 && http_status != 408 && http_status != 425 &&
+        http_status != 429)
+        return OUTCOME_REFUSED;
+    return OUTCOME_RETRY;
 }
 
 int64_t

@@ -1,9 +1,10 @@
 /*
  * outcome.h: what an answer means for a delivery. Pure.
  *
- * 2xx is delivered. 410 is dead: the receiver says never again. Everything else, no answer included, is to be tried
- * again, after as long as the receiver asked for (429 and 503 with Retry-After, at most a day) or as the database's
- * own schedule says.
+ * 2xx is delivered. 410 is gone: the receiver says never again. Other 4xx are refused: the request itself is wrong, and
+ * once more is enough; but for 408, 425 and 429, which ask for patience. Everything else is to be tried again, after as
+ * long as the receiver asked for (429 and 503 with Retry-After, at most a day) or as the database's own schedule says.
+ * Unanswered is what was sent without an answer: whether it arrived is not known.
  */
 #ifndef CRMD_OUTCOME_H
 #define CRMD_OUTCOME_H
@@ -11,7 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum Outcome { OUTCOME_DELIVERED, OUTCOME_RETRY, OUTCOME_DEAD };
+enum Outcome {
+    OUTCOME_DELIVERED,
+    OUTCOME_RETRY,
+    OUTCOME_UNANSWERED,
+    OUTCOME_REFUSED,
+    OUTCOME_GONE,
+    OUTCOME_DEAD
+};
 
 const char *outcome_name(enum Outcome outcome);
 

@@ -102,7 +102,7 @@ DECLARE
     message_id text;
     written integer := 0;
 BEGIN
-    FOR recipient IN SELECT r.endpoint, r.audience, e.kind FROM alert_recipient(l.rule, l.kpi, l.unit) r JOIN endpoint e ON e.endpoint = r.endpoint LOOP
+    FOR recipient IN SELECT r.endpoint, r.audience, e.kind FROM alert_recipient(l.rule, l.kpi, l.unit) r JOIN endpoint e ON e.endpoint = r.endpoint ORDER BY r.endpoint LOOP
         CONTINUE WHEN NOT audience_may(recipient.audience, ARRAY[l.unit]);
         message := alert_message(l, type, recipient.audience);
         message_id := 'msg_' || replace(gen_random_uuid()::text, '-', '');

@@ -52,11 +52,26 @@ BEGIN
            CASE WHEN count(*) > 0 THEN 'Correct the receiver, then replay_delivery(id).' END
     FROM delivery_history h WHERE h.state = 'dead' AND h.finished_at > now() - interval '7 days';
     RETURN QUERY
-    SELECT 'alert', g.item, 'ok', g.amount, g.oldest, 'finished rows are kept: retention is not built yet', NULL
+    SELECT 'alert', 'endpoints resting', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END, count(*), NULL::timestamptz,
+           string_agg(format('%s until %s, failures in a row: %s', s.endpoint, to_char(s.paused_until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), s.failures),
+                      '; ' ORDER BY s.endpoint),
+           CASE WHEN count(*) > 0 THEN 'They are tried again by themselves; enable_endpoint(key) does it at once.' END
+    FROM endpoint_state s WHERE s.paused_until > now();
+    RETURN QUERY
+    SELECT 'alert', 'endpoints switched off', CASE WHEN count(e.disabled_because) > 0 THEN 'warning' ELSE 'ok' END, count(*), NULL::timestamptz,
+           string_agg(format('%s: %s', e.endpoint, e.disabled_because), '; ' ORDER BY e.endpoint) FILTER (WHERE e.disabled_because IS NOT NULL),
+           CASE WHEN count(e.disabled_because) > 0 THEN 'Correct the receiver, then enable_endpoint(key), or remove_endpoint(key).' END
+    FROM endpoint e WHERE NOT e.enabled;
+    RETURN QUERY
+    SELECT 'alert', g.item, CASE WHEN g.oldest < now() - make_interval(days => g.days + 2) THEN 'warning' ELSE 'ok' END, g.amount, g.oldest,
+           format('kept for %s days', g.days),
+           CASE WHEN g.oldest < now() - make_interval(days => g.days + 2) THEN 'crmd run deletes what is older; set_delivery_retention(days) says how old.' END
+    FROM (SELECT 'deliveries finished', count(*), min(h.finished_at), delivery_days() FROM delivery_history h
+          UNION ALL SELECT 'delivery attempts', count(*), min(a.at), delivery_days() FROM delivery_attempt a) g (item, amount, oldest, days);
+    RETURN QUERY
+    SELECT 'alert', g.item, 'ok', g.amount, g.oldest, 'kept for good', NULL
     FROM (SELECT 'alerts', count(*), min(l.since) FROM alert_log l
-          UNION ALL SELECT 'transitions of alerts', count(*), min(t.at) FROM alert_transition t
-          UNION ALL SELECT 'deliveries finished', count(*), min(h.finished_at) FROM delivery_history h
-          UNION ALL SELECT 'delivery attempts', count(*), min(a.at) FROM delivery_attempt a) g (item, amount, oldest);
+          UNION ALL SELECT 'transitions of alerts', count(*), min(t.at) FROM alert_transition t) g (item, amount, oldest);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.alert_status IS 'What the view status shows of this room: daemons, rules, queue, dead deliveries, sizes.';

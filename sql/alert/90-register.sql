@@ -14,11 +14,15 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_queue', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_queue_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_history', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_attempt', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_retention', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.daemon', '');
 
 SELECT @extschema@.set_audience(f.signature, f.audience)
 FROM (VALUES
-    ('create_endpoint(text, text, text, text, text, interval, integer, interval)', 'admin'),
+    ('create_endpoint(text, text, text, text, text, interval[], interval)', 'admin'),
+    ('set_delivery_policy(text, interval[], interval, integer, numeric, text, integer, interval)', 'admin'),
+    ('remove_endpoint(text)', 'admin'),
+    ('set_delivery_retention(integer)', 'admin'),
     ('enable_endpoint(text, boolean)', 'admin'),
     ('create_rule(text, text, text, text, text, text, numeric, numeric, interval, interval, numeric, text, text, text, text, text, text, text, numeric)', 'admin'),
     ('enable_rule(text, boolean)', 'admin'),
@@ -33,5 +37,6 @@ FROM (VALUES
     ('fail_rule(text, bigint, text)', 'daemon'),
     ('claim_deliveries(text, integer, interval)', 'daemon'),
     ('finish_deliveries(jsonb)', 'daemon'),
+    ('forget_deliveries(integer)', 'daemon'),
     ('endpoint_section()', 'daemon'),
     ('daemon_beat(text, text)', 'daemon')) f (signature, audience);

@@ -13,6 +13,13 @@
 #   slow:0.02        200, after so many seconds in which nobody else is answered
 #   big              200 with a body of 200,000 bytes, and a Content-Length that says 10
 #   echo             500 with the request's path and body as the answer
+#   drip:0.2         headers of a 200 that come one byte at a time, so many seconds apart
+#   flood            headers without end
+#   tail             a 200 whose headers are whole and whose body never ends
+#   reset            closes the connection with a reset, without an answer
+#   once             200, then closes the connection that was to be kept
+#   date:2           503 with a Retry-After so many seconds away, as an HTTP date
+#   garbage          bytes that are no HTTP
 # POST /_modes sets them anew while it runs.
 #
 # As a module: Receiver->start(log => ..., keys => [...]), ->port, ->modes('500 200'), ->requests, ->stop.
@@ -22,6 +29,7 @@ use warnings;
 use Digest::SHA qw(hmac_sha256);
 use IO::Select;
 use IO::Socket::INET;
+use Socket qw(SOL_SOCKET SO_LINGER);
 use JSON::PP;
 use MIME::Base64 qw(decode_base64 encode_base64);
 use Time::HiRes qw(time sleep);
@@ -100,6 +108,53 @@ sub answer
     print { $self->{out} } JSON::PP->new->utf8->canonical->encode(\%line), "\n";
     return 1 if $mode eq 'hang';
     return 0 if $mode eq 'drop';
+    if ($mode eq 'reset')
+    {
+        setsockopt $socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0);
+        return 0;
+    }
+    if ($mode =~ /^drip:([0-9.]+)$/)
+    {
+        return 0 if fork; # a process of its own, so that the others are answered
+        for my $byte (split //, "HTTP/1.1 200 OK\r\nX-Slow: " . 'x' x 200)
+        {
+            print $socket $byte or last;
+            sleep $1;
+        }
+        exit 0;
+    }
+    if ($mode eq 'flood')
+    {
+        print $socket "HTTP/1.1 200 OK\r\n";
+        for my $n (1 .. 20_000)
+        {
+            print $socket "X-Header-$n: " . 'x' x 100 . "\r\n" or last;
+        }
+        return 0;
+    }
+    if ($mode eq 'tail')
+    {
+        print $socket "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+        return 1;
+    }
+    if ($mode eq 'garbage')
+    {
+        print $socket "\x00\x01\xff" x 20;
+        return 0;
+    }
+    if ($mode =~ /^date:([0-9]+)$/)
+    {
+        my @t = gmtime(time + $1);
+        my $date = sprintf '%s, %02d %s %d %02d:%02d:%02d GMT', (qw(Sun Mon Tue Wed Thu Fri Sat))[ $t[6] ], $t[3],
+            (qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec))[ $t[4] ], $t[5] + 1900, @t[ 2, 1, 0 ];
+        print $socket response("503:$date", $request);
+        return 1;
+    }
+    if ($mode eq 'once')
+    {
+        print $socket response('200', $request);
+        return 0;
+    }
     if ($mode =~ /^slow:([0-9.]+)$/)
     {
         sleep $1;
@@ -115,6 +170,7 @@ sub serve
     my $select = IO::Select->new($listener);
     my %buffers;
     local $SIG{PIPE} = 'IGNORE';
+    local $SIG{CHLD} = 'IGNORE';
     local $SIG{TERM} = sub { exit 0 };
     while (1)
     {

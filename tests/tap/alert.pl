@@ -59,7 +59,7 @@ sql(q{
                                                         {"key": "lost", "kind": "lost"}]');
     SELECT count(*) FROM crm.adopt('deals', 'opportunity', department => 'sales', funnel => 'sales', columns =>
         '{"unit": "region", "stage": "status", "created_at": "opened", "closed_at": "closed"}');
-    SELECT crm.create_endpoint('desk', 'webhook', 'anna', 'desk', first_retry => '200 milliseconds');
+    SELECT crm.create_endpoint('desk', 'webhook', 'anna', 'desk', retries => array_fill(interval '200 milliseconds', ARRAY[30]));
     SELECT crm.create_rule('win-low', 'win_rate', unit => 'emea', fire_level => 0.4, every => '1 second', endpoint => 'desk');
 });
 write_file('secrets.ini', "[desk]\nurl = " . $receiver->url('/desk') . "\nkey = $key\n");

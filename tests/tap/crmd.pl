@@ -30,8 +30,8 @@ sub sql { return $node->safe_psql('postgres', $_[0]) }
 sub add_endpoint
 {
     my ($name, $more) = @_;
-    sql("INSERT INTO crm.endpoint (endpoint, kind, audience, secret_ref, first_retry, max_attempts, max_age, created_by)
-         VALUES ('$name', 'webhook', 'someone', '$name', interval '200 ms', 30, interval '1 day', 'test')");
+    sql("INSERT INTO crm.endpoint (endpoint, kind, audience, secret_ref, retries, max_age, breaker_after, created_by)
+         VALUES ('$name', 'webhook', 'someone', '$name', array_fill(interval '200 ms', ARRAY[30]), interval '1 day', 1000, 'test')");
 }
 
 # Writes messages as an evaluation would; a name is the message's id.
@@ -255,7 +255,7 @@ subtest 'one pass' => sub {
 
 subtest 'what receivers answer' => sub {
     my $once = sub { my ($code) = run_crmd('', '-c', $config, 'once'); return $code };
-    my $due = sub { sql('UPDATE crm.delivery_queue SET next_at = now()') };
+    my $due = sub { sql('UPDATE crm.delivery_queue SET next_at = now(); UPDATE crm.endpoint_state SET paused_until = NULL, failures = 0') };
 
     $receiver->modes('500 200');
     queue('hook', 'msg_500');
@@ -273,6 +273,9 @@ subtest 'what receivers answer' => sub {
     queue('hook', 'msg_410');
     is($once->(), 3, '410 ends with 3');
     is(state_of('msg_410'), 'dead', '410: dead');
+    is(sql("SELECT endpoint || ': ' || disabled_because FROM crm.endpoint WHERE NOT enabled"), 'hook: the receiver answered 410, gone',
+        '410: the endpoint is switched off');
+    sql("SELECT crm.enable_endpoint('hook')");
 
     $receiver->modes('hang 200');
     queue('hook', 'msg_hang');
@@ -428,12 +431,12 @@ subtest 'the server restarts' => sub {
     queue('hook', 'msg_between');
     ok(wait_until { requests_for('msg_between') }, 'is being sent');
     $node->stop;
-    ok(wait_until { slurp_file($daemon->{log}) =~ /event=retry .*msg_between/ }, 'its answer comes while the server is down');
+    ok(wait_until { slurp_file($daemon->{log}) =~ /event=unanswered .*msg_between/ }, 'its answer comes while the server is down');
     $node->start;
     ok(wait_until { sql("SELECT count(*) FROM crm.delivery_attempt a JOIN crm.delivery_history h ON h.id = a.delivery
                          WHERE h.message_id = 'msg_between'") == 2 }, 'the result is reported afterwards');
     is(sql("SELECT string_agg(outcome, ' ' ORDER BY a.attempt) FROM crm.delivery_attempt a
-            JOIN crm.delivery_history h ON h.id = a.delivery WHERE h.message_id = 'msg_between'"), 'retry delivered',
+            JOIN crm.delivery_history h ON h.id = a.delivery WHERE h.message_id = 'msg_between'"), 'unanswered delivered',
         'and no attempt is lost');
     is(stop_crmd($daemon), 0, 'exit code 0');
 };

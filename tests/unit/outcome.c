@@ -15,9 +15,15 @@ test_outcomes(void **state)
 {
     (void) state;
     for (long status = 100; status < 600; status++)
-        assert_int_equal(outcome_of(status), status / 100 == 2 ? OUTCOME_DELIVERED
-                                             : status == 410   ? OUTCOME_DEAD
-                                                               : OUTCOME_RETRY);
+        assert_int_equal(outcome_of(status),
+                         status / 100 == 2 ? OUTCOME_DELIVERED
+                         : status == 410   ? OUTCOME_GONE
+                         : status / 100 == 4 && status != 408 && status != 425 && status != 429
+                             ? OUTCOME_REFUSED
+                             : OUTCOME_RETRY);
+    assert_string_equal(outcome_name(OUTCOME_UNANSWERED), "unanswered");
+    assert_string_equal(outcome_name(OUTCOME_REFUSED), "refused");
+    assert_string_equal(outcome_name(OUTCOME_GONE), "gone");
     assert_string_equal(outcome_name(OUTCOME_DELIVERED), "delivered");
     assert_string_equal(outcome_name(OUTCOME_RETRY), "retry");
     assert_string_equal(outcome_name(OUTCOME_DEAD), "dead");

@@ -5,7 +5,7 @@
 \i :world
 -- The outbox: who gets a message, retries, rights at the moment of sending, replay.
 SELECT crm.create_endpoint('anna-chat', 'webhook', 'anna', 'anna-chat');
-SELECT crm.create_endpoint('ben-chat', 'webhook', 'ben', 'ben-chat', max_attempts => 3, first_retry => '10 seconds');
+SELECT crm.create_endpoint('ben-chat', 'webhook', 'ben', 'ben-chat', retries => '{10 seconds, 20 seconds}');
 SELECT * FROM crm.endpoint_section();
 SELECT crm.create_rule('all-low', 'win_rate', fire_level => 0.3);
 SELECT crm.create_rule('apac-low', 'win_rate', unit => 'apac', fire_level => 0.3);
@@ -31,17 +31,16 @@ SELECT crm.finish_deliveries('[{"id": 1, "epoch": 2, "outcome": "delivered", "st
 SELECT * FROM box;
 SELECT delivery, epoch, attempt, worker, outcome, status FROM crm.delivery_attempt ORDER BY 1, 2;
 
--- retries: from first_retry, doubled, at most an hour, 20 % either way, the same each time
-SELECT a AS attempt, crm.retry_delay(3, a, '10 seconds') AS delay,
-       crm.retry_delay(3, a, '10 seconds') BETWEEN least(10 * 2 ^ (a - 1), 3600) * interval '0.8 seconds'
-                                               AND least(10 * 2 ^ (a - 1), 3600) * interval '1.2 seconds' AS in_bounds
-FROM unnest(ARRAY[1, 2, 3, 9, 10, 1000]) a;
-SELECT count(DISTINCT crm.retry_delay(id, 1, '10 seconds')) > 90 AS spread FROM generate_series(1, 100) id;
+-- retries: as the endpoint lists them, up to a fifth more, the same each time; after the last there is none
+SELECT retries FROM crm.endpoint WHERE endpoint = 'anna-chat';
+SELECT a AS attempt, e.retries[a] AS listed, crm.retry_delay(3, a, e.retries) BETWEEN e.retries[a] AND e.retries[a] * 1.2 AS in_bounds
+FROM crm.endpoint e, unnest(ARRAY[1, 2, 3, 9, 10]) a WHERE e.endpoint = 'anna-chat';
+SELECT count(DISTINCT crm.retry_delay(id, 1, '{10 seconds}')) > 90 AS spread FROM generate_series(1, 100) id;
 SELECT crm.finish_deliveries('[{"id": 3, "epoch": 1, "outcome": "retry", "status": 500, "detail": "HTTP 500"}]');
-SELECT state, attempt, detail, next_at - now() BETWEEN '7 seconds' AND '12 seconds' AS in_ten_seconds FROM crm.delivery WHERE id = 3;
+SELECT state, attempt, detail, next_at - now() BETWEEN '9 seconds' AND '12 seconds' AS in_ten_seconds FROM crm.delivery WHERE id = 3;
 SELECT count(*) FROM crm.claim_deliveries('one', 10, '1 minute');
 SELECT * FROM send('retry', 'HTTP 500');
-SELECT next_at - now() BETWEEN '15 seconds' AND '24 seconds' AS in_twenty FROM crm.delivery WHERE id = 3;
+SELECT next_at - now() BETWEEN '19 seconds' AND '24 seconds' AS in_twenty FROM crm.delivery WHERE id = 3;
 SELECT * FROM send('retry', 'HTTP 503');
 SELECT * FROM box WHERE id = 3;
 SELECT item, state, amount, detail, hint FROM crm.status WHERE item = 'deliveries dead';
@@ -64,6 +63,13 @@ SELECT crm.replay_delivery(2) IS NOT NULL AS replayed;
 SELECT crm.finish_deliveries(jsonb_build_array(jsonb_build_object('id', id, 'epoch', epoch, 'outcome', 'retry', 'status', 429, 'retry_after_ms', 600000)))
 FROM crm.claim_deliveries('one', 10, '1 minute');
 SELECT next_at - now() BETWEEN '599 seconds' AND '600 seconds' AS in_ten_minutes FROM crm.delivery WHERE id = 2;
+-- and nothing else goes there until then, unless somebody says so
+SELECT endpoint, failures, paused_until - now() BETWEEN '599 seconds' AND '600 seconds' AS for_ten_minutes
+FROM crm.endpoint_state WHERE paused_until IS NOT NULL;
+SELECT state, amount, detail LIKE 'anna-chat until %, failures in a row: 1' AS told, hint FROM crm.status WHERE item = 'endpoints resting';
+SELECT * FROM send('delivered');
+SELECT crm.enable_endpoint('anna-chat');
+SELECT state, amount, detail FROM crm.status WHERE item = 'endpoints resting';
 
 -- rights that were lost between writing and sending: cancelled; given back, it can be replayed
 UPDATE crm.delivery_queue SET next_at = now() WHERE id = 2;
@@ -93,7 +99,7 @@ SELECT * FROM send('delivered');
 -- an endpoint switched off, a message too old, an attempt that never came back
 SELECT set_deals('apac', 0, 10), set_deals('emea', 0, 10);
 SELECT * FROM pass();
-UPDATE crm.delivery_queue SET queued_at = now() - interval '1 day' WHERE id = (SELECT min(id) FROM crm.delivery_queue);
+UPDATE crm.delivery_queue SET queued_at = now() - interval '4 days' WHERE id = (SELECT min(id) FROM crm.delivery_queue);
 UPDATE crm.delivery_queue SET attempt = 30 WHERE id = (SELECT max(id) FROM crm.delivery_queue);
 SELECT * FROM send('delivered');
 SELECT crm.replay_delivery(id) IS NOT NULL AS replayed FROM crm.delivery WHERE state = 'expired';

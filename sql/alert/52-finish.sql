@@ -1,0 +1,184 @@
+-- What became of what was sent: the end of a delivery, or its next attempt, and how its endpoint does.
+
+-- From 0 to 1, by hash: a burst that failed together does not come back together, and a test gets the same times twice.
+CREATE FUNCTION @extschema@.retry_jitter(what bigint, attempt integer)
+RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT mod(hashint8extended(retry_jitter.what, retry_jitter.attempt) & 1048575, 1001) / 1000.0
+$$;
+COMMENT ON FUNCTION @extschema@.retry_jitter IS 'From 0 to 1, the same for the same arguments.';
+
+CREATE FUNCTION @extschema@.retry_delay(delivery bigint, attempt integer, retries interval[])
+RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT retry_delay.retries[retry_delay.attempt] * (1 + 0.2 * retry_jitter(retry_delay.delivery, retry_delay.attempt))
+$$;
+COMMENT ON FUNCTION @extschema@.retry_delay IS
+'How long to wait after a failed attempt: its entry in the list of the endpoint, and up to a fifth more, by hash. NULL after the last.';
+
+-- An endpoint that fails breaker_after times in a row rests, twice as long after each further try, up to 10 minutes. What
+-- fails while it rests was under way before and counts no more.
+CREATE FUNCTION @extschema@.note_endpoint(endpoint text, worked boolean[], rest_ms bigint)
+RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    e endpoint;
+    s endpoint_state;
+    good boolean;
+BEGIN
+    SELECT * INTO e FROM endpoint x WHERE x.endpoint = note_endpoint.endpoint;
+    IF NOT FOUND OR (rest_ms = 0 AND NOT EXISTS (SELECT FROM unnest(worked) w WHERE NOT w)
+                     AND EXISTS (SELECT FROM endpoint_state x WHERE x.endpoint = e.endpoint AND x.failures = 0)) THEN
+        RETURN; -- the ordinary case writes nothing
+    END IF;
+    SELECT * INTO s FROM endpoint_state x WHERE x.endpoint = e.endpoint FOR UPDATE;
+    FOREACH good IN ARRAY worked LOOP
+        IF good THEN
+            s.failures := 0;
+            s.paused_until := NULL;
+        ELSIF coalesce(s.paused_until <= now(), true) THEN
+            s.failures := s.failures + 1;
+            IF s.failures >= e.breaker_after THEN
+                s.paused_until := now() + (1 + 0.2 * retry_jitter(hashtextextended(e.endpoint, 0), s.failures))
+                    * least(e.breaker_pause * power(2, least(s.failures - e.breaker_after, 20)), greatest(e.breaker_pause, interval '10 minutes'));
+            END IF;
+        END IF;
+    END LOOP;
+    IF rest_ms > 0 THEN -- the receiver asked for it
+        s.paused_until := greatest(s.paused_until, now() + least(rest_ms, 3600000) * interval '1 millisecond');
+    END IF;
+    UPDATE endpoint_state x SET failures = s.failures, paused_until = s.paused_until WHERE x.endpoint = e.endpoint;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.note_endpoint IS
+'Notes what an endpoint answered: whether each delivery worked, in order, and how long it asked to be left alone (at most an hour).';
+
+-- The end of a delivery, as {state, detail}, or NULL and when it is tried again.
+CREATE FUNCTION @extschema@.delivery_verdict(d @extschema@.delivery_queue, e @extschema@.endpoint, outcome text, detail text,
+                                             retry_after_ms bigint, OUT ended text[], OUT next_try timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF outcome IN ('delivered', 'dead') THEN
+        ended := ARRAY[outcome, detail];
+    ELSIF outcome = 'gone' THEN
+        ended := ARRAY['dead', coalesce(detail, 'the receiver wants nothing any more')];
+    ELSIF outcome = 'unanswered' AND e.unanswered = 'hold' THEN
+        ended := ARRAY['dead', concat_ws(': ', 'held, it may have arrived', detail)];
+    ELSIF outcome = 'refused' AND d.refusals >= 1 THEN
+        ended := ARRAY['dead', concat_ws(': ', 'refused twice', detail)];
+    ELSE
+        next_try := now() + greatest(retry_delay(d.id, d.attempt, e.retries),
+                                     least(coalesce(retry_after_ms, 0), 86400000) * interval '1 millisecond');
+        IF d.attempt > cardinality(e.retries) OR next_try >= d.queued_at + e.max_age THEN
+            ended := ARRAY['dead', concat_ws(': ', format('given up at attempt %s', d.attempt), detail)];
+        END IF;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.delivery_verdict IS 'The end of a delivery after an attempt, as {state, detail}; NULL where it is tried again at next_try.';
+
+CREATE FUNCTION @extschema@.finish_deliveries(results jsonb)
+RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    outcomes CONSTANT text[] := ARRAY['delivered', 'retry', 'unanswered', 'refused', 'gone', 'dead'];
+    result record;
+    d delivery_queue;
+    e endpoint;
+    verdict record;
+    touched text[] := '{}';
+    worked boolean[] := '{}';
+    rests bigint[] := '{}';
+    accepted integer := 0;
+BEGIN
+    IF results IS NULL OR jsonb_typeof(results) <> 'array' THEN
+        RAISE EXCEPTION 'results is not a JSON array' USING ERRCODE = 'RM005',
+            HINT = 'One object each: {"id": 1, "epoch": 1, "outcome": "delivered", "status": 200, "detail": null, "retry_after_ms": null}.';
+    END IF;
+    FOR result IN
+        SELECT * FROM jsonb_to_recordset(results)
+               AS r (id bigint, epoch bigint, outcome text, status integer, detail text, retry_after_ms bigint)
+        ORDER BY r.id -- one order for all daemons: no deadlock
+    LOOP
+        IF result.outcome IS NULL OR result.outcome <> ALL (outcomes) THEN
+            RAISE EXCEPTION 'unknown outcome: %', coalesce(quote_literal(result.outcome), 'NULL')
+                USING ERRCODE = 'RM005', HINT = 'An outcome is ' || array_to_string(outcomes, ', ') || '.';
+        END IF;
+        SELECT * INTO d FROM delivery_queue q
+        WHERE q.id = result.id AND q.epoch = result.epoch AND q.state = 'leased' FOR UPDATE;
+        CONTINUE WHEN NOT FOUND; -- the lease ran out and another daemon has it, or it is finished
+        accepted := accepted + 1;
+        INSERT INTO delivery_attempt (delivery, epoch, attempt, worker, at, outcome, status, detail)
+        VALUES (d.id, d.epoch, d.attempt, d.leased_by, clock_timestamp(), result.outcome, result.status, left(result.detail, 500));
+        SELECT * INTO e FROM endpoint x WHERE x.endpoint = d.endpoint;
+        touched := touched || d.endpoint;
+        worked := worked || (result.outcome NOT IN ('retry', 'unanswered'));
+        rests := rests || CASE WHEN result.outcome = 'retry' THEN coalesce(result.retry_after_ms, 0) ELSE 0 END;
+        verdict := delivery_verdict(d, e, result.outcome, result.detail, result.retry_after_ms);
+        IF verdict.ended IS NOT NULL THEN
+            PERFORM finish_delivery(d, verdict.ended[1], verdict.ended[2]);
+        ELSE
+            UPDATE delivery_queue q
+            SET state = 'pending', leased_by = NULL, next_at = verdict.next_try, detail = left(result.detail, 500),
+                refusals = q.refusals + (result.outcome = 'refused')::integer
+            WHERE q.id = d.id;
+        END IF;
+        IF result.outcome = 'gone' THEN
+            UPDATE endpoint x SET enabled = false, disabled_because = 'the receiver answered 410, gone'
+            WHERE x.endpoint = d.endpoint AND x.enabled;
+        END IF;
+    END LOOP;
+    -- after all rows, and in one order
+    FOR result IN SELECT t.endpoint, array_agg(t.worked ORDER BY t.n) AS worked, max(t.rest) AS rest
+                  FROM unnest(touched, worked, rests) WITH ORDINALITY t (endpoint, worked, rest, n) GROUP BY t.endpoint ORDER BY t.endpoint
+    LOOP
+        PERFORM note_endpoint(result.endpoint, result.worked, result.rest);
+    END LOOP;
+    RETURN accepted;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.finish_deliveries IS
+'For crmd: an array of {"id", "epoch", "outcome", "status", "detail", "retry_after_ms"}. What carries a stale epoch is passed over. '
+'outcome: delivered; retry; unanswered (it was sent, and no answer came: retried or held, as the endpoint says); refused (the request '
+'is wrong: dead at the second time); gone (dead, and the endpoint is switched off); dead. A retry waits as retry_delay says, or as long as '
+'the receiver asked for (at most a day; its endpoint as long, at most an hour). Returns how many were accepted.';
+
+CREATE FUNCTION @extschema@.replay_delivery(id bigint)
+RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    h delivery_history;
+    queued delivery_queue;
+BEGIN
+    SELECT * INTO queued FROM delivery_queue q WHERE q.id = replay_delivery.id FOR UPDATE;
+    IF queued.state = 'leased' AND queued.next_at > now() THEN
+        RAISE EXCEPTION 'delivery % is being sent', id
+            USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('Worker %s holds it until %s.', queued.leased_by, queued.next_at);
+    ELSIF queued.id IS NOT NULL THEN
+        UPDATE delivery_queue q SET next_at = now() WHERE q.id = replay_delivery.id;
+        RETURN queued.message_id;
+    END IF;
+    SELECT * INTO h FROM delivery_history x WHERE x.id = replay_delivery.id FOR UPDATE;
+    IF h.id IS NULL THEN
+        RAISE EXCEPTION 'no delivery %', coalesce(id::text, 'NULL')
+            USING ERRCODE = 'RM001', HINT = 'SELECT id, state, rule FROM delivery lists them.';
+    END IF;
+    PERFORM FROM endpoint e WHERE e.endpoint = h.endpoint FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'endpoint "%" of delivery % was removed', h.endpoint, id
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Create it again under the same key.';
+    END IF;
+    DELETE FROM delivery_history x WHERE x.id = replay_delivery.id;
+    INSERT INTO delivery_queue (id, message_id, alert, transition, type, rule, unit, units, endpoint, audience, body,
+                                epoch, replays, created_at, detail)
+    OVERRIDING SYSTEM VALUE
+    VALUES (h.id, h.message_id, h.alert, h.transition, h.type, h.rule, h.unit, h.units, h.endpoint, h.audience, h.body,
+            h.epoch, h.replays + 1, h.created_at, format('replayed, was %s', h.state));
+    RETURN h.message_id;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.replay_delivery IS
+$c$Sends a finished delivery once more, whatever its end was: the same message id and body, attempts counted anew, rights
+asked again when it is claimed. One that still waits for its next attempt is due at once. Returns the message id.$c$;
