@@ -4,7 +4,8 @@
 #include "alert/machine.h"
 
 CrmRulePhase
-crm_rule_step(CrmRulePhase phase, CrmRuleReading reading, int64_t held_ms, int64_t hold_ms)
+crm_rule_step(CrmRulePhase phase, CrmRuleReading reading, int64_t lasted_ms, int64_t hold_ms,
+              int64_t clear_ms)
 {
     switch (phase) {
     case CRM_PHASE_OK:
@@ -14,9 +15,15 @@ crm_rule_step(CrmRulePhase phase, CrmRuleReading reading, int64_t held_ms, int64
     case CRM_PHASE_PENDING:
         if (reading != CRM_READING_BREACH)
             return CRM_PHASE_OK;
-        return held_ms >= hold_ms ? CRM_PHASE_FIRING : CRM_PHASE_PENDING;
+        return lasted_ms >= hold_ms ? CRM_PHASE_FIRING : CRM_PHASE_PENDING;
     case CRM_PHASE_FIRING:
-        return reading == CRM_READING_CLEAR ? CRM_PHASE_OK : CRM_PHASE_FIRING;
+        if (reading != CRM_READING_CLEAR)
+            return CRM_PHASE_FIRING;
+        return clear_ms > 0 ? CRM_PHASE_HELD : CRM_PHASE_OK;
+    case CRM_PHASE_HELD:
+        if (reading == CRM_READING_BREACH || reading == CRM_READING_BETWEEN)
+            return CRM_PHASE_FIRING;
+        return reading == CRM_READING_CLEAR && lasted_ms >= clear_ms ? CRM_PHASE_OK : CRM_PHASE_HELD;
     }
     return phase;
 }

@@ -6,7 +6,9 @@
  *
  *   ok       breach: fires at once, or is pending where the breach has to last
  *   pending  breach: fires once it lasted; anything else: lapses, since the breach was not continuous
- *   firing   clear: resolves; no number: stays, since silence is not recovery; between the levels: stays
+ *   firing   clear: resolves, or is held where clear has to last; no number: stays, since silence is not recovery; between the
+ *            levels: stays
+ *   held     clear: resolves once it lasted; breach or between the levels: fires on, the same alert; no number: stays
  *
  * No usable number therefore never fires.
  */
@@ -15,7 +17,7 @@
 
 #include <stdint.h>
 
-typedef enum CrmRulePhase { CRM_PHASE_OK, CRM_PHASE_PENDING, CRM_PHASE_FIRING } CrmRulePhase;
+typedef enum CrmRulePhase { CRM_PHASE_OK, CRM_PHASE_PENDING, CRM_PHASE_FIRING, CRM_PHASE_HELD } CrmRulePhase;
 
 typedef enum CrmRuleReading {
     CRM_READING_NONE,    /* no number, or too little behind it */
@@ -24,7 +26,11 @@ typedef enum CrmRuleReading {
     CRM_READING_BREACH
 } CrmRuleReading;
 
-/* held_ms: how long the rule has been in this phase; hold_ms: how long a breach must last. Negative counts as 0. */
-CrmRulePhase crm_rule_step(CrmRulePhase phase, CrmRuleReading reading, int64_t held_ms, int64_t hold_ms);
+/*
+ * lasted_ms: how long the rule has been in this phase; hold_ms: how long a breach must last before it fires; clear_ms: how long it must
+ * have been clear before it resolves. Negative counts as 0.
+ */
+CrmRulePhase crm_rule_step(CrmRulePhase phase, CrmRuleReading reading, int64_t lasted_ms, int64_t hold_ms,
+                           int64_t clear_ms);
 
 #endif

@@ -16,7 +16,7 @@
 
 PG_FUNCTION_INFO_V1(crm_rule_step_sql);
 
-static const char *const phase_name[] = {"ok", "pending", "firing"};
+static const char *const phase_name[] = {"ok", "pending", "firing", "held"};
 static const char *const reading_name[] = {"none", "clear", "between", "breach"};
 
 static int
@@ -42,15 +42,17 @@ interval_ms(const Interval *span)
     return ms > 9e18 ? INT64_MAX : ms < 0 ? 0 : (int64_t) ms;
 }
 
-/* rule_step(phase text, reading text, held interval, hold_for interval) returns text */
+/* rule_step(phase text, reading text, lasted interval, hold_for interval, clear_for interval) returns text */
 Datum
 crm_rule_step_sql(PG_FUNCTION_ARGS)
 {
     int phase = find_name(phase_name, lengthof(phase_name), PG_GETARG_TEXT_PP(0), "phase");
     int reading = find_name(reading_name, lengthof(reading_name), PG_GETARG_TEXT_PP(1), "reading");
-    int64_t held_ms = interval_ms(PG_GETARG_INTERVAL_P(2));
+    int64_t lasted_ms = interval_ms(PG_GETARG_INTERVAL_P(2));
     int64_t hold_ms = interval_ms(PG_GETARG_INTERVAL_P(3));
-    CrmRulePhase next = crm_rule_step((CrmRulePhase) phase, (CrmRuleReading) reading, held_ms, hold_ms);
+    int64_t clear_ms = interval_ms(PG_GETARG_INTERVAL_P(4));
+    CrmRulePhase next =
+        crm_rule_step((CrmRulePhase) phase, (CrmRuleReading) reading, lasted_ms, hold_ms, clear_ms);
 
     PG_RETURN_TEXT_P(cstring_to_text(phase_name[next]));
 }

@@ -13,6 +13,10 @@ CREATE TABLE @extschema@.rule (
     fire_level      numeric NOT NULL,
     clear_level     numeric NOT NULL,
     hold_for        interval NOT NULL,
+    clear_for       interval NOT NULL DEFAULT '0',
+    flap_limit      integer NOT NULL DEFAULT 6,
+    flap_within     interval NOT NULL DEFAULT '1 day',
+    inhibited_by    text[] NOT NULL DEFAULT '{}',
     every           interval NOT NULL,
     min_denominator numeric,
     min_base        numeric,
@@ -26,6 +30,10 @@ COMMENT ON TABLE @extschema@.rule IS
 COMMENT ON COLUMN @extschema@.rule.kind IS 'what is held against the levels: the value itself, its change, the pace to a goal, a forecast, how unusual a day is, the days without a fact';
 COMMENT ON COLUMN @extschema@.rule.scope IS 'unit: that unit with all below it; below: each unit below it, with an alert of its own';
 COMMENT ON COLUMN @extschema@.rule.min_base IS 'with less to compare with (the period before, what was expected, what is usual) it counts as no data';
+
+COMMENT ON COLUMN @extschema@.rule.clear_for IS 'how long it must have been clear before an alert resolves';
+COMMENT ON COLUMN @extschema@.rule.flap_limit IS 'what fires as often within flap_within must be clear for flap_within / flap_limit before it resolves';
+COMMENT ON COLUMN @extschema@.rule.inhibited_by IS 'rules whose alert of the same unit or one above keeps this rule''s alerts from being sent; the rule itself: of a unit above';
 
 CREATE TABLE @extschema@.rule_schedule (
     rule         text PRIMARY KEY REFERENCES @extschema@.rule ON DELETE CASCADE,
@@ -44,7 +52,8 @@ CREATE INDEX rule_schedule_next_at ON @extschema@.rule_schedule (next_at);
 CREATE TABLE @extschema@.rule_state (
     rule         text NOT NULL REFERENCES @extschema@.rule ON DELETE CASCADE,
     subject      text NOT NULL,
-    phase        text NOT NULL CHECK (phase IN ('ok', 'pending', 'firing')),
+    unit         text NOT NULL,
+    phase        text NOT NULL CHECK (phase IN ('ok', 'pending', 'firing', 'held')),
     since        timestamptz NOT NULL,
     reading      text NOT NULL CHECK (reading IN ('none', 'clear', 'between', 'breach')),
     detail       text,

@@ -101,7 +101,16 @@ BEGIN
        OR r.min_denominator < 0 OR r.min_base < 0 THEN
         RAISE EXCEPTION 'the times of rule "%" make no sense', r.rule
             USING ERRCODE = 'RM005', DETAIL = 'hold_for, min_denominator and min_base must not be negative, and every is at least a second.';
+    ELSIF r.clear_for IS NULL OR r.clear_for < interval '0' OR r.flap_limit IS NULL OR r.flap_limit < 1
+          OR r.flap_within IS NULL OR r.flap_within < interval '0' THEN
+        RAISE EXCEPTION 'how rule "%" is to end makes no sense', r.rule
+            USING ERRCODE = 'RM005', DETAIL = 'clear_for and flap_within must not be negative, and flap_limit is at least 1.',
+                  HINT = 'flap_within => ''0'' switches the brake off.';
+    ELSIF r.inhibited_by IS NULL OR array_position(r.inhibited_by, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'inhibited_by is a list of rules' USING ERRCODE = 'RM005', HINT = 'Write inhibited_by => ''{win-rate-low}''.';
     END IF;
+    PERFORM raise_unknown('rule', i, ARRAY(SELECT x.rule FROM rule x)) FROM unnest(r.inhibited_by) i
+    WHERE i <> r.rule AND NOT EXISTS (SELECT FROM rule x WHERE x.rule = i);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.complete_rule IS
@@ -127,7 +136,11 @@ CREATE FUNCTION @extschema@.create_rule(
     scope text DEFAULT 'unit',
     measure text DEFAULT NULL,
     goal text DEFAULT NULL,
-    min_base numeric DEFAULT NULL)
+    min_base numeric DEFAULT NULL,
+    clear_for interval DEFAULT '0',
+    flap_limit integer DEFAULT 6,
+    flap_within interval DEFAULT '1 day',
+    inhibited_by text[] DEFAULT '{}')
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
@@ -150,6 +163,10 @@ BEGIN
     r.fire_level := fire_level;
     r.clear_level := clear_level;
     r.hold_for := hold_for;
+    r.clear_for := clear_for;
+    r.flap_limit := flap_limit;
+    r.flap_within := flap_within;
+    r.inhibited_by := inhibited_by;
     r.every := every;
     r.min_denominator := min_denominator;
     r.min_base := min_base;
@@ -177,7 +194,9 @@ with an alert of its own. period: 'last 7 days', 'month to date' ... direction, 
 kind measures is below (above) the level; by default the direction that is worse for this KPI. clear_level: it resolves when
 that is back at that level or better (default: fire_level). hold_for: how long the breach must last before it
 fires. every: how often it is evaluated. min_denominator: with less behind it, the value counts as no data; min_base: with
-less to compare with. measure: of a change, 'share' of what was before, or 'amount'. goal: one goal (default: all of the KPI).
+less to compare with. clear_for: how long it must have been clear before the alert resolves; one that fired flap_limit times
+within flap_within waits for flap_within / flap_limit at least. inhibited_by: rules whose open alert of the same unit or one
+above keeps this one's alerts from being sent (the rule itself: its alert of a unit above). measure: of a change, 'share' of what was before, or 'amount'. goal: one goal (default: all of the KPI).
 endpoint: also subscribes it to this rule. Returns the key.
 Example: SELECT crm.create_rule('win-rate-low', 'win_rate', 'threshold', period => 'last 30 days',
 fire_level => 0.25, clear_level => 0.30, min_denominator => 20, endpoint => 'sales-desk');$c$;

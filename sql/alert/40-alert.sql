@@ -6,7 +6,7 @@ CREATE TABLE @extschema@.alert_log (
     kpi             text NOT NULL,
     unit            text NOT NULL,
     state           text NOT NULL
-                    CHECK (state IN ('pending', 'firing', 'acknowledged', 'resolved', 'lapsed')),
+                    CHECK (state IN ('pending', 'firing', 'acknowledged', 'held', 'resolved', 'lapsed')),
     value           numeric,
     numerator       numeric,
     denominator     numeric,
@@ -24,14 +24,17 @@ CREATE TABLE @extschema@.alert_log (
     acknowledged_at timestamptz,
     acknowledged_by text,
     comment         text,
+    suppressed      text CHECK (suppressed IN ('silenced', 'inhibited')),
     announced       bigint
 );
 COMMENT ON TABLE @extschema@.alert_log IS 'alerts, one row from the first breach to the end';
-COMMENT ON COLUMN @extschema@.alert_log.state IS 'pending: held until hold_for is over; lapsed: over before that; firing, acknowledged, resolved';
+COMMENT ON COLUMN @extschema@.alert_log.state IS 'pending: until hold_for is over; lapsed: over before that; firing, acknowledged; held: clear, until clear_for is over; resolved';
+COMMENT ON COLUMN @extschema@.alert_log.suppressed IS 'why it was not sent so far: a silence, or an alert that inhibits it';
 COMMENT ON COLUMN @extschema@.alert_log.compared IS 'what the value was compared with: the period before, what was expected or is usual, the target';
 COMMENT ON COLUMN @extschema@.alert_log.measured IS 'what was held against the level';
 COMMENT ON COLUMN @extschema@.alert_log.announced IS 'the last transition that was sent to anybody';
-CREATE UNIQUE INDEX alert_log_open ON @extschema@.alert_log (rule, subject) WHERE state IN ('pending', 'firing', 'acknowledged');
+CREATE UNIQUE INDEX alert_log_open ON @extschema@.alert_log (rule, subject) WHERE state IN ('pending', 'firing', 'acknowledged', 'held');
+CREATE INDEX alert_log_fired_at ON @extschema@.alert_log (rule, subject, fired_at);
 CREATE INDEX alert_log_since ON @extschema@.alert_log (since);
 
 CREATE TABLE @extschema@.alert_transition (
@@ -100,19 +103,19 @@ DECLARE
     before text := a.state;
     who text := coalesce(current_principal(), caller()::text);
 BEGIN
-    IF a.state NOT IN ('firing', 'acknowledged') THEN
+    IF a.state NOT IN ('firing', 'acknowledged', 'held') THEN
         RAISE EXCEPTION 'alert % does not fire', alert
             USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('Its state is %s.', a.state);
     END IF;
     UPDATE alert_log l
-    SET state = 'acknowledged', acknowledged_at = now(), acknowledged_by = who, comment = coalesce(acknowledge.comment, l.comment)
+    SET state = CASE l.state WHEN 'held' THEN 'held' ELSE 'acknowledged' END, acknowledged_at = now(), acknowledged_by = who, comment = coalesce(acknowledge.comment, l.comment)
     WHERE l.id = alert RETURNING * INTO a;
     PERFORM record_transition(a, before, who, comment);
     RETURN a.state;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.acknowledge IS
-$c$Says that somebody is on it: a firing alert becomes acknowledged, with who, when and a comment, until it resolves.
+$c$Says that somebody is on it: a firing alert becomes acknowledged, with who, when and a comment, until it resolves (a held one is noted so, and stays held).
 For everybody who may see the number. Errors: RM001 no such alert, 55000 it does not fire.
 Example: SELECT crm.acknowledge(12, 'two large deals slipped, see Monday''s call');$c$;
 GRANT EXECUTE ON FUNCTION @extschema@.acknowledge TO PUBLIC;

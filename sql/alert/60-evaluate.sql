@@ -1,9 +1,9 @@
 -- Evaluation of a rule: reading, step of the state machine, alert, messages; all in the transaction of finish_rule.
-CREATE FUNCTION @extschema@.rule_step(phase text, reading text, held interval, hold_for interval) RETURNS text
+CREATE FUNCTION @extschema@.rule_step(phase text, reading text, lasted interval, hold_for interval, clear_for interval) RETURNS text
     AS 'MODULE_PATHNAME', 'crm_rule_step_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.rule_step IS
-'The next phase of a rule (ok, pending, firing) after a reading (none, clear, between, breach), where it has been in its phase '
-'for held and a breach must last for hold_for.';
+'The next phase of a rule (ok, pending, firing, held) after a reading (none, clear, between, breach), where it has been in its phase '
+'for lasted, a breach must last for hold_for before it fires and be clear for clear_for before it resolves.';
 
 CREATE FUNCTION @extschema@.usual_day(days double precision[], OUT middle double precision, OUT spread double precision,
                                       OUT score double precision, OUT used integer)
@@ -77,8 +77,9 @@ BEGIN
     ELSE
         SELECT a.state INTO STRICT before FROM alert_log a WHERE a.id = s.alert FOR UPDATE;
         UPDATE alert_log a
-        SET state = CASE WHEN phase = 'firing' THEN 'firing' WHEN before = 'pending' THEN 'lapsed' ELSE 'resolved' END,
-            fired_at = CASE phase WHEN 'firing' THEN now() ELSE a.fired_at END,
+        SET state = CASE WHEN phase = 'firing' AND a.acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN phase IN ('firing', 'held') THEN phase
+                         WHEN before = 'pending' THEN 'lapsed' ELSE 'resolved' END,
+            fired_at = CASE phase WHEN 'firing' THEN coalesce(a.fired_at, now()) ELSE a.fired_at END,
             resolved_at = CASE phase WHEN 'ok' THEN now() END,
             value = now_seen.value, numerator = now_seen.numerator, denominator = now_seen.denominator,
             compared = now_seen.compared, measured = now_seen.measured, reason = now_seen.reason,
@@ -120,20 +121,72 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.announce IS 'Writes the messages about an alert to all who are subscribed and may see its number; returns how many.';
 
--- What is to be said after an evaluation. An alert that nobody heard of yet (silence, no subscription, no right) is told
+-- Of rules that name a rule, the open alert that keeps an alert from being sent: of the same unit or one above.
+CREATE FUNCTION @extschema@.inhibiting_alert(l @extschema@.alert_log)
+RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    named CONSTANT text[] := (SELECT r.inhibited_by FROM rule r WHERE r.rule = l.rule);
+BEGIN
+    IF named = '{}' THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT a.id FROM alert_log a JOIN units_above(l.unit) u ON u.unit = a.unit
+            WHERE a.rule = ANY (named) AND a.state IN ('firing', 'acknowledged', 'held') AND a.id <> l.id AND (a.rule <> l.rule OR u.distance > 0)
+            ORDER BY u.distance, a.id LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.inhibiting_alert IS 'The open alert that keeps an alert from being sent, by the inhibited_by of its rule; NULL where there is none.';
+
+-- Kept like a change of state: when it became so, why, and when it was over.
+CREATE FUNCTION @extschema@.suppress_alert(l @extschema@.alert_log, why text, detail text)
+RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    was CONSTANT text := coalesce(l.suppressed, l.state);
+    shown alert_log := l;
+BEGIN
+    IF l.suppressed IS NOT DISTINCT FROM why THEN
+        RETURN;
+    END IF;
+    UPDATE alert_log a SET suppressed = why WHERE a.id = l.id;
+    shown.state := coalesce(why, l.state);
+    PERFORM record_transition(shown, was, NULL, detail);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.suppress_alert IS 'Notes that an alert is not sent for now (silenced, inhibited), or is free again (why NULL), with its transition.';
+
+-- What is to be said after an evaluation. An alert that nobody heard of yet (silence, inhibition, no subscription, no right) is told
 -- as soon as somebody may hear it; its end is told to those who heard of it, in a silence too.
 CREATE FUNCTION @extschema@.announce_state(l @extschema@.alert_log)
 RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    cause bigint;
 BEGIN
     IF l.state = 'resolved' AND l.announced IS NOT NULL THEN
         PERFORM announce(l, 'alert.resolved');
-    ELSIF l.state = 'firing' AND l.announced IS NULL AND NOT silenced(l.rule, l.kpi, l.unit) THEN
-        PERFORM announce(l, 'alert.firing');
+    ELSIF l.state = 'firing' AND l.announced IS NULL THEN
+        cause := inhibiting_alert(l);
+        IF silenced(l.rule, l.kpi, l.unit) THEN
+            PERFORM suppress_alert(l, 'silenced', (SELECT format('until %s', iso_time(max(s.until))) FROM silence s
+                WHERE now() >= s.since AND now() < s.until AND scope_covers(s.rule, s.kpi, s.unit, l.rule, l.kpi, l.unit)));
+        ELSIF cause IS NOT NULL THEN
+            PERFORM suppress_alert(l, 'inhibited', format('by alert %s', cause));
+        ELSE
+            PERFORM suppress_alert(l, NULL, NULL);
+            PERFORM announce(l, 'alert.firing');
+        END IF;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.announce_state IS 'Writes the messages that the state of an alert asks for and that were not written yet.';
+
+-- What fires again and again has to be quiet for longer: then there are at most about flap_limit alerts in flap_within.
+CREATE FUNCTION @extschema@.flap_brake(flap_limit integer, flap_within interval, times bigint)
+RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN times >= flap_limit THEN flap_within / flap_limit ELSE interval '0' END;
+COMMENT ON FUNCTION @extschema@.flap_brake IS 'How long what fired so many times within flap_within must be clear at least before it resolves.';
 
 -- One thing that a rule watches: its state, alert and messages follow what was seen.
 CREATE FUNCTION @extschema@.evaluate_subject(r @extschema@.rule, seen @extschema@.rule_sight)
@@ -143,13 +196,21 @@ DECLARE
     s rule_state;
     l alert_log;
     meant record;
+    brake interval := '0';
     next_phase text;
 BEGIN
-    INSERT INTO rule_state (rule, subject, phase, since, reading, evaluated_at)
-    VALUES (r.rule, seen.subject, 'ok', now(), 'none', now()) ON CONFLICT DO NOTHING;
+    INSERT INTO rule_state (rule, subject, unit, phase, since, reading, evaluated_at)
+    VALUES (r.rule, seen.subject, seen.unit, 'ok', now(), 'none', now()) ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT s FROM rule_state x WHERE (x.rule, x.subject) = (r.rule, seen.subject) FOR UPDATE;
     SELECT * INTO meant FROM rule_reading(r, seen);
-    next_phase := rule_step(s.phase, meant.reading, now() - s.since, r.hold_for);
+    IF s.phase IN ('firing', 'held') THEN
+        brake := flap_brake(r.flap_limit, r.flap_within, (SELECT count(*) FROM alert_log a WHERE (a.rule, a.subject) = (r.rule, seen.subject)
+                                                                                             AND a.fired_at > now() - r.flap_within));
+    END IF;
+    next_phase := rule_step(s.phase, meant.reading, now() - s.since, r.hold_for, greatest(r.clear_for, brake));
+    IF next_phase = 'held' AND brake > r.clear_for THEN
+        seen.reason := coalesce(seen.reason, format('it fired %s times or more within %s', r.flap_limit, r.flap_within));
+    END IF;
     IF next_phase <> s.phase THEN
         l := change_alert(r, s, next_phase, seen);
     ELSIF s.phase <> 'ok' THEN -- still open: told with the number of now, where it was not told yet
@@ -165,7 +226,7 @@ BEGIN
     END IF;
     UPDATE rule_state x
     SET phase = next_phase, since = CASE next_phase WHEN x.phase THEN x.since ELSE now() END, reading = meant.reading,
-        detail = meant.reason, alert = CASE WHEN next_phase <> 'ok' THEN l.id END, evaluated_at = now()
+        detail = coalesce(meant.reason, seen.reason), unit = seen.unit, alert = CASE WHEN next_phase <> 'ok' THEN l.id END, evaluated_at = now()
     WHERE (x.rule, x.subject) = (s.rule, s.subject);
     IF meant.reading <> 'none' THEN
         PERFORM announce_state(l);
@@ -174,7 +235,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.evaluate_subject IS
-'Moves the state of one thing that a rule watches by what was seen of it: state machine, alert, messages. Returns ok, pending, firing or no_data.';
+'Moves the state of one thing that a rule watches by what was seen of it: state machine, alert, messages. Returns ok, pending, firing, held or no_data.';
 
 -- What is not watched any more (a unit that was moved or retired, a goal that is over) ends, with the numbers that it had.
 CREATE FUNCTION @extschema@.lost_sight(r @extschema@.rule, subjects text[])
@@ -194,7 +255,7 @@ CREATE FUNCTION @extschema@.evaluate_rule(r @extschema@.rule)
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    ranks CONSTANT text[] := ARRAY['no_data', 'ok', 'pending', 'firing'];
+    ranks CONSTANT text[] := ARRAY['no_data', 'ok', 'pending', 'held', 'firing'];
     seen rule_sight;
     subjects text[] := '{}';
     worst text := 'ok';
@@ -212,7 +273,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.evaluate_rule IS
-'Evaluates a rule, each thing that it watches by itself. Returns the gravest of firing, pending and ok; no_data where nothing had a number.';
+'Evaluates a rule, each thing that it watches by itself. Returns the gravest of firing, held, pending and ok; no_data where nothing had a number.';
 
 CREATE FUNCTION @extschema@.finish_rule(rule text, epoch bigint)
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000
@@ -237,7 +298,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.finish_rule IS
 'For crmd: evaluates a claimed rule and releases it, in one transaction: state, alert, transition and messages. Returns ok, '
-'pending, firing, no_data, or stale where the epoch is not the last one: then nothing was changed.';
+'pending, firing, held, no_data, or stale where the epoch is not the last one: then nothing was changed.';
 
 CREATE FUNCTION @extschema@.fail_rule(rule text, epoch bigint, error text)
 RETURNS boolean LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -2,7 +2,7 @@
 CREATE VIEW @extschema@.alert WITH (security_barrier) AS
 SELECT l.id, l.rule, l.kpi, l.unit, l.state, l.value, l.numerator, l.denominator, l.level, l.direction,
        l.period_since, l.period_until, l.since, l.fired_at, l.resolved_at, l.acknowledged_at, l.acknowledged_by, l.comment,
-       l.subject, l.compared, l.measured, l.goal, l.reason
+       l.subject, l.compared, l.measured, l.goal, l.reason, l.suppressed
 FROM @extschema@.alert_log l
 WHERE @extschema@.may_see_total(l.unit);
 COMMENT ON VIEW @extschema@.alert IS 'alerts on units whose numbers the caller may see';
@@ -22,3 +22,13 @@ WHERE @extschema@.may_see_total(d.unit);
 COMMENT ON VIEW @extschema@.delivery IS
 'messages, queued and finished, on units whose numbers the caller may see; state: pending, leased, delivered, superseded, expired, cancelled, dead';
 GRANT SELECT ON @extschema@.delivery TO PUBLIC;
+
+CREATE VIEW @extschema@.rule_standing WITH (security_barrier) AS
+SELECT s.rule, s.subject, s.unit,
+       CASE WHEN s.phase = 'ok' THEN CASE s.reading WHEN 'none' THEN 'no_data' ELSE 'inactive' END ELSE coalesce(l.suppressed, l.state) END AS state,
+       s.since, s.reading, s.detail, s.alert, s.evaluated_at
+FROM @extschema@.rule_state s LEFT JOIN @extschema@.alert_log l ON l.id = s.alert
+WHERE @extschema@.may_see_total(s.unit);
+COMMENT ON VIEW @extschema@.rule_standing IS
+'where each thing that a rule watches stands, of units whose numbers the caller may see: inactive, no_data, pending, firing, acknowledged, held, silenced or inhibited';
+GRANT SELECT ON @extschema@.rule_standing TO PUBLIC;

@@ -12,6 +12,7 @@ DECLARE
     stood jsonb := '{}'; -- of each subject its phase, and since when
     now_open jsonb;
     before text;
+    fired_on jsonb;
     seen rule_sight;
 BEGIN
     SELECT * INTO r FROM rule x WHERE x.rule = backtest_rule.rule;
@@ -34,14 +35,19 @@ BEGIN
             compared := seen.compared;
             measured := seen.measured;
             reading := (SELECT x.reading FROM rule_reading(r, seen) x);
+            fired_on := coalesce(stood #> ARRAY[subject, 'fired_on'], '[]');
             before := coalesce(stood #>> ARRAY[subject, 'phase'], 'ok');
-            phase := rule_step(before, reading, make_interval(days => day - coalesce((stood #>> ARRAY[subject, 'since'])::date, first)), r.hold_for);
-            fires := phase = 'firing' AND before <> 'firing';
+            phase := rule_step(before, reading, make_interval(days => day - coalesce((stood #>> ARRAY[subject, 'since'])::date, first)), r.hold_for,
+                               greatest(r.clear_for, flap_brake(r.flap_limit, r.flap_within, (SELECT count(*) FROM jsonb_array_elements_text(fired_on) f
+                                                                                              WHERE f::date > day - r.flap_within))));
+            fires := phase = 'firing' AND before NOT IN ('firing', 'held');
             now_open := now_open || jsonb_build_object(subject, jsonb_build_object('phase', phase,
+                'fired_on', CASE WHEN fires THEN fired_on || to_jsonb(day) ELSE fired_on END,
                 'since', CASE phase WHEN before THEN coalesce((stood #>> ARRAY[subject, 'since'])::date, first) ELSE day END));
             RETURN NEXT;
         END LOOP;
-        stood := now_open; -- what was not seen is over
+        stood := (SELECT coalesce(jsonb_object_agg(o.key, o.value || '{"phase": "ok"}'), '{}') FROM jsonb_each(stood) o WHERE NOT now_open ? o.key)
+                 || now_open; -- what was not seen is over
     END LOOP;
 END
 $$;
