@@ -214,10 +214,12 @@ COMMENT ON FUNCTION @extschema@.clock_state() IS
 SELECT @extschema@.set_audience('clock_state()', 'internal');
 
 CREATE FUNCTION @extschema@.has_clocks(component text) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM clock_table t JOIN component c ON c.component = has_clocks.component
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM clock_table t JOIN component c ON c.component = has_clocks.component
                    WHERE c.needs <@ ARRAY(SELECT m.attribute FROM adoption_attribute m WHERE m.relation = t.relation))
-       AND (component NOT IN ('clock_ended', 'clock_running') OR EXISTS (SELECT FROM sla s WHERE s.target IS NOT NULL))
+       AND (has_clocks.component NOT IN ('clock_ended', 'clock_running') OR EXISTS (SELECT FROM sla s WHERE s.target IS NOT NULL));
+END
 $$;
 COMMENT ON FUNCTION @extschema@.has_clocks(text) IS
 'Whether a table with clocks feeds a component of clocks: one that maps what it needs; for kept promises there must be a service level.';

@@ -92,7 +92,7 @@ SELECT @extschema@.set_audience('kept_sums(text[], date, date, date[], text[], t
 CREATE FUNCTION @extschema@.kpi_facts(kpis text[], since date, until date, ends date[], by text[], units text[], counted boolean DEFAULT false)
     RETURNS TABLE (kpi text, day date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text,
                    currency text, numerator numeric, denominator numeric)
-    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     IF NOT counted AND EXISTS (SELECT FROM kpi_closing c WHERE c.policy = 'freeze' AND c.reopened_at IS NULL
                                  AND (kpi_facts.kpis IS NULL OR c.kpi = ANY (kpi_facts.kpis))) THEN
@@ -153,21 +153,25 @@ WITH RECURSIVE leaf AS (
 SELECT l.kpi, l.input FROM leaf l WHERE NOT EXISTS (SELECT FROM @extschema@.kpi k WHERE k.kpi = l.input AND k.inputs IS NOT NULL);
 COMMENT ON VIEW @extschema@.kpi_leaf IS 'Of derived KPIs the KPIs and parameters that they come from in the end.';
 
-CREATE FUNCTION @extschema@.kpi_state(wanted text DEFAULT NULL) RETURNS TABLE (kpi text, state text)
+CREATE FUNCTION @extschema@.kpi_state(wanted text[] DEFAULT NULL) RETURNS TABLE (kpi text, state text)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 30
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
     SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
+DECLARE
+    clocks CONSTANT text := clock_state();
+    entries_fill CONSTANT boolean := EXISTS (SELECT FROM filling l WHERE l.room = 'funnel' AND l.state <> 'ready');
+    leaving CONSTANT regclass[] := ARRAY(SELECT adopted_root(h.inhparent) FROM pg_inherits h WHERE h.inhdetachpending);
 BEGIN -- whose plan is kept
     RETURN QUERY
     WITH summed AS (
         SELECT t.kpi,
                CASE WHEN bool_or(y.kept IN ('not_mapped', 'no_milestone')) THEN max(y.kept) FILTER (WHERE y.kept IN ('not_mapped', 'no_milestone'))
-                    WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b WHERE NOT b.paused) OR c.entity = 'clock' AND clocks.state = 'broken') THEN 'broken'
+                    WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b WHERE NOT b.paused) OR c.entity = 'clock' AND clocks = 'broken') THEN 'broken'
                     WHEN bool_or(i.instance IN (SELECT b.instance FROM kpi_broken b)) THEN 'paused'
                     WHEN bool_or(CASE WHEN c.kept THEN y.kept = 'filling'
-                                      ELSE i.instance IS NULL OR i.state = 'filling' OR leaving.partition OR (t.milestones IS NOT NULL AND entries.filling)
-                                           OR c.entity = 'clock' AND clocks.state = 'filling' END) THEN 'filling'
+                                      ELSE i.instance IS NULL OR i.state = 'filling' OR i.relation = ANY (leaving) OR (t.milestones IS NOT NULL AND entries_fill)
+                                           OR c.entity = 'clock' AND clocks = 'filling' END) THEN 'filling'
                     WHEN bool_or(CASE WHEN t.outcomes IS NULL THEN false
                                       WHEN k.date_kind = 'stock' THEN f.funnel IS NULL AND NOT dated.yes
                                       ELSE EXISTS (SELECT FROM unnest(t.outcomes) o
@@ -182,16 +186,13 @@ BEGIN -- whose plan is kept
         FROM kpi_term t
         JOIN kpi k ON k.kpi = t.kpi
         JOIN component c ON c.component = t.component
-        CROSS JOIN LATERAL (SELECT CASE WHEN c.kept THEN kept_state(t.component, t.measure, t.milestones) END AS kept) y
+        CROSS JOIN LATERAL (SELECT CASE WHEN c.kept THEN kept_state(t.component, t.measure, t.milestones) END AS kept OFFSET 0) y -- asked once
         LEFT JOIN kpi_instance i ON i.component = t.component
         LEFT JOIN adoption a ON a.relation = i.relation
         LEFT JOIN tracking x ON x.relation = i.relation
         CROSS JOIN LATERAL (SELECT coalesce(x.funnel, a.funnel) AS funnel) f
         CROSS JOIN LATERAL (SELECT has_attribute(i.relation, 'closed_at') OR has_attribute(i.relation, 'resolved_at') AS yes) dated
-        CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_inherits h WHERE h.inhdetachpending AND adopted_root(h.inhparent) = i.relation) AS partition) leaving
-        CROSS JOIN (SELECT EXISTS (SELECT FROM filling l WHERE l.room = 'funnel' AND l.state <> 'ready') AS filling) entries
-        CROSS JOIN (SELECT clock_state() AS state) clocks
-        WHERE wanted IS NULL OR t.kpi = wanted OR t.kpi IN (SELECT l.input FROM kpi_leaf l WHERE l.kpi = wanted)
+        WHERE wanted IS NULL OR t.kpi = ANY (wanted) OR t.kpi IN (SELECT l.input FROM kpi_leaf l WHERE l.kpi = ANY (wanted))
         GROUP BY t.kpi
         HAVING bool_and(CASE WHEN c.kept THEN y.kept IS NOT NULL ELSE i.instance IS NOT NULL OR t.milestones IS NOT NULL OR c.entity = 'clock' END) -- these begin with the first fold at the latest
            AND bool_and(c.entity <> 'clock' OR has_clocks(c.component))
@@ -203,20 +204,29 @@ BEGIN -- whose plan is kept
                                     THEN CASE WHEN EXISTS (SELECT FROM kpi_parameter p WHERE p.parameter = l.input) THEN 'ready' ELSE 'not_set' END
                                     ELSE m.state END AS state
         FROM kpi_leaf l LEFT JOIN summed m ON m.kpi = l.input
-        WHERE wanted IS NULL OR l.kpi = wanted)
-    SELECT m.kpi, m.state FROM summed m WHERE wanted IS NULL OR m.kpi = wanted
+        WHERE wanted IS NULL OR l.kpi = ANY (wanted))
+    SELECT m.kpi, m.state FROM summed m WHERE wanted IS NULL OR m.kpi = ANY (wanted)
     UNION ALL
     SELECT l.kpi, coalesce(min(l.state) FILTER (WHERE l.state <> 'ready'), 'ready') FROM leaf l GROUP BY l.kpi HAVING count(*) = count(l.state);
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_state(text) IS
-'The KPIs that adopted tables can answer (wanted: only that one), with their state: ready; filling (rows that were there are not all counted); '
+COMMENT ON FUNCTION @extschema@.kpi_state(text[]) IS
+'The KPIs that adopted tables can answer (wanted: only those), with their state: ready; filling (rows that were there are not all counted); '
 'broken (a component is not captured any more, see status); paused (crm.pending_hard_limit is passed, fold() resumes it); no_milestone (a table has no funnel, or its funnel no won or lost stage); '
 'not_mapped (a table does not map the attribute that is summed); not_set (a parameter is missing, see set_kpi_parameter). Only a KPI that is ready has a value.';
 
+CREATE FUNCTION @extschema@.kpi_state(wanted text) RETURNS TABLE (kpi text, state text)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT s.* FROM kpi_state(CASE WHEN wanted IS NOT NULL THEN ARRAY[wanted] END) s;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_state(text) IS 'kpi_state of one KPI; of all where it is NULL.';
+
 CREATE FUNCTION @extschema@.require_kpi(kpi text) RETURNS @extschema@.kpi
     LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     found_row kpi;
 BEGIN

@@ -17,7 +17,7 @@ BEGIN
     IF since IS NOT NULL THEN -- or each begins on a day of its own
         together := ARRAY(SELECT k.kpi
                           FROM kpi k
-                          JOIN kpi_state() s ON s.kpi = k.kpi AND s.state = 'ready'
+                          JOIN kpi_state(kpis) s ON s.kpi = k.kpi AND s.state = 'ready'
                           WHERE k.kpi = ANY (kpis) AND NOT is_by_period(k.kind) AND k.within_days IS NULL AND k.apart = '{}'
                             AND coalesce(k.valid_from <= since, true) AND coalesce(k.valid_until >= last, true)
                             AND (into_currency IS NULL
