@@ -1,9 +1,11 @@
 #include "address.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct Range {
@@ -17,11 +19,17 @@ struct Range {
 
 /* The registry of special-purpose addresses (RFC 6890 and its successors). */
 static const struct Range ranges[] = {
-    {IP(0, 0, 0, 0), 8, ADDRESS_UNUSABLE},     {IP(10, 0, 0, 0), 8, ADDRESS_PRIVATE},
-    {IP(100, 64, 0, 0), 10, ADDRESS_PRIVATE},  {IP(127, 0, 0, 0), 8, ADDRESS_LOOPBACK},
-    {IP(169, 254, 0, 0), 16, ADDRESS_PRIVATE}, {IP(172, 16, 0, 0), 12, ADDRESS_PRIVATE},
-    {IP(192, 0, 0, 0), 24, ADDRESS_PRIVATE},   {IP(192, 168, 0, 0), 16, ADDRESS_PRIVATE},
-    {IP(198, 18, 0, 0), 15, ADDRESS_PRIVATE},  {IP(224, 0, 0, 0), 3, ADDRESS_UNUSABLE},
+    {IP(100, 100, 100, 200), 32, ADDRESS_SERVICE}, /* Alibaba; the first that matches counts */
+    {IP(168, 63, 129, 16), 32, ADDRESS_SERVICE},   /* Azure */
+    {IP(192, 0, 0, 192), 32, ADDRESS_SERVICE},     /* Oracle */
+    {IP(0, 0, 0, 0), 8, ADDRESS_UNUSABLE},         {IP(10, 0, 0, 0), 8, ADDRESS_PRIVATE},
+    {IP(100, 64, 0, 0), 10, ADDRESS_PRIVATE},      {IP(127, 0, 0, 0), 8, ADDRESS_LOOPBACK},
+    {IP(169, 254, 0, 0), 16, ADDRESS_SERVICE},     {IP(172, 16, 0, 0), 12, ADDRESS_PRIVATE},
+    {IP(192, 0, 0, 0), 24, ADDRESS_PRIVATE},       {IP(192, 0, 2, 0), 24, ADDRESS_UNUSABLE},
+    {IP(192, 88, 99, 0), 24, ADDRESS_UNUSABLE}, /* relays of 6to4 */
+    {IP(192, 168, 0, 0), 16, ADDRESS_PRIVATE},     {IP(198, 18, 0, 0), 15, ADDRESS_PRIVATE},
+    {IP(198, 51, 100, 0), 24, ADDRESS_UNUSABLE},   {IP(203, 0, 113, 0), 24, ADDRESS_UNUSABLE},
+    {IP(224, 0, 0, 0), 3, ADDRESS_UNUSABLE},
 };
 
 static enum AddressKind
@@ -57,11 +65,21 @@ kind_of_v6(const uint8_t *bytes)
         return kind_of_v4(read_v4(bytes + 12)); /* mapped, compatible, NAT64 */
     if (starts_with(bytes, "\x20\x02", 2))
         return kind_of_v4(read_v4(bytes + 2)); /* 6to4 */
-    if ((bytes[0] & 0xfe) == 0xfc || (bytes[0] == 0xfe && bytes[1] >= 0x80))
-        return ADDRESS_PRIVATE; /* unique local, link-local, the old site-local */
-    if ((bytes[0] & 0xe0) == 0x20 && !starts_with(bytes, "\x20\x01\x00\x00", 4))
-        return ADDRESS_PUBLIC; /* 2000::/3 without Teredo */
-    return ADDRESS_UNUSABLE;
+    if (starts_with(bytes, "\xfd\x00\x0e\xc2\0\0\0\0\0\0\0\0\0\0\x02\x54", 16))
+        return ADDRESS_SERVICE; /* Amazon */
+    if ((bytes[0] & 0xfe) == 0xfc)
+        return ADDRESS_PRIVATE; /* unique local */
+    if (bytes[0] == 0xfe && bytes[1] >= 0x80)
+        return bytes[1] < 0xc0 ? ADDRESS_SERVICE : ADDRESS_PRIVATE; /* link-local, the old site-local */
+    if ((bytes[0] & 0xe0) != 0x20)
+        return ADDRESS_UNUSABLE;                            /* only 2000::/3 is given out */
+    if ((starts_with(bytes, "\x20\x01", 2) && bytes[2] < 2) /* Teredo, benchmarks, identifiers */
+        || starts_with(bytes, "\x20\x01\x0d\xb8", 4) ||
+        (starts_with(bytes, "\x3f\xff", 2) && bytes[2] < 0x10))
+        return ADDRESS_UNUSABLE;
+    if ((bytes[8] & 0xfc) == 0 && starts_with(bytes + 9, "\0\x5e\xfe", 3))
+        return kind_of_v4(read_v4(bytes + 12)); /* ISATAP */
+    return ADDRESS_PUBLIC;
 }
 
 enum AddressKind
@@ -79,4 +97,83 @@ address_kind(const struct sockaddr *address, socklen_t length)
         return kind_of_v6(v6.sin6_addr.s6_addr);
     }
     return ADDRESS_UNUSABLE;
+}
+
+static void
+map_v4(uint8_t *bytes, const struct in_addr *v4)
+{
+    memset(bytes, 0, 10);
+    memset(bytes + 10, 0xff, 2);
+    memcpy(bytes + 12, v4, 4);
+}
+
+static bool
+read_network(struct AddressNetwork *network, char *word)
+{
+    char *slash = strchr(word, '/'), *end = word;
+    struct in_addr v4;
+    int most = 128;
+    long bits;
+
+    if (slash != NULL)
+        *slash = '\0';
+    if (inet_pton(AF_INET, word, &v4) == 1) {
+        map_v4(network->bytes, &v4);
+        most = 32;
+    } else if (inet_pton(AF_INET6, word, network->bytes) != 1)
+        return false;
+    bits = slash == NULL ? most : strtol(slash + 1, &end, 10);
+    if (slash != NULL &&
+        (end == slash + 1 || *end != '\0' || slash[1] < '0' || slash[1] > '9' || bits > most))
+        return false;
+    network->bits = (int) bits + 128 - most;
+    return true;
+}
+
+enum Status
+address_networks_read(struct AddressNetworks *networks, const char *text, struct Problem *problem)
+{
+    char *copy = strdup(text), *rest = copy, *word;
+    enum Status status = copy == NULL ? STATUS_MEMORY : STATUS_OK;
+
+    networks->count = 0;
+    while (status == STATUS_OK && (word = strsep(&rest, ", \t")) != NULL) {
+        if (*word == '\0')
+            continue;
+        if (networks->count == ADDRESS_NETWORKS_MAX) {
+            problem_set(problem, "more than %d networks", ADDRESS_NETWORKS_MAX);
+            status = STATUS_INVALID;
+        } else if (!read_network(&networks->list[networks->count++], word)) {
+            problem_set(problem, "\"%.60s\" is no network such as 10.1.0.0/16 or fd00:1::/64", word);
+            status = STATUS_INVALID;
+        }
+    }
+    free(copy);
+    return status;
+}
+
+bool
+address_in_networks(const struct AddressNetworks *networks, const struct sockaddr *address, socklen_t length)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    uint8_t bytes[16];
+
+    if (address->sa_family == AF_INET && length >= sizeof v4) {
+        memcpy(&v4, address, sizeof v4);
+        map_v4(bytes, &v4.sin_addr);
+    } else if (address->sa_family == AF_INET6 && length >= sizeof v6) {
+        memcpy(&v6, address, sizeof v6);
+        memcpy(bytes, &v6.sin6_addr, sizeof bytes);
+    } else
+        return false;
+    for (int i = 0; i < networks->count; i++) {
+        const struct AddressNetwork *network = &networks->list[i];
+        int whole = network->bits / 8, rest = network->bits % 8;
+
+        if (memcmp(bytes, network->bytes, (size_t) whole) == 0 &&
+            (rest == 0 || (bytes[whole] ^ network->bytes[whole]) >> (8 - rest) == 0))
+            return true;
+    }
+    return false;
 }

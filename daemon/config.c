@@ -10,7 +10,7 @@
 #include "log.h"
 #include "nearest.h"
 
-enum OptionKind { KIND_TEXT, KIND_NUMBER, KIND_YES_NO, KIND_LEVEL, KIND_HOURS };
+enum OptionKind { KIND_TEXT, KIND_NUMBER, KIND_YES_NO, KIND_LEVEL, KIND_HOURS, KIND_NETWORKS };
 
 struct Option {
     const char *name;
@@ -46,7 +46,9 @@ static const struct Option options[] = {
      "when all records may be linked anew, if that is due: always, never, or hours as 22-6"},
     {"allow_http", KIND_YES_NO, AT(allow_http), 0, 0, "no", "whether http:// may leave this machine"},
     {"allow_private", KIND_YES_NO, AT(allow_private), 0, 0, "no",
-     "whether receivers may have private, link-local or loopback addresses"},
+     "whether receivers may have private or loopback addresses"},
+    {"allow_networks", KIND_NETWORKS, AT(allow_networks), 0, 0, "",
+     "networks that receivers may be in whatever kind of address that is, as 10.1.0.0/16 fd00:1::/64"},
     {"log_level", KIND_LEVEL, AT(log_level), 0, 0, "info", "debug, info, warning or error"},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
@@ -116,6 +118,18 @@ set_hours(const struct Option *option, struct HourSpan *field, const char *value
 }
 
 static enum Status
+set_networks(const struct Option *option, struct AddressNetworks *field, const char *value,
+             struct Problem *problem)
+{
+    struct Problem inner;
+    enum Status status = address_networks_read(field, value, &inner);
+
+    if (status == STATUS_INVALID)
+        problem_set(problem, "%s: %s", option->name, inner.text);
+    return status;
+}
+
+static enum Status
 set_option(struct Config *config, const struct Option *option, const char *value, struct Problem *problem)
 {
     char *field = (char *) config + option->offset;
@@ -131,6 +145,8 @@ set_option(struct Config *config, const struct Option *option, const char *value
         return set_level(option, (int *) (void *) field, value, problem);
     case KIND_HOURS:
         return set_hours(option, (struct HourSpan *) (void *) field, value, problem);
+    case KIND_NETWORKS:
+        return set_networks(option, (struct AddressNetworks *) (void *) field, value, problem);
     }
     return STATUS_INVALID;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "address.h"
 #include "schedule.h"
 #include "status.h"
 
@@ -24,6 +25,7 @@ struct Config {
     int max_parallel;
     struct HourSpan resolve_hours; /* when all records may be linked anew */
     bool allow_http, allow_private;
+    struct AddressNetworks allow_networks;
     int log_level; /* enum LogLevel */
 };
 

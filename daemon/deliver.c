@@ -82,18 +82,18 @@ on_answer(void *arg, const struct HttpAnswer *answer)
 static enum Status
 add_signatures(struct Delivery *delivery, const struct Secret *secret, int64_t timestamp_s)
 {
-    char signatures[SECRETS_KEYS_MAX * (SIGN_V1_LENGTH + 1)];
+    char signatures[SECRETS_KEYS_MAX * (SIGN_MAX + 1)];
     size_t length = 0;
     enum Status status;
 
     for (size_t i = 0; i < secret->key_count; i++) {
         if (i > 0)
             signatures[length++] = ' ';
-        status = sign_v1(&secret->keys[i], delivery->message_id, timestamp_s, delivery->body,
-                         strlen(delivery->body), signatures + length);
+        status = sign_message(&secret->keys[i], delivery->message_id, timestamp_s, delivery->body,
+                              strlen(delivery->body), signatures + length);
         if (status != STATUS_OK)
             return status;
-        length += SIGN_V1_LENGTH;
+        length += strlen(signatures + length);
     }
     return secret->key_count == 0 ? STATUS_OK
                                   : http_header(&delivery->request, "webhook-signature", signatures);

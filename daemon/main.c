@@ -47,11 +47,21 @@ command_secret(const struct CommandLine *line, const struct Config *config)
 {
     struct Problem problem;
 
-    if (line->word_count != 3 || strcmp(line->words[1], "set") != 0) {
-        fputs("crmd: type crmd secret set NAME, and its lines on standard input\n", stderr);
+    bool public = line->word_count == 3 && strcmp(line->words[1], "public") == 0;
+
+    if (line->word_count != 3 || (!public && strcmp(line->words[1], "set") != 0)) {
+        fputs(
+            "crmd: type crmd secret set NAME, and its lines on standard input, or crmd secret public NAME\n",
+            stderr);
         return CRMD_EXIT_USAGE;
     }
     problem_set(&problem, "out of memory");
+    if (public && secrets_print_public(config->secrets, line->words[2], stdout, &problem) == STATUS_OK)
+        return CRMD_EXIT_OK;
+    if (public) {
+        fprintf(stderr, "crmd: %s\n", problem.text);
+        return CRMD_EXIT_FAILED;
+    }
     if (secrets_set(config->secrets, line->words[2], stdin, &problem) == STATUS_OK)
         return CRMD_EXIT_OK;
     fprintf(stderr, "crmd: %s\n", problem.text);
@@ -91,6 +101,7 @@ print_help(void)
           "  secret set NAME    write section NAME of the secrets file: lines url = ... and key = ... on "
           "standard\n"
           "                     input; NAME.url, NAME.key or NAME.keys sets one value\n"
+          "  secret public NAME print the public keys (v1a) of section NAME\n"
           "  report             a page with pictures (not built yet)\n"
           "\n"
           "Options:\n"

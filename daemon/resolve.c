@@ -6,16 +6,19 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "address.h"
-
 /* Why this address may not be connected to, or NULL. */
 static const char *
-objection(const struct ResolveGuard *guard, enum AddressKind kind)
+objection(const struct ResolveGuard *guard, const struct sockaddr *address, socklen_t length)
 {
+    enum AddressKind kind = address_kind(address, length);
+    bool named = address_in_networks(&guard->policy->networks, address, length);
+
     if (kind == ADDRESS_UNUSABLE)
         return "is no address to send to";
-    if (kind != ADDRESS_PUBLIC && !guard->policy->allow_private)
-        return "is private or this machine's own; allow_private = yes allows it";
+    if (kind == ADDRESS_SERVICE && !named)
+        return "is link-local or a service of the cloud for this machine; only allow_networks allows it";
+    if (kind != ADDRESS_PUBLIC && !named && !guard->policy->allow_private)
+        return "is private or this machine's own; allow_networks or allow_private = yes allows it";
     if (guard->plain && kind != ADDRESS_LOOPBACK && !guard->policy->allow_http)
         return "is another machine's and the url is http; use https or allow_http = yes";
     return NULL;
@@ -25,7 +28,7 @@ static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct ResolveGuard *guard = arg;
-    const char *why = objection(guard, address_kind(&address->addr, (socklen_t) address->addrlen));
+    const char *why = objection(guard, &address->addr, (socklen_t) address->addrlen);
     char host[NI_MAXHOST] = "address";
 
     (void) purpose;

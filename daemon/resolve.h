@@ -11,18 +11,20 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+#include "address.h"
 #include "status.h"
 
 struct ResolvePolicy {
-    bool allow_http;    /* http:// to other machines */
-    bool allow_private; /* loopback, private and link-local addresses */
+    bool allow_http;                 /* http:// to other machines */
+    bool allow_private;              /* loopback and private addresses */
+    struct AddressNetworks networks; /* allowed whatever they are */
 };
 
 /* One request's guard; lives as long as its transfer. */
 struct ResolveGuard {
     const struct ResolvePolicy *policy;
     bool plain;        /* the address is http:// */
-    char refused[160]; /* why an address was refused; "" where none was */
+    char refused[256]; /* why an address was refused; "" where none was */
 };
 
 enum Status resolve_guard(struct ResolveGuard *guard, const struct ResolvePolicy *policy, CURL *easy,

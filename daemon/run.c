@@ -218,11 +218,12 @@ static enum Status
 open_all(struct Run *run)
 {
     const struct Config *config = run->config;
-    struct HttpSettings http = {
-        .policy = {.allow_http = config->allow_http, .allow_private = config->allow_private},
-        .timeout_ms = config->timeout_s * 1000,
-        .connect_timeout_ms = config->connect_timeout_s * 1000,
-        .max_kept = config->max_parallel};
+    struct HttpSettings http = {.policy = {.allow_http = config->allow_http,
+                                           .allow_private = config->allow_private,
+                                           .networks = config->allow_networks},
+                                .timeout_ms = config->timeout_s * 1000,
+                                .connect_timeout_ms = config->connect_timeout_s * 1000,
+                                .max_kept = config->max_parallel};
     enum Status status = loop_open(&run->loop);
 
     run->stop_timer.due = on_too_late;

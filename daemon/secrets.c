@@ -84,6 +84,14 @@ find_or_add(struct Secrets *secrets, const char *ref, struct Secret **found, str
     return STATUS_OK;
 }
 
+static bool
+is_printable(const char *value)
+{
+    while (*value > ' ' && *value <= '~')
+        value++;
+    return *value == '\0';
+}
+
 static enum Status
 set_url(struct Secret *secret, const char *value, struct Problem *problem)
 {
@@ -91,14 +99,15 @@ set_url(struct Secret *secret, const char *value, struct Problem *problem)
     char *scheme = NULL;
     bool good;
 
-    good = parsed != NULL && value[strcspn(value, " \t\r\n")] == '\0' &&
-           curl_url_set(parsed, CURLUPART_URL, value, 0) == CURLUE_OK &&
+    good = parsed != NULL && is_printable(value) &&
+           curl_url_set(parsed, CURLUPART_URL, value, CURLU_DISALLOW_USER) == CURLUE_OK &&
            curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
            (strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0);
     curl_free(scheme);
     curl_url_cleanup(parsed);
     if (!good) {
-        problem_set(problem, "the url of [%s] is no http or https address", secret->ref);
+        problem_set(problem, "the url of [%s] is no http or https address without a user's name",
+                    secret->ref);
         return STATUS_INVALID;
     }
     free(secret->url);
@@ -403,6 +412,33 @@ secrets_set(const char *path, const char *what, FILE *input, struct Problem *pro
     }
     if (status == STATUS_OK)
         status = write_file(&secrets, path, problem);
+    secrets_free(&secrets);
+    return status;
+}
+
+enum Status
+secrets_print_public(const char *path, const char *ref, FILE *out, struct Problem *problem)
+{
+    struct Secrets secrets = {NULL};
+    const struct Secret *secret = NULL;
+    char text[SIGN_PUBLIC_LENGTH + 1];
+    enum Status status = secrets_read(&secrets, path, problem);
+    int count = 0;
+
+    if (status == STATUS_OK)
+        secret = secrets_find(&secrets, ref);
+    for (size_t i = 0; secret != NULL && i < secret->key_count; i++)
+        if (sign_public(&secret->keys[i], text) == STATUS_OK) {
+            fprintf(out, "%s\n", text);
+            count++;
+        }
+    if (status == STATUS_OK && count == 0) {
+        if (secret == NULL)
+            problem_set(problem, "no section [%.100s]", ref);
+        else
+            problem_set(problem, "[%.100s] has no key of v1a", ref);
+        status = STATUS_MISSING;
+    }
     secrets_free(&secrets);
     return status;
 }

@@ -48,6 +48,10 @@ const struct Secret *secrets_find(const struct Secrets *secrets, const char *ref
  */
 enum Status secrets_set(const char *path, const char *what, FILE *input, struct Problem *problem) MUST_CHECK;
 
+/* Prints the public keys of a section's asymmetric ones, for the receiver. */
+enum Status secrets_print_public(const char *path, const char *ref, FILE *out,
+                                 struct Problem *problem) MUST_CHECK;
+
 /* Overwrites with asterisks what text repeats of any key and of any address beyond its host. */
 void secrets_redact(const struct Secrets *secrets, char *text);
 

@@ -135,7 +135,7 @@ subtest 'the command line' => sub {
     ($code, $out) = run_crmd('', '--help');
     is($code, 0, 'help');
     like($out, qr/^  $_ /m, "help explains $_") for qw(run once check report dsn worker secrets poll_ms idle_ms lease_s
-        timeout_s connect_timeout_s rule_timeout_s stop_s max_parallel allow_http allow_private log_level);
+        timeout_s connect_timeout_s rule_timeout_s stop_s max_parallel allow_http allow_private allow_networks log_level);
     ($code, $out, $err) = run_crmd('', '-c', $config, 'report');
     is("$code $err", "1 crmd: report is not built yet\n", 'report says that it is not built');
     ($code, $out, $err) = run_crmd('', '-c', $config, 'onse');
@@ -221,7 +221,7 @@ key = $key
 url = https://hooks.example.com/y
 EXPECTED
     my $before = slurp_file("$dir/own-secrets.ini");
-    for my $bad ([ 'a', "url = ftp://x/\nkey = $key\n", 'the url of [a] is no http or https address' ],
+    for my $bad ([ 'a', "url = ftp://x/\nkey = $key\n", "the url of [a] is no http or https address without a user's name" ],
         [ 'a', "url = https://x/\nkey = secret\n", '[a]: a key is whsec_ and the base64 of 16 to 128 bytes' ],
         [ 'a', "url = https://x/\nkye = $key\n", 'unknown setting "kye" in [a]; did you mean "key"?' ],
         [ 'a', "key = $key\n", '[a] needs a line url = https://...' ],
@@ -351,7 +351,7 @@ subtest 'what cannot be sent' => sub {
     queue('hook', 'msg_private');
     ($code) = run_crmd('', '-c', config('strict', allow_private => 'no'), 'once');
     is("$code " . state_of('msg_private'), '3 pending', 'a loopback address: kept');
-    is(detail_of('msg_private'), 'not sent: 127.0.0.1 is private or this machine\'s own; allow_private = yes allows it',
+    is(detail_of('msg_private'), 'not sent: 127.0.0.1 is private or this machine\'s own; allow_networks or allow_private = yes allows it',
         'a loopback address: the reason');
     is(scalar($receiver->requests), $before, 'a loopback address: nothing arrived');
     sql("DELETE FROM crm.delivery_queue");

@@ -1,4 +1,4 @@
-// links: daemon/config.c daemon/inifile.c daemon/nearest.c daemon/schedule.c daemon/status.c
+// links: daemon/address.c daemon/config.c daemon/inifile.c daemon/nearest.c daemon/schedule.c daemon/status.c
 /* The configuration: defaults, every kind of value, and what is refused with which words. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -93,6 +93,8 @@ test_refused(void **state)
          "/etc/crm/it.ini line 2: poll_ms must be a whole number from 1 to 60000, not \"1e3\""},
         {"[crmd]\npoll_ms = 99999999999999999999\n", "/etc/crm/it.ini line 2: poll_ms must be a whole number "
                                                      "from 1 to 60000, not \"99999999999999999999\""},
+        {"[crmd]\nallow_networks = 10.0.0.0/33\n", "/etc/crm/it.ini line 2: allow_networks: \"10.0.0.0\" is "
+                                                   "no network such as 10.1.0.0/16 or fd00:1::/64"},
         {"[crmd]\nallow_http = on\n", "/etc/crm/it.ini line 2: allow_http must be yes or no, not \"on\""},
         {"[crmd]\nlog_level = loud\n",
          "/etc/crm/it.ini line 2: log_level must be debug, info, warning or error, not \"loud\""},

@@ -69,6 +69,39 @@ test_key_lengths(void **state)
     assert_memory_equal(key.bytes, "0123456789abcdef", 16);
 }
 
+/* The key of RFC 8032's first test; the signature is what openssl pkeyutl makes of the same bytes. */
+static void
+test_asymmetric(void **state)
+{
+    static const char *const texts[] = {
+        "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=",
+        "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2DXWpgBgrEKt9VL/tPJZAc6DuFy89qmIyWvAhpo9wdRGg=="};
+    char signature[SIGN_MAX + 1], public[SIGN_PUBLIC_LENGTH + 1];
+    struct SignKey key;
+    struct Problem problem;
+
+    (void) state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(sign_key_parse(&key, texts[i], &problem), STATUS_OK);
+        assert_int_equal(
+            sign_message(&key, VECTOR_ID, VECTOR_TIME, VECTOR_BODY, strlen(VECTOR_BODY), signature),
+            STATUS_OK);
+        assert_string_equal(signature, "v1a,fldxM4gAKugP6nnt1hdz3sgGfZ6d99nzrMFnZOELIxbz"
+                                       "EHoVmAb2ADpkJK7zgPePmPsle0zV9jSeGlHFG2NVAw==");
+        assert_int_equal(strlen(signature), SIGN_MAX);
+        assert_int_equal(sign_public(&key, public), STATUS_OK);
+        assert_string_equal(public, "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
+        assert_int_equal(strlen(public), SIGN_PUBLIC_LENGTH);
+    }
+    assert_int_equal(sign_key_parse(&key, VECTOR_KEY, &problem), STATUS_OK);
+    assert_int_equal(sign_public(&key, public), STATUS_INVALID);
+    assert_int_equal(sign_message(&key, VECTOR_ID, VECTOR_TIME, VECTOR_BODY, strlen(VECTOR_BODY), signature),
+                     STATUS_OK);
+    assert_string_equal(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    assert_int_equal(sign_key_parse(&key, "whsk_MDEyMzQ1Njc4OWFiY2RlZg==", &problem), STATUS_INVALID);
+    assert_string_equal(problem.text, "a key of v1a is whsk_ and the base64 of 32 or 64 bytes");
+}
+
 static void
 test_bad_keys(void **state)
 {
@@ -104,9 +137,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vector),
-        cmocka_unit_test(test_sensitive),
-        cmocka_unit_test(test_key_lengths),
+        cmocka_unit_test(test_vector),      cmocka_unit_test(test_sensitive),
+        cmocka_unit_test(test_key_lengths), cmocka_unit_test(test_asymmetric),
         cmocka_unit_test(test_bad_keys),
     };
 
