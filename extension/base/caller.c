@@ -9,6 +9,17 @@
 
 PG_FUNCTION_INFO_V1(crm_caller);
 
+static Oid lent = InvalidOid;
+
+Oid
+crm_caller_lend(Oid role)
+{
+    Oid before = lent;
+
+    lent = role;
+    return before;
+}
+
 CrmCaller
 crm_caller_now(void)
 {
@@ -17,7 +28,7 @@ crm_caller_now(void)
 
     GetUserIdAndSecContext(&user, &context);
     if ((context & SECURITY_RESTRICTED_OPERATION) == 0)
-        return (CrmCaller){GetOuterUserId(), false};
+        return (CrmCaller){OidIsValid(lent) ? lent : GetOuterUserId(), false};
     /* The table's owner, unless a SECURITY DEFINER function changed the user too: which of both came first
      * cannot be told, and its owner's rights are not those of the function in the index that called it. */
     return (CrmCaller){(context & SECURITY_LOCAL_USERID_CHANGE) == 0 ? user : InvalidOid, true};

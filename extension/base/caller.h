@@ -18,6 +18,11 @@ typedef struct CrmCaller {
     bool maintains; /* a table: then nothing but the role says who asks */
 } CrmCaller;
 
+/*
+ * Lets this role ask in place of the outer one (InvalidOid: not any more), and returns the one before, for whoever lends to give back
+ * even after an error. For what somebody does through another's connection, with a signed token (alert/action.c).
+ */
+extern Oid crm_caller_lend(Oid role);
 extern CrmCaller crm_caller_now(void);
 /* Its role alone. */
 extern Oid crm_caller_oid(void);

@@ -44,7 +44,7 @@ WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE')
   AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
   AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
   AND coalesce(prosrc || pg_get_function_sqlbody(oid), prosrc)
-      !~ '\m(caller|require_(owner|admin)\w*|visible|principal_visible|current_principal|is_audience|whoami|disown|check_adoption|may_\w+|not_yet|answer_handover|anchor_handover|readable_sources|handover_rows|require_customer|require_record|check_may_\w+|require_review_entry|explain_access|total_(transition|journey|property)|held_journey|funnel_stays|stage_reach|journey_scope|readable_transition|fact_query|access_terms|units_with_total|require_forecast|goal_rows|\w+_access)\(|\mFROM customer_record\M'
+      !~ '\m(caller|require_(owner|admin)\w*|visible|principal_visible|current_principal|is_audience|whoami|disown|check_adoption|may_\w+|not_yet|answer_handover|anchor_handover|action_bearer|readable_sources|handover_rows|require_customer|require_record|check_may_\w+|require_review_entry|explain_access|total_(transition|journey|property)|held_journey|funnel_stays|stage_reach|journey_scope|readable_transition|fact_query|access_terms|units_with_total|require_forecast|goal_rows|\w+_access)\(|\mFROM customer_record\M'
   AND proname <> ALL ('{default_zone,has_attribute,adopted_root,require_adopted,filling_of,object_of,
                        golden_relation,golden_plan,resolve_stage,stage_milestone,stage_kind,kpi_today,kpi_state,kept_state,require_kpi,home_currency,fiscal_month,rate_on,require_rate_set}')
 ORDER BY 1;

@@ -11,7 +11,9 @@ BEGIN
     RETURN QUERY
     SELECT message_word(l, f.word), f.said FROM (VALUES
         ('value', said_value((data ->> 'value')::numeric, measured_in, locale)),
-        ('level', CASE WHEN data ->> 'level' IS NOT NULL THEN said_value((data ->> 'level')::numeric, measured_in, locale) END),
+        ('compared', CASE WHEN data ->> 'compared' IS NOT NULL THEN said_value((data ->> 'compared')::numeric, measured_in, locale) END),
+        -- levels of other kinds are held against a share or a distance, not against the value
+        ('level', CASE WHEN data ->> 'level' IS NOT NULL AND coalesce(data ->> 'kind', 'threshold') = 'threshold' THEN said_value((data ->> 'level')::numeric, measured_in, locale) END),
         ('period', message_words(l, 'period_is', jsonb_build_object('since', said_day((data #>> '{period,since}')::date, locale),
                                                                     'until', said_day((data #>> '{period,until}')::date, locale)))),
         ('made_of', CASE WHEN data ->> 'denominator' IS NOT NULL THEN
@@ -38,6 +40,15 @@ $$;
 COMMENT ON FUNCTION @extschema@.message_facts(jsonb, @extschema@.message_locale, text) IS
 'What a message about an alert says, label and text in a language, times by the clock of a zone.';
 
+CREATE FUNCTION @extschema@.message_sentence(resolved boolean, kind text, direction text, compared boolean)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN resolved THEN 'resolved'
+            WHEN coalesce(kind, 'threshold') = 'threshold' AND direction IN ('below', 'above') THEN 'firing_' || direction
+            WHEN kind = 'no_data' THEN 'firing_no_data'
+            WHEN compared THEN 'firing_compared'
+            ELSE 'firing' END;
+COMMENT ON FUNCTION @extschema@.message_sentence(boolean, text, text, boolean) IS 'The word of the sentence that says what a rule of a kind saw.';
+
 CREATE FUNCTION @extschema@.said_message(message jsonb, links jsonb, principal text)
 RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -51,13 +62,12 @@ DECLARE
 BEGIN
     SELECT * INTO who FROM principal p WHERE p.principal = said_message.principal;
     locale := message_locale_of(who.language);
-    sentence := CASE WHEN message ->> 'type' = 'alert.resolved' THEN 'resolved'
-                     WHEN data ->> 'direction' IN ('below', 'above') AND data ->> 'level' IS NOT NULL THEN 'firing_' || (data ->> 'direction')
-                     ELSE 'firing' END;
+    sentence := message_sentence(message ->> 'type' = 'alert.resolved', data ->> 'kind', data ->> 'direction', data ->> 'compared' IS NOT NULL);
     parts := jsonb_build_object(
         'kpi', coalesce(data #>> '{kpi,label}', data #>> '{kpi,key}'), 'unit', coalesce(data #>> '{unit,name}', data #>> '{unit,key}'),
         'value', said_value((data ->> 'value')::numeric, data #>> '{kpi,measured_in}', locale),
-        'level', said_value((data ->> 'level')::numeric, data #>> '{kpi,measured_in}', locale));
+        'level', said_value((data ->> 'level')::numeric, data #>> '{kpi,measured_in}', locale),
+        'compared', said_value((data ->> 'compared')::numeric, data #>> '{kpi,measured_in}', locale));
     RETURN jsonb_build_object(
         'language', locale.language,
         'resolved', message ->> 'type' = 'alert.resolved',

@@ -110,7 +110,7 @@ BEGIN
         INSERT INTO delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
         VALUES (message_id, l.id, number, type, l.rule, l.unit, message.units, recipient.endpoint, recipient.audience,
                 endpoint_body(recipient.kind, message.body::json, recipient.audience, message_id,
-                              message_links(message.body::jsonb -> 'data', recipient.audience)));
+                              message_links(message.body::jsonb -> 'data', recipient.audience) || action_link(l, type, recipient.audience)));
         written := written + 1;
     END LOOP;
     IF written > 0 THEN

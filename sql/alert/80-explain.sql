@@ -42,12 +42,3 @@ COMMENT ON FUNCTION @extschema@.explain_alert IS
 $c$Why a principal heard of an alert or did not: state, rights, silence, endpoints, subscriptions, messages. The caller must
 be allowed to see the alert. Example: SELECT * FROM crm.explain_alert(12, 'anna');$c$;
 
-CREATE FUNCTION @extschema@.act(token text, verb text, comment text DEFAULT NULL)
-RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    PERFORM not_yet('acting from a message');
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.act IS 'What the buttons of a message do. Not built yet: raises 0A000.';

@@ -127,7 +127,7 @@ $node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('postgres') ], 
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 $node->command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('copy') ], 'restore');
 for my $table (qw(endpoint rule rule_schedule rule_state subscription silence alert_log alert_transition delivery_queue
-    delivery_history delivery_attempt daemon link_template))
+    delivery_history delivery_attempt daemon link_template action))
 {
     my $query = "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM crm.$table t";
     is($node->safe_psql('copy', $query), sql($query), "$table came back");

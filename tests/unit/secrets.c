@@ -133,7 +133,8 @@ test_redacted(void **state)
     (void) state;
     assert_int_equal(read_text(&secrets,
                                "[a]\nurl = https://a.example/services/T1?x=2\nkeys = " KEY " " OTHER_KEY "\n"
-                               "[short]\nurl = https://b.example/in\n[none]\nurl = https://c.example\nrouting_key = R0123456789\n",
+                               "[short]\nurl = https://b.example/in\n[none]\nurl = "
+                               "https://c.example\nrouting_key = R0123456789\n",
                                &problem),
                      STATUS_OK);
     assert_redacted(&secrets, "no /services/T1?x=2, no /services/T1?x=2",

@@ -53,6 +53,11 @@ SELECT p, s ->> 'title' AS title, s ->> 'sentence' AS sentence
 FROM told, unnest(ARRAY['lang-en', 'lang-es', 'lang-nl', 'lang-nl_be', 'lang-xx', 'gone']) WITH ORDINALITY o (p, n),
      LATERAL (SELECT crm.said_message(jsonb_set(message, '{data,unit,name}', '"EMEA"'), '{}', p)) t (s)
 ORDER BY type, n;
+SELECT s.language, s.said ->> 'sentence' AS sentence, s.said -> 'facts' -> 1 AS fact
+FROM told, unnest(ARRAY['lang-en', 'lang-es', 'lang-nl']) p, unnest(ARRAY['change', 'no_data']) kind,
+     LATERAL (SELECT p, crm.said_message(jsonb_set(message, '{data}', message -> 'data' || jsonb_build_object('kind', kind, 'compared', 0.4) || '{"unit": {"name": "EMEA"}}'),
+                                         '{}', p)) s (language, said)
+WHERE type = 'firing' ORDER BY kind, 1;
 SELECT crm.said_message(message, '{}', 'lang-nl') -> 'facts' AS facts FROM told WHERE type = 'resolved';
 SELECT l AS language, (crm.message_locale_of(l)).locale FROM unnest(ARRAY['en', 'NL_be', 'es-AR', 'xx', '', 'nl-']) l;
 -- every word is there in every language, with the same parts
