@@ -2,8 +2,11 @@
 -- so that the rule itself stays one quiet row.
 CREATE TABLE @extschema@.rule (
     rule            text PRIMARY KEY,
-    kind            text NOT NULL CHECK (kind IN ('threshold', 'change', 'pace', 'forecast', 'anomaly', 'no_data')),
+    kind            text NOT NULL CHECK (kind IN ('threshold', 'change', 'pace', 'forecast', 'anomaly', 'no_data', 'warning', 'breach')),
     kpi             text,
+    sla             text,
+    handover        text,
+    warn_before     interval,
     unit            text NOT NULL,
     scope           text NOT NULL DEFAULT 'unit' CHECK (scope IN ('unit', 'below')),
     period          text,
@@ -28,6 +31,8 @@ CREATE TABLE @extschema@.rule (
 COMMENT ON TABLE @extschema@.rule IS
 'what to watch: a KPI of a unit, or of each unit below it, with the levels at which an alert fires and clears';
 COMMENT ON COLUMN @extschema@.rule.kind IS 'what is held against the levels: the value itself, its change, the pace to a goal, a forecast, how unusual a day is, the days without a fact';
+COMMENT ON COLUMN @extschema@.rule.sla IS 'the service level whose clocks are watched, * for all';
+COMMENT ON COLUMN @extschema@.rule.handover IS 'the funnel whose hand-overs are watched, * for all';
 COMMENT ON COLUMN @extschema@.rule.scope IS 'unit: that unit with all below it; below: each unit below it, with an alert of its own';
 COMMENT ON COLUMN @extschema@.rule.min_base IS 'with less to compare with (the period before, what was expected, what is usual) it counts as no data';
 
@@ -48,7 +53,7 @@ CREATE TABLE @extschema@.rule_schedule (
 COMMENT ON TABLE @extschema@.rule_schedule IS 'when each rule is due, and who evaluates it now';
 CREATE INDEX rule_schedule_next_at ON @extschema@.rule_schedule (next_at);
 
--- One row for each thing that a rule watches: a unit, or a goal.
+-- One row for each thing that a rule watches: a unit, a goal; a record while it has an alert.
 CREATE TABLE @extschema@.rule_state (
     rule         text NOT NULL REFERENCES @extschema@.rule ON DELETE CASCADE,
     subject      text NOT NULL,

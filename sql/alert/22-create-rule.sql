@@ -32,6 +32,58 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.check_levels IS 'Raises RM005 unless the levels of a rule make sense together.';
 
+CREATE FUNCTION @extschema@.check_rule_times(r @extschema@.rule)
+RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF r.hold_for IS NULL OR r.hold_for < interval '0' OR r.every IS NULL OR r.every < interval '1 second'
+       OR r.min_denominator < 0 OR r.min_base < 0 THEN
+        RAISE EXCEPTION 'the times of rule "%" make no sense', r.rule
+            USING ERRCODE = 'RM005', DETAIL = 'hold_for, min_denominator and min_base must not be negative, and every is at least a second.';
+    ELSIF r.clear_for IS NULL OR r.clear_for < interval '0' OR r.flap_limit IS NULL OR r.flap_limit < 1
+          OR r.flap_within IS NULL OR r.flap_within < interval '0' THEN
+        RAISE EXCEPTION 'how rule "%" is to end makes no sense', r.rule
+            USING ERRCODE = 'RM005', DETAIL = 'clear_for and flap_within must not be negative, and flap_limit is at least 1.',
+                  HINT = 'flap_within => ''0'' switches the brake off.';
+    ELSIF r.inhibited_by IS NULL OR array_position(r.inhibited_by, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'inhibited_by is a list of rules' USING ERRCODE = 'RM005', HINT = 'Write inhibited_by => ''{win-rate-low}''.';
+    END IF;
+    PERFORM raise_unknown('rule', i, ARRAY(SELECT x.rule FROM rule x)) FROM unnest(r.inhibited_by) i
+    WHERE i <> r.rule AND NOT EXISTS (SELECT FROM rule x WHERE x.rule = i);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_rule_times IS 'Raises RM005, or RM001 for an unknown rule, unless times, limits and inhibited_by of a rule make sense.';
+
+-- A rule on clocks of service levels or on hand-overs: each record is a subject of its own.
+CREATE FUNCTION @extschema@.complete_record_rule(INOUT r @extschema@.rule)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    r.kind := CASE r.kind WHEN 'threshold' THEN 'breach' ELSE r.kind END;
+    IF r.kind IS NULL OR r.kind NOT IN ('warning', 'breach') THEN
+        PERFORM raise_unknown('kind of a rule on records', r.kind, '{warning,breach}');
+    ELSIF r.sla IS NOT NULL AND r.handover IS NOT NULL OR coalesce(r.kpi, r.goal, r.measure, r.direction) IS NOT NULL
+          OR coalesce(r.fire_level, r.clear_level, r.min_denominator, r.min_base) IS NOT NULL OR r.scope IS DISTINCT FROM 'unit' THEN
+        RAISE EXCEPTION 'a rule on a service level or on hand-overs has no KPI, goal, direction or level'
+            USING ERRCODE = 'RM005', HINT = 'Give sla or handover, kind => ''warning'' or ''breach'', and a unit.';
+    ELSIF r.sla <> '*' AND NOT EXISTS (SELECT FROM sla s WHERE s.sla = r.sla) THEN
+        PERFORM raise_unknown('service level', r.sla, ARRAY(SELECT DISTINCT s.sla FROM sla s));
+    ELSIF r.handover <> '*' AND NOT EXISTS (SELECT FROM funnel f WHERE f.funnel = r.handover) THEN
+        PERFORM raise_unknown('funnel', r.handover, ARRAY(SELECT f.funnel FROM funnel f));
+    ELSIF r.warn_before IS NOT NULL AND (r.handover IS NULL OR r.kind <> 'warning' OR r.warn_before <= interval '0') THEN
+        RAISE EXCEPTION 'warn_before is a time before the answer to a hand-over is due'
+            USING ERRCODE = 'RM005', HINT = 'When a clock warns its service level says: set_sla(..., warn_at => 0.8).';
+    END IF;
+    r.warn_before := CASE WHEN r.handover IS NOT NULL AND r.kind = 'warning' THEN coalesce(r.warn_before, interval '1 hour') END;
+    r.period := NULL;
+    r.direction := 'above';
+    r.fire_level := 0;
+    r.clear_level := 0;
+    r.unit := CASE WHEN r.unit IS NULL THEN root_unit() ELSE (require_unit(r.unit)).unit END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.complete_record_rule IS 'complete_rule of rules on service levels and hand-overs.';
+
 -- What a kind needs, and what it takes for itself where it is not told.
 CREATE FUNCTION @extschema@.complete_rule(INOUT r @extschema@.rule)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -43,7 +95,13 @@ DECLARE
     held goal;
     better text;
 BEGIN
-    IF r.kind IS NULL OR r.kind <> ALL (known) THEN
+    PERFORM check_rule_times(r);
+    IF r.sla IS NOT NULL OR r.handover IS NOT NULL THEN
+        r := complete_record_rule(r);
+        RETURN;
+    ELSIF r.kind IN ('warning', 'breach') OR r.warn_before IS NOT NULL THEN
+        RAISE EXCEPTION 'rule "%" watches no records', r.rule USING ERRCODE = 'RM005', HINT = 'Add sla => ''*'', or handover => ''*''.';
+    ELSIF r.kind IS NULL OR r.kind <> ALL (known) THEN
         PERFORM raise_unknown('rule kind', r.kind, known);
     ELSIF r.scope IS NULL OR r.scope <> ALL (scopes) THEN
         PERFORM raise_unknown('scope', r.scope, scopes);
@@ -97,20 +155,6 @@ BEGIN
     r.fire_level := coalesce(r.fire_level, CASE r.kind WHEN 'pace' THEN 1 WHEN 'forecast' THEN 1 WHEN 'anomaly' THEN 4 WHEN 'no_data' THEN 2 END);
     PERFORM check_levels(r.kind, r.direction, r.fire_level, r.clear_level);
     r.clear_level := coalesce(r.clear_level, r.fire_level);
-    IF r.hold_for IS NULL OR r.hold_for < interval '0' OR r.every IS NULL OR r.every < interval '1 second'
-       OR r.min_denominator < 0 OR r.min_base < 0 THEN
-        RAISE EXCEPTION 'the times of rule "%" make no sense', r.rule
-            USING ERRCODE = 'RM005', DETAIL = 'hold_for, min_denominator and min_base must not be negative, and every is at least a second.';
-    ELSIF r.clear_for IS NULL OR r.clear_for < interval '0' OR r.flap_limit IS NULL OR r.flap_limit < 1
-          OR r.flap_within IS NULL OR r.flap_within < interval '0' THEN
-        RAISE EXCEPTION 'how rule "%" is to end makes no sense', r.rule
-            USING ERRCODE = 'RM005', DETAIL = 'clear_for and flap_within must not be negative, and flap_limit is at least 1.',
-                  HINT = 'flap_within => ''0'' switches the brake off.';
-    ELSIF r.inhibited_by IS NULL OR array_position(r.inhibited_by, NULL) IS NOT NULL THEN
-        RAISE EXCEPTION 'inhibited_by is a list of rules' USING ERRCODE = 'RM005', HINT = 'Write inhibited_by => ''{win-rate-low}''.';
-    END IF;
-    PERFORM raise_unknown('rule', i, ARRAY(SELECT x.rule FROM rule x)) FROM unnest(r.inhibited_by) i
-    WHERE i <> r.rule AND NOT EXISTS (SELECT FROM rule x WHERE x.rule = i);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.complete_rule IS
@@ -140,7 +184,8 @@ CREATE FUNCTION @extschema@.create_rule(
     clear_for interval DEFAULT '0',
     flap_limit integer DEFAULT 6,
     flap_within interval DEFAULT '1 day',
-    inhibited_by text[] DEFAULT '{}')
+    inhibited_by text[] DEFAULT '{}',
+    warn_before interval DEFAULT NULL)
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
@@ -148,12 +193,12 @@ DECLARE
     r rule;
 BEGIN
     PERFORM require_key('rule', key);
-    IF sla IS NOT NULL OR handover IS NOT NULL THEN
-        PERFORM not_yet('a rule on a service level or a hand-over');
-    END IF;
     r.rule := key;
     r.kind := kind;
     r.kpi := kpi;
+    r.sla := sla;
+    r.handover := handover;
+    r.warn_before := warn_before;
     r.unit := unit;
     r.scope := scope;
     r.period := period;
@@ -196,7 +241,8 @@ that is back at that level or better (default: fire_level). hold_for: how long t
 fires. every: how often it is evaluated. min_denominator: with less behind it, the value counts as no data; min_base: with
 less to compare with. clear_for: how long it must have been clear before the alert resolves; one that fired flap_limit times
 within flap_within waits for flap_within / flap_limit at least. inhibited_by: rules whose open alert of the same unit or one
-above keeps this one's alerts from being sent (the rule itself: its alert of a unit above). measure: of a change, 'share' of what was before, or 'amount'. goal: one goal (default: all of the KPI).
+above keeps this one's alerts from being sent (the rule itself: its alert of a unit above). sla, handover: watches records instead, each with an alert of its own: clocks of a service level, or the hand-overs of a funnel
+('*': all), of the unit and all below it; kind breach or warning (of hand-overs warn_before, an hour). measure: of a change, 'share' of what was before, or 'amount'. goal: one goal (default: all of the KPI).
 endpoint: also subscribes it to this rule. Returns the key.
 Example: SELECT crm.create_rule('win-rate-low', 'win_rate', 'threshold', period => 'last 30 days',
 fire_level => 0.25, clear_level => 0.30, min_denominator => 20, endpoint => 'sales-desk');$c$;

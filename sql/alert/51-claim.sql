@@ -11,7 +11,7 @@ BEGIN
         RETURN ARRAY['cancelled', coalesce(e.disabled_because, 'the endpoint is switched off')];
     ELSIF e.audience <> d.audience THEN
         RETURN ARRAY['cancelled', format('written for %s, but the endpoint''s audience is %s', d.audience, e.audience)];
-    ELSIF NOT audience_may(d.audience, d.units) THEN
+    ELSIF NOT coalesce((SELECT audience_may_hear(l, d.audience, d.units) FROM alert_log l WHERE l.id = d.alert), audience_may(d.audience, d.units)) THEN
         RETURN ARRAY['cancelled', format('%s may no longer see the number', d.audience)];
     ELSIF d.replays = 0 AND d.transition < (SELECT l.announced FROM alert_log l WHERE l.id = d.alert) THEN
         RETURN ARRAY['superseded', 'a later message of the same alert was written'];

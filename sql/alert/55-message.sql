@@ -21,8 +21,11 @@ DECLARE
     days CONSTANT integer := l.period_until - l.period_since + 1;
     whole record;
 BEGIN
+    IF l.kpi IS NULL THEN
+        RETURN;
+    END IF;
     SELECT * INTO whole FROM kpi_total(l.kpi, l.unit, l.period_since - days, l.period_until - days);
-    IF whole.value IS NULL OR l.value IS NULL OR l.period_until > kpi_today() THEN
+    IF l.value IS NULL OR whole.value IS NULL OR l.period_until > kpi_today() THEN
         RETURN; -- nothing to compare with, or a forecast
     END IF;
     RETURN QUERY
@@ -67,7 +70,8 @@ BEGIN
         'timestamp', iso_time(now()),
         'data', json_build_object(
             'alert', l.id, 'rule', l.rule, 'description', r.description, 'state', l.state,
-            'kpi', json_build_object('key', l.kpi, 'label', k.label, 'measured_in', k.measured_in),
+            'kpi', json_build_object('key', l.kpi, 'label', coalesce(k.label, format('%s: %s %s', l.clock, l.relation, l.record_key)),
+                                     'measured_in', k.measured_in),
             'unit', json_build_object('key', l.unit, 'name', (SELECT u.name FROM unit u WHERE u.unit = l.unit)),
             'period', json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period),
             'kind', r.kind, 'value', short_number(l.value), 'measured', short_number(l.measured),
@@ -75,6 +79,8 @@ BEGIN
             'numerator', short_number(l.numerator), 'denominator', short_number(l.denominator),
             'goal', alert_goal(l.kpi, l.unit, l.period_until),
             'since', iso_time(l.since), 'fired_at', iso_time(l.fired_at), 'resolved_at', iso_time(l.resolved_at),
+            'record', CASE WHEN l.relation IS NOT NULL THEN json_build_object('relation', l.relation::text, 'key', l.record_key, 'clock', l.clock,
+                                                                               'due_at', iso_time(l.due_at)) END,
             'departments', to_json(alert_departments(l.kpi)), 'caused_by', causes));
 END
 $$;

@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT message_word(l, f.word), f.said FROM (VALUES
-        ('value', said_value((data ->> 'value')::numeric, measured_in, locale)),
+        ('value', CASE WHEN coalesce(data ->> 'kind', '') NOT IN ('warning', 'breach') THEN said_value((data ->> 'value')::numeric, measured_in, locale) END),
         ('compared', CASE WHEN data ->> 'compared' IS NOT NULL THEN said_value((data ->> 'compared')::numeric, measured_in, locale) END),
         -- levels of other kinds are held against a share or a distance, not against the value
         ('level', CASE WHEN data ->> 'level' IS NOT NULL AND coalesce(data ->> 'kind', 'threshold') = 'threshold' THEN said_value((data ->> 'level')::numeric, measured_in, locale) END),
@@ -42,7 +42,9 @@ COMMENT ON FUNCTION @extschema@.message_facts(jsonb, @extschema@.message_locale,
 
 CREATE FUNCTION @extschema@.message_sentence(resolved boolean, kind text, direction text, compared boolean)
 RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN resolved THEN 'resolved'
+RETURN CASE WHEN kind IN ('warning', 'breach') THEN CASE WHEN resolved THEN 'resolved_record' ELSE 'firing_' || kind END
+            WHEN resolved THEN 'resolved'
+            WHEN kind = 'forecast' THEN 'firing_forecast'
             WHEN coalesce(kind, 'threshold') = 'threshold' AND direction IN ('below', 'above') THEN 'firing_' || direction
             WHEN kind = 'no_data' THEN 'firing_no_data'
             WHEN compared THEN 'firing_compared'
@@ -67,7 +69,8 @@ BEGIN
         'kpi', coalesce(data #>> '{kpi,label}', data #>> '{kpi,key}'), 'unit', coalesce(data #>> '{unit,name}', data #>> '{unit,key}'),
         'value', said_value((data ->> 'value')::numeric, data #>> '{kpi,measured_in}', locale),
         'level', said_value((data ->> 'level')::numeric, data #>> '{kpi,measured_in}', locale),
-        'compared', said_value((data ->> 'compared')::numeric, data #>> '{kpi,measured_in}', locale));
+        'compared', said_value((data ->> 'compared')::numeric, data #>> '{kpi,measured_in}', locale),
+        'due', said_time((data #>> '{record,due_at}')::timestamptz, coalesce(who.zone, default_zone()), locale));
     RETURN jsonb_build_object(
         'language', locale.language,
         'resolved', message ->> 'type' = 'alert.resolved',

@@ -12,7 +12,11 @@ CREATE TYPE @extschema@.rule_sight AS (
     reason      text,
     since       date,
     until       date,
-    goal        text
+    goal        text,
+    relation    pg_catalog.regclass,
+    record_key  text,
+    clock       text,
+    due_at      timestamptz
 );
 COMMENT ON TYPE @extschema@.rule_sight IS
 'What a rule sees of one thing that it watches: measured is held against the levels, compared is what the value was compared with; '
@@ -38,7 +42,7 @@ SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN QUERY
     SELECT u.unit, u.unit, t.value, t.numerator, t.denominator, NULL::numeric, t.value, NULL::text,
-           CASE WHEN t.value IS NULL THEN format('no value: %s', t.state) END, p.since, p.until, NULL::text
+           CASE WHEN t.value IS NULL THEN format('no value: %s', t.state) END, p.since, p.until, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
     FROM rule_period(r.period, today) p, rule_units(r, today) u, kpi_total(r.kpi, u.unit, p.since, p.until) t;
 END
 $$;
@@ -51,7 +55,7 @@ BEGIN
     RETURN QUERY
     SELECT u.unit, u.unit, t.value, t.numerator, t.denominator, b.value,
            CASE r.measure WHEN 'amount' THEN t.value - b.value ELSE (t.value - b.value) / nullif(abs(b.value), 0) END,
-           CASE WHEN l.reason IS NOT NULL THEN 'none' END, l.reason, p.since, p.until, NULL::text
+           CASE WHEN l.reason IS NOT NULL THEN 'none' END, l.reason, p.since, p.until, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
     FROM rule_period(r.period, today) p, rule_period_before(r.period, p.since, p.until) q, rule_units(r, today) u,
          kpi_total(r.kpi, u.unit, p.since, p.until) t, kpi_total(r.kpi, u.unit, q.since, q.until) b,
          LATERAL (SELECT CASE WHEN t.value IS NULL THEN format('no value: %s', t.state)
@@ -88,7 +92,7 @@ BEGIN
                 WHEN s.pace IS NULL THEN CASE WHEN s.on_track THEN 'clear' ELSE 'breach' END END,
            CASE WHEN s.actual IS NULL THEN format('no value: %s', s.state)
                 WHEN abs(s.expected) < r.min_base THEN format('only %s expected so far, less than %s', trim_scale(round(s.expected, 6)), r.min_base) END,
-           g.since, today, g.goal
+           g.since, today, g.goal, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
     FROM rule_goals(r, today) g, goal_standing(g, today) s;
 END
 $$;
@@ -121,12 +125,12 @@ BEGIN
                CASE WHEN e.value IS NULL THEN 'none'
                     WHEN g.direction = 'up' AND g.target = 0 THEN CASE WHEN e.value >= 0 THEN 'clear' ELSE 'breach' END
                     WHEN g.direction = 'down' AND e.value <= 0 THEN CASE WHEN e.value <= g.target THEN 'clear' ELSE 'breach' END END,
-               CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END, g.since, g.until, g.goal
+               CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END, g.since, g.until, g.goal, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
         FROM rule_goals(r, today) g, expected_end(g.kpi, g.unit, g.since, g.until, today, g.currency, g.rates) e;
     ELSE
         RETURN QUERY
         SELECT u.unit, u.unit, e.value, NULL::numeric, NULL::numeric, NULL::numeric, e.value, CASE WHEN e.value IS NULL THEN 'none' END,
-               CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END, p.since, l.until, NULL::text
+               CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END, p.since, l.until, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
         FROM rule_period(r.period, today) p,
              LATERAL (SELECT (p.since + CASE split_part(r.period, ' ', 1) WHEN 'quarter' THEN interval '3 months'
                                              ELSE ('1 ' || split_part(r.period, ' ', 1))::interval END)::date - 1 AS until) l,
@@ -201,7 +205,7 @@ BEGIN
     SELECT u.unit, u.unit, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, (today - f.last)::numeric,
            CASE WHEN state <> 'ready' THEN 'breach' WHEN f.last IS NULL THEN 'none' END,
            CASE WHEN state <> 'ready' THEN format('the KPI has no number: %s', state) WHEN f.last IS NULL THEN 'no facts in the last three years' END,
-           coalesce(f.last, today), today, NULL::text
+           coalesce(f.last, today), today, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
     FROM rule_units(r, today) u,
          LATERAL (SELECT min(x.last) AS last -- of several sources the one that is longest silent
                   FROM unnest(CASE WHEN sources = '{}' THEN ARRAY[r.kpi] ELSE sources END) k,
@@ -211,6 +215,35 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.see_no_data IS
 'Days since the last fact behind a KPI; a breach where the KPI has no number at all, since its source is gone, broken or not filled.';
+
+-- Records whose clock warned or ran out, or whose hand-over was not answered, while that lasts. What was so before the rule was made is
+-- not told: a rule that is new would come with all that was ever late.
+CREATE FUNCTION @extschema@.see_records(r @extschema@.rule)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    below CONSTANT text[] := ARRAY(SELECT b.unit FROM units_below(r.unit) b);
+    zone CONSTANT text := default_zone();
+BEGIN
+    RETURN QUERY
+    WITH due AS MATERIALIZED (SELECT * FROM sla_due('infinity') WHERE r.sla IS NOT NULL)
+    SELECT format('%s %s %s', e.relation, e.clock, e.record_key), e.unit, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
+           'breach', NULL::text, (e.at AT TIME ZONE zone)::date, (e.at AT TIME ZONE zone)::date, NULL::text, e.relation, e.record_key, e.clock, e.due_at
+    FROM (SELECT d.relation, d.record_key, d.clock, d.at, b.at AS due_at, d.unit_key AS unit
+          FROM due d
+          LEFT JOIN due b ON b.event = 'breach' AND (b.relation, b.record_key, b.clock) = (d.relation, d.record_key, d.clock)
+          WHERE r.sla IN ('*', d.sla_key) AND d.event = r.kind AND d.at BETWEEN r.created_at AND now()
+          UNION ALL
+          SELECT h.relation, h.record_key, 'handover:' || h.handover, w.at, h.due_at, coalesce(resolve_unit(h.unit), root_unit())
+          FROM timed_handovers(nullif(r.handover, '*')) h
+          CROSS JOIN LATERAL (SELECT h.due_at - coalesce(r.warn_before, '0') AS at) w
+          WHERE r.handover IS NOT NULL AND h.state = 'offered' AND w.at <= now() AND w.at >= r.created_at) e
+    WHERE e.unit = ANY (below)
+    ORDER BY e.at, 1;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_records IS
+'The records of a rule on a service level or on hand-overs that are in warning or breach now. No rights are applied: for rules.';
 
 CREATE FUNCTION @extschema@.see_rule(r @extschema@.rule, today date)
 RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
@@ -223,7 +256,8 @@ BEGIN
         WHEN 'forecast' THEN RETURN QUERY SELECT * FROM see_forecast(r, today);
         WHEN 'anomaly' THEN RETURN QUERY SELECT * FROM see_anomaly(r, today);
         WHEN 'no_data' THEN RETURN QUERY SELECT * FROM see_no_data(r, today);
+        ELSE RETURN QUERY SELECT * FROM see_records(r);
     END CASE;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.see_rule IS 'What a rule sees as of a day, of each thing that it watches. No rights are applied: for rules.';
+COMMENT ON FUNCTION @extschema@.see_rule IS 'What a rule sees as of a day (of records: now), of each thing that it watches. No rights are applied: for rules.';

@@ -69,10 +69,10 @@ DECLARE
 BEGIN
     IF s.phase = 'ok' THEN
         INSERT INTO alert_log (rule, subject, kpi, unit, state, value, numerator, denominator, compared, measured, level, direction,
-                               period_since, period_until, since, fired_at, goal, reason)
+                               period_since, period_until, since, fired_at, goal, reason, relation, record_key, clock, due_at)
         VALUES (r.rule, s.subject, r.kpi, now_seen.unit, phase, now_seen.value, now_seen.numerator, now_seen.denominator,
                 now_seen.compared, now_seen.measured, r.fire_level, r.direction, now_seen.since, now_seen.until, now(),
-                CASE phase WHEN 'firing' THEN now() END, now_seen.goal, now_seen.reason)
+                CASE phase WHEN 'firing' THEN now() END, now_seen.goal, now_seen.reason, now_seen.relation, now_seen.record_key, now_seen.clock, now_seen.due_at)
         RETURNING * INTO l;
     ELSE
         SELECT a.state INTO STRICT before FROM alert_log a WHERE a.id = s.alert FOR UPDATE;
@@ -104,7 +104,7 @@ DECLARE
     written integer := 0;
 BEGIN
     FOR recipient IN SELECT r.endpoint, r.audience, e.kind FROM alert_recipient(l.rule, l.kpi, l.unit) r JOIN endpoint e ON e.endpoint = r.endpoint ORDER BY r.endpoint LOOP
-        CONTINUE WHEN NOT audience_may(recipient.audience, ARRAY[l.unit]);
+        CONTINUE WHEN NOT audience_may_hear(l, recipient.audience, ARRAY[l.unit]);
         message := alert_message(l, type, recipient.audience);
         message_id := 'msg_' || replace(gen_random_uuid()::text, '-', '');
         INSERT INTO delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
@@ -199,8 +199,10 @@ DECLARE
     brake interval := '0';
     next_phase text;
 BEGIN
-    INSERT INTO rule_state (rule, subject, unit, phase, since, reading, evaluated_at)
-    VALUES (r.rule, seen.subject, seen.unit, 'ok', now(), 'none', now()) ON CONFLICT DO NOTHING;
+    INSERT INTO rule_state (rule, subject, unit, phase, since, reading, transition, evaluated_at)
+    VALUES (r.rule, seen.subject, seen.unit, 'ok', now(), 'none',
+            coalesce((SELECT max(t.transition) FROM alert_transition t WHERE seen.relation IS NOT NULL AND (t.rule, t.subject) = (r.rule, seen.subject)), 0), now())
+    ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT s FROM rule_state x WHERE (x.rule, x.subject) = (r.rule, seen.subject) FOR UPDATE;
     SELECT * INTO meant FROM rule_reading(r, seen);
     IF s.phase IN ('firing', 'held') THEN
@@ -231,6 +233,9 @@ BEGIN
     IF meant.reading <> 'none' THEN
         PERFORM announce_state(l);
     END IF;
+    IF next_phase = 'ok' AND seen.relation IS NOT NULL THEN -- records come and go; the next time it goes on where its transitions ended
+        DELETE FROM rule_state x WHERE (x.rule, x.subject) = (s.rule, s.subject);
+    END IF;
     RETURN CASE meant.reading WHEN 'none' THEN 'no_data' ELSE next_phase END;
 END
 $$;
@@ -243,8 +248,9 @@ RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROW
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT l.subject, l.unit, l.value, l.numerator, l.denominator, l.compared, l.measured, 'clear', 'it is not watched any more',
-           l.period_since, l.period_until, l.goal
+    SELECT l.subject, l.unit, l.value, l.numerator, l.denominator, l.compared, l.measured, 'clear',
+           CASE WHEN l.relation IS NULL THEN 'it is not watched any more' ELSE 'it is done, paused or not watched any more' END,
+           l.period_since, l.period_until, l.goal, l.relation, l.record_key, l.clock, l.due_at
     FROM rule_state s JOIN alert_log l ON l.id = s.alert
     WHERE s.rule = r.rule AND s.phase <> 'ok' AND s.subject <> ALL (subjects) ORDER BY s.subject;
 END

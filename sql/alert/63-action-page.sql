@@ -29,7 +29,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO l FROM alert_log x WHERE x.id = a.alert;
-    IF l.id IS NULL OR NOT audience_may(a.principal, ARRAY[l.unit]) THEN
+    IF l.id IS NULL OR NOT audience_may_hear(l, a.principal, ARRAY[l.unit]) THEN
         RETURN;
     END IF;
     SELECT x.label, x.measured_in INTO k FROM kpi x WHERE x.kpi = l.kpi;

@@ -2,10 +2,11 @@
 CREATE VIEW @extschema@.alert WITH (security_barrier) AS
 SELECT l.id, l.rule, l.kpi, l.unit, l.state, l.value, l.numerator, l.denominator, l.level, l.direction,
        l.period_since, l.period_until, l.since, l.fired_at, l.resolved_at, l.acknowledged_at, l.acknowledged_by, l.comment,
-       l.subject, l.compared, l.measured, l.goal, l.reason, l.suppressed
+       l.subject, l.compared, l.measured, l.goal, l.reason, l.suppressed,
+       l.relation, l.record_key, l.clock, l.due_at
 FROM @extschema@.alert_log l
-WHERE @extschema@.may_see_total(l.unit);
-COMMENT ON VIEW @extschema@.alert IS 'alerts on units whose numbers the caller may see';
+WHERE @extschema@.may_see_alert(l.relation, l.record_key, l.unit);
+COMMENT ON VIEW @extschema@.alert IS 'alerts on units whose numbers the caller may see, and on records that the caller may read';
 GRANT SELECT ON @extschema@.alert TO PUBLIC;
 
 CREATE VIEW @extschema@.delivery WITH (security_barrier) AS
@@ -18,7 +19,8 @@ FROM (SELECT q.id, q.message_id, q.alert, q.type, q.rule, q.unit, q.endpoint, q.
       SELECT h.id, h.message_id, h.alert, h.type, h.rule, h.unit, h.endpoint, h.audience, h.state, h.attempt, h.replays,
              h.created_at, NULL, h.finished_at, h.detail
       FROM @extschema@.delivery_history h) d
-WHERE @extschema@.may_see_total(d.unit);
+LEFT JOIN @extschema@.alert_log l ON l.id = d.alert
+WHERE @extschema@.may_see_alert(l.relation, l.record_key, d.unit);
 COMMENT ON VIEW @extschema@.delivery IS
 'messages, queued and finished, on units whose numbers the caller may see; state: pending, leased, delivered, superseded, expired, cancelled, dead';
 GRANT SELECT ON @extschema@.delivery TO PUBLIC;
@@ -28,7 +30,7 @@ SELECT s.rule, s.subject, s.unit,
        CASE WHEN s.phase = 'ok' THEN CASE s.reading WHEN 'none' THEN 'no_data' ELSE 'inactive' END ELSE coalesce(l.suppressed, l.state) END AS state,
        s.since, s.reading, s.detail, s.alert, s.evaluated_at
 FROM @extschema@.rule_state s LEFT JOIN @extschema@.alert_log l ON l.id = s.alert
-WHERE @extschema@.may_see_total(s.unit);
+WHERE @extschema@.may_see_alert(l.relation, l.record_key, s.unit);
 COMMENT ON VIEW @extschema@.rule_standing IS
 'where each thing that a rule watches stands, of units whose numbers the caller may see: inactive, no_data, pending, firing, acknowledged, held, silenced or inhibited';
 GRANT SELECT ON @extschema@.rule_standing TO PUBLIC;

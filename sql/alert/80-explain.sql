@@ -13,10 +13,11 @@ BEGIN
     IF who IS NULL THEN
         PERFORM raise_unknown('principal', explain_alert.principal, ARRAY(SELECT p.principal FROM principal p));
     END IF;
-    RETURN QUERY VALUES ('does it fire?', l.state, format('%s of %s, rule %s', l.kpi, l.unit, l.rule));
-    RETURN QUERY SELECT 'may the principal see the number?', CASE WHEN may THEN 'yes' ELSE 'no' END,
-                        format('%s: privilege total on unit %s', who, l.unit)
-                 FROM audience_may(who, ARRAY[l.unit]) AS may;
+    RETURN QUERY VALUES ('does it fire?', l.state, format('%s of %s, rule %s', coalesce(l.kpi, l.clock), l.unit, l.rule));
+    RETURN QUERY SELECT CASE WHEN l.relation IS NULL THEN 'may the principal see the number?' ELSE 'may the principal read the record?' END, CASE WHEN may THEN 'yes' ELSE 'no' END,
+                        CASE WHEN l.relation IS NULL THEN format('%s: privilege total on unit %s', who, l.unit)
+                             ELSE format('%s: to read record %s of %s', who, l.record_key, l.relation) END
+                 FROM audience_may_hear(l, who, ARRAY[l.unit]) AS may;
     RETURN QUERY SELECT 'is it silenced?', CASE WHEN silenced(l.rule, l.kpi, l.unit) THEN 'yes' ELSE 'no' END, NULL::text;
     FOR e IN SELECT * FROM endpoint x WHERE x.audience = who ORDER BY x.endpoint LOOP
         subscribed := EXISTS (SELECT FROM alert_recipient(l.rule, l.kpi, l.unit) r WHERE r.endpoint = e.endpoint);

@@ -1,4 +1,32 @@
 -- What a rule would have done, had it been there.
+CREATE FUNCTION @extschema@.past_breaches(r @extschema@.rule, since date, until date)
+RETURNS TABLE (day date, relation pg_catalog.regclass, record_key text, clock text, unit text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    zone CONSTANT text := default_zone();
+    below CONSTANT text[] := ARRAY(SELECT b.unit FROM units_below(r.unit) b);
+BEGIN
+    RETURN QUERY
+    SELECT (e.at AT TIME ZONE zone)::date, e.relation, e.record_key, e.clock, e.unit
+    FROM (SELECT c.relation, c.record_key, c.clock, w.at, coalesce(resolve_unit(c.unit), a.fallback_unit, root_unit()) AS unit
+          FROM clock_table t JOIN adoption a USING (relation)
+          CROSS JOIN unnest('{true,false}'::boolean[]) AS o (open) CROSS JOIN LATERAL clock_current(t.relation, o.open) c
+          CROSS JOIN LATERAL (SELECT CASE r.kind WHEN 'breach' THEN c.due_at ELSE c.warning_at END AS at) w
+          WHERE r.sla IS NOT NULL AND c.sla IS NOT NULL AND r.sla IN ('*', c.sla) AND c.target IS NOT NULL
+            AND w.at < coalesce(c.stopped_at, now()) AND (c.paused_since IS NULL OR r.kind = 'breach')
+          UNION ALL
+          SELECT h.relation, h.record_key, 'handover:' || h.handover, w.at, coalesce(resolve_unit(h.unit), root_unit())
+          FROM timed_handovers(nullif(r.handover, '*')) h
+          CROSS JOIN LATERAL (SELECT h.due_at - coalesce(r.warn_before, '0') AS at) w
+          WHERE r.handover IS NOT NULL AND w.at < least(coalesce(h.answered_at, 'infinity'), coalesce(h.left_at, 'infinity'), now())) e
+    WHERE e.unit = ANY (below) AND (e.at AT TIME ZONE zone)::date BETWEEN past_breaches.since AND past_breaches.until;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.past_breaches IS
+'The days on which clocks or hand-overs that a rule watches warned or ran out before they ended, as they are known today. No rights are applied.';
+
 CREATE FUNCTION @extschema@.backtest_rule(rule text, since date DEFAULT NULL, until date DEFAULT NULL)
 RETURNS TABLE (day date, subject text, unit text, value numeric, numerator numeric, denominator numeric, compared numeric, measured numeric,
                reading text, phase text, fires boolean)
@@ -22,6 +50,13 @@ BEGIN
         RAISE EXCEPTION 'you may not see the numbers of unit "%"', r.unit USING ERRCODE = 'insufficient_privilege';
     ELSIF NOT isfinite(first) OR NOT isfinite(last) OR last < first OR last - first > 3660 THEN
         RAISE EXCEPTION 'since and until are not a period of up to ten years' USING ERRCODE = 'RM005';
+    END IF;
+    IF r.kind IN ('warning', 'breach') THEN
+        RETURN QUERY
+        SELECT e.day, CASE WHEN may_see_alert(e.relation, e.record_key, e.unit) THEN format('%s %s %s', e.relation, e.clock, e.record_key) END, e.unit,
+               NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, 'breach', 'firing', true
+        FROM past_breaches(r, first, last) e ORDER BY e.day, e.relation::text, e.clock, e.record_key;
+        RETURN;
     END IF;
     FOR offset_days IN 0 .. last - first LOOP
         day := first + offset_days;

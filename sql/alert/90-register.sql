@@ -24,7 +24,7 @@ FROM (VALUES
     ('remove_endpoint(text)', 'admin'),
     ('set_delivery_retention(integer)', 'admin'),
     ('enable_endpoint(text, boolean)', 'admin'),
-    ('create_rule(text, text, text, text, text, text, numeric, numeric, interval, interval, numeric, text, text, text, text, text, text, text, numeric, interval, integer, interval, text[])', 'admin'),
+    ('create_rule(text, text, text, text, text, text, numeric, numeric, interval, interval, numeric, text, text, text, text, text, text, text, numeric, interval, integer, interval, text[], interval)', 'admin'),
     ('enable_rule(text, boolean)', 'admin'),
     ('subscribe(text, text, text, text, text)', 'admin'),
     ('unsubscribe(bigint)', 'admin'),

@@ -28,3 +28,29 @@ COMMENT ON FUNCTION @extschema@.exported_messages(bigint, regclass[], text[], te
 'Section messages of export_customer: deliveries that name the person, of units whose numbers the caller may see.';
 SELECT @extschema@.set_audience('exported_messages(bigint, regclass[], text[], text[])', 'internal');
 INSERT INTO @extschema@.export_source (section, function_name, room) VALUES ('messages', 'exported_messages', 'alert');
+
+-- Alerts about a record go with it, and what was said of them.
+CREATE FUNCTION @extschema@.alerts_erased(relation pg_catalog.regclass, keys text[], mode text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    ids CONSTANT bigint[] := ARRAY(SELECT l.id FROM alert_log l WHERE l.relation = alerts_erased.relation AND l.record_key = ANY (keys));
+    gone bigint;
+BEGIN
+    IF ids = '{}' THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM delivery_attempt a WHERE a.delivery IN (SELECT q.id FROM delivery_queue q WHERE q.alert = ANY (ids) UNION ALL SELECT h.id FROM delivery_history h WHERE h.alert = ANY (ids));
+    DELETE FROM delivery_queue q WHERE q.alert = ANY (ids);
+    DELETE FROM delivery_history h WHERE h.alert = ANY (ids);
+    DELETE FROM rule_state s WHERE s.alert = ANY (ids);
+    DELETE FROM alert_transition t WHERE t.alert = ANY (ids);
+    DELETE FROM alert_log l WHERE l.id = ANY (ids);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.alerts_erased(pg_catalog.regclass, text[], text) IS
+'Follows an erasure: alerts about these records go, with their transitions and messages. Returns how many.';
+SELECT @extschema@.set_audience('alerts_erased(regclass, text[], text)', 'internal');
+INSERT INTO @extschema@.follow_hook (room, "position", erased) VALUES ('alert', 500, 'alerts_erased');
