@@ -180,13 +180,21 @@ take_option(void *arg, const char *section, const char *name, const char *value,
     return STATUS_INVALID;
 }
 
-/* Beside the configuration: one folder to protect. */
+/* systemd's credential, where there is one; else beside the configuration: one folder to protect. */
 static enum Status
 default_secrets(struct Config *config, const char *path)
 {
-    const char *slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/'), *credentials = getenv("CREDENTIALS_DIRECTORY");
     int folder = slash == NULL ? 0 : (int) (slash - path + 1);
 
+    if (credentials != NULL && credentials[0] != '\0') {
+        if (asprintf(&config->secrets, "%s/secrets.ini", credentials) < 0)
+            return STATUS_MEMORY;
+        if (access(config->secrets, F_OK) == 0)
+            return STATUS_OK;
+        free(config->secrets);
+        config->secrets = NULL;
+    }
     return asprintf(&config->secrets, "%.*ssecrets.ini", folder, path) < 0 ? STATUS_MEMORY : STATUS_OK;
 }
 
@@ -277,8 +285,9 @@ config_print_options(FILE *out)
         const char *fallback = options[i].fallback;
 
         if (fallback == NULL)
-            fallback =
-                strcmp(options[i].name, "worker") == 0 ? "the host's name" : "secrets.ini beside this file";
+            fallback = strcmp(options[i].name, "worker") == 0
+                           ? "the host's name"
+                           : "secrets.ini of systemd's credentials, or beside this file";
         fprintf(out, "  %-18s %s%s%s%s\n", options[i].name, options[i].help, fallback[0] ? " (" : "",
                 fallback, fallback[0] ? ")" : "");
     }

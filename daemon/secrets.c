@@ -200,6 +200,17 @@ check_complete(const struct Secrets *secrets, const char *path, struct Problem *
     return STATUS_OK;
 }
 
+/* systemd gives a service its credentials in a folder that nobody else enters; they may be readable by their group. */
+static bool
+is_credential(const char *path)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    size_t length = folder == NULL ? 0 : strlen(folder);
+
+    return length > 0 && strncmp(path, folder, length) == 0 && path[length] == '/' &&
+           strstr(path + length, "/../") == NULL;
+}
+
 /* Looks at the open file, not at the name: that cannot be exchanged in between. */
 static enum Status
 check_private(FILE *file, const char *path, struct Problem *problem)
@@ -214,7 +225,7 @@ check_private(FILE *file, const char *path, struct Problem *problem)
         problem_set(problem, "%s must be a file that belongs to the user who runs crmd", path);
         return STATUS_INVALID;
     }
-    if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    if ((found.st_mode & (is_credential(path) ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO)) != 0) {
         problem_set(problem, "%s can be read by others (mode %04o): type chmod 600 %s", path,
                     (unsigned) (found.st_mode & 07777), path);
         return STATUS_INVALID;

@@ -7,7 +7,7 @@
  *     routing_key = ...          PagerDuty's, which stands in the body
  *
  * A section is what an endpoint of the database calls its secret_ref. The file must belong to the daemon's user (or
- * root) and be readable by nobody else; it is refused otherwise. Addresses count as secrets: with many services
+ * root) and be readable by nobody else; it is refused otherwise. In the folder of systemd's credentials its group may read it. Addresses count as secrets: with many services
  * whoever knows one can post.
  */
 #ifndef CRMD_SECRETS_H

@@ -74,7 +74,7 @@ sub config
     my ($self, $name, %options) = @_;
     %options = (dsn => $self->{node}->connstr('postgres') . ' user=daemon', worker => $name, secrets => "$self->{dir}/secrets.ini",
         allow_private => 'yes', timeout_s => 1, lease_s => 2, poll_ms => 10, idle_ms => 50, stop_s => 5, %options);
-    return $self->write_file("$name.ini", join '', "[crmd]\n", map { "$_ = $options{$_}\n" } sort keys %options);
+    return $self->write_file("$name.ini", join '', "[crmd]\n", map { defined $options{$_} ? "$_ = $options{$_}\n" : () } sort keys %options);
 }
 
 sub run_crmd

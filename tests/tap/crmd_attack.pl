@@ -109,6 +109,23 @@ SKIP: {
     is(system('python3', $program, $key, $one->{body}, $headers), 0, 'standardwebhooks takes it');
 }
 
+# --- the secrets file as systemd hands it to a service: readable by its group, in a folder of its own
+mkdir "$d->{dir}/credentials" or die $!;
+my $credential = $d->write_file('credentials/secrets.ini', slurp_file("$d->{dir}/secrets.ini"));
+my $without = $d->config('credential', secrets => undef);
+for my $case ([ 0440, qr/^ok    secrets        \Q$credential\E, 1 section$/m ], [ 0460, qr/^FAIL  secrets        .* can be read by others \(mode 0460\)/m ],
+    [ 0444, qr/^FAIL  secrets        .* can be read by others \(mode 0444\)/m ])
+{
+    chmod $case->[0], $credential;
+    local $ENV{CREDENTIALS_DIRECTORY} = "$d->{dir}/credentials";
+    my (undef, $out) = $d->run_crmd('', '-c', $without, 'check');
+    like($out, $case->[1], sprintf 'a credential of mode %04o', $case->[0]);
+}
+chmod 0440, "$d->{dir}/secrets.ini";
+my (undef, $beside) = $d->run_crmd('', '-c', $without, 'check');
+like($beside, qr{^FAIL  secrets        \Q$d->{dir}\E/secrets\.ini can be read by others \(mode 0440\)}m, 'without systemd the group may not');
+chmod 0600, "$d->{dir}/secrets.ini";
+
 # --- addresses and keys stand in one file -----------------------------------------------------------------------------
 $receiver->modes('echo hang 200');
 my $daemon = $d->start($main);
