@@ -254,6 +254,12 @@ capture_guarded(Capture *capture, List *instances, bool keep)
 
 static int pending_hard_limit = 10000000;
 
+int64
+crm_pending_hard_limit(void)
+{
+    return pending_hard_limit;
+}
+
 /* Nobody folds, and a disk is not endless: numbers are given up rather than writes. False where they are already. */
 static bool
 pause_table(Oid root)
@@ -285,7 +291,7 @@ capture_trigger(Capture *capture, Oid relid)
     capture->root = plan ? crm_plan_table(plan) : crm_plan_root(relid);
     if (!OidIsValid(capture->root) || (plan && crm_plan_is_empty(plan)))
         return;
-    if (crm_pending_exceeds(pending_hard_limit) && pause_table(capture->root))
+    if (crm_pending_exceeds("kpi_pending", 80, pending_hard_limit) && pause_table(capture->root))
         return;
     capture->relations = list_make1_oid(relid);
     capture->plan = plan;

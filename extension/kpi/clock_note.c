@@ -4,6 +4,10 @@
  *
  * On an adopted table the key of each row is read by its mapping, as the table's owner; where that fails the statement goes on, and the
  * note is of the whole table. On transition_log, where only tables with clocks count, it is a column.
+ *
+ * Nobody keeps clocks for long, and a disk is not endless: past crm.pending_hard_limit notes a table is paused instead, by a row of
+ * clock_paused. A writer leaves such a row, or sees one while it holds its lock on the table; who ends the pause takes a lock that
+ * waits for all such writers, and has the clocks of the table made anew.
  */
 #include "base/compat.h"
 #include "base/mapped_row.h"
@@ -11,6 +15,8 @@
 #include "base/subtransaction.h"
 #include "base/text_value.h"
 #include "base/transition_rows.h"
+#include "kpi/capture.h"
+#include "kpi/pending.h"
 
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -28,6 +34,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 PGDLLEXPORT Datum crm_clock_rows_touched(PG_FUNCTION_ARGS);
@@ -35,6 +42,7 @@ PGDLLEXPORT Datum crm_clock_history_touched(PG_FUNCTION_ARGS);
 
 /* Columns of clock_touched. */
 enum { NOTE_RELATION, NOTE_RECORD_KEY, NOTE_COLUMNS };
+#define NOTE_BYTES 40 /* at least */
 
 /* What a session keeps of a table or partition whose keys it reads. */
 typedef struct Kept {
@@ -166,6 +174,46 @@ end_notes(Notes *notes)
     FreeBulkInsertState(notes->bulk);
     ExecDropSingleTupleTableSlot(notes->slot);
     table_close(notes->rel, NoLock);
+}
+
+/* Whether the clocks of a table are paused as far as anybody has committed by now, or this transaction has done itself. */
+static bool
+is_paused(Relation paused, Oid table)
+{
+    TableScanDesc scan = table_beginscan(paused, SnapshotSelf, 0, NULL);
+    TupleTableSlot *slot = table_slot_create(paused, NULL);
+    bool found = false;
+    bool isnull;
+
+    while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+        found = DatumGetObjectId(slot_getattr(slot, 1, &isnull)) == table;
+    ExecDropSingleTupleTableSlot(slot);
+    table_endscan(scan);
+    return found;
+}
+
+/* False where there is room for more notes. */
+static bool
+pause_clocks(Oid table)
+{
+    Relation paused;
+    Datum value = ObjectIdGetDatum(table);
+    bool isnull = false;
+
+    if (!crm_pending_exceeds("clock_touched", NOTE_BYTES, crm_pending_hard_limit()))
+        return false;
+    paused = table_open(crm_relation_oid("clock_paused"), RowExclusiveLock);
+    if (!is_paused(paused, table)) {
+        simple_heap_insert(paused, heap_form_tuple(RelationGetDescr(paused), &value, &isnull));
+        ereport(WARNING,
+                errmsg("clocks of table \"%s\" are not kept any more: more than %lld notes are waiting",
+                       get_rel_name(table), (long long) crm_pending_hard_limit()),
+                errhint("They are made from its rows whenever they are read. Start crmd, or type SELECT "
+                        "%s.fold();",
+                        crm_schema_quoted()));
+    }
+    table_close(paused, NoLock);
+    return true;
 }
 
 /* Tells which record a row is of; false where that is none. The key stays until the slot has another row, or the reader is reset. */
@@ -306,7 +354,7 @@ crm_clock_rows_touched(PG_FUNCTION_ARGS)
     Notes notes = {NULL};
     Reading reading = {trigger, kept, &notes};
 
-    if (!OidIsValid(kept->table))
+    if (!OidIsValid(kept->table) || pause_clocks(kept->table))
         return PointerGetDatum(NULL);
     if (!TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
         if (kept->reader != NULL && crm_mapped_row_is_plain(kept->reader)) {
@@ -327,18 +375,24 @@ typedef struct History {
     List *tables;
     AttrNumber relation;
     AttrNumber record_key;
+    Oid looked_at; /* the table of the row before */
+    bool left_out; /* it has none, or they are paused */
     Notes notes;
 } History;
 
 static bool
 read_transition(void *arg, TupleTableSlot *slot, Oid *table, text **record_key)
 {
-    const History *history = arg;
+    History *history = arg;
     bool isnull;
 
     *table = DatumGetObjectId(slot_getattr(slot, history->relation, &isnull));
     *record_key = DatumGetTextPP(slot_getattr(slot, history->record_key, &isnull));
-    return list_member_oid(history->tables, *table);
+    if (*table != history->looked_at) {
+        history->looked_at = *table;
+        history->left_out = !list_member_oid(history->tables, *table) || pause_clocks(*table);
+    }
+    return !history->left_out;
 }
 
 PG_FUNCTION_INFO_V1(crm_clock_history_touched);

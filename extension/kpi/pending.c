@@ -283,13 +283,13 @@ crm_pending_end(CrmPending *pending)
     *pending = (CrmPending){.table = pending->table};
 }
 
-/* A row takes 80 bytes and more. The file keeps its size when it is drained, so it only says when to look closer. */
+/* The file keeps its size when it is drained, so it only says when to look closer. */
 bool
-crm_pending_exceeds(int64 rows)
+crm_pending_exceeds(const char *name, int row_bytes, int64 rows)
 {
-    Oid oid = crm_relation_oid("kpi_pending");
+    Oid oid = crm_relation_oid(name);
     Relation rel = table_open(oid, AccessShareLock);
-    int64 room = (int64) RelationGetNumberOfBlocks(rel) * (BLCKSZ / 80);
+    int64 room = (int64) RelationGetNumberOfBlocks(rel) * (BLCKSZ / row_bytes);
 
     table_close(rel, AccessShareLock);
     return room > rows &&

@@ -53,8 +53,8 @@ extern void crm_pending_read(TupleTableSlot *slot, TupleDesc part_desc, CrmPartV
 extern void crm_pending_read_values(TupleTableSlot *slot, TupleDesc value_desc, CrmPartVisit visit,
                                     void *arg);
 
-/* Whether more than so many rows are pending, by the server's statistics; costs a look at the size of the table where it is small. */
-extern bool crm_pending_exceeds(int64 rows);
+/* Whether a table of crm's has more than so many rows of at least so many bytes, by the server's statistics; costs a look at its size where that is small. */
+extern bool crm_pending_exceeds(const char *name, int row_bytes, int64 rows);
 
 /* Notes that a component is paused, for want of room or by an error. Appends only, so that writers do not wait for each other. */
 extern void crm_broken_append(int32 instance, const char *error, bool paused);

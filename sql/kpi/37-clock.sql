@@ -51,6 +51,19 @@ COMMENT ON TABLE @extschema@.clock_touched IS
 'Records whose clocks may have changed since record_clock was written; record_key NULL: all of the table.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.clock_touched', '');
 
+-- Written past SPI, too, perhaps by several writers.
+CREATE TABLE @extschema@.clock_paused (relation pg_catalog.regclass NOT NULL);
+COMMENT ON TABLE @extschema@.clock_paused IS
+'Tables of which nothing is noted in clock_touched any more, since crm.pending_hard_limit notes wait: their clocks are made anew whenever they are '
+'read, until fold() has caught up.';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.clock_paused', '');
+
+CREATE VIEW @extschema@.clock_note AS
+SELECT t.relation, t.record_key FROM @extschema@.clock_touched t
+UNION ALL
+SELECT p.relation, NULL FROM @extschema@.clock_paused p;
+COMMENT ON VIEW @extschema@.clock_note IS 'Records whose clocks may have changed since record_clock was written; record_key NULL: all of the table.';
+
 CREATE FUNCTION @extschema@.clock_run(calendar text, started timestamptz, stopped timestamptz, at timestamptz[], runs boolean[],
                                       first_stop timestamptz, target interval, warning interval,
                                       OUT used interval, OUT first_used interval, OUT paused_since timestamptz, OUT due_at timestamptz,
@@ -140,6 +153,7 @@ BEGIN
     PERFORM detach_triggers(relation, 'clock');
     DELETE FROM clock_table t WHERE t.relation = detach_clocks.relation;
     DELETE FROM clock_touched t WHERE t.relation = detach_clocks.relation;
+    DELETE FROM clock_paused p WHERE p.relation = detach_clocks.relation;
     DELETE FROM record_clock c WHERE c.relation = detach_clocks.relation;
 END
 $$;

@@ -106,7 +106,7 @@ SELECT @extschema@.set_audience('clock_unknown(regclass, text[], text)', 'intern
 CREATE FUNCTION @extschema@.clock_current(relation pg_catalog.regclass, open boolean) RETURNS SETOF @extschema@.record_clock
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 ROWS 10000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    touched CONSTANT text[] := ARRAY(SELECT DISTINCT n.record_key FROM clock_touched n WHERE n.relation = clock_current.relation);
+    touched CONSTANT text[] := ARRAY(SELECT DISTINCT n.record_key FROM clock_note n WHERE n.relation = clock_current.relation);
 BEGIN
     IF array_position(touched, NULL) IS NOT NULL THEN
         BEGIN
@@ -152,11 +152,11 @@ DECLARE
     all_units CONSTANT boolean := is_audience('daemon') OR is_audience('admin');
 BEGIN
     SELECT * INTO i FROM kpi_instance x WHERE x.instance = clock_cell.instance AND x.relation = 'record_clock'::regclass;
-    IF NOT FOUND OR i.component <> 'clock_running' AND NOT EXISTS (SELECT FROM clock_touched) THEN
+    IF NOT FOUND OR i.component <> 'clock_running' AND NOT EXISTS (SELECT FROM clock_note) THEN
         RETURN;
     END IF;
     RETURN QUERY EXECUTE format(
-        'WITH touched AS MATERIALIZED (SELECT DISTINCT n.relation, n.record_key FROM clock_touched n), '
+        'WITH touched AS MATERIALIZED (SELECT DISTINCT n.relation, n.record_key FROM clock_note n), '
         'changed AS MATERIALIZED ('
             'SELECT -1 AS sign, c.* FROM record_clock c JOIN touched n ON n.relation = c.relation AND n.record_key = c.record_key '
             'UNION ALL SELECT -1, c.* FROM record_clock c WHERE c.stopped_at IS NULL AND c.due_at >= now() AND $2 '
@@ -194,13 +194,13 @@ CREATE FUNCTION @extschema@.clock_state() RETURNS text
 BEGIN
     IF EXISTS (SELECT FROM clock_broken) THEN
         RETURN 'broken';
-    ELSIF NOT EXISTS (SELECT FROM clock_touched) THEN
+    ELSIF NOT EXISTS (SELECT FROM clock_note) THEN
         RETURN CASE WHEN EXISTS (SELECT FROM record_clock c WHERE c.error IS NOT NULL) THEN 'broken' ELSE 'ready' END;
-    ELSIF EXISTS (SELECT FROM clock_touched n WHERE n.record_key IS NULL) THEN
+    ELSIF EXISTS (SELECT FROM clock_note n WHERE n.record_key IS NULL) THEN
         RETURN 'filling';
     ELSIF EXISTS (SELECT FROM record_clock c WHERE c.error IS NOT NULL AND NOT EXISTS (
-                      SELECT FROM clock_touched n WHERE n.relation = c.relation AND n.record_key = c.record_key))
-       OR EXISTS (SELECT FROM (SELECT n.relation, array_agg(DISTINCT n.record_key) AS keys FROM clock_touched n
+                      SELECT FROM clock_note n WHERE n.relation = c.relation AND n.record_key = c.record_key))
+       OR EXISTS (SELECT FROM (SELECT n.relation, array_agg(DISTINCT n.record_key) AS keys FROM clock_note n
                                WHERE n.relation IN (SELECT a.relation FROM adoption a JOIN sla s USING (entity) WHERE s.fallible) GROUP BY 1) k
                   WHERE clock_failing(k.relation, k.keys)) THEN
         RETURN 'broken';

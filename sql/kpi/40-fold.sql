@@ -93,6 +93,16 @@ BEGIN
             NULL; -- the next fold tries again
         END;
     END LOOP;
+    FOR each IN SELECT DISTINCT p.relation FROM clock_paused p ORDER BY 1 LOOP
+        BEGIN
+            PERFORM lock_members(each, 'SHARE ROW EXCLUSIVE', '1 second');
+            PERFORM lock_members('transition_log'::regclass, 'SHARE ROW EXCLUSIVE', '1 second');
+            DELETE FROM clock_paused p WHERE p.relation = each;
+            INSERT INTO clock_touched SELECT t.relation, NULL FROM clock_table t WHERE t.relation = each;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL;
+        END;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.resume_paused() IS 'Ends the pause of capture past crm.pending_hard_limit, where fold() has drained.';
@@ -131,7 +141,7 @@ BEGIN
         wanted := 9223372036854775807;
     END IF;
     SELECT * INTO pass FROM fold_pass(wanted);
-    IF NOT pass.rest AND EXISTS (SELECT FROM kpi_broken b WHERE b.paused) THEN
+    IF NOT pass.rest AND (EXISTS (SELECT FROM kpi_broken b WHERE b.paused) OR EXISTS (SELECT FROM clock_paused)) THEN
         PERFORM resume_paused();
     END IF;
     IF NOT pass.rest THEN -- now is not later than any snapshot of this transaction

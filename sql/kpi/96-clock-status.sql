@@ -2,12 +2,12 @@
 
 CREATE FUNCTION @extschema@.clock_status() RETURNS SETOF @extschema@.status_row
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT 'kpi', 'clocks', CASE WHEN n.whole > 0 THEN 'filling' WHEN n.count > 50000 THEN 'warning' ELSE 'ok' END,
+    SELECT 'kpi', 'clocks', CASE WHEN EXISTS (SELECT FROM clock_paused) THEN 'paused' WHEN n.whole > 0 THEN 'filling' WHEN n.count > 50000 THEN 'warning' ELSE 'ok' END,
            (SELECT count(*) FROM record_clock), NULL::timestamptz,
            format('%s; %s to be made anew', pg_size_pretty(pg_total_relation_size('record_clock')),
                   CASE WHEN n.whole > 0 THEN format('all of %s tables', n.whole) ELSE n.count || ' records' END),
            CASE WHEN n.whole > 0 OR n.count > 50000 THEN 'SELECT @extschema@.fold(); or start crmd' END
-    FROM (SELECT count(DISTINCT t.relation) FILTER (WHERE t.record_key IS NULL) AS whole, count(DISTINCT (t.relation, t.record_key)) AS count FROM clock_touched t) n
+    FROM (SELECT count(DISTINCT t.relation) FILTER (WHERE t.record_key IS NULL) AS whole, count(DISTINCT (t.relation, t.record_key)) AS count FROM clock_note t) n
     WHERE EXISTS (SELECT FROM clock_table)
     UNION ALL
     SELECT 'kpi', format('clocks of %s', b.relation), 'broken', NULL, b.at, b.error, 'Mend the row, or the condition with set_sla; then SELECT @extschema@.fold();'

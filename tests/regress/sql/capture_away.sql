@@ -79,5 +79,32 @@ WITH base AS (SELECT closed, CASE region WHEN 'elsewhere' THEN 'firm' ELSE regio
 shown AS (SELECT day, unit_key, numerator::numeric AS value FROM crm_bi.kpi_value WHERE kpi_key = 'won_value' AND day IS NOT NULL),
 added AS (SELECT day, unit_key, sum(value) AS value FROM shown GROUP BY 1, 2)
 SELECT (SELECT count(*) FROM base) > 10 AS many, (SELECT count(*) FROM (TABLE base EXCEPT TABLE added) d) AS missing, (SELECT count(*) FROM (TABLE added EXCEPT TABLE base) d) AS wrong;
+-- notes of clocks are bounded as well: past the limit a table's clocks are made anew whenever they are read, until somebody folds
+ALTER TABLE crm.clock_touched SET (autovacuum_enabled = off);
+CREATE VIEW late AS SELECT count(*) FILTER (WHERE breached) AS breached, count(*) AS clocks FROM crm_bi.sla_clock;
+CREATE VIEW late_by_sql AS SELECT count(*) FILTER (WHERE solved IS NULL) AS breached, count(*) FILTER (WHERE solved IS NULL) AS clocks FROM tickets;
+INSERT INTO tickets SELECT 10000 + i, 'south', '2026-03-09Z', NULL FROM generate_series(1, 1500) i;
+SELECT pg_stat_force_next_flush() \g /dev/null
+SET "crm".pending_hard_limit = 1000;
+BEGIN; UPDATE tickets SET solved = opened WHERE id <= 10100; ROLLBACK;
+SELECT count(*) AS paused FROM crm.clock_paused;
+SELECT count(*) AS before FROM crm.clock_touched \gset
+UPDATE tickets SET solved = opened WHERE id BETWEEN 10001 AND 10200;
+UPDATE tickets SET region = 'north' WHERE id BETWEEN 10001 AND 10300;
+DELETE FROM tickets WHERE id BETWEEN 10301 AND 10400;
+SELECT count(*) - :before AS more_notes, (SELECT count(*) FROM crm.clock_paused) AS paused FROM crm.clock_touched;
+SELECT state, hint FROM crm.status WHERE item = 'clocks';
+SELECT l.breached = b.breached AS breached, l.clocks = b.clocks AS clocks FROM late l, late_by_sql b;
+SELECT kpi, state FROM crm.kpi_state('sla_attainment');
+RESET "crm".pending_hard_limit;
+SELECT crm.fold() IS NOT NULL AS folded;
+SELECT (SELECT count(*) FROM crm.clock_paused) AS paused, (SELECT count(*) FROM crm.clock_touched WHERE record_key IS NULL) AS made_anew;
+UPDATE tickets SET solved = opened WHERE id BETWEEN 10401 AND 10410;
+SELECT crm.fold() IS NOT NULL AS folded;
+SELECT count(*) AS notes FROM crm.clock_touched;
+SELECT l.breached = b.breached AS breached, l.clocks = b.clocks AS clocks FROM late l, late_by_sql b;
+SELECT * FROM compared WHERE kpi = 'sla_attainment';
+SELECT k, sum(v.groups_different) AS different FROM unnest('{ticket_backlog,sla_attainment}'::text[]) k CROSS JOIN LATERAL crm.verify_kpi(k) v GROUP BY 1 ORDER BY 1;
 ALTER TABLE crm.kpi_pending RESET (autovacuum_enabled);
+ALTER TABLE crm.clock_touched RESET (autovacuum_enabled);
 SELECT crm.disown_all();
