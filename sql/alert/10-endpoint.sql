@@ -164,7 +164,7 @@ COMMENT ON TABLE @extschema@.endpoint_state IS 'how endpoints have answered late
 COMMENT ON COLUMN @extschema@.endpoint_state.paid_until IS 'with a limit per second: when the messages that were sent are used up';
 
 CREATE FUNCTION @extschema@.add_endpoint_state()
-RETURNS trigger LANGUAGE plpgsql
+RETURNS trigger LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     INSERT INTO endpoint_state (endpoint) VALUES (NEW.endpoint) ON CONFLICT DO NOTHING;

@@ -4,7 +4,7 @@
 
 -- Why a due delivery is not to be sent, as {state, detail}; NULL where it is.
 CREATE FUNCTION @extschema@.delivery_obstacle(d @extschema@.delivery_queue, e @extschema@.endpoint)
-RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     IF NOT e.enabled THEN

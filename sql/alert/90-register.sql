@@ -22,6 +22,7 @@ FROM (VALUES
     ('create_endpoint(text, text, text, text, text, interval[], interval)', 'admin'),
     ('set_delivery_policy(text, interval[], interval, integer, numeric, text, integer, interval)', 'admin'),
     ('remove_endpoint(text)', 'admin'),
+    ('add_endpoint_state()', 'internal'),
     ('set_delivery_retention(integer)', 'admin'),
     ('enable_endpoint(text, boolean)', 'admin'),
     ('create_rule(text, text, text, text, text, text, numeric, numeric, interval, interval, numeric, text, text, text, text, text, text, text, numeric, interval, integer, interval, text[], interval)', 'admin'),
