@@ -132,6 +132,7 @@ check_privileges(struct Check *check)
         "fail_rule(text,bigint,text)",
         "claim_deliveries(text,integer,interval)",
         "finish_deliveries(jsonb)",
+        "action_page(text,text,text,text)",
         "forget_deliveries(integer)",
     };
     static const char sql[] =

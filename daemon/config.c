@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "inifile.h"
+#include "listen.h"
 #include "log.h"
 #include "nearest.h"
 
@@ -30,6 +31,8 @@ static const struct Option options[] = {
      "this daemon's name, unique among those that share the work"},
     {"secrets", KIND_TEXT, AT(secrets), 0, 0, NULL,
      "file with receivers' addresses and keys, readable by its owner only"},
+    {"act_listen", KIND_TEXT, AT(act_listen), 0, 0, "",
+     "where the page behind messages' buttons is served, as 127.0.0.1:8480 (empty: nowhere)"},
     {"poll_ms", KIND_NUMBER, AT(poll_ms), 1, 60000, "20", "how soon to look again while there is work"},
     {"idle_ms", KIND_NUMBER, AT(idle_ms), 1, 600000, "200", "how soon to look again while there is none"},
     {"lease_s", KIND_NUMBER, AT(lease_s), 2, 86400, "60",
@@ -211,6 +214,8 @@ default_worker(struct Config *config)
 static enum Status
 check_together(const struct Config *config, const char *path, struct Problem *problem)
 {
+    struct sockaddr_storage address;
+
     if (config->lease_s <= config->timeout_s) {
         problem_set(problem,
                     "%s: lease_s (%d) must be greater than timeout_s (%d): a delivery would be claimed again "
@@ -221,6 +226,11 @@ check_together(const struct Config *config, const char *path, struct Problem *pr
     if (config->idle_ms < config->poll_ms) {
         problem_set(problem, "%s: idle_ms (%d) must not be less than poll_ms (%d)", path, config->idle_ms,
                     config->poll_ms);
+        return STATUS_INVALID;
+    }
+    if (config->act_listen[0] != '\0' && !listen_address(config->act_listen, &address)) {
+        problem_set(problem, "%s: act_listen must be 127.0.0.1:PORT or [::1]:PORT, not \"%s\"", path,
+                    config->act_listen);
         return STATUS_INVALID;
     }
     if (config->worker[0] == '\0' || config->secrets[0] == '\0') {
@@ -275,6 +285,7 @@ config_free(struct Config *config)
     free(config->dsn);
     free(config->worker);
     free(config->secrets);
+    free(config->act_listen);
     memset(config, 0, sizeof *config);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "act.h"
 #include "clock.h"
 #include "fold.h"
 #include "http.h"
@@ -36,7 +37,8 @@ struct Run {
     struct Pack pack;
     struct Rule rule;
     struct Outbox outbox;
-    bool fold_open, link_open, pack_open, rule_open, outbox_open;
+    struct Act act;
+    bool fold_open, link_open, pack_open, rule_open, outbox_open, act_open;
     int signal_fd;
     struct LoopTimer stop_timer;
     bool stopping;
@@ -113,6 +115,8 @@ stop(struct Run *run)
         rule_stop(&run->rule);
     if (run->outbox_open)
         outbox_stop(&run->outbox);
+    if (run->act_open)
+        act_stop(&run->act);
 }
 
 static void
@@ -151,7 +155,7 @@ all_idle(const struct Run *run)
 {
     return (!run->fold_open || fold_idle(&run->fold)) && (!run->link_open || link_idle(&run->link)) &&
            (!run->pack_open || pack_idle(&run->pack)) && (!run->rule_open || rule_idle(&run->rule)) &&
-           (!run->outbox_open || outbox_idle(&run->outbox));
+           (!run->outbox_open || outbox_idle(&run->outbox)) && (!run->act_open || act_idle(&run->act));
 }
 
 static bool
@@ -240,6 +244,23 @@ open_all(struct Run *run)
     return open_secrets(run);
 }
 
+/* The page is switched on by naming a place; one that cannot be had is found out now and not by somebody's button. */
+static bool
+open_act(struct Run *run)
+{
+    struct WorkerSettings settings = {.config = run->config, .loop = &run->loop};
+    struct Problem problem;
+
+    if (run->config->act_listen[0] == '\0')
+        return true;
+    run->act_open = true;
+    if (act_open(&run->act, &settings, &problem) == STATUS_OK)
+        return true;
+    log_error("cannot-start", LOG_TEXT("error", problem.text));
+    run->code = CRMD_EXIT_FAILED;
+    return false;
+}
+
 static void
 close_all(struct Run *run)
 {
@@ -253,6 +274,8 @@ close_all(struct Run *run)
         rule_close(&run->rule);
     if (run->outbox_open)
         outbox_close(&run->outbox);
+    if (run->act_open)
+        act_close(&run->act);
     http_close(&run->http);
     secrets_free(&run->secrets);
     if (run->signal_fd >= 0)
@@ -280,6 +303,8 @@ run_daemon(const struct Config *config, bool once)
         open_worker(&run, PHASE_PACK);
         open_worker(&run, PHASE_RULE);
         open_worker(&run, PHASE_OUTBOX);
+        if (!open_act(&run))
+            goto done;
     }
     if (loop_run(&run.loop, go_on, &run) != STATUS_OK) {
         log_error("loop-failed", LOG_TEXT("error", strerror(errno)));

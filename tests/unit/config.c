@@ -1,4 +1,4 @@
-// links: daemon/address.c daemon/config.c daemon/inifile.c daemon/nearest.c daemon/schedule.c daemon/status.c
+// links: daemon/address.c daemon/config.c daemon/listen.c daemon/inifile.c daemon/nearest.c daemon/schedule.c daemon/status.c
 /* The configuration: defaults, every kind of value, and what is refused with which words. */
 #include <stdarg.h>
 #include <stddef.h>
