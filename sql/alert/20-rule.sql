@@ -2,11 +2,12 @@
 -- so that the rule itself stays one quiet row.
 CREATE TABLE @extschema@.rule (
     rule            text PRIMARY KEY,
-    kind            text NOT NULL CHECK (kind IN ('threshold', 'change', 'pace', 'forecast', 'anomaly', 'no_data', 'warning', 'breach')),
+    kind            text NOT NULL CHECK (kind IN ('threshold', 'change', 'pace', 'forecast', 'anomaly', 'no_data', 'condition', 'warning', 'breach')),
     kpi             text,
     sla             text,
     handover        text,
     warn_before     interval,
+    condition       text,
     unit            text NOT NULL,
     scope           text NOT NULL DEFAULT 'unit' CHECK (scope IN ('unit', 'below')),
     period          text,
@@ -33,6 +34,7 @@ COMMENT ON TABLE @extschema@.rule IS
 COMMENT ON COLUMN @extschema@.rule.kind IS 'what is held against the levels: the value itself, its change, the pace to a goal, a forecast, how unusual a day is, the days without a fact';
 COMMENT ON COLUMN @extschema@.rule.sla IS 'the service level whose clocks are watched, * for all';
 COMMENT ON COLUMN @extschema@.rule.handover IS 'the funnel whose hand-overs are watched, * for all';
+COMMENT ON COLUMN @extschema@.rule.condition IS 'a team''s own function (unit, since, until), by its name and arguments: what it returns is held against the levels';
 COMMENT ON COLUMN @extschema@.rule.scope IS 'unit: that unit with all below it; below: each unit below it, with an alert of its own';
 COMMENT ON COLUMN @extschema@.rule.min_base IS 'with less to compare with (the period before, what was expected, what is usual) it counts as no data';
 

@@ -89,7 +89,7 @@ CREATE FUNCTION @extschema@.complete_rule(INOUT r @extschema@.rule)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    known CONSTANT text[] := ARRAY['threshold', 'change', 'pace', 'forecast', 'anomaly', 'no_data'];
+    known CONSTANT text[] := ARRAY['threshold', 'change', 'pace', 'forecast', 'anomaly', 'no_data', 'condition'];
     scopes CONSTANT text[] := ARRAY['unit', 'below', 'whole'];
     measures CONSTANT text[] := ARRAY['share', 'amount'];
     held goal;
@@ -101,6 +101,10 @@ BEGIN
         RETURN;
     ELSIF r.kind IN ('warning', 'breach') OR r.warn_before IS NOT NULL THEN
         RAISE EXCEPTION 'rule "%" watches no records', r.rule USING ERRCODE = 'RM005', HINT = 'Add sla => ''*'', or handover => ''*''.';
+    ELSIF r.condition IS NOT NULL AND (r.kpi IS NOT NULL OR r.goal IS NOT NULL OR r.kind NOT IN ('threshold', 'condition')) THEN
+        RAISE EXCEPTION 'a rule with a condition has no KPI and no goal' USING ERRCODE = 'RM005', HINT = 'Leave kind, kpi and goal out.';
+    ELSIF r.kind = 'condition' AND r.condition IS NULL THEN
+        RAISE EXCEPTION 'rule "%" has no condition', r.rule USING ERRCODE = 'RM005', HINT = 'Add condition => ''public.stuck(text,date,date)''.';
     ELSIF r.kind IS NULL OR r.kind <> ALL (known) THEN
         PERFORM raise_unknown('rule kind', r.kind, known);
     ELSIF r.scope IS NULL OR r.scope <> ALL (scopes) THEN
@@ -119,11 +123,12 @@ BEGIN
         r.kpi := held.kpi;
         r.unit := held.unit;
     END IF;
-    IF r.kpi IS NULL THEN
+    r.kind := CASE WHEN r.condition IS NOT NULL THEN 'condition' ELSE r.kind END;
+    IF r.kpi IS NULL AND r.condition IS NULL THEN
         RAISE EXCEPTION 'rule "%" watches nothing', r.rule USING ERRCODE = 'RM005', HINT = 'Add kpi => ''win_rate''.';
     END IF;
     SELECT k.direction INTO better FROM kpi k WHERE k.kpi = r.kpi;
-    IF NOT FOUND THEN
+    IF NOT FOUND AND r.kpi IS NOT NULL THEN
         PERFORM raise_unknown('KPI', r.kpi, ARRAY(SELECT k.kpi FROM kpi k));
     ELSIF r.kind = 'anomaly' AND NOT is_forecastable(r.kpi) THEN
         RAISE EXCEPTION 'KPI "%" has no number of a single day to compare with others', r.kpi
@@ -139,12 +144,15 @@ BEGIN
             RAISE EXCEPTION 'period "%" has no end that a forecast could look at', r.period
                 USING ERRCODE = 'RM005', HINT = 'Write period => ''month to date'', also with week, quarter or year; or give a goal.';
         END IF;
-    ELSIF r.kind NOT IN ('threshold', 'change') THEN
+    ELSIF r.kind NOT IN ('threshold', 'change', 'condition') THEN
         r.period := NULL;
     END IF;
     r.period := lower(trim(r.period));
-    IF r.period IS NOT NULL OR r.kind IN ('threshold', 'change') THEN
+    IF r.period IS NOT NULL OR r.kind IN ('threshold', 'change', 'condition') THEN
         PERFORM rule_period(r.period, current_date);
+    END IF;
+    IF r.condition IS NOT NULL THEN -- says what is wrong with it, if anything is
+        PERFORM condition_value(r.condition::regprocedure, r.unit, current_date, current_date);
     END IF;
     IF r.kind = 'change' THEN
         r.measure := coalesce(r.measure, 'share');
@@ -185,7 +193,8 @@ CREATE FUNCTION @extschema@.create_rule(
     flap_limit integer DEFAULT 6,
     flap_within interval DEFAULT '1 day',
     inhibited_by text[] DEFAULT '{}',
-    warn_before interval DEFAULT NULL)
+    warn_before interval DEFAULT NULL,
+    condition regprocedure DEFAULT NULL)
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
@@ -199,6 +208,7 @@ BEGIN
     r.sla := sla;
     r.handover := handover;
     r.warn_before := warn_before;
+    r.condition := condition::text;
     r.unit := unit;
     r.scope := scope;
     r.period := period;
@@ -241,7 +251,8 @@ that is back at that level or better (default: fire_level). hold_for: how long t
 fires. every: how often it is evaluated. min_denominator: with less behind it, the value counts as no data; min_base: with
 less to compare with. clear_for: how long it must have been clear before the alert resolves; one that fired flap_limit times
 within flap_within waits for flap_within / flap_limit at least. inhibited_by: rules whose open alert of the same unit or one
-above keeps this one's alerts from being sent (the rule itself: its alert of a unit above). sla, handover: watches records instead, each with an alert of its own: clocks of a service level, or the hand-overs of a funnel
+above keeps this one's alerts from being sent (the rule itself: its alert of a unit above). condition: a function of your own (unit text, since date, until date) that returns numeric, called with the rights of its owner,
+instead of a KPI. sla, handover: watches records instead, each with an alert of its own: clocks of a service level, or the hand-overs of a funnel
 ('*': all), of the unit and all below it; kind breach or warning (of hand-overs warn_before, an hour). measure: of a change, 'share' of what was before, or 'amount'. goal: one goal (default: all of the KPI).
 endpoint: also subscribes it to this rule. Returns the key.
 Example: SELECT crm.create_rule('win-rate-low', 'win_rate', 'threshold', period => 'last 30 days',

@@ -70,7 +70,7 @@ BEGIN
         'timestamp', iso_time(now()),
         'data', json_build_object(
             'alert', l.id, 'rule', l.rule, 'description', r.description, 'state', l.state,
-            'kpi', json_build_object('key', l.kpi, 'label', coalesce(k.label, format('%s: %s %s', l.clock, l.relation, l.record_key)),
+            'kpi', json_build_object('key', l.kpi, 'label', coalesce(k.label, CASE WHEN l.relation IS NULL THEN l.rule ELSE format('%s: %s %s', l.clock, l.relation, l.record_key) END),
                                      'measured_in', k.measured_in),
             'unit', json_build_object('key', l.unit, 'name', (SELECT u.name FROM unit u WHERE u.unit = l.unit)),
             'period', json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period),

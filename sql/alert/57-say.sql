@@ -13,7 +13,7 @@ BEGIN
         ('value', CASE WHEN coalesce(data ->> 'kind', '') NOT IN ('warning', 'breach') THEN said_value((data ->> 'value')::numeric, measured_in, locale) END),
         ('compared', CASE WHEN data ->> 'compared' IS NOT NULL THEN said_value((data ->> 'compared')::numeric, measured_in, locale) END),
         -- levels of other kinds are held against a share or a distance, not against the value
-        ('level', CASE WHEN data ->> 'level' IS NOT NULL AND coalesce(data ->> 'kind', 'threshold') = 'threshold' THEN said_value((data ->> 'level')::numeric, measured_in, locale) END),
+        ('level', CASE WHEN data ->> 'level' IS NOT NULL AND coalesce(data ->> 'kind', 'threshold') IN ('threshold', 'condition') THEN said_value((data ->> 'level')::numeric, measured_in, locale) END),
         ('period', message_words(l, 'period_is', jsonb_build_object('since', said_day((data #>> '{period,since}')::date, locale),
                                                                     'until', said_day((data #>> '{period,until}')::date, locale)))),
         ('made_of', CASE WHEN data ->> 'denominator' IS NOT NULL THEN
@@ -45,7 +45,7 @@ RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN kind IN ('warning', 'breach') THEN CASE WHEN resolved THEN 'resolved_record' ELSE 'firing_' || kind END
             WHEN resolved THEN 'resolved'
             WHEN kind = 'forecast' THEN 'firing_forecast'
-            WHEN coalesce(kind, 'threshold') = 'threshold' AND direction IN ('below', 'above') THEN 'firing_' || direction
+            WHEN coalesce(kind, 'threshold') IN ('threshold', 'condition') AND direction IN ('below', 'above') THEN 'firing_' || direction
             WHEN kind = 'no_data' THEN 'firing_no_data'
             WHEN compared THEN 'firing_compared'
             ELSE 'firing' END;

@@ -216,6 +216,30 @@ $$;
 COMMENT ON FUNCTION @extschema@.see_no_data IS
 'Days since the last fact behind a KPI; a breach where the KPI has no number at all, since its source is gone, broken or not filled.';
 
+CREATE FUNCTION @extschema@.condition_value(condition regprocedure, unit text, since date, until date) RETURNS numeric
+    AS 'MODULE_PATHNAME', 'crm_condition_value' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION @extschema@.condition_value IS
+'What a team''s own function (unit text, since date, until date), STABLE or IMMUTABLE, returns; called with the rights of its owner.';
+SELECT @extschema@.set_audience('condition_value(regprocedure, text, date, date)', 'internal');
+
+CREATE FUNCTION @extschema@.see_condition(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    condition CONSTANT regprocedure := to_regprocedure(r.condition);
+BEGIN
+    IF condition IS NULL THEN
+        RAISE EXCEPTION 'function % does not exist', r.condition USING ERRCODE = 'undefined_function',
+            HINT = 'Make it again, or switch the rule off: enable_rule(key, false).';
+    END IF;
+    RETURN QUERY
+    SELECT u.unit, u.unit, v.value, NULL::numeric, NULL::numeric, NULL::numeric, v.value, CASE WHEN v.value IS NULL THEN 'none' END,
+           CASE WHEN v.value IS NULL THEN 'the condition returned NULL' END, p.since, p.until, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
+    FROM rule_period(r.period, today) p, rule_units(r, today) u, condition_value(condition, u.unit, p.since, p.until) v (value);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_condition IS 'What a team''s own function says of a unit and a period.';
+
 -- Records whose clock warned or ran out, or whose hand-over was not answered, while that lasts. What was so before the rule was made is
 -- not told: a rule that is new would come with all that was ever late.
 CREATE FUNCTION @extschema@.see_records(r @extschema@.rule)
@@ -256,6 +280,7 @@ BEGIN
         WHEN 'forecast' THEN RETURN QUERY SELECT * FROM see_forecast(r, today);
         WHEN 'anomaly' THEN RETURN QUERY SELECT * FROM see_anomaly(r, today);
         WHEN 'no_data' THEN RETURN QUERY SELECT * FROM see_no_data(r, today);
+        WHEN 'condition' THEN RETURN QUERY SELECT * FROM see_condition(r, today);
         ELSE RETURN QUERY SELECT * FROM see_records(r);
     END CASE;
 END

@@ -13,7 +13,7 @@ BEGIN
     IF who IS NULL THEN
         PERFORM raise_unknown('principal', explain_alert.principal, ARRAY(SELECT p.principal FROM principal p));
     END IF;
-    RETURN QUERY VALUES ('does it fire?', l.state, format('%s of %s, rule %s', coalesce(l.kpi, l.clock), l.unit, l.rule));
+    RETURN QUERY VALUES ('does it fire?', l.state, format('%s of %s, rule %s', coalesce(l.kpi, l.clock, 'a condition'), l.unit, l.rule));
     RETURN QUERY SELECT CASE WHEN l.relation IS NULL THEN 'may the principal see the number?' ELSE 'may the principal read the record?' END, CASE WHEN may THEN 'yes' ELSE 'no' END,
                         CASE WHEN l.relation IS NULL THEN format('%s: privilege total on unit %s', who, l.unit)
                              ELSE format('%s: to read record %s of %s', who, l.record_key, l.relation) END
