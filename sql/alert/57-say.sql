@@ -93,13 +93,15 @@ COMMENT ON FUNCTION @extschema@.said_message(jsonb, jsonb, text) IS
 CREATE FUNCTION @extschema@.message_links(data jsonb, principal text)
 RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT jsonb_strip_nulls(jsonb_object_agg(t.target, link_to(t.target, t.parts)))
+    SELECT jsonb_strip_nulls(jsonb_object_agg(t.word, link_to(t.target, t.parts)))
     FROM (VALUES
-        ('alert', jsonb_build_object('key', data ->> 'alert', 'rule', data ->> 'rule', 'kpi', data #>> '{kpi,key}', 'unit', data #>> '{unit,key}')),
-        ('kpi', jsonb_build_object('key', data #>> '{kpi,key}', 'unit', data #>> '{unit,key}',
-                                   'since', data #>> '{period,since}', 'until', data #>> '{period,until}')),
-        ('unit', jsonb_build_object('key', data #>> '{unit,key}')),
-        ('report', jsonb_build_object('principal', message_links.principal, 'unit', data #>> '{unit,key}', 'kpi', data #>> '{kpi,key}',
-                                      'since', data #>> '{period,since}', 'until', data #>> '{period,until}'))) t (target, parts)
+        ('alert', 'alert', jsonb_build_object('key', data ->> 'alert', 'rule', data ->> 'rule', 'kpi', data #>> '{kpi,key}', 'unit', data #>> '{unit,key}')),
+        ('kpi', CASE WHEN data #>> '{kpi,key}' IS NOT NULL THEN 'kpi' END,
+         jsonb_build_object('key', data #>> '{kpi,key}', 'unit', data #>> '{unit,key}', 'since', data #>> '{period,since}', 'until', data #>> '{period,until}')),
+        ('unit', 'unit', jsonb_build_object('key', data #>> '{unit,key}')),
+        ('record', (SELECT a.entity FROM adoption a WHERE a.relation = to_regclass(data #>> '{record,relation}')),
+         jsonb_build_object('key', data #>> '{record,key}', 'relation', data #>> '{record,relation}')),
+        ('report', 'report', jsonb_build_object('principal', message_links.principal, 'unit', data #>> '{unit,key}', 'kpi', data #>> '{kpi,key}',
+                                                'since', data #>> '{period,since}', 'until', data #>> '{period,until}'))) t (word, target, parts)
 $$;
 COMMENT ON FUNCTION @extschema@.message_links(jsonb, text) IS 'The addresses that a message links to, by target, as far as there are templates.';

@@ -108,6 +108,10 @@ SELECT crm.url_encode(E'a b/c?d=e&f#g%h\u00e9\u20ac\'"<>') AS encoded, crm.url_e
 SELECT crm.link_to('unit', jsonb_build_object('key', '../x?y={key}')) AS unit, crm.link_to('alert', '{"key": 1}') AS none,
        crm.link_to('unit', jsonb_build_object('key', repeat(' ', 700))) AS too_long;
 SELECT jsonb_pretty(crm.message_links(message -> 'data', 'anna b')) AS links FROM told WHERE type = 'firing';
+-- of an alert about a record: its entity's template, and none of a KPI
+SELECT crm.set_link_template('opportunity', 'https://app.example/deals/{key}');
+SELECT crm.message_links('{"alert": 1, "kpi": {"key": null}, "unit": {"key": "emea"}, "record": {"relation": "public.deals", "key": "7/8"}}', 'anna') - 'report' AS links;
+SELECT crm.set_link_template('opportunity', NULL);
 SELECT crm.set_link_template('unit', 'http://app.example/u/{key}');
 SELECT crm.set_link_template('unit', 'https://app.example/u/{kee}');
 SELECT crm.set_link_template('unit', 'https://{key}.example/u');
