@@ -86,7 +86,7 @@ COMMENT ON FUNCTION @extschema@.complete_record_rule IS 'complete_rule of rules 
 
 -- What a kind needs, and what it takes for itself where it is not told.
 CREATE FUNCTION @extschema@.complete_rule(INOUT r @extschema@.rule)
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     known CONSTANT text[] := ARRAY['threshold', 'change', 'pace', 'forecast', 'anomaly', 'no_data', 'condition'];
