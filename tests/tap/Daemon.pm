@@ -6,6 +6,7 @@ use warnings;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Support qw(wait_until private_file);
 use Time::HiRes qw(time sleep);
 
 sub new
@@ -31,15 +32,7 @@ sub new
 
 sub sql { my ($self, $query) = @_; return $self->{node}->safe_psql('postgres', $query) }
 
-sub write_file
-{
-    my ($self, $name, $text) = @_;
-    open my $file, '>', "$self->{dir}/$name" or die $!;
-    print $file $text;
-    close $file;
-    chmod 0600, "$self->{dir}/$name";
-    return "$self->{dir}/$name";
-}
+sub write_file { my $self = shift; return private_file($self->{dir}, @_) }
 
 # Endpoints of the same name as their section; waits are short, and rests are far away.
 sub endpoint
@@ -100,19 +93,6 @@ sub stop
     kill $signal // 'TERM', $daemon->{pid};
     $daemon->{handle}->finish;
     return $daemon->{handle}->result(0);
-}
-
-# Not a method: Daemon::wait_until(sub { ... }, $seconds).
-sub wait_until
-{
-    my ($condition, $seconds) = @_;
-    my $end = time + ($seconds // 30);
-    while (time < $end)
-    {
-        return 1 if $condition->();
-        sleep 0.03;
-    }
-    return 0;
 }
 
 1;

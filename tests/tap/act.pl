@@ -12,6 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 use Receiver;
+use Support qw(wait_until private_file);
 
 my $key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 my $dir = PostgreSQL::Test::Utils::tempdir;
@@ -22,27 +23,7 @@ $node->start;
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
-sub write_file
-{
-    my ($name, $text) = @_;
-    open my $file, '>', "$dir/$name" or die $!;
-    print $file $text;
-    close $file;
-    chmod 0600, "$dir/$name";
-    return "$dir/$name";
-}
-
-sub wait_until(&)
-{
-    my ($condition) = @_;
-    my $end = time + 30;
-    while (time < $end)
-    {
-        return 1 if $condition->();
-        sleep 0.05;
-    }
-    return 0;
-}
+sub write_file { return private_file($dir, @_) }
 
 sub free_port
 {

@@ -9,6 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 use Receiver;
+use Support qw(wait_until private_file);
 
 my $crmd = $ENV{CRMD};
 my $key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -53,15 +54,7 @@ sub state_of { return sql("SELECT coalesce((SELECT state FROM crm.delivery_histo
 sub attempts_of { return sql("SELECT coalesce((SELECT attempt FROM crm.delivery_history WHERE message_id = '$_[0]'), (SELECT attempt FROM crm.delivery_queue WHERE message_id = '$_[0]'))") }
 sub detail_of { return sql("SELECT detail FROM crm.delivery_queue WHERE message_id = '$_[0]'") }
 
-sub write_file
-{
-    my ($name, $text, $mode) = @_;
-    open my $file, '>', "$dir/$name" or die $!;
-    print $file $text;
-    close $file;
-    chmod $mode // 0600, "$dir/$name";
-    return "$dir/$name";
-}
+sub write_file { return private_file($dir, @_) }
 
 # A configuration; what is given replaces what most tests want.
 sub config
@@ -95,18 +88,6 @@ sub stop_crmd
     kill $signal // 'TERM', $daemon->{pid};
     $daemon->{handle}->finish;
     return $daemon->{handle}->result(0);
-}
-
-sub wait_until(&;$)
-{
-    my ($condition, $seconds) = @_;
-    my $end = time + ($seconds // 20);
-    while (time < $end)
-    {
-        return 1 if $condition->();
-        sleep 0.05;
-    }
-    return 0;
 }
 
 my $receiver = Receiver->start(log => "$dir/requests.log", keys => [$key]);

@@ -11,6 +11,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 use Cutter;
 use Daemon;
+use Support qw(wait_until);
 use Receiver;
 use Session;
 
@@ -32,7 +33,7 @@ $d->endpoint(qw(hook held deaf spare));
 $d->sql("SELECT crm.set_delivery_policy('held', unanswered => 'hold')");
 
 sub arrived { my ($id) = @_; return scalar grep { ($_->{headers}{'webhook-id'} // '') eq $id } $receiver->requests }
-sub until_true { my ($what, $condition, $seconds) = @_; return ok(Daemon::wait_until($condition, $seconds), $what) }
+sub until_true { my ($what, $condition, $seconds) = @_; return ok(&wait_until($condition, $seconds), $what) }
 sub delivered { my ($id) = @_; return until_true("$id is delivered", sub { $d->state($id) eq 'delivered' }) }
 
 sub once_each
@@ -146,7 +147,7 @@ subtest 'the server is killed' => sub {
         {
             my $pid = slurp_file($d->{node}->data_dir . '/postmaster.pid') =~ s/\n.*//sr;
             kill 'KILL', $pid;
-            Daemon::wait_until(sub { !kill(0, $pid) || slurp_file("/proc/$pid/stat") =~ /\) Z / });
+            wait_until(sub { !kill(0, $pid) || slurp_file("/proc/$pid/stat") =~ /\) Z / });
             sleep 0.5; # its children see that it is gone
             $d->{node}{_pid} = undef;
             # a zombie that nobody has fetched yet would count as a server
@@ -234,7 +235,7 @@ subtest 'receivers' => sub {
             like($d->detail($id), qr/^held, it may have arrived: .*timed out/, 'hang, held: said');
             is($d->sql("SELECT crm.replay_delivery(id) FROM crm.delivery_history WHERE message_id = '$id'"), $id, 'hang, held: replayed by hand');
         }
-        Daemon::wait_until(sub { $d->state($id) eq 'delivered' });
+        wait_until(sub { $d->state($id) eq 'delivered' });
         is($d->sql("SELECT h.state || ' ' || (SELECT a.outcome FROM crm.delivery_attempt a WHERE a.delivery = h.id ORDER BY a.at LIMIT 1)
                     FROM crm.delivery_history h WHERE h.message_id = '$id'"), "delivered $outcome", "$mode: $outcome, then delivered");
     }
