@@ -30,6 +30,39 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[], boolean, text[], text) IS
 'The query behind read_sums; converted lists the sides, numerator and denominator, that a rate converts; apart those over which nothing is added up; facts is the function that it reads, kpi_facts or credited_facts.';
 
+-- Nothing converted, no day looked at by itself: then all KPIs that are asked for are read in one pass, by a plan that is kept.
+CREATE FUNCTION @extschema@.plain_sums(kpis text[], grain text, since date, until date, by text[], units text[])
+    RETURNS TABLE (kpi text, period date, unit_key text, stage text, campaign text, channel text, product text, owner text, segment text,
+                   currency text, numerator numeric, denominator numeric, value numeric, problem text)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000
+    SET search_path = pg_catalog, @extschema@, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH p AS MATERIALIZED (
+        SELECT s.first, s.ends FROM kpi_spans(grain, since, until) s WHERE s.begins <= s.ends
+    ), summed AS MATERIALIZED (
+        SELECT f.kpi, p.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment,
+               CASE WHEN 'currency' = ANY (by) THEN f.currency END AS currency,
+               sum(f.numerator) AS numerator, sum(f.denominator) AS denominator, count(DISTINCT f.currency) > 1 AS mixed
+        FROM kpi_facts(plain_sums.kpis, since, until, ARRAY(SELECT p.ends FROM p ORDER BY p.ends), by || '{currency}'::text[], units) f
+        JOIN p ON p.ends = f.day
+        GROUP BY f.kpi, p.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, 10)
+    SELECT k.kpi, s.first, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency, v.numerator, v.denominator,
+           CASE WHEN k.denominator IS NOT NULL THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END,
+           CASE WHEN s.mixed AND (k.above OR k.below) THEN 'mixed_currencies' END
+    FROM (SELECT k.kpi, k.denominator, coalesce(m.numerator, false) AS above, coalesce(m.denominator, false) AS below
+          FROM kpi k LEFT JOIN kpi_money m ON m.kpi = k.kpi WHERE k.kpi = ANY (plain_sums.kpis) OFFSET 0) k
+    JOIN summed s ON s.kpi = k.kpi
+    CROSS JOIN LATERAL (SELECT CASE WHEN NOT (s.mixed AND k.above) THEN coalesce(s.numerator, 0) END AS numerator,
+                               CASE WHEN k.denominator IS NOT NULL AND NOT (s.mixed AND k.below) THEN coalesce(s.denominator, 0) END AS denominator) v
+    ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.plain_sums(text[], text, date, date, text[], text[]) IS
+'read_sums of several KPIs at once, as they are: no currency is converted, cohorts are not asked for their age, and all dimensions add up. problem: mixed_currencies. '
+'No rights applied; not for users.';
+SELECT @extschema@.set_audience('plain_sums(text[], text, date, date, text[], text[])', 'internal');
 
 CREATE FUNCTION @extschema@.read_sums(asked @extschema@.kpi, grain text, since date, until date, by text[], units text[], into_currency text,
                                       rates text, credited boolean DEFAULT false)
@@ -47,6 +80,12 @@ DECLARE
 BEGIN
     SELECT array_remove(ARRAY[CASE WHEN m.numerator THEN 'numerator' END, CASE WHEN m.denominator THEN 'denominator' END], NULL)
     INTO money FROM kpi_money m WHERE m.kpi = asked.kpi;
+    IF NOT credited AND apart = '{}' AND asked.within_days IS NULL AND (into_currency IS NULL OR money = '{}') THEN
+        RETURN QUERY
+        SELECT s.period, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency, s.numerator, s.denominator, s.problem, true
+        FROM plain_sums(ARRAY[asked.kpi], grain, since, until, by, units) s;
+        RETURN;
+    END IF;
     FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, problem, last_day, together IN
         EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, CASE WHEN into_currency IS NULL THEN '{}' ELSE money END,
                           asked.within_days IS NOT NULL OR into_currency IS NOT NULL AND asked.date_kind <> 'stock' OR 'day' = ANY (apart), apart,

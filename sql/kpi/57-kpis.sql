@@ -23,26 +23,13 @@ BEGIN
                             AND (into_currency IS NULL
                                  OR k.measured_in <> 'money' AND NOT EXISTS (SELECT FROM kpi_money m WHERE m.kpi = k.kpi AND (m.numerator OR m.denominator))));
     END IF;
-    RETURN QUERY
-    WITH p AS MATERIALIZED (
-        SELECT s.first, s.ends FROM kpi_spans(grain, since, last) s
-    ), summed AS MATERIALIZED (
-        SELECT f.kpi, p.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment,
-               CASE WHEN 'currency' = ANY (by) THEN f.currency END AS currency,
-               sum(f.numerator) AS numerator, sum(f.denominator) AS denominator, count(DISTINCT f.currency) > 1 AS mixed
-        FROM kpi_facts(together, since, last, ARRAY(SELECT p.ends FROM p ORDER BY p.ends), by || '{currency}'::text[], units_with_total()) f
-        JOIN p ON p.ends = f.day
-        WHERE together <> '{}'
-        GROUP BY f.kpi, p.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, 10)
-    SELECT k.kpi, s.first, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency, v.numerator, v.denominator,
-           CASE WHEN k.denominator IS NOT NULL THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END,
-           CASE WHEN s.mixed AND (k.above OR k.below) THEN 'mixed_currencies' ELSE 'ready' END
-    FROM (SELECT k.kpi, k.denominator, coalesce(m.numerator, false) AS above, coalesce(m.denominator, false) AS below
-          FROM kpi k LEFT JOIN kpi_money m ON m.kpi = k.kpi WHERE k.kpi = ANY (together) OFFSET 0) k
-    JOIN summed s ON s.kpi = k.kpi
-    CROSS JOIN LATERAL (SELECT CASE WHEN NOT (s.mixed AND k.above) THEN coalesce(s.numerator, 0) END AS numerator,
-                               CASE WHEN k.denominator IS NOT NULL AND NOT (s.mixed AND k.below) THEN coalesce(s.denominator, 0) END AS denominator) v
-    ORDER BY array_position(kpis, k.kpi), 2, 3, 4, 5, 6, 7, 8, 9, 10;
+    IF together <> '{}' THEN
+        RETURN QUERY
+        SELECT s.kpi, s.period, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency, s.numerator, s.denominator,
+               s.value, coalesce(s.problem, 'ready')
+        FROM plain_sums(together, grain, since, last, by, units_with_total()) s
+        ORDER BY array_position(kpis, s.kpi), 2, 3, 4, 5, 6, 7, 8, 9, 10;
+    END IF;
     RETURN QUERY
     SELECT q.*
     FROM unnest(kpis) WITH ORDINALITY u (kpi, n)
