@@ -49,16 +49,33 @@ COMMENT ON FUNCTION @extschema@.alert_causes IS
 'Up to three units right below that moved an alert''s number most in its direction, against as many days before: value now and '
 'before, and the effect on the whole. Only units that the audience may see.';
 
+-- What an alert is about, for its messages and for the page where they are answered. Without a KPI the rule or the record stands for it.
+CREATE FUNCTION @extschema@.alert_about(l @extschema@.alert_log, OUT kpi json, OUT unit json, OUT record json)
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    k record;
+BEGIN
+    SELECT x.label, x.measured_in INTO k FROM kpi x WHERE x.kpi = l.kpi;
+    kpi := json_build_object('key', l.kpi, 'label', coalesce(k.label, CASE WHEN l.relation IS NULL THEN l.rule ELSE format('%s: %s %s', l.clock, l.relation, l.record_key) END),
+                             'measured_in', k.measured_in);
+    unit := json_build_object('key', l.unit, 'name', (SELECT u.name FROM unit u WHERE u.unit = l.unit));
+    record := CASE WHEN l.relation IS NOT NULL THEN json_build_object('relation', l.relation::text, 'key', l.record_key, 'clock', l.clock,
+                                                                      'due_at', iso_time(l.due_at)) END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.alert_about(@extschema@.alert_log) IS 'The KPI, unit and record of an alert as messages write them.';
+
 CREATE FUNCTION @extschema@.alert_message(l @extschema@.alert_log, type text, audience text, OUT body text, OUT units text[])
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     r rule;
-    k record;
+    about record;
     causes json;
 BEGIN
     SELECT * INTO r FROM rule x WHERE x.rule = l.rule;
-    SELECT x.label, x.measured_in INTO k FROM kpi x WHERE x.kpi = l.kpi;
+    SELECT * INTO about FROM alert_about(l);
     SELECT coalesce(json_agg(json_build_object('unit', c.unit, 'name', u.name, 'value', short_number(c.value),
                                                'before', short_number(c.value_before), 'effect', short_number(c.effect))
                              ORDER BY abs(c.effect) DESC, c.unit), '[]'),
@@ -70,17 +87,14 @@ BEGIN
         'timestamp', iso_time(now()),
         'data', json_build_object(
             'alert', l.id, 'rule', l.rule, 'description', r.description, 'state', l.state,
-            'kpi', json_build_object('key', l.kpi, 'label', coalesce(k.label, CASE WHEN l.relation IS NULL THEN l.rule ELSE format('%s: %s %s', l.clock, l.relation, l.record_key) END),
-                                     'measured_in', k.measured_in),
-            'unit', json_build_object('key', l.unit, 'name', (SELECT u.name FROM unit u WHERE u.unit = l.unit)),
+            'kpi', about.kpi, 'unit', about.unit,
             'period', json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period),
             'kind', r.kind, 'value', short_number(l.value), 'measured', short_number(l.measured),
             'compared', short_number(l.compared), 'reason', l.reason, 'direction', l.direction, 'level', l.level, 'clear_level', r.clear_level,
             'numerator', short_number(l.numerator), 'denominator', short_number(l.denominator),
             'goal', alert_goal(l.kpi, l.unit, l.period_until),
             'since', iso_time(l.since), 'fired_at', iso_time(l.fired_at), 'resolved_at', iso_time(l.resolved_at),
-            'record', CASE WHEN l.relation IS NOT NULL THEN json_build_object('relation', l.relation::text, 'key', l.record_key, 'clock', l.clock,
-                                                                               'due_at', iso_time(l.due_at)) END,
+            'record', about.record,
             'departments', to_json(alert_departments(l.kpi)), 'caused_by', causes));
 END
 $$;

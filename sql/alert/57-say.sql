@@ -51,6 +51,20 @@ RETURN CASE WHEN kind IN ('warning', 'breach') THEN CASE WHEN resolved THEN 'res
             ELSE 'firing' END;
 COMMENT ON FUNCTION @extschema@.message_sentence(boolean, text, text, boolean) IS 'The word of the sentence that says what a rule of a kind saw.';
 
+-- kpi and unit as messages have them.
+CREATE FUNCTION @extschema@.message_parts(data jsonb, locale @extschema@.message_locale, zone text)
+RETURNS jsonb LANGUAGE sql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT jsonb_build_object(
+        'kpi', coalesce(data #>> '{kpi,label}', data #>> '{kpi,key}'), 'unit', coalesce(data #>> '{unit,name}', data #>> '{unit,key}'),
+        'value', said_value((data ->> 'value')::numeric, data #>> '{kpi,measured_in}', locale),
+        'level', said_value((data ->> 'level')::numeric, data #>> '{kpi,measured_in}', locale),
+        'compared', said_value((data ->> 'compared')::numeric, data #>> '{kpi,measured_in}', locale),
+        'due', said_time((data #>> '{record,due_at}')::timestamptz, message_parts.zone, locale))
+$$;
+COMMENT ON FUNCTION @extschema@.message_parts(jsonb, @extschema@.message_locale, text) IS
+'The {parts} of the sentences about an alert, from the data of a message, times by the clock of a zone.';
+
 CREATE FUNCTION @extschema@.said_message(message jsonb, links jsonb, principal text)
 RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -58,19 +72,16 @@ SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     who principal;
     locale message_locale;
+    zone text;
     data CONSTANT jsonb := message -> 'data';
     sentence text;
     parts jsonb;
 BEGIN
     SELECT * INTO who FROM principal p WHERE p.principal = said_message.principal;
     locale := message_locale_of(who.language);
+    zone := coalesce(who.zone, default_zone());
     sentence := message_sentence(message ->> 'type' = 'alert.resolved', data ->> 'kind', data ->> 'direction', data ->> 'compared' IS NOT NULL);
-    parts := jsonb_build_object(
-        'kpi', coalesce(data #>> '{kpi,label}', data #>> '{kpi,key}'), 'unit', coalesce(data #>> '{unit,name}', data #>> '{unit,key}'),
-        'value', said_value((data ->> 'value')::numeric, data #>> '{kpi,measured_in}', locale),
-        'level', said_value((data ->> 'level')::numeric, data #>> '{kpi,measured_in}', locale),
-        'compared', said_value((data ->> 'compared')::numeric, data #>> '{kpi,measured_in}', locale),
-        'due', said_time((data #>> '{record,due_at}')::timestamptz, coalesce(who.zone, default_zone()), locale));
+    parts := message_parts(data, locale, zone);
     RETURN jsonb_build_object(
         'language', locale.language,
         'resolved', message ->> 'type' = 'alert.resolved',
@@ -78,7 +89,7 @@ BEGIN
         'sentence', message_words(locale.language, sentence, parts),
         'cut', message_word(locale.language, 'cut'),
         'facts', (SELECT coalesce(jsonb_agg(jsonb_build_array(f.label, f.fact)), '[]')
-                  FROM message_facts(data, locale, coalesce(who.zone, default_zone())) f),
+                  FROM message_facts(data, locale, zone) f),
         'links', (SELECT coalesce(jsonb_agg(jsonb_build_array(message_word(locale.language, o.word), links ->> o.target) ORDER BY o.n), '[]')
                   FROM (VALUES (1, 'act', 'act'), (2, 'alert', 'open_alert'), (3, 'kpi', 'open_kpi'), (4, 'unit', 'open_unit'),
                                (5, 'record', 'open_record'), (6, 'report', 'open_report')) o (n, target, word)

@@ -17,11 +17,11 @@ $$;
 COMMENT ON FUNCTION @extschema@.look_is_fresh(text, text) IS 'Whether a mark is that of a look at this token''s page within the last hour.';
 
 -- What an action is about, for its principal as of now: lines, or nothing where the rights are gone.
-CREATE FUNCTION @extschema@.action_lines(a @extschema@.action, locale @extschema@.message_locale, OUT over boolean, OUT lines text[])
+CREATE FUNCTION @extschema@.action_lines(a @extschema@.action, locale @extschema@.message_locale, zone text, OUT over boolean, OUT lines text[])
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     l alert_log;
-    k record;
+    about record;
 BEGIN
     IF a.handover IS NOT NULL THEN
         over := EXISTS (SELECT FROM handover_answer x WHERE x.handover = a.handover);
@@ -32,17 +32,16 @@ BEGIN
     IF l.id IS NULL OR NOT audience_may_hear(l, a.principal, ARRAY[l.unit]) THEN
         RETURN;
     END IF;
-    SELECT x.label, x.measured_in INTO k FROM kpi x WHERE x.kpi = l.kpi;
+    SELECT x.* INTO about FROM alert_about(l) x;
     over := l.state NOT IN ('firing', 'acknowledged');
     lines := ARRAY[
         message_words(locale.language, message_sentence(over, (SELECT r.kind FROM rule r WHERE r.rule = l.rule), l.direction, l.compared IS NOT NULL),
-                      jsonb_build_object('kpi', coalesce(k.label, l.kpi), 'unit', (SELECT u.name FROM unit u WHERE u.unit = l.unit),
-                                         'value', said_value(l.value, k.measured_in, locale), 'level', said_value(l.level, k.measured_in, locale),
-                                         'compared', said_value(l.compared, k.measured_in, locale))),
+                      message_parts(jsonb_build_object('kpi', about.kpi, 'unit', about.unit, 'record', about.record,
+                                                       'value', l.value, 'level', l.level, 'compared', l.compared), locale, zone)),
         message_word(locale.language, 'state') || ': ' || coalesce(message_word(locale.language, 'state_' || l.state), l.state)];
 END
 $$;
-COMMENT ON FUNCTION @extschema@.action_lines(@extschema@.action, @extschema@.message_locale) IS
+COMMENT ON FUNCTION @extschema@.action_lines(@extschema@.action, @extschema@.message_locale, text) IS
 'What an action is about in its principal''s words, and whether that is over; lines are NULL where the principal may not see it.';
 
 CREATE FUNCTION @extschema@.action_form(a @extschema@.action, token text, locale @extschema@.message_locale)
@@ -78,7 +77,9 @@ SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     bearer record := action_bearer(token);
     a action := bearer.a;
-    locale message_locale := message_locale_of((SELECT p.language FROM principal p WHERE p.principal = a.principal));
+    who principal := (SELECT p FROM principal p WHERE p.principal = a.principal);
+    locale message_locale := message_locale_of(who.language);
+    zone CONSTANT text := coalesce(who.zone, default_zone());
     l CONSTANT text := locale.language;
     shown record;
     refused text;
@@ -97,7 +98,7 @@ BEGIN
             RAISE LOG 'action % by %: %', a.id, a.principal, SQLERRM;
         END;
     END IF;
-    shown := action_lines(a, locale);
+    shown := action_lines(a, locale, zone);
     IF shown.lines IS NULL THEN
         RETURN action_answer(403, l, message_word(l, 'page_denied'), '{}');
     ELSIF shown.over THEN
@@ -106,9 +107,8 @@ BEGIN
     RETURN action_answer(
         CASE refused WHEN 'page_denied' THEN 403 WHEN 'page_gone' THEN 410 WHEN 'page_reason' THEN 422 WHEN 'page_failed' THEN 500 ELSE 200 END, l,
         coalesce(message_word(l, refused),
-                 message_words(l, 'page_title', jsonb_build_object('principal', (SELECT p.name FROM principal p WHERE p.principal = a.principal)))),
-        shown.lines || message_words(l, 'page_note', jsonb_build_object('until',
-            said_time(a.expires_at, coalesce((SELECT p.zone FROM principal p WHERE p.principal = a.principal), default_zone()), locale))),
+                 message_words(l, 'page_title', jsonb_build_object('principal', who.name))),
+        shown.lines || message_words(l, 'page_note', jsonb_build_object('until', said_time(a.expires_at, zone, locale))),
         action_form(a, token, locale));
 END
 $$;

@@ -139,6 +139,19 @@ RESET ROLE;
 SELECT answer, reason, answered_by FROM crm.handover_answer ORDER BY handover;
 SELECT crm.issue_action('ben', '{accept}', handover => (:'offers'::bigint[])[1]) AS third \gset
 SELECT crm.action_page(:'third', NULL, NULL, NULL) ->> 'title' AS answered, crm.action_page(:'third', NULL, NULL, NULL) -> 'lines' ->> 0 = 'Hand-over ' || (:'offers'::bigint[])[1] AS which;
+-- without a KPI the page names the rule or the record, as the message does
+CREATE FUNCTION public.stuck(unit text, since date, until date) RETURNS numeric STABLE LANGUAGE sql AS 'SELECT 3.0';
+SELECT crm.set_calendar('default', 'UTC', '{"mon": ["00:00", "24:00"], "tue": ["00:00", "24:00"], "wed": ["00:00", "24:00"], "thu": ["00:00", "24:00"], "fri": ["00:00", "24:00"], "sat": ["00:00", "24:00"], "sun": ["00:00", "24:00"]}') \g /dev/null
+SELECT crm.set_handover_limit('leads', 'marketing', 'selling', '2 hours', since => now() - interval '1 day') \g /dev/null
+DELETE FROM crm.rule;
+SELECT crm.create_rule('stuck', condition => 'public.stuck(text,date,date)', unit => 'apac', direction => 'above', fire_level => 2),
+       crm.create_rule('hurry', kind => 'warning', handover => 'leads', warn_before => '3 hours');
+UPDATE crm.rule SET created_at = now() - interval '1 day';
+SELECT * FROM pass();
+SELECT l.rule, regexp_replace(regexp_replace(p.page #>> '{lines,0}', '\d+ [A-Z][a-z]+ \d{4}, \d\d:\d\d', 'TIME'), 'handover:\d+', 'handover:N') AS line,
+       p.page #>> '{lines,0}' LIKE '%due on ' || crm.said_time(l.due_at, 'UTC', crm.message_locale_of('en')) || '.' AS in_time
+FROM crm.alert_log l, LATERAL (SELECT crm.action_page(crm.issue_action('ben', '{acknowledge}', alert => l.id), NULL, NULL, NULL)) p (page)
+WHERE l.rule IN ('stuck', 'hurry') ORDER BY 1;
 -- what is over has no button, nor has anything while no page is named
 SELECT (SELECT crm.action_link(l, 'alert.resolved', 'anna') FROM crm.alert_log l LIMIT 1) AS resolved;
 SELECT crm.set_link_template('act', NULL), (SELECT crm.action_link(l, 'alert.firing', 'anna') FROM crm.alert_log l LIMIT 1) AS switched_off;
