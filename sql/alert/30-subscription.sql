@@ -167,13 +167,13 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.alert_recipient IS 'The endpoints subscribed to the alerts of a rule, KPI and unit, rights not asked.';
 
-CREATE FUNCTION @extschema@.silenced(rule text, kpi text, unit text)
-RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+CREATE FUNCTION @extschema@.silenced_until(rule text, kpi text, unit text)
+RETURNS timestamptz LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM silence s
-                   WHERE now() >= s.since AND now() < s.until
-                     AND scope_covers(s.rule, s.kpi, s.unit, silenced.rule, silenced.kpi, silenced.unit));
+    RETURN (SELECT max(s.until) FROM silence s
+            WHERE now() >= s.since AND now() < s.until
+              AND scope_covers(s.rule, s.kpi, s.unit, silenced_until.rule, silenced_until.kpi, silenced_until.unit));
 END
 $$;
-COMMENT ON FUNCTION @extschema@.silenced IS 'Whether a silence covers the alerts of a rule, KPI and unit now.';
+COMMENT ON FUNCTION @extschema@.silenced_until IS 'Until when silences of now cover the alerts of a rule, KPI and unit; NULL where none does.';

@@ -21,12 +21,12 @@ DECLARE
     days CONSTANT integer := l.period_until - l.period_since + 1;
     whole record;
 BEGIN
-    IF l.kpi IS NULL THEN
-        RETURN;
+    IF l.kpi IS NULL OR l.value IS NULL OR l.period_until > kpi_today() THEN
+        RETURN; -- no number, or a forecast
     END IF;
     SELECT * INTO whole FROM kpi_total(l.kpi, l.unit, l.period_since - days, l.period_until - days);
-    IF l.value IS NULL OR whole.value IS NULL OR l.period_until > kpi_today() THEN
-        RETURN; -- nothing to compare with, or a forecast
+    IF whole.value IS NULL THEN
+        RETURN; -- nothing to compare with
     END IF;
     RETURN QUERY
     SELECT e.unit, e.value, e.value_before, e.effect

@@ -162,15 +162,16 @@ CREATE FUNCTION @extschema@.announce_state(l @extschema@.alert_log)
 RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
+    silent timestamptz;
     cause bigint;
 BEGIN
     IF l.state = 'resolved' AND l.announced IS NOT NULL THEN
         PERFORM announce(l, 'alert.resolved');
     ELSIF l.state = 'firing' AND l.announced IS NULL THEN
+        silent := silenced_until(l.rule, l.kpi, l.unit);
         cause := inhibiting_alert(l);
-        IF silenced(l.rule, l.kpi, l.unit) THEN
-            PERFORM suppress_alert(l, 'silenced', (SELECT format('until %s', iso_time(max(s.until))) FROM silence s
-                WHERE now() >= s.since AND now() < s.until AND scope_covers(s.rule, s.kpi, s.unit, l.rule, l.kpi, l.unit)));
+        IF silent IS NOT NULL THEN
+            PERFORM suppress_alert(l, 'silenced', format('until %s', iso_time(silent)));
         ELSIF cause IS NOT NULL THEN
             PERFORM suppress_alert(l, 'inhibited', format('by alert %s', cause));
         ELSE

@@ -136,8 +136,7 @@ BEGIN
             PERFORM acknowledge(a.alert, comment);
         WHEN 'silence' THEN
             l := lock_alert(a.alert);
-            INSERT INTO silence (rule, unit, until, comment, created_by)
-            VALUES (l.rule, l.unit, now() + interval '4 hours', perform_action.comment, current_principal());
+            PERFORM silence(now() + interval '4 hours', rule => l.rule, unit => l.unit, comment => comment);
         WHEN 'accept' THEN
             PERFORM accept_handover(a.handover);
         WHEN 'refuse' THEN
