@@ -6,14 +6,17 @@
 CREATE FUNCTION @extschema@.delivery_obstacle(d @extschema@.delivery_queue, e @extschema@.endpoint)
 RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    l alert_log;
 BEGIN
+    SELECT * INTO l FROM alert_log x WHERE x.id = d.alert;
     IF NOT e.enabled THEN
         RETURN ARRAY['cancelled', coalesce(e.disabled_because, 'the endpoint is switched off')];
     ELSIF e.audience <> d.audience THEN
         RETURN ARRAY['cancelled', format('written for %s, but the endpoint''s audience is %s', d.audience, e.audience)];
-    ELSIF NOT coalesce((SELECT audience_may_hear(l, d.audience, d.units) FROM alert_log l WHERE l.id = d.alert), audience_may(d.audience, d.units)) THEN
+    ELSIF NOT audience_may_hear(l, d.audience, d.units) THEN
         RETURN ARRAY['cancelled', format('%s may no longer see the number', d.audience)];
-    ELSIF d.replays = 0 AND d.transition < (SELECT l.announced FROM alert_log l WHERE l.id = d.alert) THEN
+    ELSIF d.replays = 0 AND d.transition < l.announced THEN
         RETURN ARRAY['superseded', 'a later message of the same alert was written'];
     ELSIF d.queued_at + e.max_age <= now() THEN
         RETURN ARRAY['expired', format('not delivered within %s', e.max_age)];

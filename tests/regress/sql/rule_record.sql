@@ -103,6 +103,11 @@ SELECT crm.accept_handover(h.handover) IS NOT NULL AS accepted FROM crm.handover
 SELECT * FROM pass();
 SELECT rule, record_key, state FROM crm.alert WHERE rule IN ('unanswered', 'hurry') ORDER BY rule, record_key;
 SELECT count(*) FROM crm.backtest_rule('hurry') WHERE fires;
+-- of a table that is not adopted any more whoever may select may know, and nobody else hears
+SELECT count(*) > 0 AS may FROM crm.grant_privilege('watch', 'opportunity', 'read', 'organisation');
+SELECT p AS principal, crm.may_read_record(p, 'public.deals', '2', 'south') AS may FROM unnest('{anna,ben,desk}'::text[]) p;
+SELECT crm.disown('public.deals') IS NULL AS disowned \g /dev/null
+SELECT p AS principal, crm.may_read_record(p, 'public.deals', '2', 'south') AS may FROM unnest('{anna,ben,desk}'::text[]) p;
 \set QUIET on
 DROP OWNED BY regress_rule_anna, regress_rule_ben;
 DROP ROLE regress_rule_anna, regress_rule_ben;
