@@ -31,17 +31,14 @@ DECLARE
     day CONSTANT date := least(goal_items.until, kpi_today());
     g record;
     item kpi_item;
-    actual record;
-    expected numeric;
-    elapsed numeric;
+    stands record;
 BEGIN
     FOR g IN SELECT x.*, x AS asked, k.kind = 'simple' AND k.date_kind = 'event' AS adds_up FROM goal x JOIN kpi k USING (kpi)
              WHERE x.since BETWEEN coalesce(first, '-infinity') AND day AND lies_in(x.until, goal_items.until) AND NOT is_about(x.kpi, 'goal') ORDER BY x.goal LOOP
-        SELECT t.* INTO actual FROM kpi_total(g.kpi, g.unit, g.since, least(g.until, day), g.currency, g.rates) t;
-        elapsed := elapsed_share(g.since, g.until, day);
-        expected := goal_expected(g.asked, g.adds_up, elapsed);
+        SELECT s.* INTO stands FROM goal_standing(g.asked, day) s;
         item := ('goal ' || g.goal, g.kpi, coalesce(g.unit, root_unit()), NULL, g.since, g.until, g.currency, g.direction, g.adds_up,
-                 CASE g.direction WHEN 'up' THEN actual.value ELSE expected END, CASE g.direction WHEN 'up' THEN expected ELSE actual.value END, actual.state);
+                 CASE g.direction WHEN 'up' THEN stands.actual ELSE stands.expected END, CASE g.direction WHEN 'up' THEN stands.expected ELSE stands.actual END,
+                 stands.state);
         RETURN NEXT item;
     END LOOP;
 END

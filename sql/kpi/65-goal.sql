@@ -140,15 +140,6 @@ COMMENT ON FUNCTION @extschema@.set_goal_owner(text, text, text) IS
 'Says who works on a goal, and as what. Errors: RM001 unknown goal or principal.';
 SELECT @extschema@.set_audience('set_goal_owner(text, text, text)', 'admin');
 
-CREATE FUNCTION @extschema@.goal_expected(asked @extschema@.goal, adds_up boolean, elapsed numeric) RETURNS numeric
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN adds_up THEN (asked).target * elapsed
-                WHEN (asked).baseline IS NOT NULL THEN (asked).baseline + ((asked).target - (asked).baseline) * elapsed ELSE (asked).target END;
-COMMENT ON FUNCTION @extschema@.goal_expected(@extschema@.goal, boolean, numeric) IS
-'What a goal asks for when a share of its period has elapsed: of what adds up over the period in proportion to it, of what does not on the way from '
-'where it stood, else all the time.';
-SELECT @extschema@.set_audience('goal_expected(goal, boolean, numeric)', 'internal');
-
 CREATE FUNCTION @extschema@.goal_standing(g @extschema@.goal, today date, OUT numerator numeric, OUT denominator numeric, OUT actual numeric, OUT state text,
                                           OUT elapsed numeric, OUT expected numeric, OUT pace numeric, OUT progress numeric, OUT on_track boolean)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -158,14 +149,15 @@ BEGIN
     SELECT t.numerator, t.denominator, t.value, t.state INTO numerator, denominator, actual, state
     FROM kpi_total(g.kpi, g.unit, g.since, least(g.until, greatest(g.since, today)), g.currency, g.rates) t;
     elapsed := elapsed_share(g.since, g.until, today);
-    expected := goal_expected(g, adds_up, elapsed);
+    -- of what adds up over the period in proportion to it, of what does not on the way from where it stood, else all the time
+    expected := CASE WHEN adds_up THEN g.target * elapsed WHEN g.baseline IS NOT NULL THEN g.baseline + (g.target - g.baseline) * elapsed ELSE g.target END;
     progress := CASE WHEN NOT adds_up THEN (actual - g.baseline) / (g.target - g.baseline) END;
     pace := CASE g.direction WHEN 'up' THEN actual / nullif(expected, 0) ELSE expected / nullif(actual, 0) END;
     on_track := CASE WHEN actual IS NULL THEN NULL WHEN pace IS NULL THEN g.direction = 'down' OR elapsed = 0 ELSE pace >= 1 END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.goal_standing IS
-'How a goal stands at the end of a day: what was attained, what is expected by then, and the two against each other. No rights applied: for rules and crm_bi.kpi_goal.';
+'How a goal stands at the end of a day: what was attained, what is expected by then, and the two against each other. No rights applied: for rules, goal_items and crm_bi.kpi_goal.';
 SELECT @extschema@.set_audience('goal_standing(goal, date)', 'internal');
 
 -- Only goals whose unit's totals the caller may see.
