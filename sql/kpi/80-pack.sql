@@ -101,13 +101,6 @@ VALUES
 ('nps', 'Net promoter score', 'ratio', 'event', 'survey_answer.nps_balance', 'survey_answer.nps_answers', 'share', 'up',
  'Promoters (9, 10) minus detractors (0 to 6), divided by answers; 1 is 100 points.');
 
-INSERT INTO @extschema@.shipped_kpi_term
-SELECT k.kpi, side.name, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days
-FROM @extschema@.shipped_kpi k
-CROSS JOIN LATERAL (VALUES ('numerator', k.numerator), ('denominator', k.denominator)) AS side (name, formula)
-CROSS JOIN LATERAL @extschema@.parse_formula(side.formula) t
-WHERE side.formula IS NOT NULL;
-
 CREATE FUNCTION @extschema@.install_kpi_pack() RETURNS TABLE (kpi text, label text, state text)
     LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT k.kpi, k.label, coalesce(s.state, 'not available') FROM shipped_kpi k LEFT JOIN kpi_state() s USING (kpi) ORDER BY 1

@@ -109,10 +109,3 @@ VALUES
  'Spend of the channels and campaigns that cost something divided by the wins that the model linear owes to them. By channel, campaign and currency; not by unit.');
 
 UPDATE @extschema@.shipped_kpi k SET within_days = CASE k.kpi WHEN 'mql_to_sql' THEN 90 ELSE 0 END WHERE k.kind = 'conversion';
-
-INSERT INTO @extschema@.shipped_kpi_term
-SELECT k.kpi, side.name, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days
-FROM @extschema@.shipped_kpi k
-CROSS JOIN LATERAL (VALUES ('numerator', k.numerator), ('denominator', k.denominator)) AS side (name, formula)
-CROSS JOIN LATERAL @extschema@.parse_formula(side.formula) t
-WHERE side.formula IS NOT NULL AND k.inputs IS NULL AND NOT EXISTS (SELECT FROM @extschema@.shipped_kpi_term s WHERE s.kpi = k.kpi);

@@ -31,10 +31,3 @@ VALUES
 ('forecast_accuracy', 'Forecast accuracy', 'period', 'event', 'forecast.right', 'forecast.actual', 'share', 'up',
  '1 less how far the first forecast of a period was off, divided by the actual, by the day the period ended; below zero where it was off by more than the actual. '
  'Periods of one KPI that adds up are added up first, of several KPIs it is the mean. An actual of zero has no value. Bias stands in crm_bi.forecast_accuracy. By the unit of the forecast.');
-
-INSERT INTO @extschema@.shipped_kpi_term
-SELECT k.kpi, side.name, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days
-FROM @extschema@.shipped_kpi k
-CROSS JOIN LATERAL (VALUES ('numerator', k.numerator), ('denominator', k.denominator)) AS side (name, formula)
-CROSS JOIN LATERAL @extschema@.parse_formula(side.formula) t
-WHERE side.formula IS NOT NULL AND k.inputs IS NULL AND NOT EXISTS (SELECT FROM @extschema@.shipped_kpi_term s WHERE s.kpi = k.kpi);
