@@ -106,17 +106,10 @@ SELECT @extschema@.set_audience('clock_unknown(regclass, text[], text)', 'intern
 CREATE FUNCTION @extschema@.clock_current(relation pg_catalog.regclass, open boolean) RETURNS SETOF @extschema@.record_clock
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 ROWS 10000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    touched CONSTANT text[] := ARRAY(SELECT DISTINCT n.record_key FROM clock_note n WHERE n.relation = clock_current.relation);
+    touched text[] := ARRAY(SELECT DISTINCT n.record_key FROM clock_note n WHERE n.relation = clock_current.relation);
 BEGIN
     IF array_position(touched, NULL) IS NOT NULL THEN
-        BEGIN
-            RETURN QUERY SELECT c.* FROM clock_rows(clock_current.relation) c WHERE c.stopped_at IS NULL = open;
-        EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
-            RAISE;
-        WHEN OTHERS THEN -- before any was returned
-            RETURN QUERY SELECT c.* FROM clock_unknown(clock_current.relation, NULL, sqlerrm) c WHERE c.stopped_at IS NULL = open;
-        END;
-        RETURN;
+        touched := NULL; -- all
     ELSIF open THEN -- the index is of these
         RETURN QUERY SELECT c.* FROM record_clock c
                      WHERE c.relation = clock_current.relation AND c.stopped_at IS NULL AND c.record_key <> ALL (touched);
@@ -124,15 +117,16 @@ BEGIN
         RETURN QUERY SELECT c.* FROM record_clock c
                      WHERE c.relation = clock_current.relation AND c.stopped_at IS NOT NULL AND c.record_key <> ALL (touched);
     END IF;
-    IF touched <> '{}' THEN
-        BEGIN
-            RETURN QUERY SELECT c.* FROM clock_rows(clock_current.relation, touched) c WHERE c.stopped_at IS NULL = open;
-        EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
-            RAISE;
-        WHEN OTHERS THEN
-            RETURN QUERY SELECT c.* FROM clock_unknown(clock_current.relation, touched, sqlerrm) c WHERE c.stopped_at IS NULL = open;
-        END;
+    IF touched = '{}' THEN
+        RETURN;
     END IF;
+    BEGIN
+        RETURN QUERY SELECT c.* FROM clock_rows(clock_current.relation, touched) c WHERE c.stopped_at IS NULL = open;
+    EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
+        RAISE;
+    WHEN OTHERS THEN -- before any was returned
+        RETURN QUERY SELECT c.* FROM clock_unknown(clock_current.relation, touched, sqlerrm) c WHERE c.stopped_at IS NULL = open;
+    END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.clock_current(pg_catalog.regclass, boolean) IS
