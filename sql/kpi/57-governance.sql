@@ -59,11 +59,8 @@ BEGIN
     said.valid_from := CASE WHEN valid_from IS NULL THEN said.valid_from WHEN isfinite(valid_from) THEN valid_from END;
     said.valid_until := CASE WHEN valid_until IS NULL THEN said.valid_until WHEN isfinite(valid_until) THEN valid_until END;
     said.calendar := CASE WHEN calendar IS NULL THEN said.calendar WHEN calendar <> '' THEN calendar END;
-    said.apart := coalesce(ARRAY(SELECT d FROM unnest(known) WITH ORDINALITY AS k (d, n) WHERE d = ANY (not_additive) AND not_additive IS NOT NULL ORDER BY n),
-                           '{}');
-    IF not_additive IS NULL THEN
-        said.apart := asked.apart;
-    END IF;
+    said.apart := CASE WHEN not_additive IS NULL THEN coalesce(said.apart, '{}')
+                       ELSE ARRAY(SELECT d FROM unnest(known) WITH ORDINALITY AS k (d, n) WHERE d = ANY (not_additive) ORDER BY n) END;
     IF said.valid_until < said.valid_from THEN
         RAISE EXCEPTION 'KPI "%" would never be valid: from % until %', asked.kpi, said.valid_from, said.valid_until
             USING ERRCODE = 'RM005', HINT = 'Both days are included. valid_from => ''-infinity'' and valid_until => ''infinity'' take them back.';
