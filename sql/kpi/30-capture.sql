@@ -31,6 +31,10 @@ CREATE FUNCTION @extschema@.recompute(relation pg_catalog.regclass)
                    funnel text, unit text, stage text, campaign text, channel text, product text, owner text, segment text,
                    currency text)
     AS 'MODULE_PATHNAME', 'crm_recompute' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION @extschema@.recompute(pg_catalog.regclass) IS
+'The components of a table from its rows, as the statement''s snapshot sees them. The same group may come in pieces.';
+SELECT @extschema@.set_audience('recompute(regclass)', 'admin');
+
 CREATE FUNCTION @extschema@.recount_values(relation pg_catalog.regclass)
     RETURNS TABLE (instance integer, day date, piece bytea, funnel text, unit text, stage text, campaign text, channel text, product text,
                    owner text, segment text, currency text)
@@ -38,10 +42,6 @@ CREATE FUNCTION @extschema@.recount_values(relation pg_catalog.regclass)
 COMMENT ON FUNCTION @extschema@.recount_values(pg_catalog.regclass) IS
 'The counted values of a table''s components from its rows, as the statement''s snapshot sees them. The same group may come in pieces.';
 SELECT @extschema@.set_audience('recount_values(regclass)', 'admin');
-
-COMMENT ON FUNCTION @extschema@.recompute(pg_catalog.regclass) IS
-'The components of a table from its rows, as the statement''s snapshot sees them. The same group may come in pieces.';
-SELECT @extschema@.set_audience('recompute(regclass)', 'admin');
 
 CREATE FUNCTION @extschema@.capture_changed(relation pg_catalog.regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'crm_capture_changed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
