@@ -35,12 +35,11 @@ CREATE FUNCTION @extschema@.kpi_wide_query(kpis text[]) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT format(
         'SELECT s.day, s.unit_key%1$s FROM ('
-            'SELECT g.day, g.unit_key, g.kpi_key, CASE WHEN g.adds_up THEN g.numerator END AS numerator, CASE WHEN g.adds_up OR g.money THEN g.denominator END AS denominator, '
-                   'CASE WHEN g.adds_up THEN CASE WHEN g.is_sum THEN g.numerator ELSE g.numerator / nullif(g.denominator, 0) END END AS value FROM ('
+            'SELECT g.day, g.unit_key, g.kpi_key, CASE WHEN g.adds_up AND NOT g.mixed THEN g.numerator END AS numerator, CASE WHEN g.adds_up THEN g.denominator END AS denominator, '
+                   'CASE WHEN g.adds_up AND NOT g.mixed THEN CASE WHEN g.is_sum THEN g.numerator ELSE g.numerator / nullif(g.denominator, 0) END END AS value FROM ('
             'SELECT v.day, v.unit_key, v.kpi_key, sum(v.numerator) AS numerator, sum(v.denominator) AS denominator, k.denominator IS NULL AS is_sum, '
-                   'NOT (k.measured_in = ''money'' AND count(DISTINCT v.currency) > 1) '
-                   'AND count(DISTINCT @extschema@.values_apart(k.apart, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency)) <= 1 AS adds_up, '
-                   'count(DISTINCT @extschema@.values_apart(k.apart, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency)) <= 1 AS money '
+                   'k.measured_in = ''money'' AND count(DISTINCT v.currency) > 1 AS mixed, '
+                   'count(DISTINCT @extschema@.values_apart(k.apart, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency)) <= 1 AS adds_up '
             'FROM crm_bi.kpi_value v JOIN @extschema@.kpi k ON k.kpi = v.kpi_key '
             'WHERE v.kpi_key = ANY (%2$L::text[]) AND v.day IS NOT NULL '
             'GROUP BY v.day, v.unit_key, v.kpi_key, k.measured_in, k.denominator) g) s '
