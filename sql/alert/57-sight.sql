@@ -22,6 +22,16 @@ COMMENT ON TYPE @extschema@.rule_sight IS
 'What a rule sees of one thing that it watches: measured is held against the levels, compared is what the value was compared with; '
 'reading where that is known without levels, with the reason.';
 
+CREATE FUNCTION @extschema@.sight_of(
+    subject text, unit text, since date, until date,
+    value numeric DEFAULT NULL, numerator numeric DEFAULT NULL, denominator numeric DEFAULT NULL, compared numeric DEFAULT NULL,
+    measured numeric DEFAULT NULL, reading text DEFAULT NULL, reason text DEFAULT NULL, goal text DEFAULT NULL,
+    relation pg_catalog.regclass DEFAULT NULL, record_key text DEFAULT NULL, clock text DEFAULT NULL, due_at timestamptz DEFAULT NULL)
+RETURNS @extschema@.rule_sight LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ROW(subject, unit, value, numerator, denominator, compared, measured, reading, reason, since, until, goal,
+           relation, record_key, clock, due_at)::@extschema@.rule_sight;
+COMMENT ON FUNCTION @extschema@.sight_of IS 'A rule_sight by the names of what a kind of rule has; the rest is NULL.';
+
 CREATE FUNCTION @extschema@.rule_units(r @extschema@.rule, today date)
 RETURNS TABLE (unit text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 1000
@@ -41,9 +51,10 @@ RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROW
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT u.unit, u.unit, t.value, t.numerator, t.denominator, NULL::numeric, t.value, NULL::text,
-           CASE WHEN t.value IS NULL THEN format('no value: %s', t.state) END, p.since, p.until, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
-    FROM rule_period(r.period, today) p, rule_units(r, today) u, kpi_total(r.kpi, u.unit, p.since, p.until) t;
+    SELECT s.*
+    FROM rule_period(r.period, today) p, rule_units(r, today) u, kpi_total(r.kpi, u.unit, p.since, p.until) t,
+         sight_of(u.unit, u.unit, p.since, p.until, value => t.value, numerator => t.numerator, denominator => t.denominator, measured => t.value,
+                  reason => CASE WHEN t.value IS NULL THEN format('no value: %s', t.state) END) s;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_threshold IS 'The value itself.';
@@ -53,16 +64,17 @@ RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROW
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT u.unit, u.unit, t.value, t.numerator, t.denominator, b.value,
-           CASE r.measure WHEN 'amount' THEN t.value - b.value ELSE (t.value - b.value) / nullif(abs(b.value), 0) END,
-           CASE WHEN l.reason IS NOT NULL THEN 'none' END, l.reason, p.since, p.until, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
+    SELECT s.*
     FROM rule_period(r.period, today) p, rule_period_before(r.period, p.since, p.until) q, rule_units(r, today) u,
          kpi_total(r.kpi, u.unit, p.since, p.until) t, kpi_total(r.kpi, u.unit, q.since, q.until) b,
          LATERAL (SELECT CASE WHEN t.value IS NULL THEN format('no value: %s', t.state)
                               WHEN b.value IS NULL THEN format('no value of the period before: %s', b.state)
                               WHEN abs(b.value) < r.min_base THEN format('the value of the period before, %s, is less than %s', trim_scale(round(b.value, 6)), r.min_base)
                               WHEN b.denominator < r.min_denominator THEN format('denominator %s of the period before is less than %s', b.denominator, r.min_denominator)
-                              WHEN b.value = 0 AND r.measure = 'share' THEN 'the value of the period before is 0' END AS reason) l;
+                              WHEN b.value = 0 AND r.measure = 'share' THEN 'the value of the period before is 0' END AS reason) l,
+         sight_of(u.unit, u.unit, p.since, p.until, value => t.value, numerator => t.numerator, denominator => t.denominator, compared => b.value,
+                  measured => CASE r.measure WHEN 'amount' THEN t.value - b.value ELSE (t.value - b.value) / nullif(abs(b.value), 0) END,
+                  reading => CASE WHEN l.reason IS NOT NULL THEN 'none' END, reason => l.reason) s;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_change IS 'The value against that of the same period before.';
@@ -87,13 +99,15 @@ RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROW
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT 'goal:' || g.goal, coalesce(g.unit, root_unit()), s.actual, s.numerator, s.denominator, s.expected, s.pace,
-           CASE WHEN s.actual IS NULL OR abs(s.expected) < r.min_base THEN 'none'
-                WHEN s.pace IS NULL THEN CASE WHEN s.on_track THEN 'clear' ELSE 'breach' END END,
-           CASE WHEN s.actual IS NULL THEN format('no value: %s', s.state)
-                WHEN abs(s.expected) < r.min_base THEN format('only %s expected so far, less than %s', trim_scale(round(s.expected, 6)), r.min_base) END,
-           g.since, today, g.goal, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
-    FROM rule_goals(r, today) g, goal_standing(g, today) s;
+    SELECT s.*
+    FROM rule_goals(r, today) g, goal_standing(g, today) t,
+         sight_of('goal:' || g.goal, coalesce(g.unit, root_unit()), g.since, today, goal => g.goal,
+                  value => t.actual, numerator => t.numerator, denominator => t.denominator, compared => t.expected, measured => t.pace,
+                  reading => CASE WHEN t.actual IS NULL OR abs(t.expected) < r.min_base THEN 'none'
+                                  WHEN t.pace IS NULL THEN CASE WHEN t.on_track THEN 'clear' ELSE 'breach' END END,
+                  reason => CASE WHEN t.actual IS NULL THEN format('no value: %s', t.state)
+                                 WHEN abs(t.expected) < r.min_base
+                                 THEN format('only %s expected so far, less than %s', trim_scale(round(t.expected, 6)), r.min_base) END) s;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_pace IS 'What was attained of each goal against what was expected by that day, as crm_bi.kpi_goal says it.';
@@ -120,21 +134,23 @@ SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     IF r.period IS NULL THEN
         RETURN QUERY
-        SELECT 'goal:' || g.goal, coalesce(g.unit, root_unit()), e.value, NULL::numeric, NULL::numeric, g.target,
-               CASE g.direction WHEN 'up' THEN e.value / nullif(g.target, 0) ELSE g.target / nullif(e.value, 0) END,
-               CASE WHEN e.value IS NULL THEN 'none'
-                    WHEN g.direction = 'up' AND g.target = 0 THEN CASE WHEN e.value >= 0 THEN 'clear' ELSE 'breach' END
-                    WHEN g.direction = 'down' AND e.value <= 0 THEN CASE WHEN e.value <= g.target THEN 'clear' ELSE 'breach' END END,
-               CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END, g.since, g.until, g.goal, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
-        FROM rule_goals(r, today) g, expected_end(g.kpi, g.unit, g.since, g.until, today, g.currency, g.rates) e;
+        SELECT s.*
+        FROM rule_goals(r, today) g, expected_end(g.kpi, g.unit, g.since, g.until, today, g.currency, g.rates) e,
+             sight_of('goal:' || g.goal, coalesce(g.unit, root_unit()), g.since, g.until, goal => g.goal, value => e.value, compared => g.target,
+                      measured => CASE g.direction WHEN 'up' THEN e.value / nullif(g.target, 0) ELSE g.target / nullif(e.value, 0) END,
+                      reading => CASE WHEN e.value IS NULL THEN 'none'
+                                      WHEN g.direction = 'up' AND g.target = 0 THEN CASE WHEN e.value >= 0 THEN 'clear' ELSE 'breach' END
+                                      WHEN g.direction = 'down' AND e.value <= 0 THEN CASE WHEN e.value <= g.target THEN 'clear' ELSE 'breach' END END,
+                      reason => CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END) s;
     ELSE
         RETURN QUERY
-        SELECT u.unit, u.unit, e.value, NULL::numeric, NULL::numeric, NULL::numeric, e.value, CASE WHEN e.value IS NULL THEN 'none' END,
-               CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END, p.since, l.until, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
+        SELECT s.*
         FROM rule_period(r.period, today) p,
              LATERAL (SELECT (p.since + CASE split_part(r.period, ' ', 1) WHEN 'quarter' THEN interval '3 months'
                                              ELSE ('1 ' || split_part(r.period, ' ', 1))::interval END)::date - 1 AS until) l,
-             rule_units(r, today) u, expected_end(r.kpi, u.unit, p.since, l.until, today, NULL, 'default') e;
+             rule_units(r, today) u, expected_end(r.kpi, u.unit, p.since, l.until, today, NULL, 'default') e,
+             sight_of(u.unit, u.unit, p.since, l.until, value => e.value, measured => e.value, reading => CASE WHEN e.value IS NULL THEN 'none' END,
+                      reason => CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END) s;
     END IF;
 END
 $$;
@@ -202,15 +218,16 @@ DECLARE
     sources CONSTANT text[] := ARRAY(SELECT k.kpi FROM kpi_leaf l JOIN kpi k ON k.kpi = l.input WHERE l.kpi = r.kpi);
 BEGIN
     RETURN QUERY
-    SELECT u.unit, u.unit, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, (today - f.last)::numeric,
-           CASE WHEN state <> 'ready' THEN 'breach' WHEN f.last IS NULL THEN 'none' END,
-           CASE WHEN state <> 'ready' THEN format('the KPI has no number: %s', state) WHEN f.last IS NULL THEN 'no facts in the last three years' END,
-           coalesce(f.last, today), today, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
+    SELECT s.*
     FROM rule_units(r, today) u,
          LATERAL (SELECT min(x.last) AS last -- of several sources the one that is longest silent
                   FROM unnest(CASE WHEN sources = '{}' THEN ARRAY[r.kpi] ELSE sources END) k,
                        LATERAL (SELECT max(t.day) AS last FROM kpi_facts(ARRAY[k], today - 1096, today, NULL, '{}',
-                                    CASE WHEN u.unit <> root_unit() THEN ARRAY(SELECT b.unit FROM units_below(u.unit) b) END) t) x) f;
+                                    CASE WHEN u.unit <> root_unit() THEN ARRAY(SELECT b.unit FROM units_below(u.unit) b) END) t) x) f,
+         sight_of(u.unit, u.unit, coalesce(f.last, today), today, measured => (today - f.last)::numeric,
+                  reading => CASE WHEN state <> 'ready' THEN 'breach' WHEN f.last IS NULL THEN 'none' END,
+                  reason => CASE WHEN state <> 'ready' THEN format('the KPI has no number: %s', state)
+                                 WHEN f.last IS NULL THEN 'no facts in the last three years' END) s;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_no_data IS
@@ -233,9 +250,10 @@ BEGIN
             HINT = 'Make it again, or switch the rule off: enable_rule(key, false).';
     END IF;
     RETURN QUERY
-    SELECT u.unit, u.unit, v.value, NULL::numeric, NULL::numeric, NULL::numeric, v.value, CASE WHEN v.value IS NULL THEN 'none' END,
-           CASE WHEN v.value IS NULL THEN 'the condition returned NULL' END, p.since, p.until, NULL::text, NULL::regclass, NULL::text, NULL::text, NULL::timestamptz
-    FROM rule_period(r.period, today) p, rule_units(r, today) u, condition_value(condition, u.unit, p.since, p.until) v (value);
+    SELECT s.*
+    FROM rule_period(r.period, today) p, rule_units(r, today) u, condition_value(condition, u.unit, p.since, p.until) v (value),
+         sight_of(u.unit, u.unit, p.since, p.until, value => v.value, measured => v.value, reading => CASE WHEN v.value IS NULL THEN 'none' END,
+                  reason => CASE WHEN v.value IS NULL THEN 'the condition returned NULL' END) s;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_condition IS 'What a team''s own function says of a unit and a period.';
@@ -251,8 +269,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH due AS MATERIALIZED (SELECT * FROM sla_due('infinity') WHERE r.sla IS NOT NULL)
-    SELECT format('%s %s %s', e.relation, e.clock, e.record_key), e.unit, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
-           'breach', NULL::text, (e.at AT TIME ZONE zone)::date, (e.at AT TIME ZONE zone)::date, NULL::text, e.relation, e.record_key, e.clock, e.due_at
+    SELECT s.*
     FROM (SELECT d.relation, d.record_key, d.clock, d.at, b.at AS due_at, d.unit_key AS unit
           FROM due d
           LEFT JOIN due b ON b.event = 'breach' AND (b.relation, b.record_key, b.clock) = (d.relation, d.record_key, d.clock)
@@ -261,9 +278,12 @@ BEGIN
           SELECT h.relation, h.record_key, 'handover:' || h.handover, w.at, h.due_at, coalesce(resolve_unit(h.unit), root_unit())
           FROM timed_handovers(nullif(r.handover, '*')) h
           CROSS JOIN LATERAL (SELECT h.due_at - coalesce(r.warn_before, '0') AS at) w
-          WHERE r.handover IS NOT NULL AND h.state = 'offered' AND w.at <= now() AND w.at >= r.created_at) e
+          WHERE r.handover IS NOT NULL AND h.state = 'offered' AND w.at <= now() AND w.at >= r.created_at) e,
+         LATERAL (SELECT (e.at AT TIME ZONE zone)::date AS day) w,
+         sight_of(format('%s %s %s', e.relation, e.clock, e.record_key), e.unit, w.day, w.day, reading => 'breach',
+                  relation => e.relation, record_key => e.record_key, clock => e.clock, due_at => e.due_at) s
     WHERE e.unit = ANY (below)
-    ORDER BY e.at, 1;
+    ORDER BY e.at, s.subject;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_records IS
