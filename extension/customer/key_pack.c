@@ -6,12 +6,13 @@
  */
 #include "customer/key_pack.h"
 
+#include "base/varint.h"
+
 #include <stdbool.h>
 #include <string.h>
 
 #define SLOT_ENTRIES 256
 #define MAX_BITS 24
-#define VARINT_MAX 10
 #define RADIX_BITS 11
 
 int
@@ -70,17 +71,6 @@ key_pack_bound(size_t count)
     return count * 3 * VARINT_MAX;
 }
 
-static uint8_t *
-put(uint8_t *out, uint64_t number)
-{
-    while (number >= 0x80) {
-        *out++ = (uint8_t) (number | 0x80);
-        number >>= 7;
-    }
-    *out++ = (uint8_t) number;
-    return out;
-}
-
 size_t
 key_pack(const KeyEntry *entries, size_t count, size_t many, const int64_t *record, uint8_t *out)
 {
@@ -94,33 +84,15 @@ key_pack(const KeyEntry *entries, size_t count, size_t many, const int64_t *reco
         for (end = first + 1; end < count && entries[end].key == entries[first].key;)
             end++;
         elsewhere = end - first > many;
-        at = put(at, entries[first].key - last_key);
-        at = put(at, (end - first) << 1 | elsewhere);
+        at = varint_put(at, entries[first].key - last_key);
+        at = varint_put(at, (end - first) << 1 | elsewhere);
         for (size_t i = first; i < end && !elsewhere; i++) {
-            at = put(at, (uint64_t) record[entries[i].node] - (uint64_t) last);
+            at = varint_put(at, (uint64_t) record[entries[i].node] - (uint64_t) last);
             last = record[entries[i].node];
         }
         last_key = entries[first].key;
     }
     return (size_t) (at - out);
-}
-
-/* NULL where the list ends inside of a number. */
-static const uint8_t *
-get(const uint8_t *at, const uint8_t *end, uint64_t *number)
-{
-    uint64_t result = 0;
-
-    for (int shift = 0; at < end && shift < 64; shift += 7) {
-        uint8_t byte = *at++;
-
-        result |= (uint64_t) (byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            *number = result;
-            return at;
-        }
-    }
-    return NULL;
 }
 
 /* Behind so many numbers; NULL where the list ends before. */
@@ -146,7 +118,7 @@ key_pack_find(const uint8_t *list, size_t size, uint32_t wanted, KeyHolders *hol
         uint64_t step;
         uint64_t count;
 
-        if ((at = get(at, end, &step)) == NULL || (at = get(at, end, &count)) == NULL ||
+        if ((at = varint_get(at, end, &step)) == NULL || (at = varint_get(at, end, &count)) == NULL ||
             count >> 1 > UINT32_MAX || ((count & 1) == 0 && count >> 1 > (size_t) (end - at)))
             return false;
         key += step;
@@ -169,7 +141,7 @@ key_pack_records(const KeyHolders *holders, int64_t *records)
     for (uint32_t i = 0; i < holders->count; i++) {
         uint64_t step;
 
-        if ((at = get(at, holders->end, &step)) == NULL)
+        if ((at = varint_get(at, holders->end, &step)) == NULL)
             return false;
         record += step;
         records[i] = (int64_t) record;
@@ -217,11 +189,11 @@ key_pack_without(const uint8_t *list, size_t size, const int64_t *numbers, size_
         uint64_t last = 0;
         const uint8_t *first;
 
-        if ((at = get(at, end, &step)) == NULL || (at = get(at, end, &holders)) == NULL)
+        if ((at = varint_get(at, end, &step)) == NULL || (at = varint_get(at, end, &holders)) == NULL)
             return KEY_PACK_DAMAGED;
         key += step;
         if (holders & 1) { /* elsewhere */
-            to = put(put(to, key - last_key), holders);
+            to = varint_put(varint_put(to, key - last_key), holders);
             last_key = key;
             continue;
         }
@@ -230,23 +202,23 @@ key_pack_without(const uint8_t *list, size_t size, const int64_t *numbers, size_
             return KEY_PACK_DAMAGED;
         first = at;
         for (uint64_t i = 0; i < holders; i++) {
-            if ((at = get(at, end, &step)) == NULL)
+            if ((at = varint_get(at, end, &step)) == NULL)
                 return KEY_PACK_DAMAGED;
             record += step;
             stay += !is_among(key_pack_number((int64_t) record), numbers, count);
         }
         if (stay == 0)
             continue;
-        to = put(put(to, key - last_key), stay << 1);
+        to = varint_put(varint_put(to, key - last_key), stay << 1);
         last_key = key;
         record = 0;
         at = first;
         for (uint64_t i = 0; i < holders; i++) {
-            at = get(at, end, &step);
+            at = varint_get(at, end, &step);
             record += step;
             if (is_among(key_pack_number((int64_t) record), numbers, count))
                 continue;
-            to = put(to, record - last);
+            to = varint_put(to, record - last);
             last = record;
         }
     }

@@ -6,6 +6,8 @@
  */
 #include "funnel/journey.h"
 
+#include "base/varint.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,12 +30,6 @@ put_wide(uint8_t *out, Wide value)
     }
     *out++ = (uint8_t) value.low;
     return out;
-}
-
-static uint8_t *
-put(uint8_t *out, uint64_t value)
-{
-    return put_wide(out, (Wide){value, 0});
 }
 
 /* NULL: it does not end, or is longer than 98 bits (14 bytes). */
@@ -70,18 +66,6 @@ get(const uint8_t *next, const uint8_t *end, uint64_t limit, uint64_t *value)
         return NULL;
     *value = wide.low;
     return next;
-}
-
-static uint64_t
-zigzag(int64_t value)
-{
-    return (uint64_t) value << 1 ^ (value < 0 ? UINT64_MAX : 0);
-}
-
-static int64_t
-unzigzag(uint64_t value)
-{
-    return (int64_t) (value >> 1 ^ (value & 1 ? UINT64_MAX : 0));
 }
 
 static int
@@ -164,9 +148,9 @@ find_unit(const JourneyEvent *events, size_t count)
 static uint8_t *
 put_positions(uint8_t *out, const int32_t *positions, uint32_t distinct)
 {
-    out = put(out, distinct);
+    out = varint_put(out, distinct);
     for (uint32_t i = 0; i < distinct; i++)
-        out = put(out, (uint64_t) (i == 0 ? positions[0] : positions[i] - positions[i - 1] - 1));
+        out = varint_put(out, (uint64_t) (i == 0 ? positions[0] : positions[i] - positions[i - 1] - 1));
     return out;
 }
 
@@ -177,7 +161,7 @@ journey_write(const JourneyEvent *events, size_t count, int32_t *scratch, uint8_
     int bits = bits_for(distinct);
     int unit = count == 0 ? 0 : find_unit(events, count);
     uint64_t bitmap = 0;
-    uint8_t *next = put(out + JOURNEY_HEADER, count);
+    uint8_t *next = varint_put(out + JOURNEY_HEADER, count);
     int64_t before;
 
     for (uint32_t i = 0; i < distinct; i++)
@@ -190,7 +174,7 @@ journey_write(const JourneyEvent *events, size_t count, int32_t *scratch, uint8_
         return (size_t) (next - out);
     next = put_positions(next, scratch, distinct);
     before = events[0].at / unit_of_time[unit];
-    next = put(next, zigzag(before));
+    next = varint_put(next, zigzag(before));
     for (size_t i = 0; i < count; i++) {
         int64_t at = events[i].at / unit_of_time[unit];
         uint64_t since = (uint64_t) at - (uint64_t) before;

@@ -2,36 +2,10 @@
  * piece.c: see piece.h.
  */
 #include "base/compat.h"
+#include "base/varint.h"
 #include "kpi/piece.h"
 
 #include "utils/memutils.h"
-
-#define VARINT_MAX 10
-
-static unsigned char *
-write_varint(unsigned char *at, uint64 value)
-{
-    while (value >= 0x80) {
-        *at++ = (unsigned char) (value | 0x80);
-        value >>= 7;
-    }
-    *at++ = (unsigned char) value;
-    return at;
-}
-
-static bool
-read_varint(PieceReader *reader, uint64 *value)
-{
-    *value = 0;
-    for (int shift = 0; reader->at < reader->end && shift < 64; shift += 7) {
-        unsigned char byte = *reader->at++;
-
-        *value |= (uint64) (byte & 0x7F) << shift;
-        if (byte < 0x80)
-            return true;
-    }
-    return false;
-}
 
 static int
 compare(const PieceEntry *a, const PieceEntry *b)
@@ -83,10 +57,9 @@ crm_piece_pack(const PieceEntry *entries, int64 count)
     piece = MemoryContextAllocHuge(CurrentMemoryContext, size);
     at = (unsigned char *) VARDATA(piece);
     for (int64 i = 0; i < count; i++) {
-        at = write_varint(at, (uint64) entries[i].length);
+        at = varint_put(at, (uint64) entries[i].length);
         memcpy(at, entries[i].value, entries[i].length);
-        at = write_varint(at + entries[i].length,
-                          (uint64) entries[i].count << 1 ^ (uint64) (entries[i].count >> 63));
+        at = varint_put(at + entries[i].length, zigzag(entries[i].count));
     }
     size = (Size) ((char *) at - (char *) piece);
     if (!AllocSizeIsValid(size))
@@ -108,17 +81,21 @@ crm_piece_read(const bytea *piece)
 bool
 crm_piece_next(PieceReader *reader, PieceEntry *entry)
 {
+    const unsigned char *at;
     uint64 length, count;
 
     if (reader->at == reader->end)
         return false;
-    if (!read_varint(reader, &length) || length > (uint64) (reader->end - reader->at))
+    at = varint_get(reader->at, reader->end, &length);
+    if (at != NULL && length <= (uint64) (reader->end - at)) {
+        entry->value = (const char *) at;
+        entry->length = (int32) length;
+        at = varint_get(at + length, reader->end, &count);
+    } else
+        at = NULL;
+    if (at == NULL)
         ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("not a piece of counted values"));
-    entry->value = (const char *) reader->at;
-    entry->length = (int32) length;
-    reader->at += length;
-    if (!read_varint(reader, &count))
-        ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("not a piece of counted values"));
-    entry->count = (int64) (count >> 1) ^ -(int64) (count & 1);
+    entry->count = unzigzag(count);
+    reader->at = at;
     return true;
 }

@@ -6,6 +6,7 @@
  * the digits does.
  */
 #include "base/compat.h"
+#include "base/varint.h"
 #include "kpi/value.h"
 
 #include "access/genam.h"
@@ -57,8 +58,6 @@ small_number(Datum number, char *bytes)
 {
     int64 whole;
     int decimals;
-    uint64 zigzag;
-    int length = 1;
 
     if (!crm_total_whole(number, &whole, &decimals) || whole > EXACT || whole < -EXACT)
         return 0;
@@ -66,12 +65,8 @@ small_number(Datum number, char *bytes)
         whole /= 10;
         decimals--;
     }
-    zigzag = (uint64) whole << 1 ^ (uint64) (whole >> 63);
     bytes[0] = (char) decimals;
-    for (; zigzag >= 0x80; zigzag >>= 7)
-        bytes[length++] = (char) (zigzag | 0x80);
-    bytes[length++] = (char) zigzag;
-    return length;
+    return (int) ((char *) varint_put((uint8_t *) bytes + 1, zigzag(whole)) - bytes);
 }
 
 int
@@ -93,23 +88,18 @@ crm_value_of_number(Datum number, char *small, const char **bytes)
     return (int) strlen(digits);
 }
 
-static int64
-whole_number(const char *bytes, int length)
-{
-    uint64 zigzag = 0;
-
-    for (int i = 1; i < length; i++)
-        zigzag |= (uint64) ((unsigned char) bytes[i] & 0x7F) << (7 * (i - 1));
-    return (int64) (zigzag >> 1) ^ -(int64) (zigzag & 1);
-}
-
+/* Whether it is a small number, and then which. */
 static bool
-is_small(const char *bytes, int length)
+read_small(const char *bytes, int length, int64 *whole)
 {
     bool small = length > 0 && (unsigned char) bytes[0] != AS_DIGITS;
+    const uint8_t *end = (const uint8_t *) bytes + length;
+    uint64 number = 0;
 
-    if (length < 2 || (small && (bytes[0] < 0 || bytes[0] > DECIMALS_MAX || length > SMALL_MAX)))
+    if (length < 2 || (small && (bytes[0] < 0 || bytes[0] > DECIMALS_MAX || length > SMALL_MAX ||
+                                 varint_get((const uint8_t *) bytes + 1, end, &number) != end)))
         ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("not a counted number"));
+    *whole = unzigzag(number);
     return small;
 }
 
@@ -119,16 +109,20 @@ crm_value_double(const char *bytes, int length)
     static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-    if (!is_small(bytes, length))
+    int64 whole;
+
+    if (!read_small(bytes, length, &whole))
         return DatumGetFloat8(DirectFunctionCall1(numeric_float8, crm_value_numeric(bytes, length)));
-    return (double) whole_number(bytes, length) / tens[(int) bytes[0]];
+    return (double) whole / tens[(int) bytes[0]];
 }
 
 Datum
 crm_value_numeric(const char *bytes, int length)
 {
-    if (is_small(bytes, length))
-        return NumericGetDatum(int64_div_fast_to_numeric(whole_number(bytes, length), bytes[0]));
+    int64 whole;
+
+    if (read_small(bytes, length, &whole))
+        return NumericGetDatum(int64_div_fast_to_numeric(whole, bytes[0]));
     return DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(bytes + 1, length - 1)),
                                ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 }
