@@ -35,3 +35,11 @@ crm_in_subtransaction(void (*work)(void *), void *arg)
     CurrentResourceOwner = owner;
     return error;
 }
+
+void
+crm_rethrow_interruption(ErrorData *error)
+{
+    if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+        ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES)
+        ReThrowError(error);
+}

@@ -11,5 +11,7 @@
  * rolled back. Which errors are to be raised all the same is the caller's to say (ReThrowError).
  */
 extern ErrorData *crm_in_subtransaction(void (*work)(void *), void *arg);
+/* Raises an error that is not the work's fault: that of a cancelled or starved statement. */
+extern void crm_rethrow_interruption(ErrorData *error);
 
 #endif

@@ -185,10 +185,7 @@ try_evaluate(Capture *capture, List *instances, bool keep, CrmChanges *changes, 
 
     if (error == NULL)
         return NULL;
-    /* a cancelled or starved statement is not the component's fault */
-    if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-        ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES)
-        ReThrowError(error);
+    crm_rethrow_interruption(error);
     return error->message;
 }
 

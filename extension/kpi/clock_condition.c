@@ -17,6 +17,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -72,15 +73,6 @@ static char *
 error_said(const ErrorData *error)
 {
     return psprintf("%s (%s)", error->message, unpack_sql_state(error->sqlerrcode));
-}
-
-/* A cancelled or starved statement is not the condition's fault. */
-static void
-rethrow_if_not_ours(ErrorData *error)
-{
-    if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-        ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES)
-        ReThrowError(error);
 }
 
 static void
@@ -144,7 +136,7 @@ compile(TupleDesc desc, ArrayType *sources, MemoryContext parent)
         error = crm_in_subtransaction(compile_one, &trial);
         if (error == NULL)
             continue;
-        rethrow_if_not_ours(error);
+        crm_rethrow_interruption(error);
         compiled->conditions[i].planned = NULL;
         compiled->conditions[i].error = error_said(error);
     }
@@ -180,6 +172,8 @@ judge(Compiled *compiled)
     ErrorData *error = crm_in_subtransaction(evaluate, &all);
     int bounds[] = {compiled->count};
 
+    if (error != NULL)
+        crm_rethrow_interruption(error);
     for (int i = 0; i < compiled->count; i++) {
         const char *failed = compiled->conditions[i].error;
 
@@ -187,12 +181,11 @@ judge(Compiled *compiled)
             Trial one = {.compiled = compiled, .first = i, .last = i, .holds = holds};
             ErrorData *its_own;
 
-            rethrow_if_not_ours(error);
             make_ready(compiled);
             holds[i] = false;
             its_own = crm_in_subtransaction(evaluate, &one);
             if (its_own != NULL) {
-                rethrow_if_not_ours(its_own);
+                crm_rethrow_interruption(its_own);
                 failed = error_said(its_own);
             }
         }
@@ -204,12 +197,6 @@ judge(Compiled *compiled)
         make_ready(compiled);
     return PointerGetDatum(
         construct_md_array(verdicts, nulls, 1, bounds, (int[]){1}, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-static bool
-same_array(const ArrayType *a, const ArrayType *b)
-{
-    return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
 }
 
 PG_FUNCTION_INFO_V1(crm_clock_verdicts);
@@ -230,7 +217,8 @@ crm_clock_verdicts(PG_FUNCTION_ARGS)
                 errmsg("conditions are a plain list of expressions"),
                 errhint("Leave NULL out of the array."));
     if (compiled != NULL &&
-        !(equalTupleDescs(compiled->desc, desc) && same_array(compiled->sources, sources))) {
+        !(equalTupleDescs(compiled->desc, desc) &&
+          datumIsEqual(PointerGetDatum(compiled->sources), PointerGetDatum(sources), false, -1))) {
         MemoryContextDelete(compiled->memory);
         compiled = NULL;
     }

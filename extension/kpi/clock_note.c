@@ -329,7 +329,7 @@ note_rows(void *arg)
     end_notes(reading->notes);
 }
 
-/* Whether the keys could be read. A cancelled or starved statement is not the mapping's fault. */
+/* Whether the keys could be read. */
 static bool
 read_guarded(Reading *reading)
 {
@@ -337,9 +337,7 @@ read_guarded(Reading *reading)
 
     if (error == NULL)
         return true;
-    if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-        ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES)
-        ReThrowError(error);
+    crm_rethrow_interruption(error);
     return false;
 }
 
