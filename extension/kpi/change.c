@@ -6,6 +6,7 @@
  */
 #include "base/compat.h"
 #include "kpi/change.h"
+#include "kpi/piece.h"
 
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
@@ -316,7 +317,7 @@ part_compare(const void *a, const void *b)
     return key_compare(&(*(CrmPart *const *) a)->key, &(*(CrmPart *const *) b)->key);
 }
 
-/* Values of one component and day in the order of crm_piece_compare. */
+/* Values of one component and day in the order of pieces. */
 static int
 value_compare(const void *a, const void *b)
 {
@@ -324,9 +325,7 @@ value_compare(const void *a, const void *b)
     const CrmValueKey *y = &(*(CrmValue *const *) b)->key;
     int order = key_compare(&x->part, &y->part);
 
-    if (order == 0)
-        order = memcmp(x->bytes, y->bytes, Min(x->length, y->length));
-    return order != 0 ? order : (x->length > y->length) - (x->length < y->length);
+    return order != 0 ? order : crm_piece_compare(x->bytes, x->length, y->bytes, y->length);
 }
 
 static CrmPart **

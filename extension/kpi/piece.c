@@ -10,15 +10,7 @@
 static int
 compare(const PieceEntry *a, const PieceEntry *b)
 {
-    int order = memcmp(a->value, b->value, Min(a->length, b->length));
-
-    return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
-}
-
-int
-crm_piece_compare(const void *a, const void *b)
-{
-    return compare(a, b);
+    return crm_piece_compare(a->value, a->length, b->value, b->length);
 }
 
 #define ST_SORT sort_entries

@@ -21,7 +21,15 @@ typedef struct PieceReader {
     const unsigned char *end;
 } PieceReader;
 
-extern int crm_piece_compare(const void *a, const void *b); /* of PieceEntry, by value */
+/* Of two values. */
+static inline int
+crm_piece_compare(const char *a, int32 a_length, const char *b, int32 b_length)
+{
+    int order = memcmp(a, b, Min(a_length, b_length));
+
+    return order != 0 ? order : (a_length > b_length) - (a_length < b_length);
+}
+
 /* Sorts the entries, adds up those of the same value and drops what comes to zero; returns how many are left. */
 extern int64 crm_piece_reduce(PieceEntry *entries, int64 count);
 /* Packs what crm_piece_reduce left. */
