@@ -37,19 +37,16 @@ crm_sign_action(PG_FUNCTION_ARGS)
 {
     StringInfo what = signed_text(PG_GETARG_TEXT_PP(0));
     uint64 version;
-    const CrmTokenKeys *keys = crm_token_file_keys(&version);
+    const CrmTokenKey *key = crm_token_keys_signing(crm_token_file_keys(&version));
     unsigned char signature[CRM_TOKEN_HMAC_LENGTH];
     char encoded[CRM_BASE64URL_LENGTH(CRM_TOKEN_HMAC_LENGTH) + 1];
 
-    for (int i = 0; i < keys->count; i++) {
-        if (keys->keys[i].algorithm != CRM_TOKEN_HS256)
-            continue;
-        if (!crm_token_key_sign(&keys->keys[i], what->data, (size_t) what->len, signature))
-            elog(ERROR, "the crypto library could not sign an action");
-        crm_base64url_encode(signature, sizeof signature, encoded);
-        PG_RETURN_TEXT_P(cstring_to_text(encoded));
-    }
-    PG_RETURN_NULL();
+    if (key == NULL)
+        PG_RETURN_NULL();
+    if (!crm_token_key_sign(key, what->data, (size_t) what->len, signature))
+        elog(ERROR, "the crypto library could not sign an action");
+    crm_base64url_encode(signature, sizeof signature, encoded);
+    PG_RETURN_TEXT_P(cstring_to_text(encoded));
 }
 
 /* verify_action(what text, signature text) returns boolean */

@@ -31,20 +31,10 @@ random_bytes(void *out, size_t length)
 }
 
 static const CrmTokenKey *
-first_secret(const CrmTokenKeys *keys)
-{
-    for (int i = 0; i < keys->count; i++) {
-        if (keys->keys[i].algorithm == CRM_TOKEN_HS256)
-            return &keys->keys[i];
-    }
-    return NULL;
-}
-
-static const CrmTokenKey *
 signing_key(void)
 {
     uint64 version;
-    const CrmTokenKey *key = first_secret(crm_token_file_keys(&version));
+    const CrmTokenKey *key = crm_token_keys_signing(crm_token_file_keys(&version));
     const char *problem = crm_token_file_problem();
 
     if (key == NULL)
@@ -143,7 +133,7 @@ Datum
 crm_rotate_token_key(PG_FUNCTION_ARGS)
 {
     const CrmTokenKeys *before = crm_token_file_open();
-    const CrmTokenKey *last = first_secret(before);
+    const CrmTokenKey *last = crm_token_keys_signing(before);
     CrmTokenKeys after = {.count = 1};
 
     make_key(&after.keys[0]);

@@ -169,6 +169,15 @@ crm_token_keys_parse(CrmTokenKeys *keys, const char *text, size_t length, const 
     return 0;
 }
 
+const CrmTokenKey *
+crm_token_keys_signing(const CrmTokenKeys *keys)
+{
+    for (int i = 0; i < keys->count; i++)
+        if (keys->keys[i].algorithm == CRM_TOKEN_HS256)
+            return &keys->keys[i];
+    return NULL;
+}
+
 /* Looked up once: OpenSSL 3 asks its providers each time otherwise, which takes longer than the sum itself. */
 static const EVP_MD *
 sha256(void)

@@ -38,6 +38,8 @@ typedef struct CrmTokenKeys {
 
 /* 0, or the number of the line that cannot be used; *problem then says why, without anything of the line. */
 extern int crm_token_keys_parse(CrmTokenKeys *keys, const char *text, size_t length, const char **problem);
+/* The one that signs; NULL where there is none. */
+extern const CrmTokenKey *crm_token_keys_signing(const CrmTokenKeys *keys);
 /* "HS256" or "EdDSA"; false where the name is another one. */
 extern bool crm_token_algorithm_parse(const char *name, CrmTokenAlgorithm *algorithm);
 extern const char *crm_token_algorithm_name(CrmTokenAlgorithm algorithm);
