@@ -171,7 +171,6 @@ check_privileges(struct Check *check)
         say(check, true, "privileges", "all functions of the daemon");
 }
 
-/* Every endpoint that is switched on has a section, and one to sign with. */
 /* What the section of an endpoint of that kind should say and does not; NULL: nothing. */
 static const char *
 lacking(const char *kind, const struct Secret *secret)
@@ -181,6 +180,7 @@ lacking(const char *kind, const struct Secret *secret)
     return strcmp(kind, "pagerduty") == 0 && secret->routing_key == NULL ? "routing_key" : NULL;
 }
 
+/* Every endpoint that is switched on has a section, with what its kind asks for. */
 static void
 check_endpoints(struct Check *check)
 {
@@ -198,14 +198,15 @@ check_endpoints(struct Check *check)
         return;
     for (int i = 0; i < PQntuples(result); i++) {
         const struct Secret *secret = secrets_find(&check->secrets, PQgetvalue(result, i, 1));
+        const char *missing = secret == NULL ? NULL : lacking(PQgetvalue(result, i, 2), secret);
 
         if (secret == NULL)
             say(check, false, "endpoints", "%s: no section [%s]; crmd secret set %s makes it",
                 PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), PQgetvalue(result, i, 1));
-        else if (lacking(PQgetvalue(result, i, 2), secret) != NULL)
+        else if (missing != NULL)
             say(check, false, "endpoints", "%s: [%s] has no %s", PQgetvalue(result, i, 0),
-                PQgetvalue(result, i, 1), lacking(PQgetvalue(result, i, 2), secret));
-        bad += secret == NULL || lacking(PQgetvalue(result, i, 2), secret) != NULL;
+                PQgetvalue(result, i, 1), missing);
+        bad += secret == NULL || missing != NULL;
     }
     if (bad == 0)
         say(check, true, "endpoints", "%d, each with its section", PQntuples(result));
