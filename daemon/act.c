@@ -23,12 +23,10 @@
 
 struct Field {
     char text[FIELD_MAX + 1];
-    size_t length;
     bool given;
 };
 
 struct ActRequest {
-    struct Act *act;
     struct MHD_Connection *connection; /* NULL: gone */
     struct MHD_PostProcessor *post;
     bool is_post, complete, too_large, queued;
@@ -166,8 +164,7 @@ take_field(void *arg, enum MHD_ValueKind kind, const char *key, const char *file
         return MHD_YES;
     }
     memcpy(field->text + offset, data, size);
-    field->length = offset + size;
-    field->text[field->length] = '\0';
+    field->text[offset + size] = '\0';
     field->given = true;
     return MHD_YES;
 }
@@ -243,7 +240,6 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
         if (request == NULL)
             return MHD_NO;
         *state = request;
-        request->act = act;
         request->connection = connection;
         request->is_post = strcmp(method, "POST") == 0;
         if (request->is_post)
