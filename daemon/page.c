@@ -41,19 +41,23 @@ put_escaped(FILE *out, const char *text)
 }
 
 static const char *
-text_of(const json_t *object, const char *name)
+text_or_none(const json_t *value)
 {
-    const char *text = json_string_value(json_object_get(object, name));
+    const char *text = json_string_value(value);
 
     return text == NULL ? "" : text;
 }
 
 static const char *
+text_of(const json_t *object, const char *name)
+{
+    return text_or_none(json_object_get(object, name));
+}
+
+static const char *
 text_at(const json_t *array, size_t index)
 {
-    const char *text = json_string_value(json_array_get(array, index));
-
-    return text == NULL ? "" : text;
+    return text_or_none(json_array_get(array, index));
 }
 
 static void
