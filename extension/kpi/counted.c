@@ -7,9 +7,7 @@
 #include "kpi/piece.h"
 #include "kpi/value.h"
 
-#include "common/hashfn.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"

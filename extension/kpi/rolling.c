@@ -22,7 +22,7 @@ at(const Rolling *rolling, const double *array, size_t origin, size_t day)
     return array[origin * rolling->ahead + day];
 }
 
-/* Mean squared errors of a source and of the first one over the whole horizon, both at the origins where that source knew something. */
+/* The sums of squared errors of a source and of the first one over the whole horizon, at the origins where both knew something; of how many. */
 static size_t
 squared_errors(const Rolling *rolling, const double *path, size_t origin, double *error, double *first)
 {
