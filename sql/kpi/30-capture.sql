@@ -125,6 +125,7 @@ CREATE FUNCTION @extschema@.capture(relation pg_catalog.regclass) RETURNS SETOF 
 DECLARE
     each record;
     per_row boolean := (require_adopted(relation)).row_triggers;
+    wanted kpi_instance[];
     beside text[]; -- components of which another version is read, and goes on to be until this one is filled
 BEGIN
     IF NOT is_audience('admin') THEN
@@ -132,7 +133,7 @@ BEGIN
     END IF;
     PERFORM capture_entries();
     PERFORM attach_clocks(relation);
-    IF NOT EXISTS (SELECT FROM wanted_instances(relation)) AND NOT EXISTS (SELECT FROM kpi_captured i WHERE i.relation = capture.relation) THEN
+    IF NOT EXISTS (SELECT FROM wanted_components(relation)) AND NOT EXISTS (SELECT FROM kpi_captured i WHERE i.relation = capture.relation) THEN
         RETURN;
     END IF;
     -- writers that still work by the old definitions finish first
@@ -140,13 +141,15 @@ BEGIN
     IF NOT EXISTS (SELECT FROM attached_trigger t WHERE t.relation = capture.relation AND t.room = 'kpi') THEN
         PERFORM attach_triggers(relation, 'kpi', 'capture_change', always => true);
     END IF;
+    wanted := ARRAY(SELECT (NULL, capture.relation, w.component, w.version, w.zone, w.undated, w.day, w.filter, w.sums, w.sum_names, 'filling')::kpi_instance
+                    FROM wanted_instances(capture.relation) w);
     beside := ARRAY(
         SELECT DISTINCT i.component
         FROM kpi_instance i JOIN component c USING (component)
-        LEFT JOIN wanted_instances(capture.relation) w ON w.component = i.component AND i.relation = capture.relation
+        LEFT JOIN unnest(wanted) w ON w.component = i.component AND i.relation = capture.relation
         WHERE i.state = 'ready' AND i.instance NOT IN (SELECT b.instance FROM kpi_broken b) AND (i.version <> c.version OR i.sums <> w.sums));
     PERFORM forget_instances(ARRAY(
-        SELECT i.instance FROM kpi_captured i LEFT JOIN wanted_instances(capture.relation) w USING (component, version, sums)
+        SELECT i.instance FROM kpi_captured i LEFT JOIN unnest(wanted) w USING (component, version, sums)
         WHERE i.relation = capture.relation
           AND CASE WHEN i.is_read THEN w.component IS NULL AND i.component <> ALL (beside) ELSE w.component IS NULL OR i.component <> ALL (beside) END));
     DELETE FROM kpi_broken b USING kpi_captured i WHERE i.instance = b.instance AND i.relation = capture.relation;
@@ -155,15 +158,14 @@ BEGIN
         UPDATE kpi_successor i SET state = 'filling' WHERE i.relation = capture.relation;
     END IF;
     INSERT INTO kpi_instance (relation, component, version, zone, undated, day, filter, sums, sum_names)
-    SELECT capture.relation, w.component, w.version, w.zone, w.undated, w.day, w.filter, w.sums, w.sum_names
-    FROM wanted_instances(capture.relation) w WHERE w.component <> ALL (beside)
+    SELECT w.relation, w.component, w.version, w.zone, w.undated, w.day, w.filter, w.sums, w.sum_names
+    FROM unnest(wanted) w WHERE w.component <> ALL (beside)
     ON CONFLICT ON CONSTRAINT kpi_instance_relation_component_key DO NOTHING;
     INSERT INTO kpi_successor (instance, relation, component, version, zone, undated, day, filter, sums, sum_names, state)
-    SELECT nextval('kpi_instance_instance_seq'), capture.relation, w.component, w.version, w.zone, w.undated, w.day, w.filter, w.sums,
-           w.sum_names, 'filling'
-    FROM wanted_instances(capture.relation) w
+    SELECT nextval('kpi_instance_instance_seq'), w.relation, w.component, w.version, w.zone, w.undated, w.day, w.filter, w.sums, w.sum_names, w.state
+    FROM unnest(wanted) w
     WHERE w.component = ANY (beside)
-      AND NOT EXISTS (SELECT FROM kpi_captured i WHERE (i.relation, i.component, i.version, i.sums) = (capture.relation, w.component, w.version, w.sums));
+      AND NOT EXISTS (SELECT FROM kpi_captured i WHERE (i.relation, i.component, i.version, i.sums) = (w.relation, w.component, w.version, w.sums));
     PERFORM note_members(relation);
     PERFORM capture_changed(relation);
     IF EXISTS (SELECT FROM kpi_captured i WHERE i.relation = capture.relation AND i.state = 'filling') THEN
