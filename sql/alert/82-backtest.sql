@@ -37,9 +37,11 @@ DECLARE
     r rule;
     first CONSTANT date := coalesce(backtest_rule.since, (coalesce(backtest_rule.until, kpi_today()) - interval '1 year')::date + 1);
     last CONSTANT date := coalesce(backtest_rule.until, kpi_today());
-    stood jsonb := '{}'; -- of each subject its phase, and since when
-    now_open jsonb;
+    stood jsonb := '{}'; -- of each subject its phase, since when, and the days on which it fired
+    seen_now jsonb;
+    was jsonb;
     before text;
+    stood_since date;
     fired_on jsonb;
     seen rule_sight;
 BEGIN
@@ -60,7 +62,7 @@ BEGIN
     END IF;
     FOR offset_days IN 0 .. last - first LOOP
         day := first + offset_days;
-        now_open := '{}';
+        seen_now := '{}';
         FOR seen IN SELECT * FROM see_rule(r, day) LOOP
             subject := seen.subject;
             unit := seen.unit;
@@ -70,19 +72,21 @@ BEGIN
             compared := seen.compared;
             measured := seen.measured;
             reading := (SELECT x.reading FROM rule_reading(r, seen) x);
-            fired_on := coalesce(stood #> ARRAY[subject, 'fired_on'], '[]');
-            before := coalesce(stood #>> ARRAY[subject, 'phase'], 'ok');
-            phase := rule_step(before, reading, make_interval(days => day - coalesce((stood #>> ARRAY[subject, 'since'])::date, first)), r.hold_for,
+            was := stood -> subject;
+            before := coalesce(was ->> 'phase', 'ok');
+            stood_since := coalesce((was ->> 'since')::date, first);
+            fired_on := coalesce(was -> 'fired_on', '[]');
+            phase := rule_step(before, reading, make_interval(days => day - stood_since), r.hold_for,
                                greatest(r.clear_for, flap_brake(r.flap_limit, r.flap_within, (SELECT count(*) FROM jsonb_array_elements_text(fired_on) f
                                                                                               WHERE f::date > day - r.flap_within))));
             fires := phase = 'firing' AND before NOT IN ('firing', 'held');
-            now_open := now_open || jsonb_build_object(subject, jsonb_build_object('phase', phase,
-                'fired_on', CASE WHEN fires THEN fired_on || to_jsonb(day) ELSE fired_on END,
-                'since', CASE phase WHEN before THEN coalesce((stood #>> ARRAY[subject, 'since'])::date, first) ELSE day END));
+            seen_now := seen_now || jsonb_build_object(subject, jsonb_build_object(
+                'phase', phase, 'since', CASE phase WHEN before THEN stood_since ELSE day END,
+                'fired_on', CASE WHEN fires THEN fired_on || to_jsonb(day) ELSE fired_on END));
             RETURN NEXT;
         END LOOP;
-        stood := (SELECT coalesce(jsonb_object_agg(o.key, o.value || '{"phase": "ok"}'), '{}') FROM jsonb_each(stood) o WHERE NOT now_open ? o.key)
-                 || now_open; -- what was not seen is over
+        -- what was not seen is over
+        stood := (SELECT coalesce(jsonb_object_agg(o.key, o.value || '{"phase": "ok"}'), '{}') FROM jsonb_each(stood) o) || seen_now;
     END LOOP;
 END
 $$;
