@@ -12,9 +12,9 @@ COMMENT ON FUNCTION @extschema@.iso_time IS 'A time as messages write it: ISO 86
 -- Which units below moved the number the wrong way, against as many days before. A unit's effect on a ratio is
 -- (n1 - R0 d1) / D1 - (n0 - R0 d0) / D0 with the whole's ratio before, R0, and denominators D1 and D0: what the units
 -- have of it adds up to the whole's change, mix of the units included. On a sum it is the difference.
-CREATE FUNCTION @extschema@.alert_causes(l @extschema@.alert_log, audience text)
+CREATE FUNCTION @extschema@.alert_causes(l @extschema@.alert_log, audiences text[])
 RETURNS TABLE (unit text, value numeric, value_before numeric, effect numeric)
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 3 COST 1000000
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 1000000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -39,15 +39,13 @@ BEGIN
           FROM unit p,
                LATERAL kpi_total(l.kpi, p.unit, l.period_since, l.period_until) after,
                LATERAL kpi_total(l.kpi, p.unit, l.period_since - days, l.period_until - days) before
-          WHERE p.parent = l.unit AND audience_may(audience, ARRAY[p.unit])) e
-    WHERE CASE l.direction WHEN 'below' THEN e.effect < 0 ELSE e.effect > 0 END
-    ORDER BY abs(e.effect) DESC, e.unit
-    LIMIT 3;
+          WHERE p.parent = l.unit AND EXISTS (SELECT FROM unnest(audiences) a WHERE audience_may(a, ARRAY[p.unit]))) e
+    WHERE CASE l.direction WHEN 'below' THEN e.effect < 0 ELSE e.effect > 0 END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.alert_causes IS
-'Up to three units right below that moved an alert''s number most in its direction, against as many days before: value now and '
-'before, and the effect on the whole. Only units that the audience may see.';
+'The units right below that moved an alert''s number in its direction, against as many days before: value now and before, and the effect '
+'on the whole. Only units that one of the audiences may see.';
 
 -- What an alert is about, for its messages and for the page where they are answered. Without a KPI the rule or the record stands for it.
 CREATE FUNCTION @extschema@.alert_about(l @extschema@.alert_log, OUT kpi json, OUT unit json, OUT record json)
@@ -66,23 +64,26 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.alert_about(@extschema@.alert_log) IS 'The KPI, unit and record of an alert as messages write them.';
 
-CREATE FUNCTION @extschema@.alert_message(l @extschema@.alert_log, type text, audience text, OUT body text, OUT units text[])
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000
+-- KPIs are asked once for all audiences; of the causes each has the three greatest that it may see.
+CREATE FUNCTION @extschema@.alert_message(l @extschema@.alert_log, type text, audiences text[])
+RETURNS TABLE (audience text, body text, units text[])
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 1000000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
 DECLARE
     r rule;
     about record;
-    causes json;
+    goal CONSTANT json := alert_goal(l.kpi, l.unit, l.period_until);
 BEGIN
     SELECT * INTO r FROM rule x WHERE x.rule = l.rule;
     SELECT * INTO about FROM alert_about(l);
-    SELECT coalesce(json_agg(json_build_object('unit', c.unit, 'name', u.name, 'value', short_number(c.value),
-                                               'before', short_number(c.value_before), 'effect', short_number(c.effect))
-                             ORDER BY abs(c.effect) DESC, c.unit), '[]'),
-           array_prepend(l.unit, array_agg(c.unit ORDER BY c.unit) FILTER (WHERE c.unit IS NOT NULL))
-    INTO causes, units
-    FROM alert_causes(l, audience) c LEFT JOIN unit u ON u.unit = c.unit;
-    body := json_build_object(
+    RETURN QUERY
+    WITH cause AS MATERIALIZED (
+        SELECT c.unit, abs(c.effect) AS weight,
+               json_build_object('unit', c.unit, 'name', u.name, 'value', short_number(c.value),
+                                 'before', short_number(c.value_before), 'effect', short_number(c.effect)) AS said
+        FROM alert_causes(l, audiences) c JOIN unit u ON u.unit = c.unit)
+    SELECT a.audience, json_build_object(
         'type', type,
         'timestamp', iso_time(now()),
         'data', json_build_object(
@@ -92,14 +93,19 @@ BEGIN
             'kind', r.kind, 'value', short_number(l.value), 'measured', short_number(l.measured),
             'compared', short_number(l.compared), 'reason', l.reason, 'direction', l.direction, 'level', l.level, 'clear_level', r.clear_level,
             'numerator', short_number(l.numerator), 'denominator', short_number(l.denominator),
-            'goal', alert_goal(l.kpi, l.unit, l.period_until),
+            'goal', goal,
             'since', iso_time(l.since), 'fired_at', iso_time(l.fired_at), 'resolved_at', iso_time(l.resolved_at),
             'record', about.record,
-            'departments', to_json(alert_departments(l.kpi)), 'caused_by', causes));
+            'departments', to_json(alert_departments(l.kpi)), 'caused_by', coalesce(w.causes, '[]')))::text,
+        array_prepend(l.unit, w.units)
+    FROM unnest(audiences) a (audience)
+    CROSS JOIN LATERAL (SELECT json_agg(s.said ORDER BY s.weight DESC, s.unit) AS causes, array_agg(s.unit ORDER BY s.unit) AS units
+                        FROM (SELECT * FROM cause c WHERE audience_may(a.audience, ARRAY[c.unit])
+                              ORDER BY c.weight DESC, c.unit LIMIT 3) s) w;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.alert_message IS
-'The body of a message about an alert for one audience, JSON as docs/alert.md describes it, and the units whose numbers are in it.';
+'The body of a message about an alert for each audience, JSON as docs/alert.md describes it, and the units whose numbers are in it.';
 
 -- The goal of that very unit, so that it needs no right beyond the alert's; of several the one with the shortest period.
 CREATE FUNCTION @extschema@.alert_goal(kpi text, unit text, today date)

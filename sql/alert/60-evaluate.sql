@@ -98,19 +98,24 @@ RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     number bigint := (SELECT s.transition FROM rule_state s WHERE (s.rule, s.subject) = (l.rule, l.subject));
-    recipient record;
-    message record;
+    audiences CONSTANT text[] := ARRAY(SELECT DISTINCT r.audience FROM alert_recipient(l.rule, l.kpi, l.unit) r
+                                       WHERE audience_may_hear(l, r.audience, ARRAY[l.unit]));
+    told record;
     message_id text;
     written integer := 0;
 BEGIN
-    FOR recipient IN SELECT r.endpoint, r.audience, e.kind FROM alert_recipient(l.rule, l.kpi, l.unit) r JOIN endpoint e ON e.endpoint = r.endpoint ORDER BY r.endpoint LOOP
-        CONTINUE WHEN NOT audience_may_hear(l, recipient.audience, ARRAY[l.unit]);
-        message := alert_message(l, type, recipient.audience);
+    IF audiences = '{}' THEN
+        RETURN 0;
+    END IF;
+    FOR told IN SELECT r.endpoint, e.kind, m.audience, m.body, m.units
+                FROM alert_message(l, type, audiences) m
+                JOIN alert_recipient(l.rule, l.kpi, l.unit) r ON r.audience = m.audience JOIN endpoint e ON e.endpoint = r.endpoint
+                ORDER BY r.endpoint LOOP
         message_id := 'msg_' || replace(gen_random_uuid()::text, '-', '');
         INSERT INTO delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
-        VALUES (message_id, l.id, number, type, l.rule, l.unit, message.units, recipient.endpoint, recipient.audience,
-                endpoint_body(recipient.kind, message.body::json, recipient.audience, message_id,
-                              message_links(message.body::jsonb -> 'data', recipient.audience) || action_link(l, type, recipient.audience)));
+        VALUES (message_id, l.id, number, type, l.rule, l.unit, told.units, told.endpoint, told.audience,
+                endpoint_body(told.kind, told.body::json, told.audience, message_id,
+                              message_links(told.body::jsonb -> 'data', told.audience) || action_link(l, type, told.audience)));
         written := written + 1;
     END LOOP;
     IF written > 0 THEN
