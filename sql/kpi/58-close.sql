@@ -149,9 +149,11 @@ BEGIN
         SELECT c.*, c.until <= closed_until(c.kpi) AS frozen FROM kpi_closing c WHERE c.reopened_at IS NULL
     ), chain AS MATERIALIZED (
         SELECT c.kpi, array_agg(c.since ORDER BY c.until) AS firsts, array_agg(c.until ORDER BY c.until) AS lasts FROM closed c GROUP BY c.kpi
+    ), states AS MATERIALIZED (
+        SELECT s.kpi, s.state FROM kpi_state(ARRAY(SELECT h.kpi FROM chain h)) s
     ), counts AS MATERIALIZED (
         SELECT h.kpi, n.until, n.unit_key, n.currency, n.numerator, n.denominator
-        FROM chain h JOIN kpi_state() s ON s.kpi = h.kpi AND s.state = 'ready'
+        FROM chain h JOIN states s ON s.kpi = h.kpi AND s.state = 'ready'
         CROSS JOIN LATERAL closing_sums(h.kpi, h.firsts, h.lasts, true) n
     ), sums AS ( -- a unit that was deleted since counts as the organisation
         SELECT p.closing, coalesce(u.unit, root_unit()) AS place, p.currency, sum(p.above) AS above, sum(p.below) AS below, sum(p.now_above) AS now_above,
@@ -169,7 +171,7 @@ BEGIN
     LEFT JOIN sums s ON s.closing = c.closing
     CROSS JOIN LATERAL (SELECT coalesce(s.place, root_unit()) AS place) o
     LEFT JOIN kpi k ON k.kpi = c.kpi
-    LEFT JOIN kpi_state() t ON t.kpi = c.kpi
+    LEFT JOIN states t ON t.kpi = c.kpi
     CROSS JOIN LATERAL (SELECT coalesce(s.above, 0) AS above, CASE WHEN c.divided THEN coalesce(s.below, 0) END AS below,
                                CASE WHEN t.state = 'ready' THEN coalesce(s.now_above, 0) END AS now_above,
                                CASE WHEN t.state = 'ready' AND k.denominator IS NOT NULL THEN coalesce(s.now_below, 0) END AS now_below) w
