@@ -15,10 +15,10 @@
 #include <math.h>
 
 /*
- * counted_merge(piece): entries pile up, and are reduced where their room is full.
+ * counted_merge(piece): entries pile up, and are reduced where their room is full. Where that leaves more than half of it taken there is
+ * more room from then on: else they would be sorted again after the next few.
  */
 typedef struct MergeState {
-    MemoryContext context;
     PieceEntry *entries;
     uint64 count;
     uint64 room;
@@ -45,18 +45,20 @@ crm_counted_merge_step(PG_FUNCTION_ARGS)
     PieceReader reader;
     PieceEntry entry;
 
-    if (state == NULL) {
+    if (state == NULL)
         state = MemoryContextAllocZero(context, sizeof(MergeState));
-        state->context = context;
-    }
     if (PG_ARGISNULL(1))
         PG_RETURN_POINTER(state);
     reader = keep_piece(context, PG_GETARG_DATUM(1));
     while (crm_piece_next(&reader, &entry)) {
-        if (state->count == state->room && state->room > 0)
+        uint64 more = 1;
+
+        if (state->count == state->room && state->room > 0) {
             state->count = (uint64) crm_piece_reduce(state->entries, (int64) state->count);
+            more = state->room / 2;
+        }
         state->entries =
-            crm_reserve(context, state->entries, sizeof(PieceEntry), state->count, 1, &state->room);
+            crm_reserve(context, state->entries, sizeof(PieceEntry), state->count, more, &state->room);
         state->entries[state->count++] = entry;
     }
     PG_RETURN_POINTER(state);
@@ -68,18 +70,14 @@ PG_FUNCTION_INFO_V1(crm_counted_merge_final);
 Datum
 crm_counted_merge_final(PG_FUNCTION_ARGS)
 {
-    const MergeState *state = PG_ARGISNULL(0) ? NULL : (MergeState *) PG_GETARG_POINTER(0);
-    PieceEntry *entries;
-    int64 count;
+    MergeState *state = PG_ARGISNULL(0) ? NULL : (MergeState *) PG_GETARG_POINTER(0);
 
-    if (state == NULL || state->count == 0)
+    if (state == NULL)
         PG_RETURN_NULL();
-    entries = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(PieceEntry) * state->count);
-    memcpy(entries, state->entries, sizeof(PieceEntry) * state->count);
-    count = crm_piece_reduce(entries, (int64) state->count);
-    if (count == 0)
+    state->count = (uint64) crm_piece_reduce(state->entries, (int64) state->count); /* it stays what it is */
+    if (state->count == 0)
         PG_RETURN_NULL();
-    PG_RETURN_BYTEA_P(crm_piece_pack(entries, count));
+    PG_RETURN_BYTEA_P(crm_piece_pack(state->entries, (int64) state->count));
 }
 
 PG_FUNCTION_INFO_V1(crm_counted_negated);
@@ -372,10 +370,14 @@ crm_counted_percentile_step(PG_FUNCTION_ARGS)
     piece = PG_GETARG_BYTEA_PP(1);
     reader = crm_piece_read(piece);
     while (crm_piece_next(&reader, &entry)) {
-        if (state->count == state->room && state->room > 0)
+        uint64 more = 1;
+
+        if (state->count == state->room && state->room > 0) { /* as in counted_merge */
             state->count = reduce_numbers(state->numbers, state->count);
+            more = state->room / 2;
+        }
         state->numbers =
-            crm_reserve(context, state->numbers, sizeof(NumberCount), state->count, 1, &state->room);
+            crm_reserve(context, state->numbers, sizeof(NumberCount), state->count, more, &state->room);
         state->numbers[state->count++] = (NumberCount){.value = worth(&entry, rate), .count = entry.count};
     }
     PG_FREE_IF_COPY(piece, 1);
