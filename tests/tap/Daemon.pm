@@ -6,9 +6,9 @@ use warnings;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Support qw(wait_until private_file);
-use Time::HiRes qw(time sleep);
+use Support qw(private_file);
 
+# conf: lines of postgresql.conf; retry: how long a try waits after the one before; body: of messages.
 sub new
 {
     my ($class, %arg) = @_;
@@ -27,7 +27,7 @@ sub new
         CREATE OR REPLACE FUNCTION crm.audience_may(audience text, units text[]) RETURNS boolean LANGUAGE sql AS
             'SELECT NOT EXISTS (SELECT FROM public.blind b WHERE b.audience = audience_may.audience)';
     });
-    return bless { node => $node, dir => PostgreSQL::Test::Utils::tempdir, alerts => 0 }, $class;
+    return bless { node => $node, dir => PostgreSQL::Test::Utils::tempdir, alerts => 0, retry => $arg{retry} // '100 ms', body => $arg{body} // '{}' }, $class;
 }
 
 sub sql { my ($self, $query) = @_; return $self->{node}->safe_psql('postgres', $query) }
@@ -39,7 +39,7 @@ sub endpoint
 {
     my ($self, @names) = @_;
     $self->sql("INSERT INTO crm.endpoint (endpoint, kind, audience, secret_ref, retries, max_age, breaker_after, created_by)
-        VALUES ('$_', 'webhook', 'someone', '$_', array_fill(interval '100 ms', ARRAY[90]), interval '1 day', 1000, 'test')") for @names;
+        VALUES ('$_', 'webhook', 'someone', '$_', array_fill(interval '$self->{retry}', ARRAY[90]), interval '1 day', 1000, 'test')") for @names;
 }
 
 # A message's name is its id; each has an alert of its own.
@@ -48,7 +48,7 @@ sub queue
     my ($self, $endpoint, @names) = @_;
     $self->sql(join '', map { $self->{alerts}++; "INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units,
             endpoint, audience, body)
-        VALUES ('$_', $self->{alerts}, 1, 'alert.firing', 'r', 'u', '{u}', '$endpoint', 'someone', '{}');" } @names);
+        VALUES ('$_', $self->{alerts}, 1, 'alert.firing', 'r', 'u', '{u}', '$endpoint', 'someone', '$self->{body}');" } @names);
 }
 
 sub row

@@ -3,96 +3,24 @@
 # daemon change about it. The receiver verifies every signature.
 use strict;
 use warnings;
-use IPC::Run;
-use PostgreSQL::Test::Cluster;
+use IO::Socket::INET;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
+use Daemon;
 use Receiver;
-use Support qw(wait_until private_file);
+use Support qw(wait_until);
 
-my $crmd = $ENV{CRMD};
 my $key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->start;
-$node->safe_psql('postgres', q{
-    CREATE SCHEMA crm;
-    CREATE EXTENSION crm SCHEMA crm;
-    CREATE ROLE daemon LOGIN;
-    SELECT crm.grant_daemon('daemon');
-    -- whom a message may be shown to is tested elsewhere: here everybody may see everything
-    CREATE OR REPLACE FUNCTION crm.audience_may(audience text, units text[]) RETURNS boolean LANGUAGE sql AS 'SELECT true';
-});
-
-sub sql { return $node->safe_psql('postgres', $_[0]) }
-
-sub add_endpoint
-{
-    my ($name, $more) = @_;
-    sql("INSERT INTO crm.endpoint (endpoint, kind, audience, secret_ref, retries, max_age, breaker_after, created_by)
-         VALUES ('$name', 'webhook', 'someone', '$name', array_fill(interval '200 ms', ARRAY[30]), interval '1 day', 1000, 'test')");
-}
-
-# Writes messages as an evaluation would; a name is the message's id.
-my $alerts = 0;
-
-sub queue
-{
-    my ($endpoint, @names) = @_;
-    for my $name (@names)
-    {
-        $alerts++;
-        sql("INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
-             VALUES ('$name', $alerts, 1, 'alert.firing', 'r', 'u', '{u}', '$endpoint', 'someone',
-                     '{\"type\": \"alert.firing\", \"text\": \"Umsatz f\xc3\xa4llt\"}')");
-    }
-}
-
-sub state_of { return sql("SELECT coalesce((SELECT state FROM crm.delivery_history WHERE message_id = '$_[0]'), (SELECT state FROM crm.delivery_queue WHERE message_id = '$_[0]'))") }
-sub attempts_of { return sql("SELECT coalesce((SELECT attempt FROM crm.delivery_history WHERE message_id = '$_[0]'), (SELECT attempt FROM crm.delivery_queue WHERE message_id = '$_[0]'))") }
-sub detail_of { return sql("SELECT detail FROM crm.delivery_queue WHERE message_id = '$_[0]'") }
-
-sub write_file { return private_file($dir, @_) }
+my $d = Daemon->new(retry => '200 ms', body => qq({"type": "alert.firing", "text": "Umsatz f\xc3\xa4llt"}));
+my ($node, $dir) = @$d{qw(node dir)};
 
 # A configuration; what is given replaces what most tests want.
-sub config
-{
-    my ($name, %options) = @_;
-    %options = (dsn => $node->connstr('postgres') . ' user=daemon', worker => $name, secrets => "$dir/secrets.ini",
-        allow_private => 'yes', timeout_s => 1, lease_s => 3, poll_ms => 10, idle_ms => 50, stop_s => 5, %options);
-    return write_file("$name.ini", join '', "[crmd]\n", map { "$_ = $options{$_}\n" } sort keys %options);
-}
-
-sub run_crmd
-{
-    my ($stdin, @arguments) = @_;
-    my ($out, $err) = ('', '');
-    IPC::Run::run([ $crmd, @arguments ], \$stdin, \$out, \$err, IPC::Run::timeout(60));
-    return ($? >> 8, $out, $err);
-}
-
-# A daemon in the background, logging to a file.
-sub start_crmd
-{
-    my ($config) = @_;
-    my $log = "$config.log";
-    my $handle = IPC::Run::start([ $crmd, '-c', $config, 'run' ], '<', \undef, '>', '/dev/null', '2>>', $log);
-    return { handle => $handle, log => $log, pid => $handle->{KIDS}[0]{PID} };
-}
-
-sub stop_crmd
-{
-    my ($daemon, $signal) = @_;
-    kill $signal // 'TERM', $daemon->{pid};
-    $daemon->{handle}->finish;
-    return $daemon->{handle}->result(0);
-}
+sub config { my ($name, %options) = @_; return $d->config($name, lease_s => 3, %options) }
 
 my $receiver = Receiver->start(log => "$dir/requests.log", keys => [$key]);
 my $closed = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport; # nobody listens there any more
-write_file('secrets.ini', <<"SECRETS");
+$d->write_file('secrets.ini', <<"SECRETS");
 [hook]
 url = ${\$receiver->url('/hook-of-sales')}
 key = $key
@@ -105,31 +33,31 @@ key = $key
 url = ${\$receiver->url('/two')}
 keys = whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA $key
 SECRETS
-add_endpoint($_) for qw(hook nobody two-keys missing);
+$d->endpoint(qw(hook nobody two-keys missing));
 my $config = config('main');
 
 sub requests_for { my ($id) = @_; return grep { $_->{headers}{'webhook-id'} eq $id } $receiver->requests }
 
 subtest 'the command line' => sub {
-    my ($code, $out, $err) = run_crmd('', '--version');
+    my ($code, $out, $err) = $d->run_crmd('', '--version');
     is("$code $out", "0 crmd 0.1.0\n", 'version');
-    ($code, $out) = run_crmd('', '--help');
+    ($code, $out) = $d->run_crmd('', '--help');
     is($code, 0, 'help');
     like($out, qr/^  $_ /m, "help explains $_") for qw(run once check report dsn worker secrets poll_ms idle_ms lease_s
         timeout_s connect_timeout_s rule_timeout_s stop_s max_parallel allow_http allow_private allow_networks log_level);
-    ($code, $out, $err) = run_crmd('', '-c', $config, 'report');
+    ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'report');
     is("$code $err", "1 crmd: report is not built yet\n", 'report says that it is not built');
-    ($code, $out, $err) = run_crmd('', '-c', $config, 'onse');
+    ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'onse');
     is("$code $err", "2 crmd: unknown command \"onse\"; did you mean \"once\"?\n", 'unknown command');
-    ($code, $out, $err) = run_crmd('');
+    ($code, $out, $err) = $d->run_crmd('');
     is("$code $err", "2 crmd: no command; crmd --help lists them\n", 'no command');
-    ($code, $out, $err) = run_crmd('', '-c', $config, 'once', 'more');
+    ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'once', 'more');
     is("$code $err", "2 crmd: what is \"more\"? crmd --help lists the commands\n", 'a word too many');
-    ($code, $out, $err) = run_crmd('', '-c', "$dir/absent.ini", 'once');
+    ($code, $out, $err) = $d->run_crmd('', '-c', "$dir/absent.ini", 'once');
     is("$code $err", "1 crmd: cannot read $dir/absent.ini: No such file or directory; name another file with -c or CRMD_CONFIG\n",
         'no configuration');
     local $ENV{CRMD_CONFIG} = "$dir/other.ini";
-    ($code, $out, $err) = run_crmd('', 'once');
+    ($code, $out, $err) = $d->run_crmd('', 'once');
     like($err, qr/cannot read \Q$dir\E\/other\.ini/, 'CRMD_CONFIG names the configuration');
 };
 
@@ -144,17 +72,17 @@ subtest 'a bad configuration' => sub {
     );
     for my $lines (sort keys %bad)
     {
-        my $file = write_file('bad.ini', "[crmd]\n$lines\n");
-        my ($code, $out, $err) = run_crmd('', '-c', $file, 'check');
+        my $file = $d->write_file('bad.ini', "[crmd]\n$lines\n");
+        my ($code, $out, $err) = $d->run_crmd('', '-c', $file, 'check');
         my $line = 1 + split /\n/, $lines;
         is("$code $err", "1 crmd: $file line $line: $bad{$lines}\n", $lines =~ s/\n/ and /r);
     }
-    my ($code, $out, $err) = run_crmd('', '-c', write_file('bad.ini', "[crmd]\nlease_s = 5\ntimeout_s = 5\n"), 'check');
+    my ($code, $out, $err) = $d->run_crmd('', '-c', $d->write_file('bad.ini', "[crmd]\nlease_s = 5\ntimeout_s = 5\n"), 'check');
     like($err, qr/lease_s \(5\) must be greater than timeout_s \(5\)/, 'a lease that does not outlast the request');
 };
 
 subtest 'check' => sub {
-    my ($code, $out) = run_crmd('', '-c', $config, 'check');
+    my ($code, $out) = $d->run_crmd('', '-c', $config, 'check');
     is($code, 1, 'an endpoint without a section fails');
     my $version = $node->pg_version;
     like($out, qr/^ok    configuration  \Q$config\E, worker main$/m, 'configuration');
@@ -164,33 +92,33 @@ subtest 'check' => sub {
     like($out, qr/^ok    privileges     all functions of the daemon$/m, 'privileges');
     like($out, qr/^FAIL  endpoints      missing: no section \[missing\]; crmd secret set missing makes it$/m, 'endpoints');
 
-    sql('CREATE ROLE nobody LOGIN');
-    ($code, $out) = run_crmd('', '-c', config('nobody', dsn => $node->connstr('postgres') . ' user=nobody'), 'check');
+    $d->sql('CREATE ROLE nobody LOGIN');
+    ($code, $out) = $d->run_crmd('', '-c', config('nobody', dsn => $node->connstr('postgres') . ' user=nobody'), 'check');
     like($out, qr/^FAIL  privileges     may not call daemon_beat\(text,text\) and [0-9]+ more: an administrator types SELECT crm\.grant_daemon\('nobody'\);$/m,
         'a role without the rights');
-    ($code, $out) = run_crmd('', '-c', config('template', dsn => $node->connstr('template1')), 'check');
+    ($code, $out) = $d->run_crmd('', '-c', config('template', dsn => $node->connstr('template1')), 'check');
     like($out, qr/^FAIL  extension      not installed: type CREATE SCHEMA crm; CREATE EXTENSION crm SCHEMA crm;$/m, 'no extension');
-    ($code, $out) = run_crmd('', '-c', config('absent', dsn => 'host=/nowhere dbname=x'), 'check');
+    ($code, $out) = $d->run_crmd('', '-c', config('absent', dsn => 'host=/nowhere dbname=x'), 'check');
     is($code, 1, 'no server');
     like($out, qr/^FAIL  connection     connection to server on socket "\/nowhere/m, 'no server: says so');
 
     chmod 0640, "$dir/secrets.ini";
-    ($code, $out) = run_crmd('', '-c', $config, 'check');
+    ($code, $out) = $d->run_crmd('', '-c', $config, 'check');
     like($out, qr/^FAIL  secrets        \Q$dir\E\/secrets\.ini can be read by others \(mode 0640\): type chmod 600 /m,
         'a secrets file that others may read');
-    my ($once) = run_crmd('', '-c', $config, 'once');
+    my ($once) = $d->run_crmd('', '-c', $config, 'once');
     is($once, 1, 'and nothing runs with it');
     chmod 0600, "$dir/secrets.ini";
 };
 
 subtest 'secret set' => sub {
     my $own = config('own', secrets => "$dir/own-secrets.ini");
-    my ($code, $out, $err) = run_crmd("url = https://hooks.example.com/x\nkey = $key\n", '-c', $own, 'secret', 'set', 'a');
+    my ($code, $out, $err) = $d->run_crmd("url = https://hooks.example.com/x\nkey = $key\n", '-c', $own, 'secret', 'set', 'a');
     is("$code$out$err", '0', 'a section');
     is((stat "$dir/own-secrets.ini")[2] & 07777, 0600, 'mode 0600');
-    ($code) = run_crmd("https://hooks.example.com/y\n", '-c', $own, 'secret', 'set', 'b.url');
+    ($code) = $d->run_crmd("https://hooks.example.com/y\n", '-c', $own, 'secret', 'set', 'b.url');
     is($code, 0, 'one value');
-    ($code) = run_crmd("https://hooks.example.com/z\n", '-c', $own, 'secret', 'set', 'a.url');
+    ($code) = $d->run_crmd("https://hooks.example.com/z\n", '-c', $own, 'secret', 'set', 'a.url');
     is($code, 0, 'one value of a section that there is');
     is(slurp_file("$dir/own-secrets.ini") =~ s/^;.*\n//r, <<"EXPECTED", 'the file');
 
@@ -209,7 +137,7 @@ EXPECTED
         [ 'a', '', 'nothing came on standard input' ],
         [ 'a b', "url = https://x/\n", '"a b" is no name of a section: letters, digits and _ - . : / @' ])
     {
-        ($code, $out, $err) = run_crmd($bad->[1], '-c', $own, 'secret', 'set', $bad->[0]);
+        ($code, $out, $err) = $d->run_crmd($bad->[1], '-c', $own, 'secret', 'set', $bad->[0]);
         is("$code $err", "1 crmd: $bad->[2]\n", $bad->[2]);
     }
     is(slurp_file("$dir/own-secrets.ini"), $before, 'what was refused changed nothing');
@@ -217,10 +145,10 @@ EXPECTED
 };
 
 subtest 'one pass' => sub {
-    queue('hook', 'msg_once');
-    my ($code, $out, $err) = run_crmd('', '-c', $config, 'once');
+    $d->queue('hook', 'msg_once');
+    my ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'once');
     is($code, 0, 'exit code') or diag($err);
-    is(state_of('msg_once'), 'delivered', 'delivered');
+    is($d->state('msg_once'), 'delivered', 'delivered');
     my @got = requests_for('msg_once');
     is(scalar @got, 1, 'one request');
     is($got[0]{verified}, 1, 'signature verified');
@@ -229,137 +157,137 @@ subtest 'one pass' => sub {
     is($got[0]{headers}{'user-agent'}, 'crmd/0.1.0', 'user-agent');
     is($got[0]{path}, '/hook-of-sales', 'path');
     unlike($err, qr/whsec_|\/hook/, 'neither key nor address is in the log');
-    ($code) = run_crmd('', '-c', $config, 'once');
+    ($code) = $d->run_crmd('', '-c', $config, 'once');
     is($code, 0, 'a second pass');
     is(scalar(requests_for('msg_once')), 1, 'sends nothing twice');
 };
 
 subtest 'what receivers answer' => sub {
-    my $once = sub { my ($code) = run_crmd('', '-c', $config, 'once'); return $code };
-    my $due = sub { sql('UPDATE crm.delivery_queue SET next_at = now(); UPDATE crm.endpoint_state SET paused_until = NULL, failures = 0') };
+    my $once = sub { my ($code) = $d->run_crmd('', '-c', $config, 'once'); return $code };
+    my $due = sub { $d->sql('UPDATE crm.delivery_queue SET next_at = now(); UPDATE crm.endpoint_state SET paused_until = NULL, failures = 0') };
 
     $receiver->modes('500 200');
-    queue('hook', 'msg_500');
+    $d->queue('hook', 'msg_500');
     is($once->(), 3, '500: a pass that leaves something ends with 3');
-    is(state_of('msg_500'), 'pending', '500: kept');
-    is(detail_of('msg_500'), 'answer 500', '500: with what the receiver said');
+    is($d->state('msg_500'), 'pending', '500: kept');
+    is($d->detail('msg_500'), 'answer 500', '500: with what the receiver said');
     $due->();
     is($once->(), 0, 'then 200');
-    is(state_of('msg_500'), 'delivered', 'delivered');
+    is($d->state('msg_500'), 'delivered', 'delivered');
     my @got = requests_for('msg_500');
     is(scalar @got, 2, 'two requests with one id');
     is(scalar(grep { $_->{verified} eq '1' } @got), 2, 'both verified');
 
     $receiver->modes('410 200');
-    queue('hook', 'msg_410');
+    $d->queue('hook', 'msg_410');
     is($once->(), 3, '410 ends with 3');
-    is(state_of('msg_410'), 'dead', '410: dead');
-    is(sql("SELECT endpoint || ': ' || disabled_because FROM crm.endpoint WHERE NOT enabled"), 'hook: the receiver answered 410, gone',
+    is($d->state('msg_410'), 'dead', '410: dead');
+    is($d->sql("SELECT endpoint || ': ' || disabled_because FROM crm.endpoint WHERE NOT enabled"), 'hook: the receiver answered 410, gone',
         '410: the endpoint is switched off');
-    sql("SELECT crm.enable_endpoint('hook')");
+    $d->sql("SELECT crm.enable_endpoint('hook')");
 
     $receiver->modes('hang 200');
-    queue('hook', 'msg_hang');
+    $d->queue('hook', 'msg_hang');
     my $start = time;
     is($once->(), 3, 'no answer');
     cmp_ok(time - $start, '<', 3, 'no answer: given up after timeout_s');
-    is(state_of('msg_hang'), 'pending', 'no answer: kept');
-    like(detail_of('msg_hang'), qr/timed out/, 'no answer: the reason');
+    is($d->state('msg_hang'), 'pending', 'no answer: kept');
+    like($d->detail('msg_hang'), qr/timed out/, 'no answer: the reason');
     $due->();
     $once->();
-    is(state_of('msg_hang'), 'delivered', 'no answer, then 200');
+    is($d->state('msg_hang'), 'delivered', 'no answer, then 200');
 
     $receiver->modes('drop drop 200'); # the library itself asks again where a kept connection breaks
-    queue('hook', 'msg_drop');
+    $d->queue('hook', 'msg_drop');
     $once->();
-    my $dropped = state_of('msg_drop');
+    my $dropped = $d->state('msg_drop');
     is($dropped, 'pending', 'connection closed: kept');
     $receiver->modes('200');
     $due->();
     $once->();
-    is(state_of('msg_drop'), 'delivered', 'connection closed, then 200');
+    is($d->state('msg_drop'), 'delivered', 'connection closed, then 200');
 
     $receiver->modes('429:60 200');
-    queue('hook', 'msg_429');
+    $d->queue('hook', 'msg_429');
     $once->();
-    is(sql("SELECT next_at - now() BETWEEN interval '50 s' AND interval '61 s' FROM crm.delivery_queue WHERE message_id = 'msg_429'"),
+    is($d->sql("SELECT next_at - now() BETWEEN interval '50 s' AND interval '61 s' FROM crm.delivery_queue WHERE message_id = 'msg_429'"),
         't', '429: waits as long as the receiver asked');
     $due->();
     $once->();
-    is(state_of('msg_429'), 'delivered', '429, then 200');
+    is($d->state('msg_429'), 'delivered', '429, then 200');
 
     $receiver->modes('302:http://127.0.0.1:' . $closed . '/elsewhere 200');
-    queue('hook', 'msg_302');
+    $d->queue('hook', 'msg_302');
     is($once->(), 3, 'redirect');
-    is(state_of('msg_302'), 'pending', 'redirect: not followed, kept');
+    is($d->state('msg_302'), 'pending', 'redirect: not followed, kept');
     $due->();
     $once->();
 
     $receiver->modes('big 200');
-    queue('hook', 'msg_big');
+    $d->queue('hook', 'msg_big');
     is($once->(), 0, 'a long answer');
-    is(state_of('msg_big'), 'delivered', 'a long answer is an answer');
+    is($d->state('msg_big'), 'delivered', 'a long answer is an answer');
 
     $receiver->modes('echo 200');
-    queue('hook', 'msg_echo');
+    $d->queue('hook', 'msg_echo');
     $once->();
-    unlike(detail_of('msg_echo'), qr/\/hook/, 'an answer that repeats the address: not kept');
+    unlike($d->detail('msg_echo'), qr/\/hook/, 'an answer that repeats the address: not kept');
     $due->();
     $once->();
 
-    queue('two-keys', 'msg_two');
+    $d->queue('two-keys', 'msg_two');
     $once->();
     @got = requests_for('msg_two');
     is(split(/ /, $got[0]{headers}{'webhook-signature'}) + 0, 2, 'two keys: two signatures');
     is($got[0]{verified}, 1, 'two keys: the receiver needs one');
-    is(sql('SELECT count(*) FROM crm.delivery_queue'), 0, 'nothing is left');
+    is($d->sql('SELECT count(*) FROM crm.delivery_queue'), 0, 'nothing is left');
 };
 
 subtest 'what cannot be sent' => sub {
-    queue('nobody', 'msg_refused');
-    my ($code) = run_crmd('', '-c', $config, 'once');
-    is("$code " . state_of('msg_refused'), '3 pending', 'refused connection: kept');
-    like(detail_of('msg_refused'), qr/Couldn't connect|Failed to connect|refused/i, 'refused connection: the reason');
-    sql("DELETE FROM crm.delivery_queue");
+    $d->queue('nobody', 'msg_refused');
+    my ($code) = $d->run_crmd('', '-c', $config, 'once');
+    is("$code " . $d->state('msg_refused'), '3 pending', 'refused connection: kept');
+    like($d->detail('msg_refused'), qr/Couldn't connect|Failed to connect|refused/i, 'refused connection: the reason');
+    $d->sql("DELETE FROM crm.delivery_queue");
 
-    queue('missing', 'msg_missing');
-    ($code) = run_crmd('', '-c', $config, 'once');
-    is("$code " . state_of('msg_missing') . ' ' . detail_of('msg_missing'),
+    $d->queue('missing', 'msg_missing');
+    ($code) = $d->run_crmd('', '-c', $config, 'once');
+    is("$code " . $d->state('msg_missing') . ' ' . $d->detail('msg_missing'),
         '3 pending the secrets file has no section [missing]', 'no section: kept');
-    sql("DELETE FROM crm.delivery_queue");
+    $d->sql("DELETE FROM crm.delivery_queue");
 
     my $before = $receiver->requests;
-    queue('hook', 'msg_private');
-    ($code) = run_crmd('', '-c', config('strict', allow_private => 'no'), 'once');
-    is("$code " . state_of('msg_private'), '3 pending', 'a loopback address: kept');
-    is(detail_of('msg_private'), 'not sent: 127.0.0.1 is private or this machine\'s own; allow_networks or allow_private = yes allows it',
+    $d->queue('hook', 'msg_private');
+    ($code) = $d->run_crmd('', '-c', config('strict', allow_private => 'no'), 'once');
+    is("$code " . $d->state('msg_private'), '3 pending', 'a loopback address: kept');
+    is($d->detail('msg_private'), 'not sent: 127.0.0.1 is private or this machine\'s own; allow_networks or allow_private = yes allows it',
         'a loopback address: the reason');
     is(scalar($receiver->requests), $before, 'a loopback address: nothing arrived');
-    sql("DELETE FROM crm.delivery_queue");
+    $d->sql("DELETE FROM crm.delivery_queue");
 };
 
 subtest 'once, without a server' => sub {
-    my ($code, $out, $err) = run_crmd('', '-c', config('absent', dsn => 'host=/nowhere dbname=x'), 'once');
+    my ($code, $out, $err) = $d->run_crmd('', '-c', config('absent', dsn => 'host=/nowhere dbname=x'), 'once');
     is($code, 1, 'exit code 1');
     like($err, qr/ event=connection-lost connection=fold error="connection to server on socket .*failures=1 retry_ms=-1$/m, 'says so');
 };
 
 subtest 'run, and SIGTERM' => sub {
     $receiver->modes('200');
-    my $daemon = start_crmd($config);
-    ok(wait_until { sql("SELECT count(*) FROM crm.daemon WHERE worker = 'main'") == 1 }, 'says that it is alive');
-    queue('hook', 'msg_run');
-    ok(wait_until { state_of('msg_run') eq 'delivered' }, 'delivers');
+    my $daemon = $d->start($config);
+    ok(wait_until { $d->sql("SELECT count(*) FROM crm.daemon WHERE worker = 'main'") == 1 }, 'says that it is alive');
+    $d->queue('hook', 'msg_run');
+    ok(wait_until { $d->state('msg_run') eq 'delivered' }, 'delivers');
     open my $status, '<', "/proc/$daemon->{pid}/status" or die $!;
     my ($resident) = map { /^VmRSS:\s+([0-9]+) kB/ ? $1 : () } <$status>;
     cmp_ok($resident, '<', 30 * 1024, "resident memory ($resident kB)");
-    queue('hook', map { "msg_many_$_" } 1 .. 40);
-    is(stop_crmd($daemon), 0, 'SIGTERM: exit code 0');
-    is(sql("SELECT count(*) FROM crm.delivery_queue WHERE state = 'leased'"), 0, 'nothing is left claimed');
-    ok(wait_until { sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'daemon'") == 0 }, 'no connection is left');
-    my ($code) = run_crmd('', '-c', $config, 'once');
+    $d->queue('hook', map { "msg_many_$_" } 1 .. 40);
+    is($d->stop($daemon), 0, 'SIGTERM: exit code 0');
+    is($d->sql("SELECT count(*) FROM crm.delivery_queue WHERE state = 'leased'"), 0, 'nothing is left claimed');
+    ok(wait_until { $d->sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'daemon'") == 0 }, 'no connection is left');
+    my ($code) = $d->run_crmd('', '-c', $config, 'once');
     is($code, 0, 'the rest goes with the next pass');
-    is(sql("SELECT count(*) FROM crm.delivery_history WHERE message_id LIKE 'msg\\_many%' AND state = 'delivered'"), 40, 'all of it');
+    is($d->sql("SELECT count(*) FROM crm.delivery_history WHERE message_id LIKE 'msg\\_many%' AND state = 'delivered'"), 40, 'all of it');
     my %times;
     $times{ $_->{headers}{'webhook-id'} }++ for $receiver->requests;
     is(scalar(grep { $times{"msg_many_$_"} == 1 } 1 .. 40), 40, 'each once');
@@ -367,85 +295,85 @@ subtest 'run, and SIGTERM' => sub {
 
 subtest 'SIGTERM while a request is under way' => sub {
     $receiver->modes('hang 200');
-    my $daemon = start_crmd($config);
-    queue('hook', 'msg_flying');
+    my $daemon = $d->start($config);
+    $d->queue('hook', 'msg_flying');
     ok(wait_until { requests_for('msg_flying') }, 'is being sent');
-    is(stop_crmd($daemon), 0, 'exit code 0');
-    is(state_of('msg_flying'), 'pending', 'its result was reported');
-    like(detail_of('msg_flying'), qr/timed out/, 'with the reason');
-    sql('UPDATE crm.delivery_queue SET next_at = now()');
-    run_crmd('', '-c', $config, 'once');
-    is(state_of('msg_flying'), 'delivered', 'and it is delivered later');
+    is($d->stop($daemon), 0, 'exit code 0');
+    is($d->state('msg_flying'), 'pending', 'its result was reported');
+    like($d->detail('msg_flying'), qr/timed out/, 'with the reason');
+    $d->sql('UPDATE crm.delivery_queue SET next_at = now()');
+    $d->run_crmd('', '-c', $config, 'once');
+    is($d->state('msg_flying'), 'delivered', 'and it is delivered later');
 };
 
 subtest 'SIGHUP reads the secrets again' => sub {
-    my $daemon = start_crmd($config);
-    queue('missing', 'msg_hup');
-    ok(wait_until { state_of('msg_hup') eq 'pending' && attempts_of('msg_hup') >= 1 }, 'no section yet');
-    run_crmd("url = ${\$receiver->url('/new')}\nkey = $key\n", '-c', $config, 'secret', 'set', 'missing');
+    my $daemon = $d->start($config);
+    $d->queue('missing', 'msg_hup');
+    ok(wait_until { $d->state('msg_hup') eq 'pending' && $d->attempt('msg_hup') >= 1 }, 'no section yet');
+    $d->run_crmd("url = ${\$receiver->url('/new')}\nkey = $key\n", '-c', $config, 'secret', 'set', 'missing');
     kill 'HUP', $daemon->{pid};
-    ok(wait_until { state_of('msg_hup') eq 'delivered' }, 'delivered when there is one');
-    write_file('secrets.ini.good', slurp_file("$dir/secrets.ini"));
-    write_file('secrets.ini', "[hook]\nurl = nonsense\n");
+    ok(wait_until { $d->state('msg_hup') eq 'delivered' }, 'delivered when there is one');
+    $d->write_file('secrets.ini.good', slurp_file("$dir/secrets.ini"));
+    $d->write_file('secrets.ini', "[hook]\nurl = nonsense\n");
     kill 'HUP', $daemon->{pid};
     ok(wait_until { slurp_file($daemon->{log}) =~ /event=secrets-kept/ }, 'a bad file is refused');
-    queue('missing', 'msg_hup2');
-    ok(wait_until { state_of('msg_hup2') eq 'delivered' }, 'and the old secrets stay');
+    $d->queue('missing', 'msg_hup2');
+    ok(wait_until { $d->state('msg_hup2') eq 'delivered' }, 'and the old secrets stay');
     rename "$dir/secrets.ini.good", "$dir/secrets.ini";
-    is(stop_crmd($daemon), 0, 'exit code 0');
+    is($d->stop($daemon), 0, 'exit code 0');
 };
 
 subtest 'the server restarts' => sub {
-    my $daemon = start_crmd($config);
-    queue('hook', 'msg_before');
-    ok(wait_until { state_of('msg_before') eq 'delivered' }, 'delivers before');
+    my $daemon = $d->start($config);
+    $d->queue('hook', 'msg_before');
+    ok(wait_until { $d->state('msg_before') eq 'delivered' }, 'delivers before');
     $node->restart;
-    queue('hook', 'msg_after');
-    ok(wait_until { state_of('msg_after') eq 'delivered' }, 'delivers after');
-    is(attempts_of('msg_after'), 1, 'with one attempt');
+    $d->queue('hook', 'msg_after');
+    ok(wait_until { $d->state('msg_after') eq 'delivered' }, 'delivers after');
+    is($d->attempt('msg_after'), 1, 'with one attempt');
 
     # an answer that comes while the server is down is reported afterwards, under the same claim
     $receiver->modes('hang 200');
     my $patient = config('patient', timeout_s => 3, lease_s => 60);
-    is(stop_crmd($daemon), 0, 'stops');
-    $daemon = start_crmd($patient);
-    queue('hook', 'msg_between');
+    is($d->stop($daemon), 0, 'stops');
+    $daemon = $d->start($patient);
+    $d->queue('hook', 'msg_between');
     ok(wait_until { requests_for('msg_between') }, 'is being sent');
     $node->stop;
     ok(wait_until { slurp_file($daemon->{log}) =~ /event=unanswered .*msg_between/ }, 'its answer comes while the server is down');
     $node->start;
-    ok(wait_until { sql("SELECT count(*) FROM crm.delivery_attempt a JOIN crm.delivery_history h ON h.id = a.delivery
+    ok(wait_until { $d->sql("SELECT count(*) FROM crm.delivery_attempt a JOIN crm.delivery_history h ON h.id = a.delivery
                          WHERE h.message_id = 'msg_between'") == 2 }, 'the result is reported afterwards');
-    is(sql("SELECT string_agg(outcome, ' ' ORDER BY a.attempt) FROM crm.delivery_attempt a
+    is($d->sql("SELECT string_agg(outcome, ' ' ORDER BY a.attempt) FROM crm.delivery_attempt a
             JOIN crm.delivery_history h ON h.id = a.delivery WHERE h.message_id = 'msg_between'"), 'unanswered delivered',
         'and no attempt is lost');
-    is(stop_crmd($daemon), 0, 'exit code 0');
+    is($d->stop($daemon), 0, 'exit code 0');
 };
 
 subtest 'kill -9, and another daemon' => sub {
     $receiver->modes('hang 200');
-    my $daemon = start_crmd($config);
-    queue('hook', 'msg_kill');
+    my $daemon = $d->start($config);
+    $d->queue('hook', 'msg_kill');
     ok(wait_until { requests_for('msg_kill') }, 'is being sent');
     kill 'KILL', $daemon->{pid};
     $daemon->{handle}->finish;
-    is(state_of('msg_kill'), 'leased', 'claimed by the dead');
-    my $second = start_crmd(config('second'));
-    ok(wait_until { state_of('msg_kill') eq 'delivered' }, 'the other delivers when the lease is over');
+    is($d->state('msg_kill'), 'leased', 'claimed by the dead');
+    my $second = $d->start(config('second'));
+    ok(wait_until { $d->state('msg_kill') eq 'delivered' }, 'the other delivers when the lease is over');
     my @got = requests_for('msg_kill');
     cmp_ok($got[1]{at} - $got[0]{at}, '>', 2.5, 'not before');
-    is(stop_crmd($second), 0, 'exit code 0');
+    is($d->stop($second), 0, 'exit code 0');
 };
 
 subtest 'two daemons share the work' => sub {
     $receiver->modes('200');
-    my @daemons = map { start_crmd(config($_, max_parallel => 4)) } qw(left right);
-    ok(wait_until { sql("SELECT count(*) FROM crm.daemon WHERE worker IN ('left', 'right')") == 2 }, 'both are there');
-    sql("INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
+    my @daemons = map { $d->start(config($_, max_parallel => 4)) } qw(left right);
+    ok(wait_until { $d->sql("SELECT count(*) FROM crm.daemon WHERE worker IN ('left', 'right')") == 2 }, 'both are there');
+    $d->sql("INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
          SELECT 'msg_share_' || i, 100000 + i, 1, 'alert.firing', 'r', 'u', '{u}', 'hook', 'someone', '{}' FROM generate_series(1, 300) i");
-    ok(wait_until { sql('SELECT count(*) FROM crm.delivery_queue') == 0 }, 'all is delivered');
-    is(stop_crmd($_), 0, 'exit code 0') for @daemons;
-    is(sql("SELECT count(DISTINCT worker) FROM crm.delivery_attempt a JOIN crm.delivery_history h ON h.id = a.delivery
+    ok(wait_until { $d->sql('SELECT count(*) FROM crm.delivery_queue') == 0 }, 'all is delivered');
+    is($d->stop($_), 0, 'exit code 0') for @daemons;
+    is($d->sql("SELECT count(DISTINCT worker) FROM crm.delivery_attempt a JOIN crm.delivery_history h ON h.id = a.delivery
             WHERE h.message_id LIKE 'msg\\_share%'"), 2, 'by both');
     my %times;
     $times{ $_->{headers}{'webhook-id'} }++ for $receiver->requests;
@@ -455,7 +383,7 @@ subtest 'two daemons share the work' => sub {
 };
 
 subtest 'tables are filled' => sub {
-    sql(q{
+    $d->sql(q{
         SELECT crm.create_unit('acme', 'Acme', 'business');
         CREATE TABLE deals (id serial PRIMARY KEY, region text, status text, amount numeric, opened timestamptz, closed timestamptz);
         INSERT INTO deals (region, status, amount, opened, closed) SELECT 'acme', 'won', n, now(), now() FROM generate_series(1, 10) n;
@@ -463,30 +391,30 @@ subtest 'tables are filled' => sub {
         SELECT count(*) FROM crm.adopt('deals', 'opportunity', department => 'sales', funnel => 'sales', columns =>
             '{"unit": "region", "stage": "status", "amount": "amount", "created_at": "opened", "closed_at": "closed"}');
     });
-    cmp_ok(sql("SELECT count(*) FROM crm.filling WHERE state = 'filling'"), '>', 0, 'something is to be filled');
-    my ($code, $out, $err) = run_crmd('', '-c', $config, 'once');
+    cmp_ok($d->sql("SELECT count(*) FROM crm.filling WHERE state = 'filling'"), '>', 0, 'something is to be filled');
+    my ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'once');
     is($code, 0, 'one pass');
-    is(sql("SELECT count(*) FROM crm.filling WHERE state <> 'ready'"), 0, 'everything is filled');
+    is($d->sql("SELECT count(*) FROM crm.filling WHERE state <> 'ready'"), 0, 'everything is filled');
     like($err, qr/ event=filled relation=public\.deals room=kpi rows=10$/m, 'says so');
-    is(sql("SELECT sum(numerator)::bigint FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 55, 'and the number is right');
+    is($d->sql("SELECT sum(numerator)::bigint FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 55, 'and the number is right');
 
     # one that cannot be filled is said, left to whoever mends it, and holds up nothing
-    sql(q{
+    $d->sql(q{
         CREATE FUNCTION crm.broken_backfill(relation regclass) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE 'no such luck'; END $$;
         INSERT INTO crm.room_hook (room, position, attach, detach, backfill) VALUES ('broken', -1, 'x', 'x', 'broken_backfill');
         INSERT INTO crm.filling (relation, room, state) VALUES ('deals', 'broken', 'filling');
         INSERT INTO deals (region, status, amount, opened, closed) VALUES ('acme', 'won', 45, now(), now());
     });
-    ($code, $out, $err) = run_crmd('', '-c', $config, 'once');
+    ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'once');
     is($code, 3, 'a room that fails: exit code 3');
     like($err, qr/ event=backfill-failed relation=public\.deals room=broken /, 'a room that fails: said');
-    is(sql('SELECT count(*) FROM crm.kpi_pending'), 0, 'what had changed is folded all the same');
-    is(sql("SELECT sum(numerator)::bigint FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 100, 'and the number is right');
-    sql("DELETE FROM crm.filling WHERE room = 'broken'; DELETE FROM crm.room_hook WHERE room = 'broken'");
+    is($d->sql('SELECT count(*) FROM crm.kpi_pending'), 0, 'what had changed is folded all the same');
+    is($d->sql("SELECT sum(numerator)::bigint FROM crm_bi.kpi_value WHERE kpi_key = 'won_value'"), 100, 'and the number is right');
+    $d->sql("DELETE FROM crm.filling WHERE room = 'broken'; DELETE FROM crm.room_hook WHERE room = 'broken'");
 };
 
 subtest 'rules that fail or take too long' => sub {
-    sql(q{
+    $d->sql(q{
         CREATE OR REPLACE FUNCTION crm.evaluate_rule(r crm.rule) RETURNS text LANGUAGE plpgsql AS $$
         BEGIN
             IF r.rule = 'slow' THEN
@@ -502,46 +430,46 @@ subtest 'rules that fail or take too long' => sub {
         INSERT INTO crm.rule_schedule (rule, next_at) SELECT rule, now() FROM crm.rule;
     });
     $receiver->modes('200');
-    my $daemon = start_crmd(config('rules', rule_timeout_s => 1));
-    queue('hook', 'msg_beside');
-    ok(wait_until { state_of('msg_beside') eq 'delivered' }, 'a slow rule delays no delivery');
-    ok(wait_until { sql("SELECT count(*) FROM crm.rule_schedule WHERE next_at <= now() OR leased_until IS NOT NULL") == 0 },
+    my $daemon = $d->start(config('rules', rule_timeout_s => 1));
+    $d->queue('hook', 'msg_beside');
+    ok(wait_until { $d->state('msg_beside') eq 'delivered' }, 'a slow rule delays no delivery');
+    ok(wait_until { $d->sql("SELECT count(*) FROM crm.rule_schedule WHERE next_at <= now() OR leased_until IS NOT NULL") == 0 },
         'every rule has had its turn');
-    is(stop_crmd($daemon), 0, 'exit code 0');
-    is(sql("SELECT string_agg(format('%s %s %s', rule, failures, error), '; ' ORDER BY rule) FROM crm.rule_schedule"),
+    is($d->stop($daemon), 0, 'exit code 0');
+    is($d->sql("SELECT string_agg(format('%s %s %s', rule, failures, error), '; ' ORDER BY rule) FROM crm.rule_schedule"),
         'broken 1 no such luck; good 0 ; slow 1 canceling statement due to statement timeout', 'what became of each');
-    sql("UPDATE crm.rule_schedule SET next_at = now() WHERE rule = 'broken'");
-    my ($code, $out, $err) = run_crmd('', '-c', $config, 'once');
+    $d->sql("UPDATE crm.rule_schedule SET next_at = now() WHERE rule = 'broken'");
+    my ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'once');
     is($code, 3, 'once: a rule that fails ends with 3');
     like($err, qr/ event=rule-failed rule=broken sqlstate=P0001 error="no such luck"$/m, 'once: and is said');
-    sql("UPDATE crm.rule_schedule SET next_at = now() WHERE rule = 'slow'");
-    $daemon = start_crmd(config('stopped', rule_timeout_s => 30, stop_s => 1));
-    ok(wait_until { sql("SELECT leased_by FROM crm.rule_schedule WHERE rule = 'slow'") eq 'stopped' }, 'a slow rule is under way');
+    $d->sql("UPDATE crm.rule_schedule SET next_at = now() WHERE rule = 'slow'");
+    $daemon = $d->start(config('stopped', rule_timeout_s => 30, stop_s => 1));
+    ok(wait_until { $d->sql("SELECT leased_by FROM crm.rule_schedule WHERE rule = 'slow'") eq 'stopped' }, 'a slow rule is under way');
     my $start = time;
-    is(stop_crmd($daemon), 0, 'SIGTERM: exit code 0');
+    is($d->stop($daemon), 0, 'SIGTERM: exit code 0');
     cmp_ok(time - $start, '<', 5, 'SIGTERM: after stop_s');
     like(slurp_file($daemon->{log}), qr/ event=stopped-unfinished sending=0 unreported=0$/m, 'SIGTERM: says what was broken off');
-    sql('DELETE FROM crm.rule');
+    $d->sql('DELETE FROM crm.rule');
 };
 
 subtest 'killed again and again' => sub {
     $receiver->modes('slow:0.02');
-    sql("INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
+    $d->sql("INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
          SELECT 'msg_killed_' || i, 200000 + i, 1, 'alert.firing', 'r', 'u', '{u}', 'hook', 'someone', '{}' FROM generate_series(1, 150) i");
     my $fast = config('fast', lease_s => 2, max_parallel => 8);
     for my $i (1 .. 8)
     {
-        my $daemon = start_crmd($fast);
+        my $daemon = $d->start($fast);
         sleep 0.1 + 0.03 * $i; # before it is connected, or somewhere between claim and report
         kill 'KILL', $daemon->{pid};
         $daemon->{handle}->finish;
     }
-    cmp_ok(sql("SELECT count(*) FROM crm.delivery_queue"), '>', 0, 'work was left after 8 kills');
+    cmp_ok($d->sql("SELECT count(*) FROM crm.delivery_queue"), '>', 0, 'work was left after 8 kills');
     $receiver->modes('200');
-    my $daemon = start_crmd($fast);
-    ok(wait_until { sql('SELECT count(*) FROM crm.delivery_queue') == 0 }, 'nothing is left');
-    is(stop_crmd($daemon), 0, 'exit code 0');
-    is(sql("SELECT count(*) FROM crm.delivery_history WHERE message_id LIKE 'msg\\_killed%' AND state = 'delivered'"), 150,
+    my $daemon = $d->start($fast);
+    ok(wait_until { $d->sql('SELECT count(*) FROM crm.delivery_queue') == 0 }, 'nothing is left');
+    is($d->stop($daemon), 0, 'exit code 0');
+    is($d->sql("SELECT count(*) FROM crm.delivery_history WHERE message_id LIKE 'msg\\_killed%' AND state = 'delivered'"), 150,
         'all is delivered');
     my %times;
     $times{ $_->{headers}{'webhook-id'} }++ for $receiver->requests;
