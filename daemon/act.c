@@ -94,8 +94,7 @@ on_answered(void *arg, const struct ConnAnswer *answer)
 
     act->asked = NULL;
     if (answer->outcome == CONN_ERROR)
-        log_error("call-failed", LOG_TEXT("call", "action_page"), LOG_TEXT("sqlstate", answer->sqlstate),
-                  LOG_TEXT("error", answer->error));
+        conn_log_failed(answer, "action_page");
     if (good)
         log_info("answered", LOG_TEXT("method", request->is_post ? "POST" : "GET"),
                  LOG_NUMBER("status", request->page.status));

@@ -439,3 +439,10 @@ conn_cancel(struct Conn *conn)
         log_warning("not-cancelled", LOG_TEXT("error", error));
     PQfreeCancel(cancel);
 }
+
+void
+conn_log_failed(const struct ConnAnswer *answer, const char *call)
+{
+    log_error("call-failed", LOG_TEXT("call", call), LOG_TEXT("sqlstate", answer->sqlstate),
+              LOG_TEXT("error", answer->error));
+}

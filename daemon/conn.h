@@ -35,6 +35,9 @@ struct ConnAnswer {
     const char *sqlstate;   /* five characters, "" where unknown */
 };
 
+/* Logs what a call ended with that did not work. */
+void conn_log_failed(const struct ConnAnswer *answer, const char *call);
+
 typedef void (*ConnDone)(void *arg, const struct ConnAnswer *answer);
 
 /* What to ask. In sql, {crm} stands for the extension's schema. The values stay the caller's until done is called. */

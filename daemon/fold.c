@@ -43,8 +43,7 @@ survive(struct Fold *fold, struct Trouble *trouble, const char *what, const stru
     }
     fold->failures++;
     schedule_failed(trouble, clock_now_ms(), schedule_seed(what));
-    log_error("call-failed", LOG_TEXT("call", what), LOG_TEXT("sqlstate", answer->sqlstate),
-              LOG_TEXT("error", answer->error));
+    conn_log_failed(answer, what);
     return true;
 }
 

@@ -38,8 +38,7 @@ on_failed(struct Link *link, const char *what, const struct ConnAnswer *answer)
         link->trouble.failures++;
         link->trouble.until_ms = clock_now_ms() + schedule_backoff_ms(link->trouble.failures, AGAIN_BASE_MS,
                                                                       AGAIN_CAP_MS, schedule_seed(what));
-        log_error("call-failed", LOG_TEXT("call", what), LOG_TEXT("sqlstate", answer->sqlstate),
-                  LOG_TEXT("error", answer->error));
+        conn_log_failed(answer, what);
     } else
         log_info("link-cancelled", LOG_NUMBER("ms", clock_now_ms() - link->begun_ms));
     end_cycle(link);

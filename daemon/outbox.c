@@ -119,8 +119,7 @@ note_failure(struct Outbox *outbox, struct Trouble *trouble, const char *what,
         return; /* the connection has said so */
     outbox->failures++;
     schedule_failed(trouble, clock_now_ms(), schedule_seed(what));
-    log_error("call-failed", LOG_TEXT("call", what), LOG_TEXT("sqlstate", answer->sqlstate),
-              LOG_TEXT("error", answer->error));
+    conn_log_failed(answer, what);
 }
 
 static void
@@ -268,8 +267,7 @@ on_beaten(void *arg, const struct ConnAnswer *answer)
     struct Outbox *outbox = arg;
 
     if (answer->outcome == CONN_ERROR)
-        log_error("call-failed", LOG_TEXT("call", "daemon_beat"), LOG_TEXT("sqlstate", answer->sqlstate),
-                  LOG_TEXT("error", answer->error));
+        conn_log_failed(answer, "daemon_beat");
     step(outbox);
 }
 
@@ -295,8 +293,7 @@ on_forgotten(void *arg, const struct ConnAnswer *answer)
     if (answer->outcome == CONN_DONE && PQntuples(answer->result) == 1)
         forgotten = strtol(PQgetvalue(answer->result, 0, 0), NULL, 10);
     else if (answer->outcome == CONN_ERROR)
-        log_error("call-failed", LOG_TEXT("call", "forget_deliveries"),
-                  LOG_TEXT("sqlstate", answer->sqlstate), LOG_TEXT("error", answer->error));
+        conn_log_failed(answer, "forget_deliveries");
     if (forgotten > 0) { /* the rest of that day, or the next */
         log_debug("forgotten", LOG_NUMBER("deliveries", forgotten));
         outbox->next_forget_ms = clock_now_ms() + outbox->settings.config->idle_ms;

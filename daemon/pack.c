@@ -38,8 +38,7 @@ on_forecasts(void *arg, const struct ConnAnswer *answer)
         if (!pack->stopping) {
             pack->failures++;
             schedule_failed(&pack->forecast_trouble, clock_now_ms(), schedule_seed("keep_forecasts"));
-            log_error("call-failed", LOG_TEXT("call", "keep_forecasts"),
-                      LOG_TEXT("sqlstate", answer->sqlstate), LOG_TEXT("error", answer->error));
+            conn_log_failed(answer, "keep_forecasts");
         }
         end_cycle(pack, false);
         return;
@@ -80,8 +79,7 @@ on_packed(void *arg, const struct ConnAnswer *answer)
         if (!pack->stopping) {
             pack->failures++;
             schedule_failed(&pack->trouble, clock_now_ms(), schedule_seed("pack_journeys"));
-            log_error("call-failed", LOG_TEXT("call", "pack_journeys"),
-                      LOG_TEXT("sqlstate", answer->sqlstate), LOG_TEXT("error", answer->error));
+            conn_log_failed(answer, "pack_journeys");
         }
         end_cycle(pack, false);
         return;

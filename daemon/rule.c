@@ -41,8 +41,7 @@ on_failure_kept(void *arg, const struct ConnAnswer *answer)
         return;
     }
     if (answer->outcome == CONN_ERROR)
-        log_error("call-failed", LOG_TEXT("call", "fail_rule"), LOG_TEXT("sqlstate", answer->sqlstate),
-                  LOG_TEXT("error", answer->error));
+        conn_log_failed(answer, "fail_rule");
     rule->claim_at++;
     evaluate_next(rule);
 }
@@ -108,8 +107,7 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
     if (answer->outcome == CONN_ERROR) {
         rule->failures++;
         schedule_failed(&rule->trouble, clock_now_ms(), schedule_seed("claim_rules"));
-        log_error("call-failed", LOG_TEXT("call", "claim_rules"), LOG_TEXT("sqlstate", answer->sqlstate),
-                  LOG_TEXT("error", answer->error));
+        conn_log_failed(answer, "claim_rules");
         end_cycle(rule, false);
         return;
     }
