@@ -2,10 +2,10 @@
 -- one goal, one month of a budget or one forecast, with the two numbers that are divided.
 
 CREATE TYPE @extschema@.kpi_item AS (
-    label text, kpi text, unit text, covers text[], since date, until date, currency text, direction text, adds_up boolean, above numeric, below numeric,
+    label text, goal text, kpi text, unit text, covers text[], since date, until date, currency text, direction text, adds_up boolean, above numeric, below numeric,
     state text);
 COMMENT ON TYPE @extschema@.kpi_item IS
-'A goal, a month of a budget or a forecast: the KPI it is about, its unit with all below (covers), its days, what is divided by what, and why that is not known. '
+'A goal (its key), a month of a budget or a forecast: the KPI it is about, its unit with all below (covers), its days, what is divided by what, and why that is not known. '
 'adds_up: whether several of the same KPI may be added up.';
 
 -- A goal about the attainment of goals would be about itself.
@@ -24,7 +24,17 @@ COMMENT ON FUNCTION @extschema@.lies_in(date, date) IS
 'Whether what ends on a day lies in a period until a day; a period until today, such as quarter to date, has what began in it.';
 SELECT @extschema@.set_audience('lies_in(date, date)', 'internal');
 
-CREATE FUNCTION @extschema@.goal_items(first date, until date) RETURNS SETOF @extschema@.kpi_item
+-- Asked before an item is computed, which costs a kpi_total.
+CREATE FUNCTION @extschema@.is_among(unit text, units text[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN units IS NULL OR ARRAY(SELECT b.unit FROM units_below(coalesce(is_among.unit, root_unit())) b) <@ units;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.is_among(text, text[]) IS 'Whether a unit (NULL: the organisation) is with all below it among these (NULL: all).';
+SELECT @extschema@.set_audience('is_among(text, text[])', 'internal');
+
+CREATE FUNCTION @extschema@.goal_items(first date, until date, units text[]) RETURNS SETOF @extschema@.kpi_item
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -34,20 +44,21 @@ DECLARE
     stands record;
 BEGIN
     FOR g IN SELECT x.*, x AS asked, k.kind = 'simple' AND k.date_kind = 'event' AS adds_up FROM goal x JOIN kpi k USING (kpi)
-             WHERE x.since BETWEEN coalesce(first, '-infinity') AND day AND lies_in(x.until, goal_items.until) AND NOT is_about(x.kpi, 'goal') ORDER BY x.goal LOOP
+             WHERE x.since BETWEEN coalesce(first, '-infinity') AND day AND lies_in(x.until, goal_items.until) AND NOT is_about(x.kpi, 'goal')
+               AND is_among(x.unit, units) ORDER BY x.goal LOOP
         SELECT s.* INTO stands FROM goal_standing(g.asked, day) s;
-        item := ('goal ' || g.goal, g.kpi, coalesce(g.unit, root_unit()), NULL, g.since, g.until, g.currency, g.direction, g.adds_up,
+        item := ('goal ' || g.goal, g.goal, g.kpi, coalesce(g.unit, root_unit()), NULL, g.since, g.until, g.currency, g.direction, g.adds_up,
                  CASE g.direction WHEN 'up' THEN stands.actual ELSE stands.expected END, CASE g.direction WHEN 'up' THEN stands.expected ELSE stands.actual END,
                  stands.state);
         RETURN NEXT item;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.goal_items(date, date) IS
-'Goals of the days from first to until (lies_in): what was attained until then, or until today, and what the target asks for by then. No rights applied; not for users.';
-SELECT @extschema@.set_audience('goal_items(date, date)', 'internal');
+COMMENT ON FUNCTION @extschema@.goal_items(date, date, text[]) IS
+'Goals of these units (is_among) and of the days from first to until (lies_in): what was attained until then, or until today, and what the target asks for by then. No rights applied; not for users.';
+SELECT @extschema@.set_audience('goal_items(date, date, text[])', 'internal');
 
-CREATE FUNCTION @extschema@.coverage_items(first date, until date, into_currency text, rates text) RETURNS SETOF @extschema@.kpi_item
+CREATE FUNCTION @extschema@.coverage_items(first date, until date, units text[], into_currency text, rates text) RETURNS SETOF @extschema@.kpi_item
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -63,7 +74,7 @@ BEGIN
                     missing_rate(x.currency, into_currency, day) AS lacking
              FROM goal x
              WHERE x.kpi = 'won_value' AND x.since BETWEEN coalesce(first, '-infinity') AND day AND x.until >= day
-               AND lies_in(x.until, coverage_items.until) ORDER BY x.goal LOOP
+               AND lies_in(x.until, coverage_items.until) AND is_among(x.unit, units) ORDER BY x.goal LOOP
         SELECT t.* INTO won FROM kpi_total('won_value', g.unit, g.since, day, g.money, g.rates) t;
         SELECT sum(o.amount * o.rate) AS amount, count(DISTINCT o.currency) AS currencies, min(missing_rate(o.currency, g.money, day)) FILTER (WHERE o.rate IS NULL) AS lacking
         INTO open
@@ -71,7 +82,7 @@ BEGIN
               FROM deal_stays(day) s
               WHERE s.decided IS NULL AND s.left_on IS NULL AND s.amount <> 0 AND s.expected_close_on BETWEEN g.since AND g.until
                 AND s.unit IN (SELECT b.unit FROM units_below(coalesce(g.unit, root_unit())) b)) o;
-        item := ('goal ' || g.goal, 'won_value', coalesce(g.unit, root_unit()), NULL, g.since, g.until, g.money, 'up', true,
+        item := ('goal ' || g.goal, g.goal, 'won_value', coalesce(g.unit, root_unit()), NULL, g.since, g.until, g.money, 'up', true,
                  coalesce(open.amount, 0), g.target * g.rate - won.value,
                  CASE WHEN won.state <> 'ready' THEN won.state WHEN g.rate IS NULL THEN g.lacking WHEN open.lacking IS NOT NULL THEN open.lacking
                       WHEN g.money IS NULL AND open.currencies > 1 THEN 'mixed_currencies' ELSE 'ready' END);
@@ -79,12 +90,12 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.coverage_items(date, date, text, text) IS
-'Goals of won_value of the days from first to until (lies_in) that run at their end, or today: what is open and expected to close in the goal''s days, and what is still to be won. '
+COMMENT ON FUNCTION @extschema@.coverage_items(date, date, text[], text, text) IS
+'Goals of won_value of these units and of the days from first to until (lies_in) that run at their end, or today: what is open and expected to close in the goal''s days, and what is still to be won. '
 'No rights applied; not for users.';
-SELECT @extschema@.set_audience('coverage_items(date, date, text, text)', 'internal');
+SELECT @extschema@.set_audience('coverage_items(date, date, text[], text, text)', 'internal');
 
-CREATE FUNCTION @extschema@.budget_items(first date, until date, into_currency text, rates text) RETURNS SETOF @extschema@.kpi_item
+CREATE FUNCTION @extschema@.budget_items(first date, until date, units text[], into_currency text, rates text) RETURNS SETOF @extschema@.kpi_item
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -98,38 +109,38 @@ BEGIN
                     (x.month + interval '1 month')::date - 1 AS ends
              FROM plan x
              WHERE x.plan = 'budget' AND x.version = 'current' AND x.month BETWEEN coalesce(first, '-infinity') AND day
-               AND lies_in((x.month + interval '1 month')::date - 1, budget_items.until) ORDER BY x.month, x.unit LOOP
+               AND lies_in((x.month + interval '1 month')::date - 1, budget_items.until) AND is_among(x.unit, units) ORDER BY x.month, x.unit LOOP
         SELECT t.* INTO spent FROM kpi_total('marketing_spend', p.unit, p.month, least(p.ends, day), coalesce(into_currency, home), budget_items.rates) t;
-        item := (format('budget of %s, %s', p.unit, to_char(p.month, 'YYYY-MM')), 'marketing_spend', p.unit, NULL, p.month, p.ends, coalesce(into_currency, home), 'up',
+        item := (format('budget of %s, %s', p.unit, to_char(p.month, 'YYYY-MM')), NULL, 'marketing_spend', p.unit, NULL, p.month, p.ends, coalesce(into_currency, home), 'up',
                  true, spent.value, p.amount,
                  CASE WHEN spent.state = 'ready' AND p.amount IS NULL THEN missing_rate(home, into_currency, p.month) ELSE spent.state END);
         RETURN NEXT item;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.budget_items(date, date, text, text) IS
-'Months of the plan budget, version current, of the days from first to until (lies_in): what was spent in them, and what might be. No rights applied; not for users.';
-SELECT @extschema@.set_audience('budget_items(date, date, text, text)', 'internal');
+COMMENT ON FUNCTION @extschema@.budget_items(date, date, text[], text, text) IS
+'Months of the plan budget, version current, of these units and the days from first to until (lies_in): what was spent in them, and what might be. No rights applied; not for users.';
+SELECT @extschema@.set_audience('budget_items(date, date, text[], text, text)', 'internal');
 
 -- Of each period the first forecast: the later ones had less to guess.
-CREATE FUNCTION @extschema@.forecast_items(first date, until date) RETURNS SETOF @extschema@.kpi_item
+CREATE FUNCTION @extschema@.forecast_items(first date, until date, units text[]) RETURNS SETOF @extschema@.kpi_item
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT format('forecast of %s, made of the days until %s', f.kpi, to_char(f.as_of, 'YYYY-MM-DD')), f.kpi, f.unit, NULL::text[], f.since, f.until, f.currency,
+    SELECT format('forecast of %s, made of the days until %s', f.kpi, to_char(f.as_of, 'YYYY-MM-DD')), NULL::text, f.kpi, f.unit, NULL::text[], f.since, f.until, f.currency,
            'up', k.kind = 'simple' AND k.date_kind = 'event', abs(t.value) - abs(t.value - f.value), abs(t.value), t.state
     FROM (SELECT DISTINCT ON (s.kpi, s.unit, s.since, s.until, s.currency, s.rates) s.*
-          FROM forecast_snapshot s WHERE s.until BETWEEN coalesce(first, '-infinity') AND forecast_items.until AND s.until < kpi_today()
+          FROM forecast_snapshot s WHERE s.until BETWEEN coalesce(first, '-infinity') AND forecast_items.until AND s.until < kpi_today() AND is_among(s.unit, units)
           ORDER BY s.kpi, s.unit, s.since, s.until, s.currency, s.rates, s.as_of) f
     JOIN kpi k ON k.kpi = f.kpi AND NOT is_about(k.kpi, 'forecast')
     CROSS JOIN LATERAL kpi_total(f.kpi, f.unit, f.since, f.until, f.currency, f.rates) t
     ORDER BY f.kpi, f.unit, f.since, f.until;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.forecast_items(date, date) IS
-'Periods that were forecast and ended from first to until: the actual less how far the first forecast was off, and the actual. No rights applied; not for users.';
-SELECT @extschema@.set_audience('forecast_items(date, date)', 'internal');
+COMMENT ON FUNCTION @extschema@.forecast_items(date, date, text[]) IS
+'Periods of these units that were forecast and ended from first to until: the actual less how far the first forecast was off, and the actual. No rights applied; not for users.';
+SELECT @extschema@.set_audience('forecast_items(date, date, text[])', 'internal');
 
 CREATE FUNCTION @extschema@.kpi_items(component text, first date, until date, units text[], into_currency text, rates text) RETURNS SETOF @extschema@.kpi_item
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 20 COST 1000000
@@ -137,14 +148,12 @@ CREATE FUNCTION @extschema@.kpi_items(component text, first date, until date, un
 DECLARE
     item kpi_item;
 BEGIN
-    FOR item IN SELECT * FROM goal_items(first, until) WHERE component = 'goal'
-                UNION ALL SELECT * FROM coverage_items(first, until, into_currency, rates) WHERE component = 'goal_pipeline'
-                UNION ALL SELECT * FROM budget_items(first, until, into_currency, rates) WHERE component = 'budget_month'
-                UNION ALL SELECT * FROM forecast_items(first, until) WHERE component = 'forecast' LOOP
+    FOR item IN SELECT * FROM goal_items(first, until, units) WHERE component = 'goal'
+                UNION ALL SELECT * FROM coverage_items(first, until, units, into_currency, rates) WHERE component = 'goal_pipeline'
+                UNION ALL SELECT * FROM budget_items(first, until, units, into_currency, rates) WHERE component = 'budget_month'
+                UNION ALL SELECT * FROM forecast_items(first, until, units) WHERE component = 'forecast' LOOP
         item.covers := ARRAY(SELECT b.unit FROM units_below(item.unit) b);
-        IF units IS NULL OR item.covers <@ units THEN
-            RETURN NEXT item;
-        END IF;
+        RETURN NEXT item;
     END LOOP;
 END
 $$;

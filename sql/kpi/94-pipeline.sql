@@ -59,7 +59,7 @@ BEGIN
     RETURN QUERY
     SELECT g.goal, i.unit, i.since, i.until, i.currency, g.target, g.target - i.below, i.below, CASE WHEN i.state = 'ready' THEN i.above END,
            CASE WHEN i.state = 'ready' AND i.below > 0 THEN i.above / i.below END, CASE WHEN i.state = 'ready' AND i.below <= 0 THEN 'reached' ELSE i.state END
-    FROM coverage_items(NULL, kpi_today(), NULL, 'default') i JOIN goal g ON i.label = 'goal ' || g.goal
+    FROM coverage_items(NULL, kpi_today(), units_with_total(), NULL, 'default') i JOIN goal g ON g.goal = i.goal
     WHERE may_see_total(g.unit) ORDER BY g.goal;
 END
 $$;
