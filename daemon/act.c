@@ -58,9 +58,9 @@ drive(void *arg)
 
     (void) MHD_run(act->server);
     if (MHD_get_timeout(act->server, &wait) == MHD_YES)
-        loop_timer_in(&act->timer, wait < 60000 ? (int64_t) wait : 60000);
+        loop_timer_in(&act->worker.timer, wait < 60000 ? (int64_t) wait : 60000);
     else
-        loop_timer_off(&act->timer);
+        loop_timer_off(&act->worker.timer);
 }
 
 static void
@@ -111,7 +111,7 @@ on_answered(void *arg, const struct ConnAnswer *answer)
         MHD_resume_connection(waiting->connection);
     }
     ask(act);
-    loop_timer_in(&act->timer, 0);
+    loop_timer_in(&act->worker.timer, 0);
 }
 
 static void
@@ -119,7 +119,7 @@ ask(struct Act *act)
 {
     struct ActRequest *request = act->first;
 
-    if (request == NULL || act->asked != NULL || !conn_free(&act->conn))
+    if (request == NULL || act->asked != NULL || !conn_free(&act->worker.conn))
         return;
     take_waiting(act, request);
     act->asked = request;
@@ -127,7 +127,7 @@ ask(struct Act *act)
     request->values[1] = request->is_post && request->verb.given ? request->verb.text : NULL;
     request->values[2] = request->look.given ? request->look.text : NULL;
     request->values[3] = request->comment.given ? request->comment.text : NULL;
-    conn_call(&act->conn,
+    conn_call(&act->worker.conn,
               &(struct ConnCall){.sql = "SELECT {crm}.action_page($1::text, $2::text, $3::text, $4::text)",
                                  .value_count = 4,
                                  .values = request->values,
@@ -212,7 +212,7 @@ decide(struct Act *act, struct ActRequest *request, struct MHD_Connection *conne
                    : reply(connection, request->status, request->page.html, request->page.length);
     if (request->too_large)
         return reply_plain(connection, 413);
-    if (act->waiting >= WAITING_MAX || act->stopping || act->conn.state < CONN_READY)
+    if (act->waiting >= WAITING_MAX || act->worker.stopping || act->worker.conn.state < CONN_READY)
         return reply_plain(connection, 503);
     for (struct ActRequest **link = &act->first;; link = &(*link)->next)
         if (*link == NULL) {
@@ -283,12 +283,13 @@ done_with(void *arg, struct MHD_Connection *connection, void **state, enum MHD_R
 }
 
 static enum Status
-start_server(struct Act *act, struct Problem *problem)
+start_server(struct Worker *worker, struct Problem *problem)
 {
+    struct Act *act = (struct Act *) worker;
     struct sockaddr_storage address;
     const union MHD_DaemonInfo *info;
 
-    if (!listen_address(act->settings.config->act_listen, &address)) {
+    if (!listen_address(worker->settings.config->act_listen, &address)) {
         problem_set(problem, "act_listen is no address of this machine: 127.0.0.1:PORT or [::1]:PORT");
         return STATUS_INVALID;
     }
@@ -300,36 +301,28 @@ start_server(struct Act *act, struct Problem *problem)
         MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
     info = act->server == NULL ? NULL : MHD_get_daemon_info(act->server, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == NULL || info->epoll_fd < 0 ||
-        loop_watch(act->settings.loop, info->epoll_fd, LOOP_READ, on_ready, act) != STATUS_OK) {
-        problem_set(problem, "cannot listen at %s: %s", act->settings.config->act_listen, strerror(errno));
+        loop_watch(worker->settings.loop, info->epoll_fd, LOOP_READ, on_ready, act) != STATUS_OK) {
+        problem_set(problem, "cannot listen at %s: %s", worker->settings.config->act_listen, strerror(errno));
         return STATUS_SYSTEM;
     }
     act->watched_fd = info->epoll_fd;
     return STATUS_OK;
 }
 
-enum Status
-act_open(struct Act *act, const struct WorkerSettings *settings, struct Problem *problem)
+static void
+configure(struct Worker *worker)
 {
-    struct ConnSettings conn = {.name = "act",
-                                .dsn = settings->config->dsn,
-                                .connect_timeout_ms = settings->config->connect_timeout_s * 1000,
-                                .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
+    struct Act *act = (struct Act *) worker;
 
-    memset(act, 0, sizeof *act);
-    act->settings = *settings;
     act->watched_fd = -1;
-    act->timer.due = drive;
-    act->timer.arg = act;
-    loop_timer_add(settings->loop, &act->timer);
-    conn_open(&act->conn, settings->loop, &conn, on_connected, act);
-    return start_server(act, problem);
+    worker->statement_timeout_ms = STATEMENT_TIMEOUT_MS;
 }
 
-void
-act_close(struct Act *act)
+static void
+close_act(struct Worker *worker)
 {
-    loop_timer_off(&act->timer);
+    struct Act *act = (struct Act *) worker;
+
     if (act->asked != NULL) {
         act->asked->status = 503;
         if (act->asked->connection != NULL)
@@ -345,21 +338,25 @@ act_close(struct Act *act)
     }
     act->first = NULL;
     if (act->watched_fd >= 0)
-        loop_unwatch(act->settings.loop, act->watched_fd);
+        loop_unwatch(worker->settings.loop, act->watched_fd);
     if (act->server != NULL)
         MHD_stop_daemon(act->server);
     act->server = NULL;
-    conn_close(&act->conn);
 }
 
-void
-act_stop(struct Act *act)
+/* What is asked may end; new requests are refused. */
+static bool
+is_idle(const struct Worker *worker)
 {
-    act->stopping = true;
-}
+    const struct Act *act = (const struct Act *) worker;
 
-bool
-act_idle(const struct Act *act)
-{
     return act->asked == NULL && act->first == NULL;
 }
+
+const struct WorkerKind act_kind = {.name = "act",
+                                    .configure = configure,
+                                    .open = start_server,
+                                    .connected = on_connected,
+                                    .due = drive,
+                                    .idle = is_idle,
+                                    .close = close_act};

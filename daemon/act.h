@@ -10,29 +10,18 @@
 
 #include <microhttpd.h>
 
-#include "conn.h"
 #include "worker.h"
 
 struct ActRequest;
 
 struct Act {
-    struct WorkerSettings settings;
-    struct Conn conn;
+    struct Worker worker;
     struct MHD_Daemon *server;
     int watched_fd;
-    struct LoopTimer timer;
     struct ActRequest *first, *asked; /* waiting, oldest first; the one whose answer is awaited */
     int waiting;
-    bool stopping;
 };
 
-/* Listens at config->act_listen. On failure, why stands in problem, and act_close is still to be called. */
-enum Status act_open(struct Act *act, const struct WorkerSettings *settings,
-                     struct Problem *problem) MUST_CHECK;
-void act_close(struct Act *act);
-
-/* Takes no new connections; what is asked may end. */
-void act_stop(struct Act *act);
-bool act_idle(const struct Act *act);
+extern const struct WorkerKind act_kind;
 
 #endif

@@ -25,12 +25,12 @@ static void end_cycle(struct Fold *fold);
 static void
 ask(struct Fold *fold, const char *begin, const char *sql, int value_count, ConnDone done)
 {
-    conn_call(&fold->conn, &(struct ConnCall){.begin = begin,
-                                              .sql = sql,
-                                              .value_count = value_count,
-                                              .values = fold->values,
-                                              .done = done,
-                                              .arg = fold});
+    conn_call(&fold->worker.conn, &(struct ConnCall){.begin = begin,
+                                                     .sql = sql,
+                                                     .value_count = value_count,
+                                                     .values = fold->values,
+                                                     .done = done,
+                                                     .arg = fold});
 }
 
 /* Says what failed; false where the connection is gone and the cycle with it. */
@@ -38,10 +38,10 @@ static bool
 survive(struct Fold *fold, struct Trouble *trouble, const char *what, const struct ConnAnswer *answer)
 {
     if (answer->outcome == CONN_LOST) {
-        fold->busy = false;
+        fold->worker.busy = false;
         return false;
     }
-    fold->failures++;
+    fold->worker.failures++;
     schedule_failed(trouble, clock_now_ms(), schedule_seed(what));
     conn_log_failed(answer, what);
     return true;
@@ -82,7 +82,7 @@ note_failed(struct Fold *fold, const struct ConnAnswer *answer)
     }
     schedule_failed(room != NULL ? &room->trouble : &fold->trouble[TROUBLE_FILLING], clock_now_ms(),
                     schedule_seed(fold->room.relation));
-    fold->failures++;
+    fold->worker.failures++;
     log_error("backfill-failed", LOG_TEXT("relation", fold->room.relation), LOG_TEXT("room", fold->room.room),
               LOG_TEXT("sqlstate", answer->sqlstate), LOG_TEXT("error", answer->error));
 }
@@ -93,14 +93,14 @@ on_filled(void *arg, const struct ConnAnswer *answer)
     struct Fold *fold = arg;
 
     if (answer->outcome == CONN_LOST) {
-        fold->busy = false;
+        fold->worker.busy = false;
         return;
     }
     if (answer->outcome == CONN_ERROR)
         note_failed(fold, answer);
     else if (PQgetisnull(answer->result, 0,
                          0)) { /* the database has noted why, and does not offer it again */
-        fold->failures++;
+        fold->worker.failures++;
         log_error("backfill-failed", LOG_TEXT("relation", fold->room.relation),
                   LOG_TEXT("room", fold->room.room), LOG_TEXT("error", "see the view status"));
     } else {
@@ -174,7 +174,7 @@ on_resolved(void *arg, const struct ConnAnswer *answer)
 static void
 ask_resolve(struct Fold *fold)
 {
-    if (fold->stopping)
+    if (fold->worker.stopping)
         end_cycle(fold);
     else if (schedule_allows(&fold->trouble[TROUBLE_RESOLVE], clock_now_ms()))
         ask(fold, NULL, "SELECT {crm}.resolve_pending() + {crm}.settle_transitions()", 0, on_resolved);
@@ -200,7 +200,7 @@ on_folded(void *arg, const struct ConnAnswer *answer)
 static void
 ask_fold(struct Fold *fold)
 {
-    if (fold->stopping)
+    if (fold->worker.stopping)
         end_cycle(fold);
     else if (schedule_allows(&fold->trouble[TROUBLE_FOLD], clock_now_ms()))
         ask(fold, NULL, "SELECT {crm}.fold_due()", 0, on_folded);
@@ -228,7 +228,7 @@ ask_count(struct Fold *fold)
 {
     int64_t now_ms = clock_now_ms();
 
-    if (!fold->stopping && now_ms >= fold->count_due_ms &&
+    if (!fold->worker.stopping && now_ms >= fold->count_due_ms &&
         schedule_allows(&fold->trouble[TROUBLE_COUNT], now_ms))
         ask(fold, NULL, "SELECT {crm}.count_unmapped_due()", 0, on_counted);
     else
@@ -238,16 +238,18 @@ ask_count(struct Fold *fold)
 static void
 end_cycle(struct Fold *fold)
 {
-    const struct Config *config = fold->settings.config;
+    const struct Config *config = fold->worker.settings.config;
 
-    fold->busy = false;
+    fold->worker.busy = false;
     if (fold->found_work)
         fold->worked(fold->arg);
     /* one pass is over when nothing was left to fill: then links and changes were taken in after the last backfill */
-    if (fold->settings.once && !fold->filled)
-        fold->drained = true;
-    else if (!fold->stopping)
-        loop_timer_in(&fold->timer, fold->filled ? 0 : fold->found_work ? config->poll_ms : config->idle_ms);
+    if (fold->worker.settings.once && !fold->filled)
+        fold->worker.drained = true;
+    else if (!fold->worker.stopping)
+        loop_timer_in(&fold->worker.timer, fold->filled       ? 0
+                                           : fold->found_work ? config->poll_ms
+                                                              : config->idle_ms);
 }
 
 static void
@@ -255,47 +257,11 @@ begin_cycle(void *arg)
 {
     struct Fold *fold = arg;
 
-    if (fold->busy || fold->stopping || fold->drained || !conn_free(&fold->conn))
+    if (fold->worker.busy || fold->worker.stopping || fold->worker.drained || !conn_free(&fold->worker.conn))
         return;
-    fold->busy = true;
+    fold->worker.busy = true;
     fold->found_work = fold->filled = false;
     ask_filling(fold);
 }
 
-void
-fold_open(struct Fold *fold, const struct WorkerSettings *settings, void (*worked)(void *arg), void *arg)
-{
-    struct ConnSettings conn = {.name = "fold",
-                                .dsn = settings->config->dsn,
-                                .connect_timeout_ms = settings->config->connect_timeout_s * 1000,
-                                .once = settings->once};
-
-    memset(fold, 0, sizeof *fold);
-    fold->settings = *settings;
-    fold->worked = worked;
-    fold->arg = arg;
-    fold->timer.due = begin_cycle;
-    fold->timer.arg = fold;
-    loop_timer_add(settings->loop, &fold->timer);
-    conn_open(&fold->conn, settings->loop, &conn, begin_cycle, fold);
-}
-
-void
-fold_close(struct Fold *fold)
-{
-    loop_timer_off(&fold->timer);
-    conn_close(&fold->conn);
-}
-
-void
-fold_stop(struct Fold *fold)
-{
-    fold->stopping = true;
-    loop_timer_off(&fold->timer);
-}
-
-bool
-fold_idle(const struct Fold *fold)
-{
-    return !fold->busy && (!fold->settings.once || fold->stopping || fold->drained);
-}
+const struct WorkerKind fold_kind = {.name = "fold", .connected = begin_cycle, .due = begin_cycle};

@@ -12,7 +12,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conn.h"
 #include "schedule.h"
 #include "worker.h"
 
@@ -24,25 +23,18 @@ struct FoldRoom {
 };
 
 struct Fold {
-    struct WorkerSettings settings;
-    struct Conn conn;
-    struct LoopTimer timer;
-    void (*worked)(void *arg); /* numbers may have changed */
+    struct Worker worker;
+    void (*worked)(void *arg); /* numbers may have changed; set before it is opened */
     void *arg;
     struct FoldRoom room; /* being filled */
     struct FoldRoom failed[FOLD_ROOMS_MAX];
     int failed_count;
     struct Trouble trouble[4]; /* of the steps, see fold.c */
     int64_t count_due_ms;      /* when rows without a unit are counted next */
-    bool busy, found_work, filled, drained, stopping;
-    int failures;
+    bool found_work, filled;
     const char *values[2];
 };
 
-void fold_open(struct Fold *fold, const struct WorkerSettings *settings, void (*worked)(void *arg),
-               void *arg);
-void fold_close(struct Fold *fold);
-void fold_stop(struct Fold *fold);
-bool fold_idle(const struct Fold *fold);
+extern const struct WorkerKind fold_kind;
 
 #endif

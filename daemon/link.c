@@ -13,28 +13,28 @@
 static void
 ask(struct Link *link, const char *sql, ConnDone done)
 {
-    conn_call(&link->conn, &(struct ConnCall){.sql = sql, .done = done, .arg = link});
+    conn_call(&link->worker.conn, &(struct ConnCall){.sql = sql, .done = done, .arg = link});
 }
 
 static void
 end_cycle(struct Link *link)
 {
-    link->busy = false;
-    if (link->settings.once)
-        link->drained = true;
-    else if (!link->stopping)
-        loop_timer_in(&link->timer, LOOK_EVERY_MS);
+    link->worker.busy = false;
+    if (link->worker.settings.once)
+        link->worker.drained = true;
+    else if (!link->worker.stopping)
+        loop_timer_in(&link->worker.timer, LOOK_EVERY_MS);
 }
 
 static void
 on_failed(struct Link *link, const char *what, const struct ConnAnswer *answer)
 {
     if (answer->outcome == CONN_LOST) { /* the connection comes back and begins a cycle */
-        link->busy = false;
+        link->worker.busy = false;
         return;
     }
-    if (!link->stopping) {
-        link->failures++;
+    if (!link->worker.stopping) {
+        link->worker.failures++;
         link->trouble.failures++;
         link->trouble.until_ms = clock_now_ms() + schedule_backoff_ms(link->trouble.failures, AGAIN_BASE_MS,
                                                                       AGAIN_CAP_MS, schedule_seed(what));
@@ -70,7 +70,8 @@ on_wanted(void *arg, const struct ConnAnswer *answer)
         on_failed(link, "resolve_wanted", answer);
         return;
     }
-    if (link->stopping || PQntuples(answer->result) != 1 || PQgetvalue(answer->result, 0, 0)[0] != 't') {
+    if (link->worker.stopping || PQntuples(answer->result) != 1 ||
+        PQgetvalue(answer->result, 0, 0)[0] != 't') {
         end_cycle(link);
         return;
     }
@@ -87,7 +88,7 @@ may_now(const struct Link *link)
     struct tm local;
 
     return localtime_r(&now, &local) != NULL &&
-           schedule_hour_is_in(&link->settings.config->resolve_hours, local.tm_hour);
+           schedule_hour_is_in(&link->worker.settings.config->resolve_hours, local.tm_hour);
 }
 
 static void
@@ -95,49 +96,14 @@ begin_cycle(void *arg)
 {
     struct Link *link = arg;
 
-    if (link->busy || link->stopping || link->drained || !conn_free(&link->conn))
+    if (link->worker.busy || link->worker.stopping || link->worker.drained || !conn_free(&link->worker.conn))
         return;
     if (may_now(link) && schedule_allows(&link->trouble, clock_now_ms())) {
-        link->busy = true;
+        link->worker.busy = true;
         ask(link, "SELECT {crm}.resolve_wanted()", on_wanted);
     } else
         end_cycle(link);
 }
 
-void
-link_open(struct Link *link, const struct WorkerSettings *settings)
-{
-    struct ConnSettings conn = {.name = "link",
-                                .dsn = settings->config->dsn,
-                                .connect_timeout_ms = settings->config->connect_timeout_s * 1000,
-                                .once = settings->once};
-
-    memset(link, 0, sizeof *link);
-    link->settings = *settings;
-    link->timer.due = begin_cycle;
-    link->timer.arg = link;
-    loop_timer_add(settings->loop, &link->timer);
-    conn_open(&link->conn, settings->loop, &conn, begin_cycle, link);
-}
-
-void
-link_close(struct Link *link)
-{
-    loop_timer_off(&link->timer);
-    conn_close(&link->conn);
-}
-
-void
-link_stop(struct Link *link)
-{
-    link->stopping = true;
-    loop_timer_off(&link->timer);
-    if (link->busy)
-        conn_cancel(&link->conn);
-}
-
-bool
-link_idle(const struct Link *link)
-{
-    return !link->busy && (!link->settings.once || link->stopping || link->drained);
-}
+const struct WorkerKind link_kind = {
+    .name = "link", .connected = begin_cycle, .due = begin_cycle, .stop = worker_cancel};

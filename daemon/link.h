@@ -12,23 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conn.h"
 #include "schedule.h"
 #include "worker.h"
 
 struct Link {
-    struct WorkerSettings settings;
-    struct Conn conn;
-    struct LoopTimer timer;
+    struct Worker worker;
     struct Trouble trouble;
     int64_t begun_ms; /* of the run that is under way */
-    bool busy, drained, stopping;
-    int failures;
 };
 
-void link_open(struct Link *link, const struct WorkerSettings *settings);
-void link_close(struct Link *link);
-void link_stop(struct Link *link);
-bool link_idle(const struct Link *link);
+extern const struct WorkerKind link_kind;
 
 #endif

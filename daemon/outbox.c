@@ -74,7 +74,7 @@ settle(struct Outbox *outbox, struct Delivery *delivery)
 {
     log_result(delivery);
     if (delivery->outcome != OUTCOME_DELIVERED)
-        outbox->failures++;
+        outbox->worker.failures++;
     push(&outbox->settled, delivery);
 }
 
@@ -92,7 +92,7 @@ on_settled(void *arg, struct Delivery *delivery)
 static void
 take_row(struct Outbox *outbox, const struct DeliveryRow *row)
 {
-    const struct Config *config = outbox->settings.config;
+    const struct Config *config = outbox->worker.settings.config;
     int64_t lease_ms = (int64_t) config->lease_s * 1000, timeout_ms = (int64_t) config->timeout_s * 1000;
     struct Delivery *delivery;
 
@@ -117,7 +117,7 @@ note_failure(struct Outbox *outbox, struct Trouble *trouble, const char *what,
 {
     if (answer->outcome == CONN_LOST)
         return; /* the connection has said so */
-    outbox->failures++;
+    outbox->worker.failures++;
     schedule_failed(trouble, clock_now_ms(), schedule_seed(what));
     conn_log_failed(answer, what);
 }
@@ -128,7 +128,7 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
     static const char *const names[] = {"id",         "epoch", "message_id", "endpoint", "kind",
                                         "secret_ref", "body",  "attempt",    "fresh"};
     struct Outbox *outbox = arg;
-    const struct Config *config = outbox->settings.config;
+    const struct Config *config = outbox->worker.settings.config;
     int columns[9], rows = 0;
 
     if (answer->outcome == CONN_DONE) {
@@ -146,8 +146,8 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
         take_row(outbox, &(struct DeliveryRow){cells[0], cells[1], cells[2], cells[3], cells[4], cells[5],
                                                cells[6], cells[7], cells[8]});
     }
-    if (outbox->settings.once && rows == 0)
-        outbox->drained = true;
+    if (outbox->worker.settings.once && rows == 0)
+        outbox->worker.drained = true;
     outbox->next_claim_ms = clock_now_ms() + (rows == outbox->asked_rows ? 0
                                               : rows > 0                 ? config->poll_ms
                                                                          : config->idle_ms);
@@ -160,11 +160,11 @@ claim(struct Outbox *outbox, int rows)
     outbox->asked_rows = rows;
     outbox->asked_ms = clock_now_ms();
     snprintf(outbox->max_rows, sizeof outbox->max_rows, "%d", rows);
-    outbox->values[0] = outbox->settings.config->worker;
+    outbox->values[0] = outbox->worker.settings.config->worker;
     outbox->values[1] = outbox->max_rows;
     outbox->values[2] = outbox->lease;
     conn_call(
-        &outbox->conn,
+        &outbox->worker.conn,
         &(struct ConnCall){.sql = "SELECT * FROM {crm}.claim_deliveries($1::text, $2::integer, $3::interval)",
                            .value_count = 3,
                            .values = outbox->values,
@@ -197,7 +197,7 @@ result_json(const struct Delivery *delivery)
 static char *
 make_report(struct Outbox *outbox)
 {
-    int64_t lease_ms = (int64_t) outbox->settings.config->lease_s * 1000;
+    int64_t lease_ms = (int64_t) outbox->worker.settings.config->lease_s * 1000;
     json_t *list = json_array();
     char *text = NULL;
 
@@ -275,13 +275,13 @@ static void
 beat(struct Outbox *outbox)
 {
     outbox->next_beat_ms = clock_now_ms() + BEAT_MS;
-    outbox->values[0] = outbox->settings.config->worker;
+    outbox->values[0] = outbox->worker.settings.config->worker;
     outbox->values[1] = CRM_VERSION;
-    conn_call(&outbox->conn, &(struct ConnCall){.sql = "SELECT {crm}.daemon_beat($1::text, $2::text)",
-                                                .value_count = 2,
-                                                .values = outbox->values,
-                                                .done = on_beaten,
-                                                .arg = outbox});
+    conn_call(&outbox->worker.conn, &(struct ConnCall){.sql = "SELECT {crm}.daemon_beat($1::text, $2::text)",
+                                                       .value_count = 2,
+                                                       .values = outbox->values,
+                                                       .done = on_beaten,
+                                                       .arg = outbox});
 }
 
 static void
@@ -296,7 +296,7 @@ on_forgotten(void *arg, const struct ConnAnswer *answer)
         conn_log_failed(answer, "forget_deliveries");
     if (forgotten > 0) { /* the rest of that day, or the next */
         log_debug("forgotten", LOG_NUMBER("deliveries", forgotten));
-        outbox->next_forget_ms = clock_now_ms() + outbox->settings.config->idle_ms;
+        outbox->next_forget_ms = clock_now_ms() + outbox->worker.settings.config->idle_ms;
     }
     step(outbox);
 }
@@ -308,20 +308,20 @@ forget(struct Outbox *outbox)
     outbox->next_forget_ms = clock_now_ms() + FORGET_MS;
     snprintf(outbox->max_rows, sizeof outbox->max_rows, "%d", FORGET_MAX);
     outbox->values[0] = outbox->max_rows;
-    conn_call(&outbox->conn, &(struct ConnCall){.sql = "SELECT {crm}.forget_deliveries($1::integer)",
-                                                .value_count = 1,
-                                                .values = outbox->values,
-                                                .done = on_forgotten,
-                                                .arg = outbox});
+    conn_call(&outbox->worker.conn, &(struct ConnCall){.sql = "SELECT {crm}.forget_deliveries($1::integer)",
+                                                       .value_count = 1,
+                                                       .values = outbox->values,
+                                                       .done = on_forgotten,
+                                                       .arg = outbox});
 }
 
 static bool
 may_claim(const struct Outbox *outbox, int slots, int64_t now)
 {
-    int enough =
-        outbox->settings.config->max_parallel / 4; /* a few at a time, or each answer makes a statement */
+    int enough = outbox->worker.settings.config->max_parallel /
+                 4; /* a few at a time, or each answer makes a statement */
 
-    return !outbox->stopping && !outbox->drained && now >= outbox->next_claim_ms &&
+    return !outbox->worker.stopping && !outbox->worker.drained && now >= outbox->next_claim_ms &&
            schedule_allows(&outbox->claim_trouble, now) && slots > 0 && slots >= enough;
 }
 
@@ -330,33 +330,35 @@ static void
 step(struct Outbox *outbox)
 {
     int64_t now = clock_now_ms();
-    int slots = outbox->settings.config->max_parallel - outbox->flying.count;
+    int slots = outbox->worker.settings.config->max_parallel - outbox->flying.count;
 
-    loop_timer_off(&outbox->timer);
-    if (!conn_free(&outbox->conn))
+    loop_timer_off(&outbox->worker.timer);
+    if (!conn_free(&outbox->worker.conn))
         return;
     if (outbox->settled.count > 0 && schedule_allows(&outbox->finish_trouble, now)) {
         outbox->results = make_report(outbox);
         if (outbox->results != NULL) {
             outbox->values[0] = outbox->results;
-            conn_call(&outbox->conn, &(struct ConnCall){.sql = "SELECT {crm}.finish_deliveries($1::jsonb)",
-                                                        .value_count = 1,
-                                                        .values = outbox->values,
-                                                        .done = on_reported,
-                                                        .arg = outbox});
+            conn_call(&outbox->worker.conn,
+                      &(struct ConnCall){.sql = "SELECT {crm}.finish_deliveries($1::jsonb)",
+                                         .value_count = 1,
+                                         .values = outbox->values,
+                                         .done = on_reported,
+                                         .arg = outbox});
             return;
         }
     }
-    if (!outbox->settings.once && !outbox->stopping && now >= outbox->next_beat_ms)
+    if (!outbox->worker.settings.once && !outbox->worker.stopping && now >= outbox->next_beat_ms)
         beat(outbox);
-    else if (!outbox->settings.once && !outbox->stopping && now >= outbox->next_forget_ms)
+    else if (!outbox->worker.settings.once && !outbox->worker.stopping && now >= outbox->next_forget_ms)
         forget(outbox);
     else if (may_claim(outbox, slots, now))
         claim(outbox, slots);
     else
-        loop_timer_in(&outbox->timer, outbox->next_claim_ms - now > outbox->settings.config->poll_ms
-                                          ? outbox->next_claim_ms - now
-                                          : outbox->settings.config->poll_ms);
+        loop_timer_in(&outbox->worker.timer,
+                      outbox->next_claim_ms - now > outbox->worker.settings.config->poll_ms
+                          ? outbox->next_claim_ms - now
+                          : outbox->worker.settings.config->poll_ms);
 }
 
 static void
@@ -374,33 +376,35 @@ on_ready(void *arg)
     step(outbox);
 }
 
-void
-outbox_open(struct Outbox *outbox, const struct WorkerSettings *settings, struct Http *http,
-            const struct Secrets *secrets)
+static void
+configure(struct Worker *worker)
 {
-    const struct Config *config = settings->config;
-    struct ConnSettings conn = {.name = "outbox",
-                                .dsn = config->dsn,
-                                .connect_timeout_ms = config->connect_timeout_s * 1000,
-                                .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
-                                .once = settings->once};
+    struct Outbox *outbox = (struct Outbox *) worker;
 
-    memset(outbox, 0, sizeof *outbox);
-    outbox->settings = *settings;
-    outbox->deliver.http = http;
-    outbox->deliver.secrets = secrets;
-    outbox->timer.due = on_due;
-    outbox->timer.arg = outbox;
-    snprintf(outbox->lease, sizeof outbox->lease, "%d seconds", config->lease_s);
-    loop_timer_add(settings->loop, &outbox->timer);
-    conn_open(&outbox->conn, settings->loop, &conn, on_ready, outbox);
+    worker->statement_timeout_ms = STATEMENT_TIMEOUT_MS;
+    snprintf(outbox->lease, sizeof outbox->lease, "%d seconds", worker->settings.config->lease_s);
 }
 
-void
-outbox_close(struct Outbox *outbox)
+static void
+stop(struct Worker *worker)
 {
-    loop_timer_off(&outbox->timer);
-    conn_close(&outbox->conn);
+    step((struct Outbox *) worker);
+}
+
+static bool
+is_idle(const struct Worker *worker)
+{
+    const struct Outbox *outbox = (const struct Outbox *) worker;
+
+    return worker->conn.state != CONN_BUSY && outbox->flying.count == 0 && outbox->settled.count == 0 &&
+           outbox->reported.count == 0;
+}
+
+static void
+close_outbox(struct Worker *worker)
+{
+    struct Outbox *outbox = (struct Outbox *) worker;
+
     free_reported(outbox);
     while (outbox->flying.count > 0)
         deliver_free(&outbox->deliver, pop(&outbox->flying));
@@ -414,22 +418,13 @@ void
 outbox_wake(struct Outbox *outbox)
 {
     outbox->next_claim_ms = 0;
-    loop_timer_in(&outbox->timer, 0);
+    loop_timer_in(&outbox->worker.timer, 0);
 }
 
-void
-outbox_stop(struct Outbox *outbox)
-{
-    outbox->stopping = true;
-    step(outbox);
-}
-
-bool
-outbox_idle(const struct Outbox *outbox)
-{
-    bool asking = outbox->conn.state == CONN_BUSY;
-
-    if (outbox->settings.once && !outbox->stopping && !outbox->drained)
-        return false;
-    return !asking && outbox->flying.count == 0 && outbox->settled.count == 0 && outbox->reported.count == 0;
-}
+const struct WorkerKind outbox_kind = {.name = "outbox",
+                                       .configure = configure,
+                                       .connected = on_ready,
+                                       .due = on_due,
+                                       .stop = stop,
+                                       .idle = is_idle,
+                                       .close = close_outbox};

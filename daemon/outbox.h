@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conn.h"
 #include "deliver.h"
 #include "schedule.h"
 #include "worker.h"
@@ -22,10 +21,8 @@ struct DeliveryList {
 };
 
 struct Outbox {
-    struct WorkerSettings settings;
-    struct Conn conn;
-    struct Deliver deliver;
-    struct LoopTimer timer;
+    struct Worker worker;
+    struct Deliver deliver;       /* set before it is opened */
     struct DeliveryList flying;   /* being sent */
     struct DeliveryList settled;  /* to be reported */
     struct DeliveryList reported; /* in the report under way */
@@ -34,23 +31,15 @@ struct Outbox {
     int64_t asked_ms; /* when the claim under way was asked for */
     int asked_rows;
     bool one_by_one; /* the last report was refused for what it says */
-    bool stopping, drained;
-    int failures; /* results other than delivered, and statements that failed */
 
     char max_rows[16], lease[32];
     char *results;
     const char *values[3];
 };
 
-void outbox_open(struct Outbox *outbox, const struct WorkerSettings *settings, struct Http *http,
-                 const struct Secrets *secrets);
-void outbox_close(struct Outbox *outbox);
-
 /* Something was just written that may have to be sent. */
 void outbox_wake(struct Outbox *outbox);
 
-/* Claims nothing more; idle when what was claimed is sent and reported. */
-void outbox_stop(struct Outbox *outbox);
-bool outbox_idle(const struct Outbox *outbox);
+extern const struct WorkerKind outbox_kind;
 
 #endif

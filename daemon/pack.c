@@ -17,11 +17,11 @@
 static void
 end_cycle(struct Pack *pack, bool found_work)
 {
-    pack->busy = false;
-    if (pack->settings.once && !found_work)
-        pack->drained = true;
-    else if (!pack->stopping)
-        loop_timer_in(&pack->timer, found_work ? 0 : LOOK_EVERY_MS);
+    pack->worker.busy = false;
+    if (pack->worker.settings.once && !found_work)
+        pack->worker.drained = true;
+    else if (!pack->worker.stopping)
+        loop_timer_in(&pack->worker.timer, found_work ? 0 : LOOK_EVERY_MS);
 }
 
 static void
@@ -31,12 +31,12 @@ on_forecasts(void *arg, const struct ConnAnswer *answer)
     int64_t kept;
 
     if (answer->outcome == CONN_LOST) {
-        pack->busy = false;
+        pack->worker.busy = false;
         return;
     }
     if (answer->outcome == CONN_ERROR) {
-        if (!pack->stopping) {
-            pack->failures++;
+        if (!pack->worker.stopping) {
+            pack->worker.failures++;
             schedule_failed(&pack->forecast_trouble, clock_now_ms(), schedule_seed("keep_forecasts"));
             conn_log_failed(answer, "keep_forecasts");
         }
@@ -56,10 +56,10 @@ ask_forecasts(struct Pack *pack)
 {
     int64_t now_ms = clock_now_ms();
 
-    if (!pack->stopping && now_ms >= pack->forecast_due_ms &&
+    if (!pack->worker.stopping && now_ms >= pack->forecast_due_ms &&
         schedule_allows(&pack->forecast_trouble, now_ms))
         conn_call(
-            &pack->conn,
+            &pack->worker.conn,
             &(struct ConnCall){.sql = "SELECT {crm}.keep_forecasts()", .done = on_forecasts, .arg = pack});
     else
         end_cycle(pack, false);
@@ -72,12 +72,12 @@ on_packed(void *arg, const struct ConnAnswer *answer)
     int64_t packed;
 
     if (answer->outcome == CONN_LOST) { /* the connection comes back and begins a cycle */
-        pack->busy = false;
+        pack->worker.busy = false;
         return;
     }
     if (answer->outcome == CONN_ERROR) {
-        if (!pack->stopping) {
-            pack->failures++;
+        if (!pack->worker.stopping) {
+            pack->worker.failures++;
             schedule_failed(&pack->trouble, clock_now_ms(), schedule_seed("pack_journeys"));
             conn_log_failed(answer, "pack_journeys");
         }
@@ -99,51 +99,16 @@ begin_cycle(void *arg)
 {
     struct Pack *pack = arg;
 
-    if (pack->busy || pack->stopping || pack->drained || !conn_free(&pack->conn))
+    if (pack->worker.busy || pack->worker.stopping || pack->worker.drained || !conn_free(&pack->worker.conn))
         return;
     if (!schedule_allows(&pack->trouble, clock_now_ms())) {
         end_cycle(pack, false);
         return;
     }
-    pack->busy = true;
-    conn_call(&pack->conn,
+    pack->worker.busy = true;
+    conn_call(&pack->worker.conn,
               &(struct ConnCall){.sql = "SELECT {crm}.pack_journeys()", .done = on_packed, .arg = pack});
 }
 
-void
-pack_open(struct Pack *pack, const struct WorkerSettings *settings)
-{
-    struct ConnSettings conn = {.name = "pack",
-                                .dsn = settings->config->dsn,
-                                .connect_timeout_ms = settings->config->connect_timeout_s * 1000,
-                                .once = settings->once};
-
-    memset(pack, 0, sizeof *pack);
-    pack->settings = *settings;
-    pack->timer.due = begin_cycle;
-    pack->timer.arg = pack;
-    loop_timer_add(settings->loop, &pack->timer);
-    conn_open(&pack->conn, settings->loop, &conn, begin_cycle, pack);
-}
-
-void
-pack_close(struct Pack *pack)
-{
-    loop_timer_off(&pack->timer);
-    conn_close(&pack->conn);
-}
-
-void
-pack_stop(struct Pack *pack)
-{
-    pack->stopping = true;
-    loop_timer_off(&pack->timer);
-    if (pack->busy)
-        conn_cancel(&pack->conn);
-}
-
-bool
-pack_idle(const struct Pack *pack)
-{
-    return !pack->busy && (!pack->settings.once || pack->stopping || pack->drained);
-}
+const struct WorkerKind pack_kind = {
+    .name = "pack", .connected = begin_cycle, .due = begin_cycle, .stop = worker_cancel};

@@ -11,23 +11,15 @@
 
 #include <stdbool.h>
 
-#include "conn.h"
 #include "schedule.h"
 #include "worker.h"
 
 struct Pack {
-    struct WorkerSettings settings;
-    struct Conn conn;
-    struct LoopTimer timer;
+    struct Worker worker;
     struct Trouble trouble, forecast_trouble;
     int64_t forecast_due_ms;
-    bool busy, drained, stopping;
-    int failures;
 };
 
-void pack_open(struct Pack *pack, const struct WorkerSettings *settings);
-void pack_close(struct Pack *pack);
-void pack_stop(struct Pack *pack);
-bool pack_idle(const struct Pack *pack);
+extern const struct WorkerKind pack_kind;
 
 #endif

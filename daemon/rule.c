@@ -11,24 +11,24 @@ static void evaluate_next(struct Rule *rule);
 static void
 ask(struct Rule *rule, const char *begin, const char *sql, int value_count, ConnDone done)
 {
-    conn_call(&rule->conn, &(struct ConnCall){.begin = begin,
-                                              .sql = sql,
-                                              .value_count = value_count,
-                                              .values = rule->values,
-                                              .done = done,
-                                              .arg = rule});
+    conn_call(&rule->worker.conn, &(struct ConnCall){.begin = begin,
+                                                     .sql = sql,
+                                                     .value_count = value_count,
+                                                     .values = rule->values,
+                                                     .done = done,
+                                                     .arg = rule});
 }
 
 static void
 end_cycle(struct Rule *rule, bool found_work)
 {
-    const struct Config *config = rule->settings.config;
+    const struct Config *config = rule->worker.settings.config;
 
-    rule->busy = false;
-    if (!found_work && rule->settings.once)
-        rule->drained = true;
-    else if (!rule->stopping)
-        loop_timer_in(&rule->timer, found_work ? config->poll_ms : config->idle_ms);
+    rule->worker.busy = false;
+    if (!found_work && rule->worker.settings.once)
+        rule->worker.drained = true;
+    else if (!rule->worker.stopping)
+        loop_timer_in(&rule->worker.timer, found_work ? config->poll_ms : config->idle_ms);
 }
 
 static void
@@ -37,7 +37,7 @@ on_failure_kept(void *arg, const struct ConnAnswer *answer)
     struct Rule *rule = arg;
 
     if (answer->outcome == CONN_LOST) {
-        rule->busy = false;
+        rule->worker.busy = false;
         return;
     }
     if (answer->outcome == CONN_ERROR)
@@ -53,7 +53,7 @@ on_evaluated(void *arg, const struct ConnAnswer *answer)
     const struct RuleClaim *claim = &rule->claims[rule->claim_at];
 
     if (answer->outcome == CONN_LOST) { /* the claims lapse with their lease */
-        rule->busy = false;
+        rule->worker.busy = false;
         return;
     }
     if (answer->outcome == CONN_DONE) {
@@ -64,7 +64,7 @@ on_evaluated(void *arg, const struct ConnAnswer *answer)
         evaluate_next(rule);
         return;
     }
-    rule->failures++;
+    rule->worker.failures++;
     snprintf(rule->error, sizeof rule->error, "%s", answer->error);
     log_error("rule-failed", LOG_TEXT("rule", claim->rule), LOG_TEXT("sqlstate", answer->sqlstate),
               LOG_TEXT("error", answer->error));
@@ -78,10 +78,10 @@ on_evaluated(void *arg, const struct ConnAnswer *answer)
 static void
 evaluate_next(struct Rule *rule)
 {
-    int64_t need_ms = (int64_t) rule->settings.config->rule_timeout_s * 1000;
+    int64_t need_ms = (int64_t) rule->worker.settings.config->rule_timeout_s * 1000;
     const struct RuleClaim *claim;
 
-    if (rule->claim_at < rule->claim_count && !rule->stopping &&
+    if (rule->claim_at < rule->claim_count && !rule->worker.stopping &&
         schedule_lease_covers(rule->asked_ms, rule->lease_ms, clock_now_ms(), need_ms)) {
         claim = &rule->claims[rule->claim_at];
         rule->values[0] = claim->rule;
@@ -101,11 +101,11 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
     int rows;
 
     if (answer->outcome == CONN_LOST) {
-        rule->busy = false;
+        rule->worker.busy = false;
         return;
     }
     if (answer->outcome == CONN_ERROR) {
-        rule->failures++;
+        rule->worker.failures++;
         schedule_failed(&rule->trouble, clock_now_ms(), schedule_seed("claim_rules"));
         conn_log_failed(answer, "claim_rules");
         end_cycle(rule, false);
@@ -131,70 +131,41 @@ begin_cycle(void *arg)
 {
     struct Rule *rule = arg;
 
-    if (rule->busy || rule->stopping || rule->drained || !conn_free(&rule->conn))
+    if (rule->worker.busy || rule->worker.stopping || rule->worker.drained || !conn_free(&rule->worker.conn))
         return;
     if (!schedule_allows(&rule->trouble, clock_now_ms())) {
         end_cycle(rule, false);
         return;
     }
-    rule->busy = true;
+    rule->worker.busy = true;
     rule->asked_ms = clock_now_ms();
-    rule->values[0] = rule->settings.config->worker;
+    rule->values[0] = rule->worker.settings.config->worker;
     rule->values[1] = rule->max_rows;
     rule->values[2] = rule->lease;
     ask(rule, NULL, "SELECT rule, epoch FROM {crm}.claim_rules($1::text, $2::integer, $3::interval)", 3,
         on_claimed);
 }
 
-void
-rule_open(struct Rule *rule, const struct WorkerSettings *settings, void (*worked)(void *arg), void *arg)
+static void
+configure(struct Worker *worker)
 {
-    const struct Config *config = settings->config;
-    struct ConnSettings conn = {.name = "evaluate",
-                                .dsn = config->dsn,
-                                .connect_timeout_ms = config->connect_timeout_s * 1000,
-                                .statement_timeout_ms = config->rule_timeout_s * 1000,
-                                .once = settings->once};
+    struct Rule *rule = (struct Rule *) worker;
 
-    memset(rule, 0, sizeof *rule);
-    rule->settings = *settings;
-    rule->worked = worked;
-    rule->arg = arg;
-    rule->timer.due = begin_cycle;
-    rule->timer.arg = rule;
+    worker->statement_timeout_ms = worker->settings.config->rule_timeout_s * 1000;
     /* long enough for two slow rules; where most are slow, other daemons get the rest of a claim */
-    rule->lease_ms = (int64_t) config->rule_timeout_s * 2000 + 1000;
+    rule->lease_ms = (int64_t) worker->statement_timeout_ms * 2 + 1000;
     snprintf(rule->lease, sizeof rule->lease, "%lld milliseconds", (long long) rule->lease_ms);
     snprintf(rule->max_rows, sizeof rule->max_rows, "%d", RULE_CLAIM_MAX);
     snprintf(rule->begin, sizeof rule->begin, "BEGIN; SET LOCAL statement_timeout = %d",
-             config->rule_timeout_s * 1000);
-    loop_timer_add(settings->loop, &rule->timer);
-    conn_open(&rule->conn, settings->loop, &conn, begin_cycle, rule);
-}
-
-void
-rule_close(struct Rule *rule)
-{
-    loop_timer_off(&rule->timer);
-    conn_close(&rule->conn);
+             worker->statement_timeout_ms);
 }
 
 void
 rule_wake(struct Rule *rule)
 {
-    if (!rule->busy && !rule->stopping)
-        loop_timer_in(&rule->timer, 0);
+    if (!rule->worker.busy && !rule->worker.stopping)
+        loop_timer_in(&rule->worker.timer, 0);
 }
 
-void
-rule_stop(struct Rule *rule)
-{
-    rule->stopping = true;
-    loop_timer_off(&rule->timer);
-}
-
-bool
-rule_idle(const struct Rule *rule)
-{
-    return !rule->busy && (!rule->settings.once || rule->stopping || rule->drained);
-}
+const struct WorkerKind rule_kind = {
+    .name = "evaluate", .configure = configure, .connected = begin_cycle, .due = begin_cycle};

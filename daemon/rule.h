@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conn.h"
 #include "schedule.h"
 #include "worker.h"
 
@@ -21,26 +20,20 @@ struct RuleClaim {
 };
 
 struct Rule {
-    struct WorkerSettings settings;
-    struct Conn conn;
-    struct LoopTimer timer;
-    void (*worked)(void *arg); /* a rule was evaluated: there may be something to deliver */
+    struct Worker worker;
+    void (*worked)(
+        void *arg); /* a rule was evaluated: there may be something to deliver; set before it is opened */
     void *arg;
     struct RuleClaim claims[RULE_CLAIM_MAX];
     int claim_count, claim_at;
     int64_t asked_ms, lease_ms;
     struct Trouble trouble;
-    bool busy, drained, stopping;
-    int failures;
     char begin[80], lease[32], max_rows[8], error[512];
     const char *values[3];
 };
 
-void rule_open(struct Rule *rule, const struct WorkerSettings *settings, void (*worked)(void *arg),
-               void *arg);
-void rule_close(struct Rule *rule);
 void rule_wake(struct Rule *rule); /* numbers have changed: look for due rules now */
-void rule_stop(struct Rule *rule);
-bool rule_idle(const struct Rule *rule);
+
+extern const struct WorkerKind rule_kind;
 
 #endif

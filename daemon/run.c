@@ -1,5 +1,5 @@
 /*
- * run.c: `run` has all five workers going; `once` has them one after the other, each until it is drained. After every
+ * run.c: `run` has all workers going; `once` has them one after the other, each until it is drained. After every
  * wake-up of the loop it is decided here whether it is over.
  */
 #include "run.h"
@@ -23,12 +23,14 @@
 #include "rule.h"
 #include "secrets.h"
 
-enum Phase { PHASE_FOLD, PHASE_LINK, PHASE_PACK, PHASE_RULE, PHASE_OUTBOX, PHASE_ALL };
+/* In the order in which `once` has them work; the page alone is for `run` only. */
+enum { WORKER_FOLD, WORKER_LINK, WORKER_PACK, WORKER_RULE, WORKER_OUTBOX, WORKER_ACT, WORKER_COUNT };
+#define ONCE_LAST WORKER_OUTBOX
 
 struct Run {
     const struct Config *config;
     bool once;
-    enum Phase phase; /* PHASE_ALL in `run` */
+    int phase; /* once: the worker that was opened last */
     struct Loop loop;
     struct Http http;
     struct Secrets secrets;
@@ -38,19 +40,28 @@ struct Run {
     struct Rule rule;
     struct Outbox outbox;
     struct Act act;
-    bool fold_open, link_open, pack_open, rule_open, outbox_open, act_open;
+    struct Worker *workers[WORKER_COUNT];
     int signal_fd;
     struct LoopTimer stop_timer;
     bool stopping;
     enum ExitCode code;
 };
 
+static const struct WorkerKind *const kinds[WORKER_COUNT] = {&fold_kind, &link_kind,   &pack_kind,
+                                                             &rule_kind, &outbox_kind, &act_kind};
+
+static bool
+is_open(const struct Worker *worker)
+{
+    return worker->kind != NULL;
+}
+
 static void
 on_numbers_changed(void *arg)
 {
     struct Run *run = arg;
 
-    if (run->phase == PHASE_ALL)
+    if (!run->once)
         rule_wake(&run->rule);
 }
 
@@ -59,31 +70,35 @@ on_rule_evaluated(void *arg)
 {
     struct Run *run = arg;
 
-    if (run->phase == PHASE_ALL)
+    if (!run->once)
         outbox_wake(&run->outbox);
 }
 
-static void
-open_worker(struct Run *run, enum Phase which)
+/* What cannot be had, a place to listen at, is found out now and not by somebody's button. */
+static bool
+open_worker(struct Run *run, int which)
 {
     struct WorkerSettings settings = {.config = run->config, .loop = &run->loop, .once = run->once};
+    struct Problem problem;
 
-    if (which == PHASE_FOLD) {
-        fold_open(&run->fold, &settings, on_numbers_changed, run);
-        run->fold_open = true;
-    } else if (which == PHASE_LINK) {
-        link_open(&run->link, &settings);
-        run->link_open = true;
-    } else if (which == PHASE_PACK) {
-        pack_open(&run->pack, &settings);
-        run->pack_open = true;
-    } else if (which == PHASE_RULE) {
-        rule_open(&run->rule, &settings, on_rule_evaluated, run);
-        run->rule_open = true;
-    } else {
-        outbox_open(&run->outbox, &settings, &run->http, &run->secrets);
-        run->outbox_open = true;
-    }
+    if (worker_open(run->workers[which], kinds[which], &settings, &problem) == STATUS_OK)
+        return true;
+    log_error("cannot-start", LOG_TEXT("error", problem.text));
+    run->code = CRMD_EXIT_FAILED;
+    loop_stop(&run->loop);
+    return false;
+}
+
+/* `once` begins with the first, and go_on opens the others. */
+static bool
+open_workers(struct Run *run)
+{
+    int last = run->once ? run->phase : WORKER_COUNT - 1;
+
+    for (int which = 0; which <= last; which++)
+        if ((which != WORKER_ACT || run->config->act_listen[0] != '\0') && !open_worker(run, which))
+            return false;
+    return true;
 }
 
 /* What is broken off is rolled back or claimed again; only a message that may have arrived unreported is a failure. */
@@ -105,18 +120,9 @@ stop(struct Run *run)
 {
     run->stopping = true;
     loop_timer_in(&run->stop_timer, (int64_t) run->config->stop_s * 1000);
-    if (run->fold_open)
-        fold_stop(&run->fold);
-    if (run->link_open)
-        link_stop(&run->link);
-    if (run->pack_open)
-        pack_stop(&run->pack);
-    if (run->rule_open)
-        rule_stop(&run->rule);
-    if (run->outbox_open)
-        outbox_stop(&run->outbox);
-    if (run->act_open)
-        act_stop(&run->act);
+    for (int i = 0; i < WORKER_COUNT; i++)
+        if (is_open(run->workers[i]))
+            worker_stop(run->workers[i]);
 }
 
 static void
@@ -153,17 +159,19 @@ on_signal(void *arg, int fd, uint32_t events)
 static bool
 all_idle(const struct Run *run)
 {
-    return (!run->fold_open || fold_idle(&run->fold)) && (!run->link_open || link_idle(&run->link)) &&
-           (!run->pack_open || pack_idle(&run->pack)) && (!run->rule_open || rule_idle(&run->rule)) &&
-           (!run->outbox_open || outbox_idle(&run->outbox)) && (!run->act_open || act_idle(&run->act));
+    for (int i = 0; i < WORKER_COUNT; i++)
+        if (is_open(run->workers[i]) && !worker_idle(run->workers[i]))
+            return false;
+    return true;
 }
 
 static bool
 any_gone(const struct Run *run)
 {
-    return (run->fold_open && run->fold.conn.gone) || (run->link_open && run->link.conn.gone) ||
-           (run->pack_open && run->pack.conn.gone) || (run->rule_open && run->rule.conn.gone) ||
-           (run->outbox_open && run->outbox.conn.gone);
+    for (int i = 0; i < WORKER_COUNT; i++)
+        if (is_open(run->workers[i]) && run->workers[i]->conn.gone)
+            return true;
+    return false;
 }
 
 static void
@@ -174,12 +182,11 @@ go_on(void *arg)
     if (run->once && any_gone(run)) {
         run->code = CRMD_EXIT_FAILED;
         loop_stop(&run->loop);
-    } else if (run->stopping || run->phase == PHASE_OUTBOX) {
-        if (all_idle(run))
+    } else if ((run->stopping || run->once) && all_idle(run)) {
+        if (run->stopping || run->phase == ONCE_LAST)
             loop_stop(&run->loop);
-    } else if (run->phase != PHASE_ALL && all_idle(run)) {
-        run->phase++;
-        open_worker(run, run->phase);
+        else
+            (void) open_worker(run, ++run->phase);
     }
 }
 
@@ -244,38 +251,12 @@ open_all(struct Run *run)
     return open_secrets(run);
 }
 
-/* The page is switched on by naming a place; one that cannot be had is found out now and not by somebody's button. */
-static bool
-open_act(struct Run *run)
-{
-    struct WorkerSettings settings = {.config = run->config, .loop = &run->loop};
-    struct Problem problem;
-
-    if (run->config->act_listen[0] == '\0')
-        return true;
-    run->act_open = true;
-    if (act_open(&run->act, &settings, &problem) == STATUS_OK)
-        return true;
-    log_error("cannot-start", LOG_TEXT("error", problem.text));
-    run->code = CRMD_EXIT_FAILED;
-    return false;
-}
-
 static void
 close_all(struct Run *run)
 {
-    if (run->fold_open)
-        fold_close(&run->fold);
-    if (run->link_open)
-        link_close(&run->link);
-    if (run->pack_open)
-        pack_close(&run->pack);
-    if (run->rule_open)
-        rule_close(&run->rule);
-    if (run->outbox_open)
-        outbox_close(&run->outbox);
-    if (run->act_open)
-        act_close(&run->act);
+    for (int i = 0; i < WORKER_COUNT; i++)
+        if (is_open(run->workers[i]))
+            worker_close(run->workers[i]);
     http_close(&run->http);
     secrets_free(&run->secrets);
     if (run->signal_fd >= 0)
@@ -283,38 +264,51 @@ close_all(struct Run *run)
     loop_close(&run->loop);
 }
 
+static int
+all_failures(const struct Run *run)
+{
+    int failures = 0;
+
+    for (int i = 0; i < WORKER_COUNT; i++)
+        failures += run->workers[i]->failures;
+    return failures;
+}
+
+static void
+set_up(struct Run *run, const struct Config *config, bool once)
+{
+    struct Worker *const workers[WORKER_COUNT] = {&run->fold.worker, &run->link.worker,   &run->pack.worker,
+                                                  &run->rule.worker, &run->outbox.worker, &run->act.worker};
+
+    *run = (struct Run){.config = config, .once = once, .signal_fd = -1};
+    memcpy(run->workers, workers, sizeof workers);
+    run->fold.worked = on_numbers_changed;
+    run->rule.worked = on_rule_evaluated;
+    run->fold.arg = run->rule.arg = run;
+    run->outbox.deliver = (struct Deliver){.http = &run->http, .secrets = &run->secrets};
+}
+
 enum ExitCode
 run_daemon(const struct Config *config, bool once)
 {
     static struct Run run; /* large, and there is one */
-    int failures;
 
-    run =
-        (struct Run){.config = config, .once = once, .signal_fd = -1, .phase = once ? PHASE_FOLD : PHASE_ALL};
+    set_up(&run, config, once);
     if (open_all(&run) != STATUS_OK) {
         run.code = CRMD_EXIT_FAILED;
         goto done;
     }
     log_info("started", LOG_TEXT("version", CRM_VERSION), LOG_TEXT("worker", config->worker),
              LOG_TEXT("mode", once ? "once" : "run"));
-    open_worker(&run, PHASE_FOLD);
-    if (!once) {
-        open_worker(&run, PHASE_LINK);
-        open_worker(&run, PHASE_PACK);
-        open_worker(&run, PHASE_RULE);
-        open_worker(&run, PHASE_OUTBOX);
-        if (!open_act(&run))
-            goto done;
-    }
+    if (!open_workers(&run))
+        goto done;
     if (loop_run(&run.loop, go_on, &run) != STATUS_OK) {
         log_error("loop-failed", LOG_TEXT("error", strerror(errno)));
         run.code = CRMD_EXIT_FAILED;
     }
-    failures =
-        run.fold.failures + run.link.failures + run.pack.failures + run.rule.failures + run.outbox.failures;
     if (once && run.code == CRMD_EXIT_OK && run.stopping)
         run.code = CRMD_EXIT_FAILED;
-    else if (once && run.code == CRMD_EXIT_OK && failures > 0)
+    else if (once && run.code == CRMD_EXIT_OK && all_failures(&run) > 0)
         run.code = CRMD_EXIT_INCOMPLETE;
     log_info("stopped", LOG_NUMBER("code", run.code));
 done:

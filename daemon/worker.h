@@ -1,5 +1,9 @@
 /*
- * worker.h: what the five workers (fold, link, pack, rule, outbox) have in common: when to look again, and whether they are done.
+ * worker.h: what the workers (fold, link, pack, rule, outbox, act) have in common: a connection, a timer, and being started, stopped,
+ * asked whether they are done, and closed.
+ *
+ * A worker is a struct whose first member is its struct Worker, and a WorkerKind that says what is its own. The struct is all zero
+ * but for what the worker's header names before it is opened.
  */
 #ifndef CRMD_WORKER_H
 #define CRMD_WORKER_H
@@ -7,12 +11,57 @@
 #include <stdbool.h>
 
 #include "config.h"
+#include "conn.h"
 #include "loop.h"
+#include "status.h"
 
 struct WorkerSettings {
     const struct Config *config;
     struct Loop *loop;
     bool once; /* one pass: end when nothing is due */
 };
+
+struct Worker;
+
+/* What may be NULL needs nothing beyond what worker.c does for all. arg is the worker. */
+struct WorkerKind {
+    const char *name; /* for the log and its connection */
+
+    /* Works out what follows from the configuration; before it is opened. May be NULL. */
+    void (*configure)(struct Worker *worker);
+    /* What else it needs than its connection. May be NULL. */
+    enum Status (*open)(struct Worker *worker, struct Problem *problem);
+    void (*connected)(void *arg);
+    void (*due)(void *arg); /* the timer */
+    /* The last three may be NULL. */
+    void (*stop)(struct Worker *worker);
+    bool (*idle)(const struct Worker *worker);
+    void (*close)(struct Worker *worker);
+};
+
+struct Worker {
+    const struct WorkerKind *kind; /* NULL: was never opened */
+    struct WorkerSettings settings;
+    struct Conn conn;
+    struct LoopTimer timer;
+    int statement_timeout_ms; /* of its connection; configure sets it */
+    bool busy;                /* in a cycle of calls */
+    bool drained;             /* once: there is nothing left to do */
+    bool stopping;
+    int failures;
+};
+
+/* On failure, why stands in problem, and worker_close is still to be called. */
+enum Status worker_open(struct Worker *worker, const struct WorkerKind *kind,
+                        const struct WorkerSettings *settings, struct Problem *problem) MUST_CHECK;
+
+/* Begins nothing more; idle when what was begun is over, in `once` also when nothing is left to do. */
+void worker_stop(struct Worker *worker);
+bool worker_idle(const struct Worker *worker);
+
+void worker_close(struct Worker *worker);
+
+/* For the workers' own use: what is under way is to be given up. */
+void worker_cancel(struct Worker *worker);
 
 #endif
