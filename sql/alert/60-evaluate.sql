@@ -92,14 +92,15 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.change_alert IS 'Writes the alert and the transition that follow from a changed phase; returns the alert.';
 
--- Messages to everybody who is subscribed and may see the numbers. Returns how many were written.
-CREATE FUNCTION @extschema@.announce(l @extschema@.alert_log, type text)
+-- An alert is told to endpoints, whoever decided which: subscriptions (announce), or a step of an escalation. Those whose audience may not hear
+-- of it are left out.
+CREATE FUNCTION @extschema@.tell_alert(l @extschema@.alert_log, type text, endpoints text[])
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     number bigint := (SELECT s.transition FROM rule_state s WHERE (s.rule, s.subject) = (l.rule, l.subject));
-    audiences CONSTANT text[] := ARRAY(SELECT DISTINCT r.audience FROM alert_recipient(l.rule, l.kpi, l.unit) r
-                                       WHERE audience_may_hear(l, r.audience, ARRAY[l.unit]));
+    audiences CONSTANT text[] := ARRAY(SELECT a.audience FROM (SELECT DISTINCT e.audience FROM endpoint e WHERE e.endpoint = ANY (endpoints) AND e.enabled) a
+                                       WHERE audience_may_hear(l, a.audience, ARRAY[l.unit]));
     told record;
     message_id text;
     written integer := 0;
@@ -107,10 +108,9 @@ BEGIN
     IF audiences = '{}' THEN
         RETURN 0;
     END IF;
-    FOR told IN SELECT r.endpoint, e.kind, m.audience, m.body, m.units
-                FROM alert_message(l, type, audiences) m
-                JOIN alert_recipient(l.rule, l.kpi, l.unit) r ON r.audience = m.audience JOIN endpoint e ON e.endpoint = r.endpoint
-                ORDER BY r.endpoint LOOP
+    FOR told IN SELECT e.endpoint, e.kind, m.audience, m.body, m.units
+                FROM alert_message(l, type, audiences) m JOIN endpoint e ON e.audience = m.audience AND e.endpoint = ANY (endpoints) AND e.enabled
+                ORDER BY e.endpoint LOOP
         message_id := 'msg_' || replace(gen_random_uuid()::text, '-', '');
         INSERT INTO delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
         VALUES (message_id, l.id, number, type, l.rule, l.unit, told.units, told.endpoint, told.audience,
@@ -118,13 +118,21 @@ BEGIN
                               message_links(told.body::jsonb -> 'data', told.audience) || action_link(l, type, told.audience)));
         written := written + 1;
     END LOOP;
-    IF written > 0 THEN
-        UPDATE alert_log a SET announced = number WHERE a.id = l.id;
-    END IF;
+    UPDATE alert_log a SET announced = number WHERE a.id = l.id AND written > 0;
     RETURN written;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.announce IS 'Writes the messages about an alert to all who are subscribed and may see its number; returns how many.';
+COMMENT ON FUNCTION @extschema@.tell_alert IS
+'Tells an alert (type alert.firing, alert.resolved) to these endpoints, as far as their audiences may hear of it; returns to how many.';
+
+CREATE FUNCTION @extschema@.announce(l @extschema@.alert_log, type text)
+RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN tell_alert(l, type, ARRAY(SELECT r.endpoint FROM alert_recipient(l.rule, l.kpi, l.unit) r));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.announce IS 'Tells an alert to all who are subscribed and may see its number; returns to how many endpoints.';
 
 -- Of rules that name a rule, the open alert that keeps an alert from being sent: of the same unit or one above.
 CREATE FUNCTION @extschema@.inhibiting_alert(l @extschema@.alert_log)
