@@ -267,9 +267,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM raise_unknown('rule', key, ARRAY(SELECT r.rule FROM rule r));
     END IF;
-    -- an evaluation that is under way becomes stale
-    UPDATE rule_schedule s SET epoch = s.epoch + 1, leased_by = NULL, leased_until = NULL, next_at = now(), failures = 0
-    WHERE s.rule = key;
+    PERFORM rule_due(key);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.enable_rule IS

@@ -215,7 +215,7 @@ DECLARE
 BEGIN
     INSERT INTO rule_state (rule, subject, unit, phase, since, reading, transition, evaluated_at)
     VALUES (r.rule, seen.subject, seen.unit, 'ok', now(), 'none',
-            coalesce((SELECT max(t.transition) FROM alert_transition t WHERE seen.relation IS NOT NULL AND (t.rule, t.subject) = (r.rule, seen.subject)), 0), now())
+            coalesce((SELECT max(t.transition) FROM alert_transition t WHERE (t.rule, t.subject) = (r.rule, seen.subject)), 0), now())
     ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT s FROM rule_state x WHERE (x.rule, x.subject) = (r.rule, seen.subject) FOR UPDATE;
     SELECT * INTO meant FROM rule_reading(r, seen);
