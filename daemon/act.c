@@ -4,13 +4,12 @@
  */
 #include "act.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "listen.h"
 #include "log.h"
+#include "metrics.h"
 #include "page.h"
 
 #define TOKEN_MAX 80
@@ -48,27 +47,6 @@ free_request(struct ActRequest *request)
         (void) MHD_destroy_post_processor(request->post);
     free(request->page.html);
     free(request);
-}
-
-static void
-drive(void *arg)
-{
-    struct Act *act = arg;
-    MHD_UNSIGNED_LONG_LONG wait;
-
-    (void) MHD_run(act->server);
-    if (MHD_get_timeout(act->server, &wait) == MHD_YES)
-        loop_timer_in(&act->worker.timer, wait < 60000 ? (int64_t) wait : 60000);
-    else
-        loop_timer_off(&act->worker.timer);
-}
-
-static void
-on_ready(void *arg, int fd, uint32_t events)
-{
-    (void) fd;
-    (void) events;
-    drive(arg);
 }
 
 static void
@@ -111,7 +89,7 @@ on_answered(void *arg, const struct ConnAnswer *answer)
         MHD_resume_connection(waiting->connection);
     }
     ask(act);
-    loop_timer_in(&act->worker.timer, 0);
+    serve_soon(&act->serve);
 }
 
 static void
@@ -171,7 +149,7 @@ take_field(void *arg, enum MHD_ValueKind kind, const char *key, const char *file
 static enum MHD_Result
 reply(struct MHD_Connection *connection, unsigned status, const char *html, size_t length)
 {
-    static const char *const headers[][2] = {
+    static const struct ServeHeader headers[] = {
         {"Content-Type", "text/html; charset=utf-8"},
         {"Cache-Control", "no-store"},
         {"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -180,20 +158,13 @@ reply(struct MHD_Connection *connection, unsigned status, const char *html, size
         {"X-Content-Type-Options", "nosniff"},
         {"Referrer-Policy", "no-referrer"},
         {"X-Robots-Tag", "noindex, nofollow"},
+        {NULL, NULL},
     };
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(length, (void *) (uintptr_t) html, MHD_RESPMEM_MUST_COPY);
-    enum MHD_Result result = response == NULL ? MHD_NO : MHD_YES;
+    char code[12];
 
-    for (size_t i = 0; result == MHD_YES && i < sizeof headers / sizeof headers[0]; i++)
-        result = MHD_add_response_header(response, headers[i][0], headers[i][1]);
-    if (result == MHD_YES && status == 405)
-        result = MHD_add_response_header(response, "Allow", "GET, HEAD, POST");
-    if (result == MHD_YES)
-        result = MHD_queue_response(connection, status, response);
-    if (response != NULL)
-        MHD_destroy_response(response);
-    return result;
+    snprintf(code, sizeof code, "%u", status);
+    metrics_add(METRIC_PAGES, 1, code, NULL);
+    return serve_answer(connection, status, html, length, headers, "GET, HEAD, POST");
 }
 
 static enum MHD_Result
@@ -286,35 +257,20 @@ static enum Status
 start_server(struct Worker *worker, struct Problem *problem)
 {
     struct Act *act = (struct Act *) worker;
-    struct sockaddr_storage address;
-    const union MHD_DaemonInfo *info;
+    struct ServeSettings settings = {.option = "act_listen",
+                                     .address = worker->settings.config->act_listen,
+                                     .connections_max = CONNECTIONS_MAX,
+                                     .timeout_s = TIMEOUT_S,
+                                     .handle = on_request,
+                                     .done = done_with,
+                                     .arg = act};
 
-    if (!listen_address(worker->settings.config->act_listen, &address)) {
-        problem_set(problem, "act_listen is no address of this machine: 127.0.0.1:PORT or [::1]:PORT");
-        return STATUS_INVALID;
-    }
-    act->server = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u), 0,
-        NULL, NULL, on_request, act, MHD_OPTION_SOCK_ADDR, (struct sockaddr *) (void *) &address,
-        MHD_OPTION_NOTIFY_COMPLETED, done_with, act, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) 16 * 1024, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
-    info = act->server == NULL ? NULL : MHD_get_daemon_info(act->server, MHD_DAEMON_INFO_EPOLL_FD);
-    if (info == NULL || info->epoll_fd < 0 ||
-        loop_watch(worker->settings.loop, info->epoll_fd, LOOP_READ, on_ready, act) != STATUS_OK) {
-        problem_set(problem, "cannot listen at %s: %s", worker->settings.config->act_listen, strerror(errno));
-        return STATUS_SYSTEM;
-    }
-    act->watched_fd = info->epoll_fd;
-    return STATUS_OK;
+    return serve_open(&act->serve, worker->settings.loop, &settings, problem);
 }
 
 static void
 configure(struct Worker *worker)
 {
-    struct Act *act = (struct Act *) worker;
-
-    act->watched_fd = -1;
     worker->statement_timeout_ms = STATEMENT_TIMEOUT_MS;
 }
 
@@ -337,11 +293,7 @@ close_act(struct Worker *worker)
         MHD_resume_connection(request->connection);
     }
     act->first = NULL;
-    if (act->watched_fd >= 0)
-        loop_unwatch(worker->settings.loop, act->watched_fd);
-    if (act->server != NULL)
-        MHD_stop_daemon(act->server);
-    act->server = NULL;
+    serve_close(&act->serve);
 }
 
 /* What is asked may end; new requests are refused. */
@@ -357,6 +309,5 @@ const struct WorkerKind act_kind = {.name = "act",
                                     .configure = configure,
                                     .open = start_server,
                                     .connected = on_connected,
-                                    .due = drive,
                                     .idle = is_idle,
                                     .close = close_act};

@@ -120,6 +120,7 @@ check_privileges(struct Check *check)
 {
     static const char *const calls[] = {
         "daemon_beat(text,text)",
+        "daemon_watch()",
         "filling_next()",
         "backfill_room(pg_catalog.regclass,text)",
         "resolve_pending()",

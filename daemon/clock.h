@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 int64_t clock_now_ms(void);
+int64_t clock_now_us(void);
 int64_t clock_wall_ms(void);
 
 #endif

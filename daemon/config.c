@@ -33,6 +33,8 @@ static const struct Option options[] = {
      "file with receivers' addresses and keys, readable by its owner only"},
     {"act_listen", KIND_TEXT, AT(act_listen), 0, 0, "",
      "where the page behind messages' buttons is served, as 127.0.0.1:8480 (empty: nowhere)"},
+    {"metrics_listen", KIND_TEXT, AT(metrics_listen), 0, 0, "",
+     "where /metrics and /healthz are served, as 127.0.0.1:9480 (empty: nowhere)"},
     {"poll_ms", KIND_NUMBER, AT(poll_ms), 1, 60000, "20", "how soon to look again while there is work"},
     {"idle_ms", KIND_NUMBER, AT(idle_ms), 1, 600000, "200", "how soon to look again while there is none"},
     {"lease_s", KIND_NUMBER, AT(lease_s), 2, 86400, "60",
@@ -214,6 +216,8 @@ default_worker(struct Config *config)
 static enum Status
 check_together(const struct Config *config, const char *path, struct Problem *problem)
 {
+    const char *const listens[][2] = {{"act_listen", config->act_listen},
+                                      {"metrics_listen", config->metrics_listen}};
     struct sockaddr_storage address;
 
     if (config->lease_s <= config->timeout_s) {
@@ -228,9 +232,14 @@ check_together(const struct Config *config, const char *path, struct Problem *pr
                     config->poll_ms);
         return STATUS_INVALID;
     }
-    if (config->act_listen[0] != '\0' && !listen_address(config->act_listen, &address)) {
-        problem_set(problem, "%s: act_listen must be 127.0.0.1:PORT or [::1]:PORT, not \"%s\"", path,
-                    config->act_listen);
+    for (size_t i = 0; i < sizeof listens / sizeof listens[0]; i++)
+        if (listens[i][1][0] != '\0' && !listen_address(listens[i][1], &address)) {
+            problem_set(problem, "%s: %s must be 127.0.0.1:PORT or [::1]:PORT, not \"%s\"", path,
+                        listens[i][0], listens[i][1]);
+            return STATUS_INVALID;
+        }
+    if (config->act_listen[0] != '\0' && strcmp(config->act_listen, config->metrics_listen) == 0) {
+        problem_set(problem, "%s: act_listen and metrics_listen must differ", path);
         return STATUS_INVALID;
     }
     if (config->worker[0] == '\0' || config->secrets[0] == '\0') {
@@ -286,6 +295,7 @@ config_free(struct Config *config)
     free(config->worker);
     free(config->secrets);
     free(config->act_listen);
+    free(config->metrics_listen);
     memset(config, 0, sizeof *config);
 }
 

@@ -17,10 +17,11 @@
 #define CONFIG_DEFAULT_PATH "/etc/crmd/crmd.ini"
 
 struct Config {
-    char *dsn;        /* libpq connection string or URI; empty: libpq's own environment */
-    char *worker;     /* unique among the daemons of a database */
-    char *secrets;    /* path of the secrets file */
-    char *act_listen; /* where the page behind messages' buttons is served; empty: nowhere */
+    char *dsn;            /* libpq connection string or URI; empty: libpq's own environment */
+    char *worker;         /* unique among the daemons of a database */
+    char *secrets;        /* path of the secrets file */
+    char *act_listen;     /* where the page behind messages' buttons is served; empty: nowhere */
+    char *metrics_listen; /* where /metrics and /healthz are served; empty: nowhere */
     int poll_ms, idle_ms;
     int lease_s, timeout_s, connect_timeout_s, rule_timeout_s, stop_s;
     int max_parallel;

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "metrics.h"
 #include "schedule.h"
 
 #define RETRY_BASE_MS 100
@@ -90,6 +91,9 @@ lose(struct Conn *conn)
     bool asked = conn->state == CONN_BUSY;
     int64_t wait;
 
+    if (conn->state >= CONN_READY)
+        conn->down_ms = clock_now_ms();
+    metrics_add(METRIC_CONNECTION_LOSSES, 1, conn->settings.name, NULL);
     drop(conn);
     conn->doomed = false;
     conn->failures++;
@@ -210,6 +214,7 @@ end_step(struct Conn *conn, PGresult *result)
 {
     bool good = is_good(result);
 
+    conn->answered_ms = clock_now_ms();
     if (!good && conn->step != STEP_ROLLBACK)
         note_error(conn, result);
     if (good && conn->step == STEP_BEGIN) {
@@ -234,7 +239,10 @@ end_step(struct Conn *conn, PGresult *result)
         result = conn->held;
         conn->held = NULL;
     }
-    answer(conn, good && conn->step != STEP_ROLLBACK ? CONN_DONE : CONN_ERROR, result);
+    good = good && conn->step != STEP_ROLLBACK;
+    if (!good)
+        metrics_add(METRIC_STATEMENTS_FAILED, 1, conn->settings.name, NULL);
+    answer(conn, good ? CONN_DONE : CONN_ERROR, result);
     PQclear(result);
 }
 
@@ -281,6 +289,8 @@ end_prepare(struct Conn *conn, PGresult *result)
     loop_timer_off(&conn->timer);
     conn->failures = 0;
     conn->state = CONN_READY;
+    conn->answered_ms = clock_now_ms();
+    metrics_add(METRIC_CONNECTIONS, 1, conn->settings.name, NULL);
     log_info("connected", LOG_TEXT("connection", conn->settings.name), LOG_TEXT("database", PQdb(conn->pg)),
              LOG_TEXT("role", PQuser(conn->pg)), LOG_TEXT("extension", conn->version));
     conn->ready(conn->arg);
@@ -400,6 +410,7 @@ conn_open(struct Conn *conn, struct Loop *loop, const struct ConnSettings *setti
     conn->ready = ready;
     conn->arg = arg;
     conn->watched_fd = -1;
+    conn->down_ms = clock_now_ms();
     conn->timer.due = on_timer;
     conn->timer.arg = conn;
     loop_timer_add(loop, &conn->timer);

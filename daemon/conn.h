@@ -70,8 +70,10 @@ struct Conn {
     struct LoopTimer timer;
     int failures;
     bool closed, gone;
-    bool doomed;      /* lost, and to be told of it by the timer */
-    char schema[140]; /* quoted */
+    int64_t answered_ms; /* when the server answered last; 0: never */
+    int64_t down_ms;     /* while it is not ready: since when */
+    bool doomed;         /* lost, and to be told of it by the timer */
+    char schema[140];    /* quoted */
     char version[32];
 
     struct ConnCall call;

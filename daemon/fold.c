@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "metrics.h"
 
 enum { TROUBLE_FILLING, TROUBLE_RESOLVE, TROUBLE_FOLD, TROUBLE_COUNT };
 
@@ -83,6 +84,7 @@ note_failed(struct Fold *fold, const struct ConnAnswer *answer)
     schedule_failed(room != NULL ? &room->trouble : &fold->trouble[TROUBLE_FILLING], clock_now_ms(),
                     schedule_seed(fold->room.relation));
     fold->worker.failures++;
+    metrics_add(METRIC_BACKFILLS, 1, "failed", NULL);
     log_error("backfill-failed", LOG_TEXT("relation", fold->room.relation), LOG_TEXT("room", fold->room.room),
               LOG_TEXT("sqlstate", answer->sqlstate), LOG_TEXT("error", answer->error));
 }
@@ -101,10 +103,13 @@ on_filled(void *arg, const struct ConnAnswer *answer)
     else if (PQgetisnull(answer->result, 0,
                          0)) { /* the database has noted why, and does not offer it again */
         fold->worker.failures++;
+        metrics_add(METRIC_BACKFILLS, 1, "failed", NULL);
         log_error("backfill-failed", LOG_TEXT("relation", fold->room.relation),
                   LOG_TEXT("room", fold->room.room), LOG_TEXT("error", "see the view status"));
     } else {
         fold->found_work = true;
+        metrics_add(METRIC_BACKFILLS, 1, "ok", NULL);
+        metrics_add(METRIC_BACKFILLED_ROWS, (double) count_of(answer), NULL, NULL);
         forget_failed(fold, find_failed(fold, fold->room.relation, fold->room.room));
         log_info("filled", LOG_TEXT("relation", fold->room.relation), LOG_TEXT("room", fold->room.room),
                  LOG_NUMBER("rows", count_of(answer)));
@@ -189,11 +194,16 @@ on_folded(void *arg, const struct ConnAnswer *answer)
 
     if (answer->outcome == CONN_DONE) {
         schedule_worked(&fold->trouble[TROUBLE_FOLD]);
+        metrics_add(METRIC_FOLDS, 1, "ok", NULL);
+        metrics_add(METRIC_FOLDED_CHANGES, (double) count_of(answer), NULL, NULL);
+        metrics_set(METRIC_FOLD_SUCCESS, (double) clock_wall_ms() / 1000, NULL, NULL);
         fold->found_work = fold->found_work || count_of(answer) > 0;
         if (count_of(answer) > 0)
             log_debug("folded", LOG_NUMBER("changes", count_of(answer)));
     } else if (!survive(fold, &fold->trouble[TROUBLE_FOLD], "fold", answer))
         return;
+    else
+        metrics_add(METRIC_FOLDS, 1, "failed", NULL);
     ask_count(fold);
 }
 

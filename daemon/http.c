@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "metrics.h"
 
 static void
 collect(struct Http *http)
@@ -19,7 +20,7 @@ collect(struct Http *http)
     while ((message = curl_multi_info_read(http->multi, &rest)) != NULL) {
         struct HttpRequest *request = NULL;
         struct HttpAnswer *answer;
-        curl_off_t retry_after = 0;
+        curl_off_t retry_after = 0, took_us = 0;
         CURLcode code = message->data.result;
 
         if (message->msg != CURLMSG_DONE || curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
@@ -30,6 +31,8 @@ collect(struct Http *http)
         if (curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
             retry_after > 0)
             answer->retry_after_s = retry_after;
+        if (curl_easy_getinfo(request->easy, CURLINFO_TOTAL_TIME_T, &took_us) == CURLE_OK)
+            metrics_observe(METRIC_POST, (double) took_us / 1e6);
         answer->body[request->kept] = '\0';
         if (code != CURLE_OK && !request->headers_over) {
             answer->status = 0;

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "metrics.h"
 
 #define LOOK_EVERY_MS 5000
 #define AGAIN_BASE_MS 60000
@@ -49,6 +50,7 @@ on_linked(void *arg, const struct ConnAnswer *answer)
 {
     struct Link *link = arg;
 
+    metrics_add(METRIC_LINK_RUNS, 1, answer->outcome == CONN_DONE ? "ok" : "failed", NULL);
     if (answer->outcome != CONN_DONE) {
         on_failed(link, "resolve", answer);
         return;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "metrics.h"
 
 #define EVENTS_AT_ONCE 64
 #define SLEEP_MAX_MS 60000
@@ -155,17 +156,20 @@ enum Status
 loop_run(struct Loop *loop, void (*after_each)(void *arg), void *arg)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
+    int64_t woken_us;
     int count;
 
     while (!loop->stopped) {
         count = epoll_wait(loop->epoll_fd, events, EVENTS_AT_ONCE, sleep_ms(loop));
         if (count < 0 && errno != EINTR)
             return STATUS_SYSTEM;
+        woken_us = clock_now_us();
         for (int i = 0; i < count && !loop->stopped; i++)
             dispatch(loop, &events[i]);
         fire_timers(loop);
         if (!loop->stopped)
             after_each(arg);
+        metrics_observe(METRIC_LOOP_BUSY, (double) (clock_now_us() - woken_us) / 1e6);
     }
     return STATUS_OK;
 }

@@ -13,9 +13,11 @@
 
 #include "clock.h"
 #include "log.h"
+#include "metrics.h"
 
 #define BEAT_MS 10000
 #define FORGET_MS 60000
+#define WATCH_MS 15000
 #define FORGET_MAX 5000
 #define REPORT_MAX 256
 #define STATEMENT_TIMEOUT_MS 30000
@@ -73,6 +75,7 @@ static void
 settle(struct Outbox *outbox, struct Delivery *delivery)
 {
     log_result(delivery);
+    metrics_add(METRIC_DELIVERIES, 1, outcome_name(delivery->outcome), delivery->kind);
     if (delivery->outcome != OUTCOME_DELIVERED)
         outbox->worker.failures++;
     push(&outbox->settled, delivery);
@@ -205,6 +208,7 @@ make_report(struct Outbox *outbox)
         struct Delivery *delivery = pop(&outbox->settled);
 
         if (!schedule_lease_covers(delivery->taken_ms, lease_ms, clock_now_ms(), 0)) {
+            metrics_add(METRIC_STALE, 1, NULL, NULL);
             log_warning("lease-over", LOG_NUMBER("id", delivery->id),
                         LOG_TEXT("outcome", outcome_name(delivery->outcome)));
             deliver_free(&outbox->deliver, delivery);
@@ -243,9 +247,11 @@ on_reported(void *arg, const struct ConnAnswer *answer)
         schedule_worked(&outbox->finish_trouble);
         outbox->one_by_one = outbox->one_by_one && outbox->settled.count > 0;
         if (taken <
-            outbox->reported.count) /* claimed by another after the lease, or reported before a restart */
+            outbox->reported.count) { /* claimed by another after the lease, or reported before a restart */
+            metrics_add(METRIC_STALE, outbox->reported.count - taken, NULL, NULL);
             log_warning("results-stale", LOG_NUMBER("sent", outbox->reported.count),
                         LOG_NUMBER("taken", taken));
+        }
         free_reported(outbox);
     } else {
         note_failure(outbox, &outbox->finish_trouble, "finish_deliveries", answer);
@@ -315,6 +321,53 @@ forget(struct Outbox *outbox)
                                                        .arg = outbox});
 }
 
+static void
+on_watched(void *arg, const struct ConnAnswer *answer)
+{
+    static const struct {
+        const char *column;
+        enum Metric metric;
+        const char *state;
+    } gauges[] = {
+        {"queue_due", METRIC_QUEUE, "due"},
+        {"queue_waiting", METRIC_QUEUE, "waiting"},
+        {"queue_leased", METRIC_QUEUE, "leased"},
+        {"queue_oldest_s", METRIC_QUEUE_OLDEST, NULL},
+        {"queue_lag_s", METRIC_QUEUE_LAG, NULL},
+        {"dead", METRIC_DEAD, NULL},
+        {"endpoints_resting", METRIC_ENDPOINTS_RESTING, NULL},
+        {"endpoints_off", METRIC_ENDPOINTS_OFF, NULL},
+        {"rules_failing", METRIC_RULES_FAILING, NULL},
+        {"rule_lag_s", METRIC_RULE_LAG, NULL},
+        {"filling", METRIC_FILLING, "filling"},
+        {"filling_failed", METRIC_FILLING, "failed"},
+    };
+    struct Outbox *outbox = arg;
+
+    if (answer->outcome == CONN_ERROR)
+        conn_log_failed(answer, "daemon_watch");
+    for (size_t i = 0; answer->outcome == CONN_DONE && i < sizeof gauges / sizeof gauges[0]; i++) {
+        int column = PQfnumber(answer->result, gauges[i].column);
+
+        if (column >= 0 && PQntuples(answer->result) == 1)
+            metrics_set(gauges[i].metric, strtod(PQgetvalue(answer->result, 0, column), NULL),
+                        gauges[i].state, NULL);
+    }
+    if (answer->outcome == CONN_DONE)
+        metrics_set(METRIC_WATCHED, (double) clock_wall_ms() / 1000, NULL, NULL);
+    step(outbox);
+}
+
+/* What metrics show of the database; only where somebody may look at them. */
+static void
+watch(struct Outbox *outbox)
+{
+    outbox->next_watch_ms = clock_now_ms() + WATCH_MS;
+    conn_call(
+        &outbox->worker.conn,
+        &(struct ConnCall){.sql = "SELECT * FROM {crm}.daemon_watch()", .done = on_watched, .arg = outbox});
+}
+
 static bool
 may_claim(const struct Outbox *outbox, int slots, int64_t now)
 {
@@ -352,6 +405,9 @@ step(struct Outbox *outbox)
         beat(outbox);
     else if (!outbox->worker.settings.once && !outbox->worker.stopping && now >= outbox->next_forget_ms)
         forget(outbox);
+    else if (outbox->worker.settings.config->metrics_listen[0] != '\0' && !outbox->worker.stopping &&
+             now >= outbox->next_watch_ms)
+        watch(outbox);
     else if (may_claim(outbox, slots, now))
         claim(outbox, slots);
     else

@@ -27,7 +27,7 @@ struct Outbox {
     struct DeliveryList settled;  /* to be reported */
     struct DeliveryList reported; /* in the report under way */
     struct Trouble claim_trouble, finish_trouble;
-    int64_t next_claim_ms, next_beat_ms, next_forget_ms;
+    int64_t next_claim_ms, next_beat_ms, next_forget_ms, next_watch_ms;
     int64_t asked_ms; /* when the claim under way was asked for */
     int asked_rows;
     bool one_by_one; /* the last report was refused for what it says */

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "metrics.h"
 
 static void evaluate_next(struct Rule *rule);
 
@@ -56,6 +57,8 @@ on_evaluated(void *arg, const struct ConnAnswer *answer)
         rule->worker.busy = false;
         return;
     }
+    metrics_observe(METRIC_RULE_TIME, (double) (clock_now_ms() - rule->begun_ms) / 1000);
+    metrics_add(METRIC_RULES, 1, answer->outcome == CONN_DONE ? "ok" : "failed", NULL);
     if (answer->outcome == CONN_DONE) {
         log_debug("evaluated", LOG_TEXT("rule", claim->rule),
                   LOG_TEXT("result", PQntuples(answer->result) == 1 ? PQgetvalue(answer->result, 0, 0) : ""));
@@ -86,6 +89,7 @@ evaluate_next(struct Rule *rule)
         claim = &rule->claims[rule->claim_at];
         rule->values[0] = claim->rule;
         rule->values[1] = claim->epoch;
+        rule->begun_ms = clock_now_ms();
         ask(rule, rule->begin, "SELECT {crm}.finish_rule($1::text, $2::bigint)", 2, on_evaluated);
         return;
     }

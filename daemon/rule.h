@@ -27,6 +27,7 @@ struct Rule {
     struct RuleClaim claims[RULE_CLAIM_MAX];
     int claim_count, claim_at;
     int64_t asked_ms, lease_ms;
+    int64_t begun_ms; /* of the evaluation under way */
     struct Trouble trouble;
     char begin[80], lease[32], max_rows[8], error[512];
     const char *values[3];

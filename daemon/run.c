@@ -18,6 +18,8 @@
 #include "link.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
+#include "monitor.h"
 #include "outbox.h"
 #include "pack.h"
 #include "rule.h"
@@ -41,6 +43,7 @@ struct Run {
     struct Outbox outbox;
     struct Act act;
     struct Worker *workers[WORKER_COUNT];
+    struct Monitor monitor;
     int signal_fd;
     struct LoopTimer stop_timer;
     bool stopping;
@@ -89,6 +92,19 @@ open_worker(struct Run *run, int which)
     return false;
 }
 
+static bool
+open_monitor(struct Run *run)
+{
+    const char *address = run->config->metrics_listen;
+    struct Problem problem;
+
+    if (address[0] == '\0' || monitor_open(&run->monitor, &run->loop, address, &problem) == STATUS_OK)
+        return true;
+    log_error("cannot-start", LOG_TEXT("error", problem.text));
+    run->code = CRMD_EXIT_FAILED;
+    return false;
+}
+
 /* `once` begins with the first, and go_on opens the others. */
 static bool
 open_workers(struct Run *run)
@@ -98,7 +114,7 @@ open_workers(struct Run *run)
     for (int which = 0; which <= last; which++)
         if ((which != WORKER_ACT || run->config->act_listen[0] != '\0') && !open_worker(run, which))
             return false;
-    return true;
+    return run->once || open_monitor(run);
 }
 
 /* What is broken off is rolled back or claimed again; only a message that may have arrived unreported is a failure. */
@@ -257,6 +273,7 @@ close_all(struct Run *run)
     for (int i = 0; i < WORKER_COUNT; i++)
         if (is_open(run->workers[i]))
             worker_close(run->workers[i]);
+    monitor_close(&run->monitor);
     http_close(&run->http);
     secrets_free(&run->secrets);
     if (run->signal_fd >= 0)
@@ -285,6 +302,11 @@ set_up(struct Run *run, const struct Config *config, bool once)
     run->fold.worked = on_numbers_changed;
     run->rule.worked = on_rule_evaluated;
     run->fold.arg = run->rule.arg = run;
+    run->monitor.workers = run->workers;
+    run->monitor.worker_count = WORKER_COUNT;
+    run->monitor.outbox = &run->outbox;
+    metrics_versions(CRM_VERSION, curl_version_info(CURLVERSION_NOW)->version, PQlibVersion());
+    metrics_set(METRIC_START, (double) clock_wall_ms() / 1000, NULL, NULL);
     run->outbox.deliver = (struct Deliver){.http = &run->http, .secrets = &run->secrets};
 }
 

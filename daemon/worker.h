@@ -32,7 +32,7 @@ struct WorkerKind {
     /* What else it needs than its connection. May be NULL. */
     enum Status (*open)(struct Worker *worker, struct Problem *problem);
     void (*connected)(void *arg);
-    void (*due)(void *arg); /* the timer */
+    void (*due)(void *arg); /* the timer; NULL: it is never set */
     /* The last three may be NULL. */
     void (*stop)(struct Worker *worker);
     bool (*idle)(const struct Worker *worker);
