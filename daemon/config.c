@@ -9,9 +9,10 @@
 #include "inifile.h"
 #include "listen.h"
 #include "log.h"
+#include "nameserver.h"
 #include "nearest.h"
 
-enum OptionKind { KIND_TEXT, KIND_NUMBER, KIND_YES_NO, KIND_LEVEL, KIND_HOURS, KIND_NETWORKS };
+enum OptionKind { KIND_TEXT, KIND_NUMBER, KIND_YES_NO, KIND_LEVEL, KIND_HOURS, KIND_NETWORKS, KIND_SERVERS };
 
 struct Option {
     const char *name;
@@ -54,6 +55,10 @@ static const struct Option options[] = {
      "whether receivers may have private or loopback addresses"},
     {"allow_networks", KIND_NETWORKS, AT(allow_networks), 0, 0, "",
      "networks that receivers may be in whatever kind of address that is, as 10.1.0.0/16 fd00:1::/64"},
+    {"ca_file", KIND_TEXT, AT(ca_file), 0, 0, "",
+     "certificates of authorities that are trusted beside the machine's (empty: none)"},
+    {"dns_servers", KIND_SERVERS, AT(dns_servers), 0, 0, "",
+     "servers to ask for names, as 10.0.0.53 or 127.0.0.1:5353 (empty: those of /etc/resolv.conf)"},
     {"log_level", KIND_LEVEL, AT(log_level), 0, 0, "info", "debug, info, warning or error"},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
@@ -135,6 +140,18 @@ set_networks(const struct Option *option, struct AddressNetworks *field, const c
 }
 
 static enum Status
+set_servers(const struct Option *option, char **field, const char *value, struct Problem *problem)
+{
+    char list[NAMESERVERS_LIST_MAX];
+    struct Problem inner;
+    enum Status status = nameserver_read(value, list, &inner);
+
+    if (status == STATUS_INVALID)
+        problem_set(problem, "%s: %s", option->name, inner.text);
+    return status == STATUS_OK ? set_text(field, list) : status;
+}
+
+static enum Status
 set_option(struct Config *config, const struct Option *option, const char *value, struct Problem *problem)
 {
     char *field = (char *) config + option->offset;
@@ -152,6 +169,8 @@ set_option(struct Config *config, const struct Option *option, const char *value
         return set_hours(option, (struct HourSpan *) (void *) field, value, problem);
     case KIND_NETWORKS:
         return set_networks(option, (struct AddressNetworks *) (void *) field, value, problem);
+    case KIND_SERVERS:
+        return set_servers(option, (char **) (void *) field, value, problem);
     }
     return STATUS_INVALID;
 }
@@ -296,6 +315,8 @@ config_free(struct Config *config)
     free(config->secrets);
     free(config->act_listen);
     free(config->metrics_listen);
+    free(config->ca_file);
+    free(config->dns_servers);
     memset(config, 0, sizeof *config);
 }
 

@@ -22,6 +22,8 @@ struct Config {
     char *secrets;        /* path of the secrets file */
     char *act_listen;     /* where the page behind messages' buttons is served; empty: nowhere */
     char *metrics_listen; /* where /metrics and /healthz are served; empty: nowhere */
+    char *ca_file;        /* authorities that are trusted beside the machine's; empty: none */
+    char *dns_servers;    /* as nameserver_read writes them; empty: those of /etc/resolv.conf */
     int poll_ms, idle_ms;
     int lease_s, timeout_s, connect_timeout_s, rule_timeout_s, stop_s;
     int max_parallel;

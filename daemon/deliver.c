@@ -153,6 +153,7 @@ deliver_start(struct Deliver *deliver, struct Delivery *delivery,
 {
     const struct Secret *secret = secrets_find(deliver->secrets, delivery->secret_ref);
     const char *id = delivery->message_id;
+    enum Status status;
     char detail[256];
 
     delivery->deliver = deliver;
@@ -179,11 +180,15 @@ deliver_start(struct Deliver *deliver, struct Delivery *delivery,
     delivery->request.body_length = strlen(delivery->body);
     delivery->request.done = on_answer;
     delivery->request.arg = delivery;
-    if (add_headers(delivery, secret) != STATUS_OK ||
-        http_post(deliver->http, &delivery->request, secret->url) != STATUS_OK) {
-        http_drop(deliver->http, &delivery->request);
-        set_result(delivery, OUTCOME_RETRY, "the request could not be put together; is memory short?");
-        return false;
-    }
-    return true;
+    status = add_headers(delivery, secret);
+    if (status == STATUS_OK)
+        status = http_post(deliver->http, &delivery->request, secret->url);
+    if (status == STATUS_OK)
+        return true;
+    http_drop(deliver->http, &delivery->request);
+    set_result(delivery, OUTCOME_RETRY,
+               status == STATUS_INVALID && delivery->request.answer.error[0] != '\0'
+                   ? delivery->request.answer.error
+                   : "the request could not be put together; is memory short?");
+    return false;
 }

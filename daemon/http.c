@@ -7,9 +7,40 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clock.h"
 #include "metrics.h"
+
+#define CONNECTION_LIFE_S 300L /* so that whoever spreads load by names is heard again */
+
+/* Hands the request to the library. What is left of the two timeouts counts: resolving the name has taken its part. */
+static enum Status
+add(struct HttpRequest *request)
+{
+    struct Http *http = request->http;
+    int64_t gone = clock_now_ms() - request->started_ms;
+    int64_t whole = http->timeout_ms - gone, connect = http->connect_timeout_ms - gone;
+
+    if (curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, (long) (whole > 1 ? whole : 1)) != CURLE_OK ||
+        curl_easy_setopt(request->easy, CURLOPT_CONNECTTIMEOUT_MS, (long) (connect > 1 ? connect : 1)) !=
+            CURLE_OK ||
+        curl_multi_add_handle(http->multi, request->easy) != CURLM_OK)
+        return STATUS_SYSTEM;
+    return STATUS_OK;
+}
+
+/* Begins again on a connection of its own, because the kept one led elsewhere; nothing has been sent. */
+static enum Status
+start_again(struct HttpRequest *request)
+{
+    (void) curl_multi_remove_handle(request->http->multi, request->easy);
+    request->stale = false;
+    request->answer.error[0] = '\0';
+    if (curl_easy_setopt(request->easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK)
+        return STATUS_SYSTEM;
+    return add(request);
+}
 
 static void
 collect(struct Http *http)
@@ -27,6 +58,8 @@ collect(struct Http *http)
                                                               (char **) (void *) &request) != CURLE_OK)
             continue;
         answer = &request->answer;
+        if (request->stale && start_again(request) == STATUS_OK)
+            continue;
         (void) curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &answer->status);
         if (curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
             retry_after > 0)
@@ -124,13 +157,16 @@ before_sending(void *arg, char *remote, char *local, int remote_port, int local_
 {
     struct HttpRequest *request = arg;
 
-    (void) remote;
     (void) local;
     (void) remote_port;
     (void) local_port;
     if (request->deadline_ms > 0 && clock_now_ms() > request->deadline_ms) {
         snprintf(request->guard.refused, sizeof request->guard.refused,
                  "not sent: what is left of the lease is shorter than timeout_s");
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (!resolve_fits(&request->guard, remote)) {
+        request->stale = true;
         return CURL_PREREQFUNC_ABORT;
     }
     request->answer.sent = true;
@@ -161,6 +197,8 @@ http_open(struct Http *http, struct Loop *loop, const struct HttpSettings *setti
     memset(http, 0, sizeof *http);
     http->loop = loop;
     http->policy = settings->policy;
+    http->dns = settings->dns;
+    http->ca_file = settings->ca_file;
     http->timeout_ms = settings->timeout_ms;
     http->connect_timeout_ms = settings->connect_timeout_ms;
     http->timer.due = on_due;
@@ -220,13 +258,16 @@ set_options(const struct Http *http, struct HttpRequest *request, const char *ur
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROXY, "");
     SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_TIMEOUT_MS, (long) http->timeout_ms);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long) http->connect_timeout_ms);
+    SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_S);
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) request->body_length);
     SET(CURLOPT_POSTFIELDS, request->body);
     SET(CURLOPT_HTTPHEADER, request->headers);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+    if (http->ca_file[0] != '\0')
+        SET(CURLOPT_CAINFO,
+            http->ca_file); /* the folder of certificates that the library was built with stays */
     SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
     SET(CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L);
     SET(CURLOPT_PREREQFUNCTION, before_sending);
@@ -240,30 +281,91 @@ set_options(const struct Http *http, struct HttpRequest *request, const char *ur
     return code;
 }
 
+/* The addresses of the name are known, or why not. */
+static enum Status
+go_to(struct HttpRequest *request, const struct DnsAnswer *addresses)
+{
+    enum Status status;
+
+    if (addresses->count == 0) {
+        snprintf(request->answer.error, sizeof request->answer.error, "not sent: %s", addresses->why);
+        return STATUS_INVALID;
+    }
+    status = resolve_pin(&request->guard, request->easy, addresses);
+    if (status == STATUS_INVALID)
+        snprintf(request->answer.error, sizeof request->answer.error, "%s", request->guard.refused);
+    return status == STATUS_OK ? add(request) : status;
+}
+
+static void
+on_resolved(void *arg, const struct DnsAnswer *addresses)
+{
+    struct HttpRequest *request = arg;
+    enum Status status = go_to(request, addresses);
+
+    if (status == STATUS_OK)
+        return;
+    if (status != STATUS_INVALID)
+        snprintf(request->answer.error, sizeof request->answer.error,
+                 "not sent: the request could not be begun; is memory short?");
+    request->done(request->arg, &request->answer);
+}
+
+/* Finds out where the request goes; begins it where that is known already. */
+static enum Status
+find_place(struct Http *http, struct HttpRequest *request)
+{
+    int timeout_ms =
+        http->connect_timeout_ms < http->timeout_ms ? http->connect_timeout_ms : http->timeout_ms;
+    struct DnsAnswer addresses;
+
+    if (request->guard.literal)
+        return add(request);
+    request->question.done = on_resolved;
+    request->question.arg = request;
+    switch (dns_ask(http->dns, request->guard.host, timeout_ms, &request->question, &addresses)) {
+    case DNS_KNOWN:
+        return go_to(request, &addresses);
+    case DNS_LATER:
+        return STATUS_OK;
+    case DNS_NO_MEMORY:
+        break;
+    }
+    return STATUS_MEMORY;
+}
+
 enum Status
 http_post(struct Http *http, struct HttpRequest *request, const char *url)
 {
+    enum Status status;
+
     memset(&request->answer, 0, sizeof request->answer);
     request->answer.retry_after_s = -1;
     request->received = request->kept = request->header_bytes = 0;
-    request->headers_over = false;
+    request->headers_over = request->stale = false;
+    request->http = http;
+    request->started_ms = clock_now_ms();
     request->easy = curl_easy_init();
     if (request->easy == NULL)
         return STATUS_MEMORY;
-    if (http_header(request, "Expect", "") != STATUS_OK || set_options(http, request, url) != CURLE_OK ||
-        resolve_guard(&request->guard, &http->policy, request->easy, url) != STATUS_OK ||
-        curl_multi_add_handle(http->multi, request->easy) != CURLM_OK)
+    if (http_header(request, "Expect", "") != STATUS_OK || set_options(http, request, url) != CURLE_OK)
         return STATUS_SYSTEM;
-    return STATUS_OK;
+    status =
+        resolve_guard(&request->guard, &http->policy, request->easy, url, strncasecmp(url, "https:", 6) != 0);
+    if (status == STATUS_INVALID)
+        snprintf(request->answer.error, sizeof request->answer.error, "%s", request->guard.refused);
+    return status == STATUS_OK ? find_place(http, request) : status;
 }
 
 void
 http_drop(struct Http *http, struct HttpRequest *request)
 {
+    dns_forget(&request->question);
     if (request->easy != NULL) {
         (void) curl_multi_remove_handle(http->multi, request->easy);
         curl_easy_cleanup(request->easy);
     }
+    resolve_drop(&request->guard);
     curl_slist_free_all(request->headers);
     request->easy = NULL;
     request->headers = NULL;

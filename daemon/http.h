@@ -20,6 +20,7 @@
 
 #define HTTP_READ_MAX (64 * 1024)
 #define HTTP_KEEP_MAX 512
+#define HTTP_ERROR_MAX 512
 
 struct HttpAnswer {
     long status;           /* 0: there was no answer; error says why */
@@ -27,7 +28,7 @@ struct HttpAnswer {
     bool cut;              /* the answer was longer than is read */
     int64_t retry_after_s; /* from the header; -1: none */
     char body[HTTP_KEEP_MAX + 1];
-    char error[CURL_ERROR_SIZE];
+    char error[HTTP_ERROR_MAX]; /* the library asks for CURL_ERROR_SIZE */
 };
 
 /* One transfer. Belongs to the caller, who keeps it, and body, until done is called. */
@@ -42,7 +43,11 @@ struct HttpRequest {
     /* the module's own */
     struct curl_slist *headers;
     CURL *easy;
+    struct Http *http;
     struct ResolveGuard guard;
+    struct DnsQuestion question;
+    int64_t started_ms;
+    bool stale; /* the kept connection leads to an address that is not to be used (any more) */
     struct HttpAnswer answer;
     size_t received, kept, header_bytes;
     bool headers_over;
@@ -51,12 +56,16 @@ struct HttpRequest {
 struct Http {
     struct Loop *loop;
     CURLM *multi;
+    struct Dns *dns;
+    const char *ca_file;
     struct LoopTimer timer;
     struct ResolvePolicy policy;
     int timeout_ms, connect_timeout_ms;
 };
 
 struct HttpSettings {
+    struct Dns *dns;     /* outlives the Http, as ca_file does */
+    const char *ca_file; /* authorities that are trusted beside the machine's; empty: none */
     struct ResolvePolicy policy;
     int timeout_ms, connect_timeout_ms;
     int max_kept; /* connections kept open */
@@ -68,7 +77,10 @@ void http_close(struct Http *http); /* no request may be under way */
 /* Adds a header; name and value are printable ASCII, which is checked: no CR or LF. Before http_post. */
 enum Status http_header(struct HttpRequest *request, const char *name, const char *value) MUST_CHECK;
 
-/* Starts the transfer. On failure done is not called and http_drop is still to be called. */
+/*
+ * Starts the transfer: done is called later, never from inside this call. On failure done is not called and http_drop is
+ * still to be called; STATUS_INVALID: the url leads nowhere where something may be sent, answer.error says why.
+ */
 enum Status http_post(struct Http *http, struct HttpRequest *request, const char *url) MUST_CHECK;
 
 /* Frees what the request holds; ends the transfer where it is still under way, without calling done. */

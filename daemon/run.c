@@ -13,6 +13,7 @@
 
 #include "act.h"
 #include "clock.h"
+#include "dns.h"
 #include "fold.h"
 #include "http.h"
 #include "link.h"
@@ -34,6 +35,7 @@ struct Run {
     bool once;
     int phase; /* once: the worker that was opened last */
     struct Loop loop;
+    struct Dns dns;
     struct Http http;
     struct Secrets secrets;
     struct Fold fold;
@@ -245,7 +247,9 @@ static enum Status
 open_all(struct Run *run)
 {
     const struct Config *config = run->config;
-    struct HttpSettings http = {.policy = {.allow_http = config->allow_http,
+    struct HttpSettings http = {.dns = &run->dns,
+                                .ca_file = config->ca_file,
+                                .policy = {.allow_http = config->allow_http,
                                            .allow_private = config->allow_private,
                                            .networks = config->allow_networks},
                                 .timeout_ms = config->timeout_s * 1000,
@@ -257,6 +261,11 @@ open_all(struct Run *run)
     run->stop_timer.arg = run;
     if (status == STATUS_OK)
         status = open_signals(run);
+    if (status == STATUS_OK)
+        status = dns_open(
+            &run->dns, &run->loop, config->dns_servers,
+            (config->connect_timeout_s < config->timeout_s ? config->connect_timeout_s : config->timeout_s) *
+                1000);
     if (status == STATUS_OK)
         status = http_open(&run->http, &run->loop, &http);
     if (status != STATUS_OK) {
@@ -275,6 +284,7 @@ close_all(struct Run *run)
             worker_close(run->workers[i]);
     monitor_close(&run->monitor);
     http_close(&run->http);
+    dns_close(&run->dns);
     secrets_free(&run->secrets);
     if (run->signal_fd >= 0)
         close(run->signal_fd);

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # A receiver of webhooks for tests and for the demo, with core modules only: one process, one select loop.
 #
-#   perl tests/tap/Receiver.pm --log FILE [--key whsec_...]... [--port N] [--answer 'MODES'] [--pid FILE]
+#   perl tests/tap/Receiver.pm --log FILE [--key whsec_...]... [--host ADDRESS] [--port N] [--answer 'MODES'] [--pid FILE]
 #
-# It listens on 127.0.0.1 (a free port unless told), prints "port N" and serves until SIGTERM. Each request becomes a
+# It listens on 127.0.0.1 (unless told, as the free port), prints "port N" and serves until SIGTERM. Each request becomes a
 # line of JSON in the log: n, at, connection, path, headers, body, verified (true, or why not), answer.
 #
 # MODES are words; each request takes the first one, the last one stays:
@@ -28,7 +28,7 @@ use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256);
 use IO::Select;
-use IO::Socket::INET;
+use IO::Socket::IP;
 use Socket qw(SOL_SOCKET SO_LINGER);
 use JSON::PP;
 use MIME::Base64 qw(decode_base64 encode_base64);
@@ -199,22 +199,23 @@ sub serve
 
 sub listen_at
 {
-    my ($port) = @_;
-    return IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 128, ReuseAddr => 1, Proto => 'tcp')
+    my ($host, $port) = @_;
+    return IO::Socket::IP->new(LocalHost => $host, LocalPort => $port, Listen => 128, ReuseAddr => 1, Proto => 'tcp')
         || die "receiver: cannot listen: $@\n";
 }
 
 sub main
 {
     my (@keys, $log, $port, $pid);
+    my $host = '127.0.0.1';
     my $modes = '200';
     require Getopt::Long;
-    Getopt::Long::GetOptions('key=s' => \@keys, 'log=s' => \$log, 'port=i' => \$port, 'answer=s' => \$modes, 'pid=s' => \$pid)
+    Getopt::Long::GetOptions('key=s' => \@keys, 'log=s' => \$log, 'host=s' => \$host, 'port=i' => \$port, 'answer=s' => \$modes, 'pid=s' => \$pid)
         && defined $log
-        || die "usage: Receiver.pm --log FILE [--key whsec_...]... [--port N] [--answer MODES] [--pid FILE]\n";
+        || die "usage: Receiver.pm --log FILE [--key whsec_...]... [--host ADDRESS] [--port N] [--answer MODES] [--pid FILE]\n";
     open my $out, '>>', $log or die "receiver: cannot write $log: $!\n";
     $out->autoflush(1);
-    my $listener = listen_at($port // 0);
+    my $listener = listen_at($host, $port // 0);
     if (defined $pid)
     {
         open my $file, '>', $pid or die "receiver: cannot write $pid: $!\n";
@@ -231,11 +232,11 @@ sub start
 {
     my ($class, %arg) = @_;
     my @command = ($^X, __FILE__, '--log', $arg{log}, (map { ('--key', $_) } @{ $arg{keys} // [] }),
-        defined $arg{port} ? ('--port', $arg{port}) : (), defined $arg{modes} ? ('--answer', $arg{modes}) : ());
+        (map { defined $arg{$_} ? ("--$_", $arg{$_}) : () } qw(host port)), defined $arg{modes} ? ('--answer', $arg{modes}) : ());
     my $pid = open my $pipe, '-|', @command or die "receiver: $!\n";
     my $line = <$pipe> // '';
     my ($port) = $line =~ /^port ([0-9]+)$/ or die "receiver did not start\n";
-    return bless { pid => $pid, pipe => $pipe, port => $port, log => $arg{log} }, $class;
+    return bless { pid => $pid, pipe => $pipe, host => $arg{host} // '127.0.0.1', port => $port, log => $arg{log} }, $class;
 }
 
 sub port { return $_[0]{port} }
@@ -249,7 +250,7 @@ sub url
 sub modes
 {
     my ($self, $modes) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp')
+    my $socket = IO::Socket::IP->new(PeerHost => $self->{host}, PeerPort => $self->{port}, Proto => 'tcp')
         or die "receiver is gone: $@\n";
     print $socket "POST /_modes HTTP/1.1\r\nContent-Length: ", length $modes, "\r\n\r\n$modes";
     my $answer = <$socket> // '';

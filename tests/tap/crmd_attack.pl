@@ -20,7 +20,11 @@ my @hosts = (
     '0', '0.0.0.0', '[::]', '[::1]', '[0:0:0:0:0:0:0:1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::127.0.0.1]', '[64:ff9b::7f00:1]',
     '[2002:7f00:1::]', 'localhost', 'LocalHost', 'localhost.', '10.0.0.1', '172.16.0.1', '192.168.0.1', '100.64.0.1', '169.254.169.254',
     '[::ffff:169.254.169.254]', '0xa9fea9fe', '2852039166', '[fd00:ec2::254]', '[fe80::1]', '168.63.129.16', '224.0.0.1', '255.255.255.255',
-    '[ff02::1]', '192.0.2.1', '[2001:db8::1]');
+    '[ff02::1]', '192.0.2.1', '[2001:db8::1]', '0x7f.1', '0177.1', '00000177.0.0.1', '0x7f000001.', '4294967297', '[::ffff:0:127.0.0.1]',
+    '[::ffff:0a00:1]', '[64:ff9b::a00:1]', '[fe80::1%25lo]', '[::1%25lo]', '%31%32%37.0.0.1', '127%2e0%2e0%2e1', '%6c%6f%63alhost',
+    '%EF%BC%91%EF%BC%92%EF%BC%97.0.0.1',
+    '%E2%91%A0%E2%91%A1%E2%91%A6.%E2%93%AA.%E2%93%AA.%E2%91%A0', '127%E3%80%820.0.1', '%C5%82ocalhost',
+    '.', '..', '-', 'x' x 300, 'intranet', 'metadata', 'metadata.google.internal');
 my $number = 0;
 my %host_of = map { ('host' . $number++ => $_) } @hosts;
 $d->write_file('secrets.ini', join '', map { "[$_]\nurl = http://$host_of{$_}:$port/hook-of-$_\nkey = $key\n" } sort keys %host_of);
@@ -29,7 +33,7 @@ $d->queue($_, "msg_$_") for sort keys %host_of;
 my ($code) = $d->run_crmd('', '-c', $d->config('strict', allow_private => 'no', allow_http => 'yes'), 'once');
 is($code, 3, 'nothing of the list is sent');
 is(scalar($receiver->requests), 0, 'and nothing arrives');
-like($d->detail("msg_$_"), qr/^not sent: \S+ is |Could not resolve host|URL using bad|Couldn't (resolve|connect)/, "$host_of{$_}: not sent") for sort keys %host_of;
+like($d->detail("msg_$_"), qr/^not sent: /, "$host_of{$_}: not sent") for sort keys %host_of;
 is($d->sql("SELECT count(*) FROM crm.delivery_attempt WHERE outcome <> 'retry' OR status IS NOT NULL"), 0, 'no connection was made for any');
 
 # allowed addresses are allowed in every spelling, and nothing beside them

@@ -1,4 +1,4 @@
-// links: daemon/address.c daemon/config.c daemon/listen.c daemon/inifile.c daemon/nearest.c daemon/schedule.c daemon/status.c
+// links: daemon/address.c daemon/config.c daemon/listen.c daemon/nameserver.c daemon/inifile.c daemon/nearest.c daemon/schedule.c daemon/status.c
 /* The configuration: defaults, every kind of value, and what is refused with which words. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,6 +48,8 @@ test_defaults(void **state)
     assert_int_equal(config.max_parallel, 64);
     assert_false(config.allow_http);
     assert_false(config.allow_private);
+    assert_string_equal(config.dns_servers, "");
+    assert_string_equal(config.ca_file, "");
     assert_int_equal(config.log_level, LOG_INFO);
     config_free(&config);
 }
@@ -63,7 +65,8 @@ test_values(void **state)
                                "; a comment\n[crmd]\n# another\n"
                                "dsn = host=/run/postgresql dbname=sales user=crmd ; where\n"
                                "worker=left\nsecrets = /run/keys\nallow_private = yes\nlog_level = debug\n"
-                               "timeout_s = 3\nlease_s = 4\nmax_parallel = 1024\n",
+                               "timeout_s = 3\nlease_s = 4\nmax_parallel = 1024\nca_file = /etc/ca.pem\n"
+                               "dns_servers = 10.0.0.53, 127.0.0.1:5353 fd00::53,[::1] [fd00::1]:54\n",
                                &problem),
                      STATUS_OK);
     assert_string_equal(config.dsn, "host=/run/postgresql dbname=sales user=crmd");
@@ -73,6 +76,9 @@ test_values(void **state)
     assert_int_equal(config.log_level, LOG_DEBUG);
     assert_int_equal(config.timeout_s, 3);
     assert_int_equal(config.max_parallel, 1024);
+    assert_string_equal(config.ca_file, "/etc/ca.pem");
+    assert_string_equal(config.dns_servers,
+                        "10.0.0.53:53,127.0.0.1:5353,[fd00::53]:53,[::1]:53,[fd00::1]:54");
     config_free(&config);
 }
 
@@ -95,6 +101,9 @@ test_refused(void **state)
                                                      "from 1 to 60000, not \"99999999999999999999\""},
         {"[crmd]\nallow_networks = 10.0.0.0/33\n", "/etc/crm/it.ini line 2: allow_networks: \"10.0.0.0\" is "
                                                    "no network such as 10.1.0.0/16 or fd00:1::/64"},
+        {"[crmd]\ndns_servers = 10.0.0.53 ns.example.com\n",
+         "/etc/crm/it.ini line 2: dns_servers: \"ns.example.com\" is no address such as 10.0.0.53, "
+         "127.0.0.1:5353 or [fd00::53]:53"},
         {"[crmd]\nallow_http = on\n", "/etc/crm/it.ini line 2: allow_http must be yes or no, not \"on\""},
         {"[crmd]\nlog_level = loud\n",
          "/etc/crm/it.ini line 2: log_level must be debug, info, warning or error, not \"loud\""},
