@@ -29,7 +29,8 @@ CREATE TABLE @extschema@.alert_log (
     acknowledged_by text,
     comment         text,
     suppressed      text CHECK (suppressed IN ('silenced', 'inhibited')),
-    announced       bigint
+    announced       bigint,
+    escalate_at     timestamptz
 );
 COMMENT ON TABLE @extschema@.alert_log IS 'alerts, one row from the first breach to the end';
 COMMENT ON COLUMN @extschema@.alert_log.state IS 'pending: until hold_for is over; lapsed: over before that; firing, acknowledged; held: clear, until clear_for is over; resolved';
@@ -38,9 +39,11 @@ COMMENT ON COLUMN @extschema@.alert_log.relation IS 'of an alert about a record 
 COMMENT ON COLUMN @extschema@.alert_log.compared IS 'what the value was compared with: the period before, what was expected or is usual, the target';
 COMMENT ON COLUMN @extschema@.alert_log.measured IS 'what was held against the level';
 COMMENT ON COLUMN @extschema@.alert_log.announced IS 'the last transition that was sent to anybody';
+COMMENT ON COLUMN @extschema@.alert_log.escalate_at IS 'when it is looked at whether somebody else is told, since nobody has answered';
 CREATE UNIQUE INDEX alert_log_open ON @extschema@.alert_log (rule, subject) WHERE state IN ('pending', 'firing', 'acknowledged', 'held');
 CREATE INDEX alert_log_fired_at ON @extschema@.alert_log (rule, subject, fired_at);
 CREATE INDEX alert_log_since ON @extschema@.alert_log (since);
+CREATE INDEX alert_log_escalate_at ON @extschema@.alert_log (escalate_at) WHERE escalate_at IS NOT NULL;
 
 CREATE TABLE @extschema@.alert_transition (
     rule        text NOT NULL,
@@ -173,7 +176,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('Its state is %s.', a.state);
     END IF;
     UPDATE alert_log l
-    SET state = CASE l.state WHEN 'held' THEN 'held' ELSE 'acknowledged' END, acknowledged_at = now(), acknowledged_by = who, comment = coalesce(acknowledge.comment, l.comment)
+    SET state = CASE l.state WHEN 'held' THEN 'held' ELSE 'acknowledged' END, acknowledged_at = now(), acknowledged_by = who, escalate_at = NULL, comment = coalesce(acknowledge.comment, l.comment)
     WHERE l.id = alert RETURNING * INTO a;
     PERFORM record_transition(a, before, who, comment);
     RETURN a.state;

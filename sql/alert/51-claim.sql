@@ -18,6 +18,8 @@ BEGIN
         RETURN ARRAY['cancelled', format('%s may no longer see the number', d.audience)];
     ELSIF d.replays = 0 AND d.transition < l.announced THEN
         RETURN ARRAY['superseded', 'a later message of the same alert was written'];
+    ELSIF d.replays = 0 AND d.type = 'alert.escalated' AND l.acknowledged_at IS NOT NULL THEN
+        RETURN ARRAY['superseded', format('%s has acknowledged the alert', l.acknowledged_by)];
     ELSIF d.queued_at + e.max_age <= now() THEN
         RETURN ARRAY['expired', format('not delivered within %s', e.max_age)];
     ELSIF d.state = 'leased' AND e.unanswered = 'hold' THEN

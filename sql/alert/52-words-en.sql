@@ -2,6 +2,10 @@
 INSERT INTO @extschema@.message_language (language, words) VALUES ('en', '{
   "alert_firing": "Alert: {kpi}, {unit}",
   "alert_resolved": "Resolved: {kpi}, {unit}",
+  "alert_escalated": "Escalated: {kpi}, {unit}",
+  "unanswered": "Nobody has answered since {unanswered_since}.",
+  "told": "Told before",
+  "told_is": "{name} ({at})",
   "firing_below": "{kpi} of {unit} is {value}, below {level}.",
   "firing_above": "{kpi} of {unit} is {value}, above {level}.",
   "firing": "{kpi} of {unit} is {value}.",

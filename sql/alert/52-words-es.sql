@@ -2,6 +2,10 @@
 INSERT INTO @extschema@.message_language (language, words) VALUES ('es', '{
   "alert_firing": "Alerta: {kpi}, {unit}",
   "alert_resolved": "Resuelto: {kpi}, {unit}",
+  "alert_escalated": "Escalado: {kpi}, {unit}",
+  "unanswered": "Nadie ha respondido desde el {unanswered_since}.",
+  "told": "Avisados antes",
+  "told_is": "{name} ({at})",
   "firing_below": "{kpi} de {unit} es {value}, por debajo de {level}.",
   "firing_above": "{kpi} de {unit} es {value}, por encima de {level}.",
   "firing": "{kpi} de {unit} es {value}.",

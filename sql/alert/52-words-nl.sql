@@ -2,6 +2,10 @@
 INSERT INTO @extschema@.message_language (language, words) VALUES ('nl', '{
   "alert_firing": "Melding: {kpi}, {unit}",
   "alert_resolved": "Opgelost: {kpi}, {unit}",
+  "alert_escalated": "Ge\u00ebscaleerd: {kpi}, {unit}",
+  "unanswered": "Niemand heeft gereageerd sinds {unanswered_since}.",
+  "told": "Eerder gemeld aan",
+  "told_is": "{name} ({at})",
   "firing_below": "{kpi} van {unit} is {value}, lager dan {level}.",
   "firing_above": "{kpi} van {unit} is {value}, hoger dan {level}.",
   "firing": "{kpi} van {unit} is {value}.",

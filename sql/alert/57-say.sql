@@ -25,6 +25,9 @@ BEGIN
                                                             'until', said_day((data #>> '{goal,until}')::date, locale))) END),
         ('since', said_time((data ->> 'since')::timestamptz, zone, locale)),
         ('resolved_at', said_time((data ->> 'resolved_at')::timestamptz, zone, locale)),
+        ('told', CASE WHEN jsonb_typeof(data #> '{escalation,told}') = 'array' THEN
+             (SELECT string_agg(message_words(l, 'told_is', jsonb_build_object('name', t.told ->> 'name', 'at', said_time((t.told ->> 'at')::timestamptz, zone, locale))), '; ' ORDER BY t.n)
+              FROM jsonb_array_elements(data #> '{escalation,told}') WITH ORDINALITY t (told, n) WHERE t.n <= 10) END),
         ('description', data ->> 'description'),
         ('rule', data ->> 'rule')) f (word, said)
     WHERE f.said IS NOT NULL;
@@ -60,7 +63,8 @@ SET search_path = pg_catalog, @extschema@, pg_temp AS $$
         'value', said_value((data ->> 'value')::numeric, data #>> '{kpi,measured_in}', locale),
         'level', said_value((data ->> 'level')::numeric, data #>> '{kpi,measured_in}', locale),
         'compared', said_value((data ->> 'compared')::numeric, data #>> '{kpi,measured_in}', locale),
-        'due', said_time((data #>> '{record,due_at}')::timestamptz, message_parts.zone, locale))
+        'due', said_time((data #>> '{record,due_at}')::timestamptz, message_parts.zone, locale),
+        'unanswered_since', said_time((data #>> '{escalation,unanswered_since}')::timestamptz, message_parts.zone, locale))
 $$;
 COMMENT ON FUNCTION @extschema@.message_parts(jsonb, @extschema@.message_locale, text) IS
 'The {parts} of the sentences about an alert, from the data of a message, times by the clock of a zone.';
@@ -74,6 +78,7 @@ DECLARE
     locale message_locale;
     zone text;
     data CONSTANT jsonb := message -> 'data';
+    escalated CONSTANT text := CASE message ->> 'type' WHEN 'alert.escalated' THEN 'unanswered' END;
     sentence text;
     parts jsonb;
 BEGIN
@@ -85,8 +90,8 @@ BEGIN
     RETURN jsonb_build_object(
         'language', locale.language,
         'resolved', message ->> 'type' = 'alert.resolved',
-        'title', message_words(locale.language, CASE sentence WHEN 'resolved' THEN 'alert_resolved' ELSE 'alert_firing' END, parts),
-        'sentence', message_words(locale.language, sentence, parts),
+        'title', message_words(locale.language, CASE WHEN escalated IS NOT NULL THEN 'alert_escalated' WHEN sentence = 'resolved' THEN 'alert_resolved' ELSE 'alert_firing' END, parts),
+        'sentence', concat_ws(' ', message_words(locale.language, sentence, parts), message_words(locale.language, escalated, parts)),
         'cut', message_word(locale.language, 'cut'),
         'facts', (SELECT coalesce(jsonb_agg(jsonb_build_array(f.label, f.fact)), '[]')
                   FROM message_facts(data, locale, zone) f),

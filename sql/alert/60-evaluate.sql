@@ -81,6 +81,7 @@ BEGIN
                          WHEN before = 'pending' THEN 'lapsed' ELSE 'resolved' END,
             fired_at = CASE phase WHEN 'firing' THEN coalesce(a.fired_at, now()) ELSE a.fired_at END,
             resolved_at = CASE phase WHEN 'ok' THEN now() END,
+            escalate_at = NULL,
             value = now_seen.value, numerator = now_seen.numerator, denominator = now_seen.denominator,
             compared = now_seen.compared, measured = now_seen.measured, reason = now_seen.reason,
             period_since = now_seen.since, period_until = now_seen.until
@@ -93,8 +94,8 @@ $$;
 COMMENT ON FUNCTION @extschema@.change_alert IS 'Writes the alert and the transition that follow from a changed phase; returns the alert.';
 
 -- An alert is told to endpoints, whoever decided which: subscriptions (announce), or a step of an escalation. Those whose audience may not hear
--- of it are left out.
-CREATE FUNCTION @extschema@.tell_alert(l @extschema@.alert_log, type text, endpoints text[])
+-- of it are left out. extra is said beside what every message says.
+CREATE FUNCTION @extschema@.tell_alert(l @extschema@.alert_log, type text, endpoints text[], extra jsonb DEFAULT '{}')
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -108,7 +109,8 @@ BEGIN
     IF audiences = '{}' THEN
         RETURN 0;
     END IF;
-    FOR told IN SELECT e.endpoint, e.kind, m.audience, m.body, m.units
+    FOR told IN SELECT e.endpoint, e.kind, m.audience, m.units,
+                       CASE extra WHEN '{}' THEN m.body ELSE jsonb_set(m.body::jsonb, '{data}', m.body::jsonb -> 'data' || extra)::text END AS body
                 FROM alert_message(l, type, audiences) m JOIN endpoint e ON e.audience = m.audience AND e.endpoint = ANY (endpoints) AND e.enabled
                 ORDER BY e.endpoint LOOP
         message_id := 'msg_' || replace(gen_random_uuid()::text, '-', '');
@@ -118,21 +120,26 @@ BEGIN
                               message_links(told.body::jsonb -> 'data', told.audience) || action_link(l, type, told.audience)));
         written := written + 1;
     END LOOP;
-    UPDATE alert_log a SET announced = number WHERE a.id = l.id AND written > 0;
+    -- what is told to the next takes nothing back of what is under way to the others
+    UPDATE alert_log a SET announced = number WHERE a.id = l.id AND written > 0 AND (type <> 'alert.escalated' OR a.announced IS NULL);
     RETURN written;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.tell_alert IS
-'Tells an alert (type alert.firing, alert.resolved) to these endpoints, as far as their audiences may hear of it; returns to how many.';
+'Tells an alert (type alert.firing, alert.escalated, alert.resolved) to these endpoints, as far as their audiences may hear of it; returns to how many.';
 
 CREATE FUNCTION @extschema@.announce(l @extschema@.alert_log, type text)
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    RETURN tell_alert(l, type, ARRAY(SELECT r.endpoint FROM alert_recipient(l.rule, l.kpi, l.unit) r));
+    RETURN tell_alert(l, type, ARRAY(
+        SELECT r.endpoint FROM alert_recipient(l.rule, l.kpi, l.unit) r
+        UNION
+        SELECT e.endpoint FROM alert_escalation x JOIN endpoint e ON e.audience = ANY (x.told) WHERE x.alert = l.id AND type = 'alert.resolved'));
 END
 $$;
-COMMENT ON FUNCTION @extschema@.announce IS 'Tells an alert to all who are subscribed and may see its number; returns to how many endpoints.';
+COMMENT ON FUNCTION @extschema@.announce IS
+'Tells an alert to all who are subscribed and may see its number, its end also to those who were told because nobody answered; returns to how many endpoints.';
 
 -- Of rules that name a rule, the open alert that keeps an alert from being sent: of the same unit or one above.
 CREATE FUNCTION @extschema@.inhibiting_alert(l @extschema@.alert_log)
@@ -247,6 +254,7 @@ BEGIN
     IF meant.reading <> 'none' THEN
         PERFORM announce_state(l);
     END IF;
+    PERFORM plan_escalation(l);
     IF next_phase = 'ok' AND seen.relation IS NOT NULL THEN -- records come and go; the next time it goes on where its transitions ended
         DELETE FROM rule_state x WHERE (x.rule, x.subject) = (s.rule, s.subject);
     END IF;

@@ -60,7 +60,7 @@ SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     token text;
 BEGIN
-    IF type = 'alert.firing' AND EXISTS (SELECT FROM link_template t WHERE t.target = 'act') THEN
+    IF type IN ('alert.firing', 'alert.escalated') AND EXISTS (SELECT FROM link_template t WHERE t.target = 'act') THEN
         token := make_action(action_link.principal, ARRAY['acknowledge', 'silence'], l.id, NULL, now() + interval '7 days');
     END IF;
     RETURN CASE WHEN token IS NULL THEN '{}' ELSE jsonb_strip_nulls(jsonb_build_object('act', link_to('act', jsonb_build_object('token', token)))) END;

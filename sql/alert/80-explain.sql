@@ -19,6 +19,7 @@ BEGIN
                              ELSE format('%s: to read record %s of %s', who, l.record_key, l.relation) END
                  FROM audience_may_hear(l, who, ARRAY[l.unit]) AS may;
     RETURN QUERY SELECT 'is it silenced?', CASE WHEN silenced_until(l.rule, l.kpi, l.unit) IS NULL THEN 'no' ELSE 'yes' END, NULL::text;
+    RETURN QUERY SELECT * FROM explain_escalation(l, who);
     FOR e IN SELECT * FROM endpoint x WHERE x.audience = who ORDER BY x.endpoint LOOP
         subscribed := EXISTS (SELECT FROM alert_recipient(l.rule, l.kpi, l.unit) r WHERE r.endpoint = e.endpoint);
         RETURN QUERY VALUES (format('does endpoint %s hear of it?', e.endpoint), CASE WHEN subscribed THEN 'yes' ELSE 'no' END,
