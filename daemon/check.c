@@ -131,6 +131,7 @@ check_privileges(struct Check *check)
         "claim_rules(text,integer,interval)",
         "finish_rule(text,bigint)",
         "fail_rule(text,bigint,text)",
+        "escalate_alerts(integer)",
         "claim_deliveries(text,integer,interval)",
         "finish_deliveries(jsonb)",
         "action_page(text,text,text,text)",

@@ -131,6 +131,37 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
 }
 
 static void
+claim(struct Rule *rule)
+{
+    rule->asked_ms = clock_now_ms();
+    rule->values[0] = rule->worker.settings.config->worker;
+    rule->values[1] = rule->max_rows;
+    rule->values[2] = rule->lease;
+    ask(rule, NULL, "SELECT rule, epoch FROM {crm}.claim_rules($1::text, $2::integer, $3::interval)", 3,
+        on_claimed);
+}
+
+/* An escalation that fails keeps no rule waiting. */
+static void
+on_escalated(void *arg, const struct ConnAnswer *answer)
+{
+    struct Rule *rule = arg;
+
+    if (answer->outcome == CONN_LOST) {
+        rule->worker.busy = false;
+        return;
+    }
+    if (answer->outcome == CONN_ERROR)
+        conn_log_failed(answer, "escalate_alerts");
+    else if (strcmp(PQgetvalue(answer->result, 0, 0), "0") != 0)
+        rule->worked(rule->arg);
+    if (rule->worker.stopping)
+        end_cycle(rule, false);
+    else
+        claim(rule);
+}
+
+static void
 begin_cycle(void *arg)
 {
     struct Rule *rule = arg;
@@ -142,12 +173,11 @@ begin_cycle(void *arg)
         return;
     }
     rule->worker.busy = true;
-    rule->asked_ms = clock_now_ms();
-    rule->values[0] = rule->worker.settings.config->worker;
-    rule->values[1] = rule->max_rows;
-    rule->values[2] = rule->lease;
-    ask(rule, NULL, "SELECT rule, epoch FROM {crm}.claim_rules($1::text, $2::integer, $3::interval)", 3,
-        on_claimed);
+    if (rule->escalated_ms == 0 || clock_now_ms() - rule->escalated_ms >= RULE_ESCALATE_MS) {
+        rule->escalated_ms = clock_now_ms();
+        ask(rule, rule->begin, "SELECT {crm}.escalate_alerts()", 0, on_escalated);
+    } else
+        claim(rule);
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * rule.h: the worker that evaluates: claims rules that are due, evaluates each in a transaction of its own with a
- * timeout of its own, and reports those that failed.
+ * timeout of its own, and reports those that failed. Once a second it has alerts that nobody answered told to the next.
  *
  * A rule whose lease has not enough left for the timeout is not evaluated: it is claimed again.
  */
@@ -14,6 +14,7 @@
 #include "worker.h"
 
 #define RULE_CLAIM_MAX 16
+#define RULE_ESCALATE_MS 1000
 
 struct RuleClaim {
     char rule[200], epoch[24];
@@ -26,7 +27,7 @@ struct Rule {
     void *arg;
     struct RuleClaim claims[RULE_CLAIM_MAX];
     int claim_count, claim_at;
-    int64_t asked_ms, lease_ms;
+    int64_t asked_ms, lease_ms, escalated_ms;
     int64_t begun_ms; /* of the evaluation under way */
     struct Trouble trouble;
     char begin[80], lease[32], max_rows[8], error[512];

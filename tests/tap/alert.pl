@@ -30,9 +30,9 @@ sql(q{
     SELECT crm.grant_daemon('daemon');
     CREATE ROLE anna LOGIN;
     SELECT crm.create_unit('acme', 'Acme', 'business'), crm.create_unit('emea', 'EMEA', 'geographic', 'acme');
-    SELECT crm.create_principal('anna', 'Anna', role_name => 'anna');
+    SELECT crm.create_principal('anna', 'Anna', role_name => 'anna'), crm.create_principal('ben', 'Ben');
     SELECT crm.create_role('watch'), crm.grant_privilege('watch', 'kpi', 'total', 'below');
-    SELECT crm.add_member('anna', 'acme', 'watch');
+    SELECT crm.add_member('anna', 'acme', 'watch'), crm.add_member('ben', 'acme', 'watch');
     CREATE TABLE deals (id serial PRIMARY KEY, region text, status text, opened timestamptz, closed timestamptz);
     INSERT INTO deals (region, status, opened, closed)
     SELECT 'emea', CASE WHEN n <= 5 THEN 'won' ELSE 'lost' END, now() - interval '1 day', now() FROM generate_series(1, 10) n;
@@ -41,9 +41,10 @@ sql(q{
     SELECT count(*) FROM crm.adopt('deals', 'opportunity', department => 'sales', funnel => 'sales', columns =>
         '{"unit": "region", "stage": "status", "created_at": "opened", "closed_at": "closed"}');
     SELECT crm.create_endpoint('desk', 'webhook', 'anna', 'desk', retries => array_fill(interval '200 milliseconds', ARRAY[30]));
+    SELECT crm.create_endpoint('boss', 'webhook', 'ben', 'boss');
     SELECT crm.create_rule('win-low', 'win_rate', unit => 'emea', fire_level => 0.4, every => '1 second', endpoint => 'desk');
 });
-write_file('secrets.ini', "[desk]\nurl = " . $receiver->url('/desk') . "\nkey = $key\n");
+write_file('secrets.ini', join '', map { "[$_]\nurl = " . $receiver->url("/$_") . "\nkey = $key\n" } 'desk', 'boss');
 my $config = write_file('crmd.ini', "[crmd]\ndsn = " . $node->connstr('postgres') . " user=daemon\nworker = main\n"
       . "secrets = $dir/secrets.ini\nallow_private = yes\nidle_ms = 50\n");
 my $crmd = IPC::Run::start([ $ENV{CRMD}, '-c', $config, 'run' ], '<', \undef, '>', '/dev/null', '2>>', "$dir/crmd.log");
@@ -97,6 +98,15 @@ my %ids = map { $_->{headers}{'webhook-id'} => 1 } grep { $_->{n} > 2 } $receive
 is(scalar(keys %ids), 1, 'under one id');
 is(sql("SELECT attempt FROM crm.delivery WHERE id = 3"), 3, 'at the third attempt');
 
+# nobody answers it: crmd tells the next, once
+sql("SELECT crm.set_escalation('win-low', '1 second', 'ben')");
+ok(wait_until { sql("SELECT count(*) FROM crm.delivery WHERE type = 'alert.escalated' AND state = 'delivered'") == 1 }, 'told to the next');
+my ($escalated) = grep { $_->{path} eq '/boss' } $receiver->requests;
+is($escalated->{verified}, JSON::PP::true, 'signed');
+is(join(' ', map { $_->{name} } @{ decode_json($escalated->{body})->{data}{escalation}{told} }), 'Anna', 'with who was told before');
+sleep 2.5;
+is(scalar(grep { $_->{path} eq '/boss' } $receiver->requests), 1, 'once');
+
 kill 'TERM', $crmd->{KIDS}[0]{PID};
 $crmd->finish;
 is($crmd->result(0), 0, 'crmd stops cleanly');
@@ -107,7 +117,7 @@ my $dump = "$dir/dump.sql";
 $node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('postgres') ], 'dump');
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 $node->command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('copy') ], 'restore');
-for my $table (qw(endpoint rule rule_schedule rule_state subscription silence alert_log alert_transition delivery_queue
+for my $table (qw(endpoint rule rule_schedule rule_state subscription silence escalation alert_log alert_escalation alert_transition delivery_queue
     delivery_history delivery_attempt daemon link_template action))
 {
     my $query = "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM crm.$table t";
