@@ -180,21 +180,22 @@ CREATE FUNCTION @extschema@.remove_endpoint(key text)
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    d delivery_queue;
-    cancelled integer := 0;
+    ids bigint[];
+    leased boolean[];
 BEGIN
     PERFORM FROM endpoint e WHERE e.endpoint = remove_endpoint.key FOR UPDATE; -- writers of messages hold it, and wait for it
     IF NOT FOUND THEN
         PERFORM raise_unknown('endpoint', remove_endpoint.key, ARRAY(SELECT e.endpoint FROM endpoint e));
     END IF;
     PERFORM FROM endpoint_state s WHERE s.endpoint = remove_endpoint.key FOR UPDATE; -- so do claims
-    FOR d IN SELECT * FROM delivery_queue q WHERE q.endpoint = remove_endpoint.key ORDER BY q.id FOR UPDATE LOOP
-        PERFORM finish_delivery(d, 'cancelled', CASE WHEN d.state = 'leased' THEN 'the endpoint was removed while this was being sent: it may have arrived'
-                                                     ELSE 'the endpoint was removed' END);
-        cancelled := cancelled + 1;
-    END LOOP;
+    SELECT array_agg(d.id), array_agg(d.leased) INTO ids, leased
+    FROM (SELECT q.id, q.state = 'leased' AS leased FROM delivery_queue q WHERE q.endpoint = remove_endpoint.key ORDER BY q.id FOR UPDATE) d;
+    PERFORM finish_all(ids, array_fill('cancelled'::text, ARRAY[coalesce(cardinality(ids), 0)]),
+                       ARRAY(SELECT CASE WHEN l.leased THEN 'the endpoint was removed while this was being sent: it may have arrived'
+                                         ELSE 'the endpoint was removed' END
+                             FROM unnest(leased) WITH ORDINALITY l (leased, n) ORDER BY l.n));
     DELETE FROM endpoint e WHERE e.endpoint = remove_endpoint.key;
-    RETURN cancelled;
+    RETURN coalesce(cardinality(ids), 0);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.remove_endpoint IS

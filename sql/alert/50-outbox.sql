@@ -32,7 +32,6 @@ COMMENT ON COLUMN @extschema@.delivery_queue.refusals IS 'how often the receiver
 CREATE INDEX delivery_queue_next_at ON @extschema@.delivery_queue (next_at, id);
 CREATE INDEX delivery_queue_endpoint ON @extschema@.delivery_queue (endpoint, next_at, id);
 CREATE INDEX delivery_queue_leased ON @extschema@.delivery_queue (endpoint, alert) WHERE state = 'leased';
-CREATE INDEX delivery_queue_queued_at ON @extschema@.delivery_queue (queued_at);
 
 CREATE TABLE @extschema@.delivery_history (
     id           bigint PRIMARY KEY,
@@ -87,16 +86,19 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.audience_may IS 'Whether a principal may see the numbers of all these units.';
 
-CREATE FUNCTION @extschema@.finish_delivery(d @extschema@.delivery_queue, state text, detail text)
+CREATE FUNCTION @extschema@.finish_all(ids bigint[], states text[], details text[])
 RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    DELETE FROM delivery_queue q WHERE q.id = d.id;
-    INSERT INTO delivery_history (id, message_id, alert, transition, type, rule, unit, units, endpoint, audience, body,
-                                  state, epoch, attempt, replays, created_at, queued_at, finished_at, detail)
-    VALUES (d.id, d.message_id, d.alert, d.transition, d.type, d.rule, d.unit, d.units, d.endpoint, d.audience, d.body,
-            finish_delivery.state, d.epoch, d.attempt, d.replays, d.created_at, d.queued_at, clock_timestamp(),
-            left(finish_delivery.detail, 500));
+    IF cardinality(ids) > 0 THEN
+        WITH gone AS (DELETE FROM delivery_queue q USING unnest(ids, states, details) e (id, state, detail) WHERE q.id = e.id
+                      RETURNING q.*, e.state AS ended, e.detail AS why)
+        INSERT INTO delivery_history (id, message_id, alert, transition, type, rule, unit, units, endpoint, audience, body,
+                                      state, epoch, attempt, replays, created_at, queued_at, finished_at, detail)
+        SELECT g.id, g.message_id, g.alert, g.transition, g.type, g.rule, g.unit, g.units, g.endpoint, g.audience, g.body,
+               g.ended, g.epoch, g.attempt, g.replays, g.created_at, g.queued_at, clock_timestamp(), left(g.why, 500)
+        FROM gone g;
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.finish_delivery IS 'Moves a delivery from the queue to the history, with its end.';
+COMMENT ON FUNCTION @extschema@.finish_all IS 'Moves deliveries, which the caller has locked, from the queue to the history, each with its end.';

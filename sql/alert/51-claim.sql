@@ -2,143 +2,153 @@
 -- of an alert is under way at a time. The row of endpoint_state is locked while its places are counted; a daemon that
 -- finds it locked leaves that endpoint to the one who counts.
 
--- Why a due delivery is not to be sent, as {state, detail}; NULL where it is.
-CREATE FUNCTION @extschema@.delivery_obstacle(d @extschema@.delivery_queue, e @extschema@.endpoint)
-RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000
+-- Why a due delivery is not to be sent, as {state, detail}; NULL where it is. may: whether its audience may still hear of the alert.
+CREATE FUNCTION @extschema@.delivery_obstacle(d @extschema@.delivery_queue, e @extschema@.endpoint, l @extschema@.alert_log, may boolean)
+RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN NOT e.enabled THEN ARRAY['cancelled', coalesce(e.disabled_because, 'the endpoint is switched off')]
+    WHEN e.audience <> d.audience THEN ARRAY['cancelled', pg_catalog.format('written for %s, but the endpoint''s audience is %s', d.audience, e.audience)]
+    WHEN NOT may THEN ARRAY['cancelled', pg_catalog.format('%s may no longer see the number', d.audience)]
+    WHEN d.replays = 0 AND d.transition < l.announced THEN ARRAY['superseded', 'a later message of the same alert was written']
+    WHEN d.replays = 0 AND d.type = 'alert.escalated' AND l.acknowledged_at IS NOT NULL
+    THEN ARRAY['superseded', pg_catalog.format('%s has acknowledged the alert', l.acknowledged_by)]
+    WHEN d.queued_at + e.max_age <= pg_catalog.now() THEN ARRAY['expired', pg_catalog.format('not delivered within %s', e.max_age)]
+    WHEN d.state = 'leased' AND e.unanswered = 'hold'
+    THEN ARRAY['dead', pg_catalog.format('held: %s was lost while it was sending this, it may have arrived', d.leased_by)]
+    WHEN d.attempt > pg_catalog.cardinality(e.retries) THEN ARRAY['dead', pg_catalog.format('no answer to the last of %s attempts', d.attempt)] END;
+COMMENT ON FUNCTION @extschema@.delivery_obstacle IS
+'Why a due delivery is not to be sent, as {state, detail}; NULL where it is. may: whether the audience may still hear of the alert.';
+
+-- A limit per second lets through what one second allows at once, and then goes on evenly. One that rested sends one, to see whether it is
+-- back; one that is switched off has all the places that it takes to cancel what waits.
+CREATE FUNCTION @extschema@.endpoint_places(e @extschema@.endpoint, s @extschema@.endpoint_state, under_way bigint)
+RETURNS integer LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN NOT e.enabled THEN 1000
+    WHEN s.paused_until > pg_catalog.now() THEN 0
+    ELSE greatest(0, least(CASE WHEN s.failures >= e.breaker_after THEN 1 ELSE e.max_in_flight END - under_way,
+                           pg_catalog.floor(greatest(e.per_second, 1)
+                                            - e.per_second * greatest(EXTRACT(epoch FROM s.paid_until - pg_catalog.now()), 0)))) END::integer;
+COMMENT ON FUNCTION @extschema@.endpoint_places IS 'How many more messages may be sent to an endpoint now, where so many are under way.';
+
+-- Rights are asked once for each audience and what it must be allowed to see, however many messages say that.
+CREATE FUNCTION @extschema@.end_unsendable(claimed bigint[])
+RETURNS bigint[] LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    l alert_log;
+    question record;
+    forbidden bigint[] := '{}';
+    ids bigint[];
+    states text[];
+    details text[];
 BEGIN
-    SELECT * INTO l FROM alert_log x WHERE x.id = d.alert;
-    IF NOT e.enabled THEN
-        RETURN ARRAY['cancelled', coalesce(e.disabled_because, 'the endpoint is switched off')];
-    ELSIF e.audience <> d.audience THEN
-        RETURN ARRAY['cancelled', format('written for %s, but the endpoint''s audience is %s', d.audience, e.audience)];
-    ELSIF NOT audience_may_hear(l, d.audience, d.units) THEN
-        RETURN ARRAY['cancelled', format('%s may no longer see the number', d.audience)];
-    ELSIF d.replays = 0 AND d.transition < l.announced THEN
-        RETURN ARRAY['superseded', 'a later message of the same alert was written'];
-    ELSIF d.replays = 0 AND d.type = 'alert.escalated' AND l.acknowledged_at IS NOT NULL THEN
-        RETURN ARRAY['superseded', format('%s has acknowledged the alert', l.acknowledged_by)];
-    ELSIF d.queued_at + e.max_age <= now() THEN
-        RETURN ARRAY['expired', format('not delivered within %s', e.max_age)];
-    ELSIF d.state = 'leased' AND e.unanswered = 'hold' THEN
-        RETURN ARRAY['dead', format('held: %s was lost while it was sending this, it may have arrived', d.leased_by)];
-    ELSIF d.attempt > cardinality(e.retries) THEN
-        RETURN ARRAY['dead', format('no answer to the last of %s attempts', d.attempt)];
-    END IF;
-    RETURN NULL;
+    FOR question IN
+        SELECT d.audience, (array_agg(l))[1] AS alert, (array_agg(d.units))[1] AS units, array_agg(d.id) AS ids
+        FROM delivery_queue d JOIN endpoint e ON e.endpoint = d.endpoint LEFT JOIN alert_log l ON l.id = d.alert
+        WHERE d.id = ANY (claimed) AND e.enabled AND e.audience = d.audience
+        GROUP BY d.audience, l.relation, l.record_key, CASE WHEN l.relation IS NULL THEN d.units ELSE ARRAY[l.unit] END
+    LOOP
+        IF audience_may_hear(question.alert, question.audience, question.units) IS NOT TRUE THEN
+            forbidden := forbidden || question.ids;
+        END IF;
+    END LOOP;
+    SELECT array_agg(j.id), array_agg(j.obstacle[1]), array_agg(j.obstacle[2]) INTO ids, states, details
+    FROM (SELECT d.id, delivery_obstacle(d, e, l, d.id <> ALL (forbidden)) AS obstacle
+          FROM delivery_queue d JOIN endpoint e ON e.endpoint = d.endpoint LEFT JOIN alert_log l ON l.id = d.alert
+          WHERE d.id = ANY (claimed)) j
+    WHERE j.obstacle IS NOT NULL;
+    PERFORM finish_all(ids, states, details);
+    RETURN coalesce(ids, '{}');
 END
 $$;
-COMMENT ON FUNCTION @extschema@.delivery_obstacle IS 'Why a due delivery is not to be sent, as {state, detail}; NULL where it is.';
+COMMENT ON FUNCTION @extschema@.end_unsendable IS 'Ends those of these deliveries, which the caller has locked, that must not be sent (any more); returns their ids.';
 
--- A limit per second lets through what one second allows at once, and then goes on evenly.
-CREATE FUNCTION @extschema@.endpoint_places(e @extschema@.endpoint, s @extschema@.endpoint_state)
-RETURNS integer LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    places integer := e.max_in_flight;
-BEGIN
-    IF NOT e.enabled THEN
-        RETURN 1000; -- to be cancelled
-    ELSIF s.paused_until > now() THEN
-        RETURN 0;
-    ELSIF s.failures >= e.breaker_after THEN
-        places := 1; -- one to see whether it is back
-    END IF;
-    places := places - (SELECT count(*) FROM delivery_queue q WHERE q.endpoint = e.endpoint AND q.state = 'leased' AND q.next_at > now());
-    IF e.per_second IS NOT NULL THEN
-        places := least(places, floor(greatest(e.per_second, 1) - e.per_second * greatest(extract(epoch FROM s.paid_until - now()), 0)));
-    END IF;
-    RETURN greatest(places, 0);
-END
-$$;
-COMMENT ON FUNCTION @extschema@.endpoint_places IS 'How many more messages may be sent to an endpoint now.';
-
-CREATE FUNCTION @extschema@.supersede_older(d @extschema@.delivery_queue)
+-- What still waits of the same alerts and endpoints as these and is older.
+CREATE FUNCTION @extschema@.supersede_older(claimed bigint[])
 RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    older delivery_queue;
+    older CONSTANT bigint[] := ARRAY(
+        SELECT q.id FROM delivery_queue d
+        JOIN delivery_queue q ON q.alert = d.alert AND q.endpoint = d.endpoint AND q.transition < d.transition AND q.replays = 0
+        WHERE d.id = ANY (claimed) AND (q.state = 'pending' OR q.next_at <= now())
+        ORDER BY q.id FOR UPDATE OF q SKIP LOCKED); -- no two: of an endpoint and alert one is claimed
 BEGIN
-    FOR older IN SELECT * FROM delivery_queue q
-                 WHERE q.alert = d.alert AND q.endpoint = d.endpoint AND q.transition < d.transition AND q.replays = 0
-                   AND (q.state = 'pending' OR q.next_at <= now())
-                 ORDER BY q.id FOR UPDATE SKIP LOCKED
-    LOOP
-        PERFORM finish_delivery(older, 'superseded', 'a later message of the same alert was sent');
-    END LOOP;
+    PERFORM finish_all(older, array_fill('superseded'::text, ARRAY[cardinality(older)]),
+                       array_fill('a later message of the same alert was sent'::text, ARRAY[cardinality(older)]));
 END
 $$;
-COMMENT ON FUNCTION @extschema@.supersede_older IS 'Ends what still waits of the same alert and endpoint and is older.';
+COMMENT ON FUNCTION @extschema@.supersede_older IS 'Ends what still waits of the same alerts and endpoints as these deliveries and is older.';
 
+-- Look-ups by key, however few rows the tables had when the connection began: a plan is kept as long as that.
 CREATE FUNCTION @extschema@.claim_deliveries(worker text, max_rows integer, lease interval)
 RETURNS TABLE (id bigint, epoch bigint, message_id text, endpoint text, kind text, secret_ref text, body text,
                attempt integer, created_at timestamptz, fresh boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100 COST 10000
-SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
-    d delivery_queue;
-    e endpoint;
-    s endpoint_state;
-    obstacle text[];
     names text[];
     places integer[];
     found_ids bigint[];
-    this bigint;
-    claimed integer := 0;
+    share integer;
+    locked bigint[];
+    ended bigint[];
 BEGIN
     PERFORM check_claim(worker, max_rows, lease);
     IF NOT EXISTS (SELECT FROM delivery_queue q WHERE q.next_at <= now()) THEN
         RETURN;
     END IF;
-    FOR s IN SELECT x.* FROM endpoint_state x
-             WHERE EXISTS (SELECT FROM delivery_queue q WHERE q.endpoint = x.endpoint AND q.next_at <= now())
-             ORDER BY x.endpoint FOR UPDATE OF x SKIP LOCKED
-    LOOP
-        SELECT * INTO e FROM endpoint x WHERE x.endpoint = s.endpoint;
-        names := names || s.endpoint;
-        places := places || endpoint_places(e, s);
-    END LOOP;
+    names := ARRAY(SELECT x.endpoint FROM endpoint_state x
+                   WHERE EXISTS (SELECT FROM delivery_queue q WHERE q.endpoint = x.endpoint AND q.next_at <= now())
+                   ORDER BY x.endpoint FOR UPDATE OF x SKIP LOCKED);
+    IF names = '{}' THEN
+        RETURN;
+    END IF;
+    -- counted by a statement of its own: what another daemon took before this one had the lock is seen. The sum keeps the planner from the
+    -- index of times, which has the later tries of everything
+    places := ARRAY(SELECT endpoint_places(e, s, (SELECT count(*) FROM delivery_queue q
+                                                  WHERE q.endpoint = n.endpoint AND q.state = 'leased' AND q.next_at + interval '0' > now()))
+                    FROM unnest(names) WITH ORDINALITY n (endpoint, n) JOIN endpoint e ON e.endpoint = n.endpoint
+                    JOIN endpoint_state s ON s.endpoint = n.endpoint ORDER BY n.n);
     FOR round IN 1 .. 10 LOOP -- what is not to be sent takes no place: look again
-        found_ids := ARRAY(
-            SELECT p.id
-            FROM unnest(names, places) n (endpoint, places),
-                 LATERAL (SELECT w.id, w.next_at, row_number() OVER (ORDER BY w.next_at, w.id) AS rank
-                          FROM (SELECT q.id, q.next_at FROM delivery_queue q
-                                WHERE q.endpoint = n.endpoint AND q.next_at <= now()
-                                  AND NOT EXISTS (SELECT FROM delivery_queue o
-                                                  WHERE o.endpoint = q.endpoint AND o.alert = q.alert
-                                                    AND o.state = 'leased' AND o.next_at > now())
-                                ORDER BY q.next_at, q.id LIMIT least(n.places, max_rows)) w) p
-            ORDER BY p.rank, p.next_at, p.id LIMIT max_rows);
-        FOREACH this IN ARRAY found_ids LOOP
-            SELECT * INTO d FROM delivery_queue q WHERE q.id = this AND q.next_at <= now() FOR UPDATE SKIP LOCKED;
-            CONTINUE WHEN NOT FOUND;
-            SELECT * INTO e FROM endpoint x WHERE x.endpoint = d.endpoint;
-            obstacle := delivery_obstacle(d, e);
-            IF obstacle IS NOT NULL THEN
-                PERFORM finish_delivery(d, obstacle[1], obstacle[2]);
-                CONTINUE;
-            END IF;
-            CONTINUE WHEN EXISTS (SELECT FROM delivery_queue o WHERE o.endpoint = d.endpoint AND o.alert = d.alert
-                                                                 AND o.state = 'leased' AND o.next_at > now());
-            PERFORM supersede_older(d);
+        share := (max_rows - 1) / cardinality(names) + 1;
+        LOOP -- of many endpoints a few of each are enough, unless most have none left
+            found_ids := ARRAY(
+                SELECT p.id
+                FROM unnest(names, places) n (endpoint, places),
+                     LATERAL (SELECT w.id, w.next_at, row_number() OVER (ORDER BY w.next_at, w.id) AS rank
+                              FROM (SELECT q.id, q.next_at FROM delivery_queue q
+                                    WHERE q.endpoint = n.endpoint AND q.next_at <= now()
+                                      AND NOT EXISTS (SELECT FROM delivery_queue o
+                                                      WHERE o.endpoint = q.endpoint AND o.alert = q.alert
+                                                        AND o.state = 'leased' AND o.next_at + interval '0' > now())
+                                    ORDER BY q.next_at, q.id LIMIT least(n.places, share)) w) p
+                ORDER BY p.rank, p.next_at, p.id LIMIT max_rows);
+            EXIT WHEN cardinality(found_ids) = max_rows OR share = max_rows;
+            share := least(4 * share::bigint, max_rows);
+        END LOOP;
+        EXIT WHEN cardinality(found_ids) = 0;
+        locked := ARRAY(SELECT q.id FROM delivery_queue q WHERE q.id = ANY (found_ids) AND q.next_at <= now() ORDER BY q.id FOR UPDATE SKIP LOCKED);
+        ended := end_unsendable(locked);
+        locked := ARRAY(SELECT l.id FROM unnest(locked) l (id) WHERE l.id <> ALL (ended));
+        -- of an alert the first one, which ends the older ones
+        locked := ARRAY(SELECT DISTINCT ON (q.endpoint, q.alert) q.id FROM unnest(found_ids) WITH ORDINALITY f (id, n) JOIN delivery_queue q ON q.id = f.id
+                        WHERE q.id = ANY (locked) ORDER BY q.endpoint, q.alert, f.n);
+        PERFORM supersede_older(locked);
+        UPDATE endpoint_state x
+        SET paid_until = greatest(x.paid_until, now()) + c.messages * (interval '1 second' / e.per_second::double precision)
+        FROM (SELECT q.endpoint, count(*) AS messages FROM delivery_queue q WHERE q.id = ANY (locked) GROUP BY q.endpoint) c
+        JOIN endpoint e ON e.endpoint = c.endpoint AND e.per_second IS NOT NULL
+        WHERE x.endpoint = c.endpoint;
+        RETURN QUERY
+        WITH taken AS (
             UPDATE delivery_queue q
             SET state = 'leased', leased_by = worker, next_at = now() + lease, epoch = q.epoch + 1, attempt = q.attempt + 1
-            WHERE q.id = d.id RETURNING q.id, q.epoch, q.message_id, q.endpoint, q.body, q.attempt, q.created_at
-            INTO id, epoch, message_id, endpoint, body, attempt, created_at;
-            UPDATE endpoint_state x
-            SET paid_until = greatest(x.paid_until, now()) + interval '1 second' / e.per_second::double precision
-            WHERE x.endpoint = d.endpoint AND e.per_second IS NOT NULL;
-            kind := e.kind;
-            secret_ref := e.secret_ref;
-            fresh := attempt > 1 OR e.unanswered = 'hold';
-            claimed := claimed + 1;
-            RETURN NEXT;
-        END LOOP;
-        EXIT WHEN claimed > 0 OR cardinality(found_ids) = 0;
+            WHERE q.id = ANY (locked) RETURNING q.*)
+        SELECT t.id, t.epoch, t.message_id, t.endpoint, e.kind, e.secret_ref, t.body, t.attempt, t.created_at, t.attempt > 1 OR e.unanswered = 'hold'
+        FROM taken t JOIN endpoint e ON e.endpoint = t.endpoint ORDER BY array_position(found_ids, t.id);
+        EXIT WHEN cardinality(locked) > 0;
     END LOOP;
 END
 $$;

@@ -54,88 +54,86 @@ COMMENT ON FUNCTION @extschema@.note_endpoint IS
 'Notes what an endpoint answered: whether each delivery worked, in order, and how long it asked to be left alone (at most an hour).';
 
 -- The end of a delivery, as {state, detail}, or NULL and when it is tried again.
-CREATE FUNCTION @extschema@.delivery_verdict(d @extschema@.delivery_queue, e @extschema@.endpoint, outcome text, detail text,
-                                             retry_after_ms bigint, OUT ended text[], OUT next_try timestamptz)
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    IF outcome IN ('delivered', 'dead') THEN
-        ended := ARRAY[outcome, detail];
-    ELSIF outcome = 'gone' THEN
-        ended := ARRAY['dead', coalesce(detail, 'the receiver wants nothing any more')];
-    ELSIF outcome = 'unanswered' AND e.unanswered = 'hold' THEN
-        ended := ARRAY['dead', concat_ws(': ', 'held, it may have arrived', detail)];
-    ELSIF outcome = 'refused' AND d.refusals >= 1 THEN
-        ended := ARRAY['dead', concat_ws(': ', 'refused twice', detail)];
-    ELSE
-        next_try := now() + greatest(retry_delay(d.id, d.attempt, e.retries),
-                                     least(coalesce(retry_after_ms, 0), 86400000) * interval '1 millisecond');
-        IF d.attempt > cardinality(e.retries) OR next_try >= d.queued_at + e.max_age THEN
-            ended := ARRAY['dead', concat_ws(': ', format('given up at attempt %s', d.attempt), detail)];
-        END IF;
-    END IF;
-END
-$$;
+CREATE FUNCTION @extschema@.delivery_verdict(d @extschema@.delivery_queue, e @extschema@.endpoint, outcome text, detail text, retry_after_ms bigint)
+RETURNS TABLE (ended text[], next_try timestamptz) LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT CASE WHEN outcome IN ('delivered', 'dead') THEN ARRAY[outcome, detail]
+                WHEN outcome = 'gone' THEN ARRAY['dead', coalesce(detail, 'the receiver wants nothing any more')]
+                WHEN outcome = 'unanswered' AND e.unanswered = 'hold' THEN ARRAY['dead', pg_catalog.concat_ws(': ', 'held, it may have arrived', detail)]
+                WHEN outcome = 'refused' AND d.refusals >= 1 THEN ARRAY['dead', pg_catalog.concat_ws(': ', 'refused twice', detail)]
+                WHEN d.attempt > pg_catalog.cardinality(e.retries) OR t.next_try >= d.queued_at + e.max_age
+                THEN ARRAY['dead', pg_catalog.concat_ws(': ', pg_catalog.format('given up at attempt %s', d.attempt), detail)] END, t.next_try
+    FROM (SELECT CASE WHEN outcome NOT IN ('delivered', 'dead') -- most are delivered
+                      THEN pg_catalog.now() + greatest(@extschema@.retry_delay(d.id, d.attempt, e.retries),
+                                                       least(coalesce(retry_after_ms, 0), 86400000) * interval '1 millisecond') END) t (next_try);
+END;
 COMMENT ON FUNCTION @extschema@.delivery_verdict IS 'The end of a delivery after an attempt, as {state, detail}; NULL where it is tried again at next_try.';
 
 CREATE FUNCTION @extschema@.finish_deliveries(results jsonb)
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000
-SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     outcomes CONSTANT text[] := ARRAY['delivered', 'retry', 'unanswered', 'refused', 'gone', 'dead'];
-    result record;
-    d delivery_queue;
-    e endpoint;
-    verdict record;
-    touched text[] := '{}';
-    worked boolean[] := '{}';
-    rests bigint[] := '{}';
-    accepted integer := 0;
+    wrong record;
+    noted record;
+    ids bigint[];
+    said text[];
+    statuses integer[];
+    details text[];
+    waits bigint[];
+    ended_ids bigint[];
+    ended_states text[];
+    ended_details text[];
 BEGIN
     IF results IS NULL OR jsonb_typeof(results) <> 'array' THEN
         RAISE EXCEPTION 'results is not a JSON array' USING ERRCODE = 'RM005',
             HINT = 'One object each: {"id": 1, "epoch": 1, "outcome": "delivered", "status": 200, "detail": null, "retry_after_ms": null}.';
     END IF;
-    FOR result IN
-        SELECT * FROM jsonb_to_recordset(results)
-               AS r (id bigint, epoch bigint, outcome text, status integer, detail text, retry_after_ms bigint)
-        ORDER BY r.id -- one order for all daemons: no deadlock
+    SELECT r.outcome INTO wrong FROM jsonb_to_recordset(results) r (outcome text) WHERE r.outcome IS NULL OR r.outcome <> ALL (outcomes) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'unknown outcome: %', coalesce(quote_literal(wrong.outcome), 'NULL')
+            USING ERRCODE = 'RM005', HINT = 'An outcome is ' || array_to_string(outcomes, ', ') || '.';
+    END IF;
+    -- in one order for all daemons: no deadlock. What is not found is finished, or its lease ran out and another daemon has it
+    SELECT array_agg(d.id), array_agg(d.outcome), array_agg(d.status), array_agg(d.detail), array_agg(d.retry_after_ms)
+    INTO ids, said, statuses, details, waits
+    FROM (SELECT q.id, r.outcome, r.status, left(r.detail, 500) AS detail, r.retry_after_ms
+          FROM (SELECT DISTINCT ON (x.id, x.epoch) x.* FROM jsonb_to_recordset(results)
+                    AS x (id bigint, epoch bigint, outcome text, status integer, detail text, retry_after_ms bigint) ORDER BY x.id, x.epoch) r
+          JOIN delivery_queue q ON q.id = r.id AND q.epoch = r.epoch AND q.state = 'leased'
+          ORDER BY q.id FOR UPDATE OF q) d;
+    IF ids IS NULL THEN
+        RETURN 0;
+    END IF;
+    INSERT INTO delivery_attempt (delivery, epoch, attempt, worker, at, outcome, status, detail)
+    SELECT q.id, q.epoch, q.attempt, q.leased_by, clock_timestamp(), r.outcome, r.status, r.detail
+    FROM unnest(ids, said, statuses, details) r (id, outcome, status, detail) JOIN delivery_queue q ON q.id = r.id;
+    WITH judged AS MATERIALIZED (
+        SELECT q.id, r.outcome, r.detail, v.ended, v.next_try
+        FROM unnest(ids, said, details, waits) r (id, outcome, detail, retry_after_ms) JOIN delivery_queue q ON q.id = r.id
+        JOIN endpoint e ON e.endpoint = q.endpoint CROSS JOIN delivery_verdict(q, e, r.outcome, r.detail, r.retry_after_ms) v),
+    again AS (
+        UPDATE delivery_queue q
+        SET state = 'pending', leased_by = NULL, next_at = j.next_try, detail = j.detail, refusals = q.refusals + (j.outcome = 'refused')::integer
+        FROM judged j WHERE q.id = j.id AND j.ended IS NULL)
+    SELECT array_agg(j.id), array_agg(j.ended[1]), array_agg(j.ended[2]) INTO ended_ids, ended_states, ended_details
+    FROM judged j WHERE j.ended IS NOT NULL;
+    -- after all rows, and in one order; where all went well there is nothing to note
+    FOR noted IN
+        SELECT q.endpoint, array_agg(r.outcome NOT IN ('retry', 'unanswered') ORDER BY r.id) AS worked, bool_or(r.outcome = 'gone') AS gone,
+               max(CASE WHEN r.outcome = 'retry' THEN coalesce(r.retry_after_ms, 0) ELSE 0 END) AS rest
+        FROM unnest(ids, said, waits) r (id, outcome, retry_after_ms) JOIN delivery_queue q ON q.id = r.id JOIN endpoint_state s ON s.endpoint = q.endpoint
+        GROUP BY q.endpoint, s.failures
+        HAVING s.failures > 0 OR bool_or(r.outcome IN ('retry', 'unanswered', 'gone')) ORDER BY q.endpoint
     LOOP
-        IF result.outcome IS NULL OR result.outcome <> ALL (outcomes) THEN
-            RAISE EXCEPTION 'unknown outcome: %', coalesce(quote_literal(result.outcome), 'NULL')
-                USING ERRCODE = 'RM005', HINT = 'An outcome is ' || array_to_string(outcomes, ', ') || '.';
-        END IF;
-        SELECT * INTO d FROM delivery_queue q
-        WHERE q.id = result.id AND q.epoch = result.epoch AND q.state = 'leased' FOR UPDATE;
-        CONTINUE WHEN NOT FOUND; -- the lease ran out and another daemon has it, or it is finished
-        accepted := accepted + 1;
-        INSERT INTO delivery_attempt (delivery, epoch, attempt, worker, at, outcome, status, detail)
-        VALUES (d.id, d.epoch, d.attempt, d.leased_by, clock_timestamp(), result.outcome, result.status, left(result.detail, 500));
-        SELECT * INTO e FROM endpoint x WHERE x.endpoint = d.endpoint;
-        touched := touched || d.endpoint;
-        worked := worked || (result.outcome NOT IN ('retry', 'unanswered'));
-        rests := rests || CASE WHEN result.outcome = 'retry' THEN coalesce(result.retry_after_ms, 0) ELSE 0 END;
-        verdict := delivery_verdict(d, e, result.outcome, result.detail, result.retry_after_ms);
-        IF verdict.ended IS NOT NULL THEN
-            PERFORM finish_delivery(d, verdict.ended[1], verdict.ended[2]);
-        ELSE
-            UPDATE delivery_queue q
-            SET state = 'pending', leased_by = NULL, next_at = verdict.next_try, detail = left(result.detail, 500),
-                refusals = q.refusals + (result.outcome = 'refused')::integer
-            WHERE q.id = d.id;
-        END IF;
-        IF result.outcome = 'gone' THEN
+        IF noted.gone THEN
             UPDATE endpoint x SET enabled = false, disabled_because = 'the receiver answered 410, gone'
-            WHERE x.endpoint = d.endpoint AND x.enabled;
+            WHERE x.endpoint = noted.endpoint AND x.enabled;
         END IF;
+        PERFORM note_endpoint(noted.endpoint, noted.worked, noted.rest);
     END LOOP;
-    -- after all rows, and in one order
-    FOR result IN SELECT t.endpoint, array_agg(t.worked ORDER BY t.n) AS worked, max(t.rest) AS rest
-                  FROM unnest(touched, worked, rests) WITH ORDINALITY t (endpoint, worked, rest, n) GROUP BY t.endpoint ORDER BY t.endpoint
-    LOOP
-        PERFORM note_endpoint(result.endpoint, result.worked, result.rest);
-    END LOOP;
-    RETURN accepted;
+    PERFORM finish_all(ended_ids, ended_states, ended_details);
+    RETURN cardinality(ids);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.finish_deliveries IS
