@@ -20,6 +20,8 @@
 #define WATCH_MS 15000
 #define FORGET_MAX 5000
 #define REPORT_MAX 256
+#define REPORT_WAIT_MS 5
+#define BUSY_MS 2000
 #define STATEMENT_TIMEOUT_MS 30000
 
 static void step(struct Outbox *outbox);
@@ -78,6 +80,8 @@ settle(struct Outbox *outbox, struct Delivery *delivery)
     metrics_add(METRIC_DELIVERIES, 1, outcome_name(delivery->outcome), delivery->kind);
     if (delivery->outcome != OUTCOME_DELIVERED)
         outbox->worker.failures++;
+    if (outbox->settled.count == 0)
+        outbox->report_ms = clock_now_ms() + REPORT_WAIT_MS;
     push(&outbox->settled, delivery);
 }
 
@@ -151,9 +155,13 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
     }
     if (outbox->worker.settings.once && rows == 0)
         outbox->worker.drained = true;
-    outbox->next_claim_ms = clock_now_ms() + (rows == outbox->asked_rows ? 0
-                                              : rows > 0                 ? config->poll_ms
-                                                                         : config->idle_ms);
+    /* where there was something there is soon more: looking often costs little, and a message waits less */
+    if (rows > 0)
+        outbox->busy_until_ms = clock_now_ms() + BUSY_MS;
+    outbox->claimed_some = rows > 0;
+    outbox->next_claim_ms = clock_now_ms() + (rows == outbox->asked_rows               ? 0
+                                              : clock_now_ms() < outbox->busy_until_ms ? config->poll_ms
+                                                                                       : config->idle_ms);
     step(outbox);
 }
 
@@ -253,6 +261,8 @@ on_reported(void *arg, const struct ConnAnswer *answer)
                         LOG_NUMBER("taken", taken));
         }
         free_reported(outbox);
+        if (outbox->claimed_some) /* their places are free again */
+            outbox->next_claim_ms = 0;
     } else {
         note_failure(outbox, &outbox->finish_trouble, "finish_deliveries", answer);
         /* data that the server refuses: find out which, and give that one up */
@@ -378,6 +388,25 @@ may_claim(const struct Outbox *outbox, int slots, int64_t now)
            schedule_allows(&outbox->claim_trouble, now) && slots > 0 && slots >= enough;
 }
 
+/* Results are reported a few at a time: enough of them, the last one under way, or the first one's patience ends the wait. */
+static bool
+may_report(const struct Outbox *outbox, int64_t now)
+{
+    return outbox->settled.count > 0 && schedule_allows(&outbox->finish_trouble, now) &&
+           (outbox->settled.count >= outbox->worker.settings.config->max_parallel / 4 ||
+            outbox->flying.count == 0 || now >= outbox->report_ms);
+}
+
+static int64_t
+next_look_ms(const struct Outbox *outbox, int64_t now)
+{
+    int64_t wait = outbox->next_claim_ms - now, least = outbox->worker.settings.config->poll_ms;
+
+    if (outbox->settled.count > 0 && now < outbox->report_ms)
+        return outbox->report_ms - now;
+    return wait > least ? wait : least;
+}
+
 /* What is most urgent, where the connection is free; otherwise whoever frees it comes here again. */
 static void
 step(struct Outbox *outbox)
@@ -388,7 +417,7 @@ step(struct Outbox *outbox)
     loop_timer_off(&outbox->worker.timer);
     if (!conn_free(&outbox->worker.conn))
         return;
-    if (outbox->settled.count > 0 && schedule_allows(&outbox->finish_trouble, now)) {
+    if (may_report(outbox, now)) {
         outbox->results = make_report(outbox);
         if (outbox->results != NULL) {
             outbox->values[0] = outbox->results;
@@ -411,10 +440,7 @@ step(struct Outbox *outbox)
     else if (may_claim(outbox, slots, now))
         claim(outbox, slots);
     else
-        loop_timer_in(&outbox->worker.timer,
-                      outbox->next_claim_ms - now > outbox->worker.settings.config->poll_ms
-                          ? outbox->next_claim_ms - now
-                          : outbox->worker.settings.config->poll_ms);
+        loop_timer_in(&outbox->worker.timer, next_look_ms(outbox, now));
 }
 
 static void

@@ -29,7 +29,9 @@ struct Outbox {
     struct Trouble claim_trouble, finish_trouble;
     int64_t next_claim_ms, next_beat_ms, next_forget_ms, next_watch_ms;
     int64_t asked_ms; /* when the claim under way was asked for */
+    int64_t report_ms, busy_until_ms;
     int asked_rows;
+    bool claimed_some;
     bool one_by_one; /* the last report was refused for what it says */
 
     char max_rows[16], lease[32];

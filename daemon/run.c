@@ -29,6 +29,7 @@
 /* In the order in which `once` has them work; the page alone is for `run` only. */
 enum { WORKER_FOLD, WORKER_LINK, WORKER_PACK, WORKER_RULE, WORKER_OUTBOX, WORKER_ACT, WORKER_COUNT };
 #define ONCE_LAST WORKER_OUTBOX
+#define KEPT_MIN 256 /* connections to receivers that are kept open: a hundred receivers shake hands once */
 
 struct Run {
     const struct Config *config;
@@ -254,7 +255,7 @@ open_all(struct Run *run)
                                            .networks = config->allow_networks},
                                 .timeout_ms = config->timeout_s * 1000,
                                 .connect_timeout_ms = config->connect_timeout_s * 1000,
-                                .max_kept = config->max_parallel};
+                                .max_kept = config->max_parallel < KEPT_MIN ? KEPT_MIN : config->max_parallel};
     enum Status status = loop_open(&run->loop);
 
     run->stop_timer.due = on_too_late;
