@@ -43,10 +43,10 @@ DECLARE
     details text[];
 BEGIN
     FOR question IN
-        SELECT d.audience, (array_agg(l))[1] AS alert, (array_agg(d.units))[1] AS units, array_agg(d.id) AS ids
+        SELECT d.audience, CASE WHEN l.relation IS NULL THEN d.units ELSE ARRAY[l.unit] END AS units, (array_agg(l))[1] AS alert, array_agg(d.id) AS ids
         FROM delivery_queue d JOIN endpoint e ON e.endpoint = d.endpoint LEFT JOIN alert_log l ON l.id = d.alert
         WHERE d.id = ANY (claimed) AND e.enabled AND e.audience = d.audience
-        GROUP BY d.audience, l.relation, l.record_key, CASE WHEN l.relation IS NULL THEN d.units ELSE ARRAY[l.unit] END
+        GROUP BY 1, 2, l.relation, l.record_key
     LOOP
         IF audience_may_hear(question.alert, question.audience, question.units) IS NOT TRUE THEN
             forbidden := forbidden || question.ids;
