@@ -226,6 +226,9 @@ BEGIN
     ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT s FROM rule_state x WHERE (x.rule, x.subject) = (r.rule, seen.subject) FOR UPDATE;
     SELECT * INTO meant FROM rule_reading(r, seen);
+    IF s.phase <> 'ok' AND seen.relation IS NOT NULL THEN -- a record has moved, or its clock is another since a merge
+        UPDATE alert_log a SET due_at = seen.due_at, unit = seen.unit WHERE a.id = s.alert AND (a.due_at, a.unit) IS DISTINCT FROM (seen.due_at, seen.unit);
+    END IF;
     IF s.phase IN ('firing', 'held') THEN
         brake := flap_brake(r.flap_limit, r.flap_within, (SELECT count(*) FROM alert_log a WHERE (a.rule, a.subject) = (r.rule, seen.subject)
                                                                                              AND a.fired_at > now() - r.flap_within));

@@ -18,14 +18,15 @@ LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, p
 AS $$
     SELECT jsonb_agg(jsonb_build_object('message_id', d.message_id, 'endpoint', d.endpoint, 'state', d.state, 'created_at', d.created_at)
                      ORDER BY d.created_at, d.message_id)
-    FROM (SELECT q.message_id, q.endpoint, q.state, q.created_at, q.body, q.audience, q.units FROM delivery_queue q
+    FROM (SELECT q.message_id, q.endpoint, q.state, q.created_at, q.body, q.alert, q.units FROM delivery_queue q
           UNION ALL
-          SELECT h.message_id, h.endpoint, h.state, h.created_at, h.body, h.audience, h.units FROM delivery_history h) d
+          SELECT h.message_id, h.endpoint, h.state, h.created_at, h.body, h.alert, h.units FROM delivery_history h) d
+    LEFT JOIN alert_log l ON l.id = d.alert
     WHERE EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(d.body), w) > 0)
-      AND (SELECT bool_and(may_see_total(u)) FROM unnest(d.units) u)
+      AND (SELECT bool_and(may_see_alert(l.relation, l.record_key, u)) FROM unnest(d.units) u)
 $$;
 COMMENT ON FUNCTION @extschema@.exported_messages(bigint, regclass[], text[], text[]) IS
-'Section messages of export_customer: deliveries that name the person, of units whose numbers the caller may see.';
+'Section messages of export_customer: deliveries that name the person, of units whose numbers, or about records that, the caller may see.';
 SELECT @extschema@.set_audience('exported_messages(bigint, regclass[], text[], text[])', 'internal');
 INSERT INTO @extschema@.export_source (section, function_name, room) VALUES ('messages', 'exported_messages', 'alert');
 
@@ -34,9 +35,11 @@ CREATE FUNCTION @extschema@.alerts_erased(relation pg_catalog.regclass, keys tex
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    ids CONSTANT bigint[] := ARRAY(SELECT l.id FROM alert_log l WHERE l.relation = alerts_erased.relation AND l.record_key = ANY (keys));
+    ids bigint[];
     gone bigint;
 BEGIN
+    PERFORM hold_record_rules(relation);
+    ids := ARRAY(SELECT l.id FROM alert_log l WHERE l.relation = alerts_erased.relation AND l.record_key = ANY (keys));
     IF ids = '{}' THEN
         RETURN 0;
     END IF;
