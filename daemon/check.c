@@ -1,6 +1,9 @@
 #include "check.h"
 
+#include <errno.h>
 #include <libpq-fe.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +61,30 @@ check_secrets(struct Check *check)
     say(check, true, "secrets", "%s, %d section%s", check->config->secrets, sections,
         sections == 1 ? "" : "s");
     return true;
+}
+
+/* Certificates of the house's own authorities, where the configuration names a file of them. */
+static void
+check_authorities(struct Check *check)
+{
+    const char *path = check->config->ca_file;
+    FILE *file = path[0] == '\0' ? NULL : fopen(path, "re");
+    int count = 0;
+
+    if (path[0] == '\0')
+        return;
+    if (file == NULL) {
+        say(check, false, "authorities", "cannot read %s: %s", path, strerror(errno));
+        return;
+    }
+    for (X509 *one; (one = PEM_read_X509(file, NULL, NULL, NULL)) != NULL; X509_free(one))
+        count++;
+    ERR_clear_error();
+    fclose(file);
+    if (count == 0)
+        say(check, false, "authorities", "%s holds no certificate (PEM)", path);
+    else
+        say(check, true, "authorities", "%s, %d certificate%s", path, count, count == 1 ? "" : "s");
 }
 
 static bool
@@ -223,6 +250,7 @@ check_all(const struct Config *config, const char *path, FILE *out)
 
     say(&check, true, "configuration", "%s, worker %s", path, config->worker);
     secrets = check_secrets(&check);
+    check_authorities(&check);
     if (check_connection(&check) && check_extension(&check)) {
         check_privileges(&check);
         if (secrets)
