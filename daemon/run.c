@@ -255,7 +255,8 @@ open_all(struct Run *run)
                                            .networks = config->allow_networks},
                                 .timeout_ms = config->timeout_s * 1000,
                                 .connect_timeout_ms = config->connect_timeout_s * 1000,
-                                .max_kept = config->max_parallel < KEPT_MIN ? KEPT_MIN : config->max_parallel};
+                                .max_kept =
+                                    config->max_parallel < KEPT_MIN ? KEPT_MIN : config->max_parallel};
     enum Status status = loop_open(&run->loop);
 
     run->stop_timer.due = on_too_late;
