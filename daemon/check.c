@@ -163,6 +163,7 @@ check_privileges(struct Check *check)
         "finish_deliveries(jsonb)",
         "action_page(text,text,text,text)",
         "forget_deliveries(integer)",
+        "forget_alerts(integer)",
     };
     static const char sql[] =
         "SELECT f.oid IS NOT NULL, pg_catalog.has_schema_privilege($1, 'USAGE')"

@@ -309,9 +309,9 @@ on_forgotten(void *arg, const struct ConnAnswer *answer)
     if (answer->outcome == CONN_DONE && PQntuples(answer->result) == 1)
         forgotten = strtol(PQgetvalue(answer->result, 0, 0), NULL, 10);
     else if (answer->outcome == CONN_ERROR)
-        conn_log_failed(answer, "forget_deliveries");
+        conn_log_failed(answer, "forget");
     if (forgotten > 0) { /* the rest of that day, or the next */
-        log_debug("forgotten", LOG_NUMBER("deliveries", forgotten));
+        log_debug("forgotten", LOG_NUMBER("rows", forgotten));
         outbox->next_forget_ms = clock_now_ms() + outbox->worker.settings.config->idle_ms;
     }
     step(outbox);
@@ -324,11 +324,13 @@ forget(struct Outbox *outbox)
     outbox->next_forget_ms = clock_now_ms() + FORGET_MS;
     snprintf(outbox->max_rows, sizeof outbox->max_rows, "%d", FORGET_MAX);
     outbox->values[0] = outbox->max_rows;
-    conn_call(&outbox->worker.conn, &(struct ConnCall){.sql = "SELECT {crm}.forget_deliveries($1::integer)",
-                                                       .value_count = 1,
-                                                       .values = outbox->values,
-                                                       .done = on_forgotten,
-                                                       .arg = outbox});
+    conn_call(&outbox->worker.conn,
+              &(struct ConnCall){
+                  .sql = "SELECT {crm}.forget_deliveries($1::integer) + {crm}.forget_alerts($1::integer)",
+                  .value_count = 1,
+                  .values = outbox->values,
+                  .done = on_forgotten,
+                  .arg = outbox});
 }
 
 static void

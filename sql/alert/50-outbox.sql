@@ -32,6 +32,7 @@ COMMENT ON COLUMN @extschema@.delivery_queue.refusals IS 'how often the receiver
 CREATE INDEX delivery_queue_next_at ON @extschema@.delivery_queue (next_at, id);
 CREATE INDEX delivery_queue_endpoint ON @extschema@.delivery_queue (endpoint, next_at, id);
 CREATE INDEX delivery_queue_leased ON @extschema@.delivery_queue (endpoint, alert) WHERE state = 'leased';
+CREATE INDEX delivery_queue_queued_at ON @extschema@.delivery_queue (queued_at);
 
 CREATE TABLE @extschema@.delivery_history (
     id           bigint PRIMARY KEY,

@@ -69,9 +69,17 @@ BEGIN
     FROM (SELECT 'deliveries finished', count(*), min(h.finished_at), delivery_days() FROM delivery_history h
           UNION ALL SELECT 'delivery attempts', count(*), min(a.at), delivery_days() FROM delivery_attempt a) g (item, amount, oldest, days);
     RETURN QUERY
-    SELECT 'alert', g.item, 'ok', g.amount, g.oldest, 'kept for good', NULL
-    FROM (SELECT 'alerts', count(*), min(l.since) FROM alert_log l
-          UNION ALL SELECT 'transitions of alerts', count(*), min(t.at) FROM alert_transition t) g (item, amount, oldest);
+    SELECT 'alert', g.item, CASE WHEN g.over < now() - make_interval(days => alert_days() + 2) THEN 'warning' ELSE 'ok' END, g.amount, g.oldest,
+           format('kept for %s days after their end', alert_days()),
+           CASE WHEN g.over < now() - make_interval(days => alert_days() + 2) THEN 'crmd run deletes what is older; set_alert_retention(days) says how old.' END
+    FROM (SELECT 'alerts', count(*), min(l.since), min(l.resolved_at) FROM alert_log l
+          UNION ALL SELECT 'transitions of alerts', count(*), min(t.at), NULL FROM alert_transition t
+          UNION ALL SELECT 'states of rules', count(*), min(s.evaluated_at), NULL FROM rule_state s
+          UNION ALL SELECT 'silences', count(*), min(s.since), min(s.until) FROM silence s) g (item, amount, oldest, over);
+    RETURN QUERY
+    SELECT 'alert', 'buttons of messages', CASE WHEN min(a.expires_at) < now() - interval '32 days' THEN 'warning' ELSE 'ok' END, count(*), min(a.created_at),
+           'kept for 30 days after their end', CASE WHEN min(a.expires_at) < now() - interval '32 days' THEN 'crmd run deletes what is older.' END
+    FROM action a;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.alert_status IS 'What the view status shows of this room: daemons, rules, queue, dead deliveries, sizes.';
