@@ -8,7 +8,9 @@ tests=$(cd "$in/specs" && find . -name '*.spec' -printf '%f\n' | sed 's/\.spec$/
 [ -n "$tests" ] || exit 0
 "$CRM_STAGE/scripts/server" "$CRM_STAGE/pg" C "$CRM_STAGE/tests/regress/postgresql.conf"
 trap 'pg_ctl -D "$CRM_STAGE/pg/data" -m immediate stop >/dev/null 2>&1' EXIT
+psql -q -h "$CRM_STAGE/pg" -U postgres -d postgres -c 'CREATE DATABASE isolation'
+psql -q -h "$CRM_STAGE/pg" -U postgres -d isolation -v ON_ERROR_STOP=1 -f "$in/reset.sql"
 # shellcheck disable=SC2086
-"$PGXS_TEST/isolation/pg_isolation_regress" --host="$CRM_STAGE/pg" --user=postgres --dbname=isolation --bindir="$PG_BIN" \
+"$PGXS_TEST/isolation/pg_isolation_regress" --host="$CRM_STAGE/pg" --user=postgres --use-existing --dbname=isolation --bindir="$PG_BIN" \
     --inputdir="$in" --outputdir="$in" $tests ||
     { cat "$in/output_iso/regression.diffs" "$in/regression.diffs" 2>/dev/null; exit 1; }

@@ -169,7 +169,7 @@ subtest 'the connection to the server is cut, or half open' => sub {
     my $cutter = Cutter->start(dir => $d->{dir}, to => $d->{node}->host . '/.s.PGSQL.' . $d->{node}->port);
     my $dsn = 'host=127.0.0.1 port=' . $cutter->port . ' dbname=postgres user=daemon';
     $receiver->modes('200');
-    my $daemon = $d->start($d->config('tcp', dsn => $dsn, connect_timeout_s => 1));
+    my $daemon = $d->start($d->config('tcp', dsn => $dsn, connect_timeout_s => 1, timeout_s => 4, lease_s => 5));
     $d->queue('hook', 'msg_tcp');
     delivered('msg_tcp');
     $cutter->mode('cut');
@@ -179,10 +179,11 @@ subtest 'the connection to the server is cut, or half open' => sub {
     delivered('msg_cut');
     once_each('cut: arrives once', 'msg_cut');
     # nothing comes back any more, and nobody says so: another daemon goes on, and this one after its connection was given up
-    $receiver->modes('slow:0.4 200');
+    $receiver->modes('slow:2.5 200'); # long enough for the hold to come before the answer
     $d->queue('hook', 'msg_half');
     until_true('sent', sub { arrived('msg_half') });
     $cutter->mode('hold');
+    $receiver->modes('200');
     my $other = $d->start($main);
     delivered('msg_half');
     is(arrived('msg_half'), 2, 'half open: another daemon sends what could not be reported');
