@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn.h"
 #include "secrets.h"
 
 struct Check {
@@ -87,18 +88,61 @@ check_authorities(struct Check *check)
         say(check, true, "authorities", "%s, %d certificate%s", path, count, count == 1 ? "" : "s");
 }
 
+/* What to do about a connection that was not made, from words of libpq's and the server's messages; "" where they say enough. */
+static const char *
+connection_hint(const char *message)
+{
+    static const char *const hints[][2] = {
+        {"no password supplied",
+         "; write it into a file like ~/.pgpass, mode 0600, and name that with passfile= in dsn"},
+        {"password authentication failed",
+         "; is it the password of that role, in the file that passfile= names?"},
+        {"no pg_hba.conf entry", "; an administrator of the server adds a line to its pg_hba.conf"},
+        {"Peer authentication failed",
+         "; run crmd as the user of that name, or name another way in pg_hba.conf"},
+        {"session is read-only", "; no host of dsn can be written to: name the primary as well"},
+        {"server is in hot standby mode", "; no host of dsn can be written to: name the primary as well"},
+        {"could not translate host name", "; is that the host's name, and does this machine find it?"},
+        {"definition of service",
+         "; services stand in ~/.pg_service.conf, or in the file that PGSERVICEFILE names"},
+        {"timeout expired", "; is the host right, and may this machine reach that port?"},
+        {"too many connections", "; crmd needs one for each worker: raise the limit"},
+        {"remaining connection slots", "; crmd needs one for each worker: raise max_connections"},
+        {"missing \"=\"",
+         "; dsn is a connection string such as host=/run/postgresql dbname=sales user=crmd, or a URI"},
+        {"invalid connection option",
+         "; dsn is a connection string such as host=/run/postgresql dbname=sales user=crmd, or a URI"},
+        {"is not permitted to log in", "; an administrator types ALTER ROLE ... LOGIN"},
+    };
+
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+        if (strstr(message, hints[i][0]) != NULL)
+            return hints[i][1];
+    if (strstr(message, "role \"") != NULL && strstr(message, "does not exist") != NULL)
+        return "; name another with user= in dsn, or an administrator types CREATE ROLE ... LOGIN, and "
+               "SELECT "
+               "crm.grant_daemon('...') in the database";
+    if (strstr(message, "database \"") != NULL && strstr(message, "does not exist") != NULL)
+        return "; name the one where crm is installed with dbname= in dsn";
+    return "";
+}
+
 static bool
 check_connection(struct Check *check)
 {
     char timeout[16];
-    const char *const keys[] = {"connect_timeout", "fallback_application_name", "dbname", "client_encoding",
-                                NULL};
-    const char *const values[] = {timeout, "crmd check", check->config->dsn, "UTF8", NULL};
+    const char *keys[CONN_KEYS_MAX + 1], *values[CONN_KEYS_MAX + 1];
+    int count = conn_keywords("crmd check", check->config->dsn, keys, values);
 
     snprintf(timeout, sizeof timeout, "%d", check->config->connect_timeout_s);
+    keys[count] = "connect_timeout";
+    values[count++] = timeout;
+    keys[count] = values[count] = NULL;
     check->pg = PQconnectdbParams(keys, values, 1);
     if (PQstatus(check->pg) != CONNECTION_OK) {
-        say(check, false, "connection", "%s", check->pg ? one_line(PQerrorMessage(check->pg)) : "no memory");
+        const char *message = check->pg ? one_line(PQerrorMessage(check->pg)) : "no memory";
+
+        say(check, false, "connection", "%s%s", message, connection_hint(message));
         return false;
     }
     say(check, true, "connection", "database %s as role %s, server %s", PQdb(check->pg), PQuser(check->pg),

@@ -12,7 +12,17 @@
 #include "nameserver.h"
 #include "nearest.h"
 
-enum OptionKind { KIND_TEXT, KIND_NUMBER, KIND_YES_NO, KIND_LEVEL, KIND_HOURS, KIND_NETWORKS, KIND_SERVERS };
+/* Of KIND_START_TEXT a change holds after a restart only. */
+enum OptionKind {
+    KIND_TEXT,
+    KIND_START_TEXT,
+    KIND_NUMBER,
+    KIND_YES_NO,
+    KIND_LEVEL,
+    KIND_HOURS,
+    KIND_NETWORKS,
+    KIND_SERVERS
+};
 
 struct Option {
     const char *name;
@@ -28,13 +38,13 @@ struct Option {
 static const struct Option options[] = {
     {"dsn", KIND_TEXT, AT(dsn), 0, 0, "",
      "connection string or URI of the database (empty: libpq's environment)"},
-    {"worker", KIND_TEXT, AT(worker), 0, 0, NULL,
+    {"worker", KIND_START_TEXT, AT(worker), 0, 0, NULL,
      "this daemon's name, unique among those that share the work"},
     {"secrets", KIND_TEXT, AT(secrets), 0, 0, NULL,
      "file with receivers' addresses and keys, readable by its owner only"},
-    {"act_listen", KIND_TEXT, AT(act_listen), 0, 0, "",
+    {"act_listen", KIND_START_TEXT, AT(act_listen), 0, 0, "",
      "where the page behind messages' buttons is served, as 127.0.0.1:8480 (empty: nowhere)"},
-    {"metrics_listen", KIND_TEXT, AT(metrics_listen), 0, 0, "",
+    {"metrics_listen", KIND_START_TEXT, AT(metrics_listen), 0, 0, "",
      "where /metrics and /healthz are served, as 127.0.0.1:9480 (empty: nowhere)"},
     {"poll_ms", KIND_NUMBER, AT(poll_ms), 1, 60000, "20", "how soon to look again while there is work"},
     {"idle_ms", KIND_NUMBER, AT(idle_ms), 1, 600000, "200", "how soon to look again while there is none"},
@@ -158,6 +168,7 @@ set_option(struct Config *config, const struct Option *option, const char *value
 
     switch (option->kind) {
     case KIND_TEXT:
+    case KIND_START_TEXT:
         return set_text((char **) (void *) field, value);
     case KIND_NUMBER:
         return set_number(option, (int *) (void *) field, value, problem);
@@ -305,6 +316,76 @@ config_read(struct Config *config, const char *path, struct Problem *problem)
     status = config_read_file(config, file, path, problem);
     fclose(file);
     return status;
+}
+
+static bool
+is_text(const struct Option *option)
+{
+    return option->kind == KIND_TEXT || option->kind == KIND_START_TEXT || option->kind == KIND_SERVERS;
+}
+
+static size_t
+size_of(enum OptionKind kind)
+{
+    switch (kind) {
+    case KIND_TEXT:
+    case KIND_START_TEXT:
+    case KIND_SERVERS:
+        return sizeof(char *);
+    case KIND_YES_NO:
+        return sizeof(bool);
+    case KIND_HOURS:
+        return sizeof(struct HourSpan);
+    case KIND_NETWORKS:
+        return sizeof(struct AddressNetworks);
+    default:
+        return sizeof(int);
+    }
+}
+
+static bool
+is_same(const struct Option *option, const struct Config *left, const struct Config *right)
+{
+    const char *a = (const char *) left + option->offset, *b = (const char *) right + option->offset;
+
+    if (is_text(option))
+        return strcmp(*(char *const *) (const void *) a, *(char *const *) (const void *) b) == 0;
+    return memcmp(a, b, size_of(option->kind)) == 0;
+}
+
+static void
+add_name(char *list, size_t size, const char *name)
+{
+    size_t length = strlen(list);
+
+    snprintf(list + length, size - length, "%s%s", length > 0 ? " " : "", name);
+}
+
+void
+config_replace(struct Config *config, struct Config *fresh, struct ConfigChange *change)
+{
+    struct Config old;
+
+    *change = (struct ConfigChange){.dsn = strcmp(config->dsn, fresh->dsn) != 0};
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        char **before = (char **) (void *) ((char *) config + options[i].offset);
+        char **after = (char **) (void *) ((char *) fresh + options[i].offset);
+        bool same = is_same(&options[i], config, fresh);
+        char *kept;
+
+        if (!same && options[i].kind == KIND_START_TEXT)
+            add_name(change->restart, sizeof change->restart, options[i].name);
+        else if (!same)
+            add_name(change->changed, sizeof change->changed, options[i].name);
+        if (is_text(&options[i]) && (same || options[i].kind == KIND_START_TEXT)) {
+            kept = *before;
+            *before = *after;
+            *after = kept;
+        }
+    }
+    old = *config;
+    *config = *fresh;
+    *fresh = old;
 }
 
 void

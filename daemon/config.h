@@ -42,6 +42,18 @@ enum Status config_read_file(struct Config *config, FILE *file, const char *path
 
 void config_free(struct Config *config);
 
+struct ConfigChange {
+    char changed[512]; /* names of the options that differ and hold now */
+    char restart[128]; /* names of those that differ and hold after a restart only */
+    bool dsn;
+};
+
+/*
+ * fresh takes the place of config, but for what holds from a restart on; then fresh is what is left over, to be freed. Strings that did not
+ * change stay where they are.
+ */
+void config_replace(struct Config *config, struct Config *fresh, struct ConfigChange *change);
+
 /* One line for each option: name, default, what it does. */
 void config_print_options(FILE *out);
 

@@ -6,6 +6,7 @@
 #include "conn.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -15,6 +16,8 @@
 
 #define RETRY_BASE_MS 100
 #define RETRY_CAP_MS 10000
+#define READ_ONLY_TRANSACTION "25006"
+#define READ_ONLY "this server can only be read (default_transaction_read_only)"
 
 enum { STEP_BEGIN, STEP_STATEMENT, STEP_COMMIT, STEP_ROLLBACK };
 
@@ -139,18 +142,87 @@ ignore_notice(void *arg, const PGresult *notice)
               LOG_TEXT("message", PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY)));
 }
 
+int
+conn_keywords(const char *name, const char *dsn, const char **keys, const char **values)
+{
+    /* what stands before dbname is a default that the dsn may change; what stands behind it is ours */
+    const char *const pairs[][2] = {
+        {"fallback_application_name", name},
+        {"target_session_attrs", "read-write"},
+        {"keepalives_idle", "30"},
+        {"keepalives_interval", "10"},
+        {"keepalives_count", "3"},
+        {"tcp_user_timeout", "30000"},
+        {"dbname", dsn},
+        {"client_encoding", "UTF8"},
+    };
+    int count = (int) (sizeof pairs / sizeof pairs[0]);
+
+    for (int i = 0; i < count; i++) {
+        keys[i] = pairs[i][0];
+        values[i] = pairs[i][1];
+    }
+    keys[count] = values[count] = NULL;
+    return count;
+}
+
+static const char *const turned_keys[3] = {"host", "hostaddr", "port"};
+
+static void
+forget_turn(struct Conn *conn)
+{
+    for (int i = 0; i < 3; i++) {
+        free(conn->turned[i]);
+        conn->turned[i] = NULL;
+    }
+}
+
+/* "a,b,c" as "b,c,a"; NULL where there is nothing to turn, or no memory. */
+static char *
+turn_list(const char *list)
+{
+    const char *comma = list == NULL ? NULL : strchr(list, ',');
+    char *turned = NULL;
+
+    if (comma != NULL && asprintf(&turned, "%s,%.*s", comma + 1, (int) (comma - list), list) < 0)
+        turned = NULL;
+    return turned;
+}
+
+/*
+ * Of several hosts one that takes a connection and then says nothing would hold up all tries, since time runs out before libpq
+ * asks the next one. So the next try begins with that one. A list of one stays as it is, which libpq takes for all hosts.
+ */
+static void
+turn_hosts(struct Conn *conn)
+{
+    PQconninfoOption *options = PQconninfo(conn->pg);
+
+    forget_turn(conn);
+    for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++)
+        for (int i = 0; i < 3; i++)
+            if (strcmp(option->keyword, turned_keys[i]) == 0)
+                conn->turned[i] = turn_list(option->val);
+    PQconninfoFree(options);
+}
+
 static void
 start(struct Conn *conn)
 {
     char name[64];
-    /* what stands before dbname is a default that the dsn may change; what stands behind it is ours */
-    const char *const keys[] = {
-        "fallback_application_name", "keepalives_idle", "keepalives_interval", "keepalives_count",
-        "tcp_user_timeout",          "dbname",          "client_encoding",     NULL};
-    const char *const values[] = {name, "30", "10", "3", "30000", conn->settings.dsn, "UTF8", NULL};
+    const char *keys[CONN_KEYS_MAX], *values[CONN_KEYS_MAX];
+    int count;
 
     snprintf(name, sizeof name, "crmd %s", conn->settings.name);
+    count = conn_keywords(name, conn->settings.dsn, keys, values);
+    for (int i = 0; i < 3; i++)
+        if (conn->turned[i] != NULL) {
+            keys[count] = turned_keys[i];
+            values[count++] = conn->turned[i];
+        }
+    keys[count] = values[count] = NULL;
     conn->sqlstate[0] = '\0';
+    conn->renew = false;
     conn->pg = PQconnectStartParams(keys, values, 1);
     if (conn->pg == NULL || PQstatus(conn->pg) == CONNECTION_BAD || watch(conn, LOOP_WRITE) != STATUS_OK) {
         note_error(conn, NULL);
@@ -160,6 +232,33 @@ start(struct Conn *conn)
     PQsetNoticeReceiver(conn->pg, ignore_notice, conn);
     conn->state = CONN_CONNECTING;
     loop_timer_in(&conn->timer, conn->settings.connect_timeout_ms);
+}
+
+/* Comes up again with the settings as they are now. Nothing is under way. */
+static void
+make_anew(struct Conn *conn)
+{
+    if (conn->state >= CONN_READY) {
+        log_info("reconnecting", LOG_TEXT("connection", conn->settings.name));
+        conn->down_ms = clock_now_ms();
+    }
+    drop(conn);
+    forget_turn(conn);
+    conn->doomed = false;
+    conn->failures = 0;
+    loop_timer_in(&conn->timer, 0);
+}
+
+void
+conn_change(struct Conn *conn, const char *dsn, int connect_timeout_ms, int statement_timeout_ms, bool anew)
+{
+    conn->settings.dsn = dsn;
+    conn->settings.connect_timeout_ms = connect_timeout_ms;
+    conn->settings.statement_timeout_ms = statement_timeout_ms;
+    if (anew && conn->state == CONN_BUSY)
+        conn->renew = true;
+    else if (anew && !conn->gone)
+        make_anew(conn);
 }
 
 /* Qualifies and sends the statement of the call. */
@@ -208,6 +307,29 @@ is_good(const PGresult *result)
     return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
+/* The server says so by itself whenever it changes: a primary that became a standby, or was switched to reading. */
+static bool
+is_read_only(const struct Conn *conn)
+{
+    const char *standby = PQparameterStatus(conn->pg, "in_hot_standby");
+    const char *read_only = PQparameterStatus(conn->pg, "default_transaction_read_only");
+
+    return (standby != NULL && strcmp(standby, "on") == 0) ||
+           (read_only != NULL && strcmp(read_only, "on") == 0);
+}
+
+/* Between two calls: whether this connection is still the one to have. */
+static void
+look_around(struct Conn *conn)
+{
+    if (conn->renew)
+        make_anew(conn);
+    else if (is_read_only(conn)) { /* perhaps another host can be written to */
+        snprintf(conn->error, sizeof conn->error, READ_ONLY);
+        lose(conn);
+    }
+}
+
 /* A statement of the call has ended with this result, which becomes ours. */
 static void
 end_step(struct Conn *conn, PGresult *result)
@@ -217,6 +339,11 @@ end_step(struct Conn *conn, PGresult *result)
     conn->answered_ms = clock_now_ms();
     if (!good && conn->step != STEP_ROLLBACK)
         note_error(conn, result);
+    if (!good && strcmp(conn->sqlstate, READ_ONLY_TRANSACTION) == 0 && is_read_only(conn)) {
+        PQclear(result);
+        lose(conn);
+        return;
+    }
     if (good && conn->step == STEP_BEGIN) {
         PQclear(result);
         send_step(conn, STEP_STATEMENT);
@@ -244,6 +371,8 @@ end_step(struct Conn *conn, PGresult *result)
         metrics_add(METRIC_STATEMENTS_FAILED, 1, conn->settings.name, NULL);
     answer(conn, good ? CONN_DONE : CONN_ERROR, result);
     PQclear(result);
+    if (conn->state == CONN_READY)
+        look_around(conn);
 }
 
 /* The first question of a connection: where the extension is, and whether this server can be written to. */
@@ -258,7 +387,8 @@ prepare(struct Conn *conn)
         " (SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e"
         "    JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'crm') AS schema,"
         " (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'crm') AS version,"
-        " pg_catalog.pg_is_in_recovery() AS standby";
+        " pg_catalog.pg_is_in_recovery() AS standby, pg_catalog.current_setting('transaction_read_only') AS "
+        "read_only";
 
     snprintf(timeout, sizeof timeout, "%d", conn->settings.statement_timeout_ms);
     conn->state = CONN_PREPARING;
@@ -281,6 +411,10 @@ end_prepare(struct Conn *conn, PGresult *result)
     }
     if (strcmp(PQgetvalue(result, 0, 4), "t") == 0) {
         snprintf(conn->error, sizeof conn->error, "this server is a standby");
+        goto refuse;
+    }
+    if (strcmp(PQgetvalue(result, 0, 5), "on") == 0) {
+        snprintf(conn->error, sizeof conn->error, READ_ONLY);
         goto refuse;
     }
     snprintf(conn->schema, sizeof conn->schema, "%s", PQgetvalue(result, 0, 2));
@@ -354,8 +488,11 @@ go_on_reading(struct Conn *conn)
         }
         result = conn->latest;
         conn->latest = NULL;
-        if (result == NULL)
-            return; /* nothing was asked */
+        if (result == NULL) { /* nothing was asked: the server tells something by itself */
+            if (conn->state == CONN_READY)
+                look_around(conn);
+            return;
+        }
         if (conn->state == CONN_PREPARING)
             end_prepare(conn, result);
         else if (conn->state == CONN_BUSY)
@@ -394,9 +531,11 @@ on_timer(void *arg)
         start(conn);
         return;
     }
-    if (!conn->doomed)
+    if (!conn->doomed) {
+        turn_hosts(conn);
         snprintf(conn->error, sizeof conn->error, "no connection after %d ms",
                  conn->settings.connect_timeout_ms);
+    }
     lose(conn);
 }
 
@@ -422,6 +561,7 @@ conn_close(struct Conn *conn)
 {
     conn->closed = true;
     loop_timer_off(&conn->timer);
+    forget_turn(conn);
     if (conn->pg != NULL)
         drop(conn);
 }

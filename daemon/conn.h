@@ -73,6 +73,8 @@ struct Conn {
     int64_t answered_ms; /* when the server answered last; 0: never */
     int64_t down_ms;     /* while it is not ready: since when */
     bool doomed;         /* lost, and to be told of it by the timer */
+    bool renew;          /* to be made anew when the call in progress is over */
+    char *turned[3];     /* host, hostaddr, port for the next try, in another order; NULL: as the dsn says */
     char schema[140];    /* quoted */
     char version[32];
 
@@ -87,6 +89,21 @@ struct Conn {
 void conn_open(struct Conn *conn, struct Loop *loop, const struct ConnSettings *settings,
                void (*ready)(void *arg), void *arg);
 void conn_close(struct Conn *conn);
+
+/*
+ * Settings that hold from now on; name and once stay. With anew the connection is made anew: at once, or when the call in progress
+ * is over.
+ */
+void conn_change(struct Conn *conn, const char *dsn, int connect_timeout_ms, int statement_timeout_ms,
+                 bool anew);
+
+/*
+ * How a connection of the daemon is made, for PQconnectStartParams and PQconnectdbParams with expand_dbname: what the dsn says, and
+ * where it says nothing a server that can be written to, and a half-open connection that is noticed. Fills keys and values,
+ * CONN_KEYS_MAX of each, and returns how many there are; a NULL follows.
+ */
+#define CONN_KEYS_MAX 16
+int conn_keywords(const char *name, const char *dsn, const char **keys, const char **values);
 
 /* Whether a call can be made now. */
 bool conn_free(const struct Conn *conn);

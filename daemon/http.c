@@ -192,15 +192,23 @@ take_body(char *data, size_t size, size_t count, void *arg)
 }
 
 enum Status
+http_configure(struct Http *http, const struct HttpSettings *settings)
+{
+    http->policy = settings->policy;
+    http->ca_file = settings->ca_file;
+    http->timeout_ms = settings->timeout_ms;
+    http->connect_timeout_ms = settings->connect_timeout_ms;
+    return curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long) settings->max_kept) == CURLM_OK
+               ? STATUS_OK
+               : STATUS_SYSTEM;
+}
+
+enum Status
 http_open(struct Http *http, struct Loop *loop, const struct HttpSettings *settings)
 {
     memset(http, 0, sizeof *http);
     http->loop = loop;
-    http->policy = settings->policy;
     http->dns = settings->dns;
-    http->ca_file = settings->ca_file;
-    http->timeout_ms = settings->timeout_ms;
-    http->connect_timeout_ms = settings->connect_timeout_ms;
     http->timer.due = on_due;
     http->timer.arg = http;
     loop_timer_add(loop, &http->timer);
@@ -209,10 +217,9 @@ http_open(struct Http *http, struct Loop *loop, const struct HttpSettings *setti
         curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, set_socket) != CURLM_OK ||
         curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
         curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer) != CURLM_OK ||
-        curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK ||
-        curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long) settings->max_kept) != CURLM_OK)
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK)
         return STATUS_SYSTEM;
-    return STATUS_OK;
+    return http_configure(http, settings);
 }
 
 void

@@ -72,6 +72,8 @@ struct HttpSettings {
 };
 
 enum Status http_open(struct Http *http, struct Loop *loop, const struct HttpSettings *settings) MUST_CHECK;
+/* Other settings, for requests from now on; what is not yet connected is judged by the new policy. */
+enum Status http_configure(struct Http *http, const struct HttpSettings *settings) MUST_CHECK;
 void http_close(struct Http *http); /* no request may be under way */
 
 /* Adds a header; name and value are printable ASCII, which is checked: no CR or LF. Before http_post. */

@@ -20,30 +20,28 @@ struct CommandLine {
     int word_count;
 };
 
-typedef enum ExitCode (*Command)(const struct CommandLine *line, const struct Config *config);
+typedef enum ExitCode (*Command)(const struct CommandLine *line, struct Config *config);
 
 static enum ExitCode
-command_run(const struct CommandLine *line, const struct Config *config)
+command_run(const struct CommandLine *line, struct Config *config)
 {
-    (void) line;
-    return run_daemon(config, false);
+    return run_daemon(config, line->config_path, false);
 }
 
 static enum ExitCode
-command_once(const struct CommandLine *line, const struct Config *config)
+command_once(const struct CommandLine *line, struct Config *config)
 {
-    (void) line;
-    return run_daemon(config, true);
+    return run_daemon(config, line->config_path, true);
 }
 
 static enum ExitCode
-command_check(const struct CommandLine *line, const struct Config *config)
+command_check(const struct CommandLine *line, struct Config *config)
 {
     return check_all(config, line->config_path, stdout) ? CRMD_EXIT_OK : CRMD_EXIT_FAILED;
 }
 
 static enum ExitCode
-command_secret(const struct CommandLine *line, const struct Config *config)
+command_secret(const struct CommandLine *line, struct Config *config)
 {
     struct Problem problem;
 
@@ -69,7 +67,7 @@ command_secret(const struct CommandLine *line, const struct Config *config)
 }
 
 static enum ExitCode
-command_report(const struct CommandLine *line, const struct Config *config)
+command_report(const struct CommandLine *line, struct Config *config)
 {
     (void) line;
     (void) config;

@@ -100,7 +100,7 @@ static void
 take_row(struct Outbox *outbox, const struct DeliveryRow *row)
 {
     const struct Config *config = outbox->worker.settings.config;
-    int64_t lease_ms = (int64_t) config->lease_s * 1000, timeout_ms = (int64_t) config->timeout_s * 1000;
+    int64_t lease_ms = outbox->asked_lease_ms, timeout_ms = (int64_t) config->timeout_s * 1000;
     struct Delivery *delivery;
 
     if (!schedule_lease_covers(outbox->asked_ms, lease_ms, clock_now_ms(), timeout_ms)) {
@@ -112,6 +112,7 @@ take_row(struct Outbox *outbox, const struct DeliveryRow *row)
         log_error("out-of-memory", LOG_TEXT("id", row->id));
         return;
     }
+    delivery->lease_ms = lease_ms;
     if (deliver_start(&outbox->deliver, delivery, on_settled, outbox))
         push(&outbox->flying, delivery);
     else
@@ -170,6 +171,7 @@ claim(struct Outbox *outbox, int rows)
 {
     outbox->asked_rows = rows;
     outbox->asked_ms = clock_now_ms();
+    outbox->asked_lease_ms = (int64_t) outbox->worker.settings.config->lease_s * 1000;
     snprintf(outbox->max_rows, sizeof outbox->max_rows, "%d", rows);
     outbox->values[0] = outbox->worker.settings.config->worker;
     outbox->values[1] = outbox->max_rows;
@@ -190,6 +192,7 @@ result_json(const struct Delivery *delivery)
 
     if (json_object_set_new(object, "id", json_integer(delivery->id)) != 0 ||
         json_object_set_new(object, "epoch", json_integer(delivery->epoch)) != 0 ||
+        json_object_set_new(object, "message", json_string(delivery->message_id)) != 0 ||
         json_object_set_new(object, "outcome", json_string(outcome_name(delivery->outcome))) != 0 ||
         json_object_set_new(object, "status",
                             delivery->http_status ? json_integer(delivery->http_status) : json_null()) != 0 ||
@@ -208,14 +211,13 @@ result_json(const struct Delivery *delivery)
 static char *
 make_report(struct Outbox *outbox)
 {
-    int64_t lease_ms = (int64_t) outbox->worker.settings.config->lease_s * 1000;
     json_t *list = json_array();
     char *text = NULL;
 
     while (outbox->settled.count > 0 && outbox->reported.count < (outbox->one_by_one ? 1 : REPORT_MAX)) {
         struct Delivery *delivery = pop(&outbox->settled);
 
-        if (!schedule_lease_covers(delivery->taken_ms, lease_ms, clock_now_ms(), 0)) {
+        if (!schedule_lease_covers(delivery->taken_ms, delivery->lease_ms, clock_now_ms(), 0)) {
             metrics_add(METRIC_STALE, 1, NULL, NULL);
             log_warning("lease-over", LOG_NUMBER("id", delivery->id),
                         LOG_TEXT("outcome", outcome_name(delivery->outcome)));
@@ -386,8 +388,9 @@ may_claim(const struct Outbox *outbox, int slots, int64_t now)
     int enough = outbox->worker.settings.config->max_parallel /
                  4; /* a few at a time, or each answer makes a statement */
 
-    return !outbox->worker.stopping && !outbox->worker.drained && now >= outbox->next_claim_ms &&
-           schedule_allows(&outbox->claim_trouble, now) && slots > 0 && slots >= enough;
+    return !outbox->worker.stopping && !outbox->worker.drained && !outbox->worker.renew &&
+           now >= outbox->next_claim_ms && schedule_allows(&outbox->claim_trouble, now) && slots > 0 &&
+           slots >= enough;
 }
 
 /* Results are reported a few at a time: enough of them, the last one under way, or the first one's patience ends the wait. */

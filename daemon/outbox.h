@@ -28,7 +28,7 @@ struct Outbox {
     struct DeliveryList reported; /* in the report under way */
     struct Trouble claim_trouble, finish_trouble;
     int64_t next_claim_ms, next_beat_ms, next_forget_ms, next_watch_ms;
-    int64_t asked_ms; /* when the claim under way was asked for */
+    int64_t asked_ms, asked_lease_ms; /* when the claim under way was asked for, and for how long */
     int64_t report_ms, busy_until_ms;
     int asked_rows;
     bool claimed_some;

@@ -85,7 +85,7 @@ evaluate_next(struct Rule *rule)
     const struct RuleClaim *claim;
 
     if (rule->claim_at < rule->claim_count && !rule->worker.stopping &&
-        schedule_lease_covers(rule->asked_ms, rule->lease_ms, clock_now_ms(), need_ms)) {
+        schedule_lease_covers(rule->asked_ms, rule->asked_lease_ms, clock_now_ms(), need_ms)) {
         claim = &rule->claims[rule->claim_at];
         rule->values[0] = claim->rule;
         rule->values[1] = claim->epoch;
@@ -134,6 +134,7 @@ static void
 claim(struct Rule *rule)
 {
     rule->asked_ms = clock_now_ms();
+    rule->asked_lease_ms = rule->lease_ms;
     rule->values[0] = rule->worker.settings.config->worker;
     rule->values[1] = rule->max_rows;
     rule->values[2] = rule->lease;

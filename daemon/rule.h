@@ -27,7 +27,8 @@ struct Rule {
     void *arg;
     struct RuleClaim claims[RULE_CLAIM_MAX];
     int claim_count, claim_at;
-    int64_t asked_ms, lease_ms, escalated_ms;
+    int64_t asked_ms, asked_lease_ms; /* of the claim that is worked off */
+    int64_t lease_ms, escalated_ms;
     int64_t begun_ms; /* of the evaluation under way */
     struct Trouble trouble;
     char begin[80], lease[32], max_rows[8], error[512];

@@ -32,7 +32,8 @@ enum { WORKER_FOLD, WORKER_LINK, WORKER_PACK, WORKER_RULE, WORKER_OUTBOX, WORKER
 #define KEPT_MIN 256 /* connections to receivers that are kept open: a hundred receivers shake hands once */
 
 struct Run {
-    const struct Config *config;
+    struct Config *config;
+    const char *path; /* of the configuration */
     bool once;
     int phase; /* once: the worker that was opened last */
     struct Loop loop;
@@ -144,15 +145,71 @@ stop(struct Run *run)
             worker_stop(run->workers[i]);
 }
 
+static struct HttpSettings
+http_settings(struct Run *run)
+{
+    const struct Config *config = run->config;
+
+    return (struct HttpSettings){.dns = &run->dns,
+                                 .ca_file = config->ca_file,
+                                 .policy = {.allow_http = config->allow_http,
+                                            .allow_private = config->allow_private,
+                                            .networks = config->allow_networks},
+                                 .timeout_ms = config->timeout_s * 1000,
+                                 .connect_timeout_ms = config->connect_timeout_s * 1000,
+                                 .max_kept =
+                                     config->max_parallel < KEPT_MIN ? KEPT_MIN : config->max_parallel};
+}
+
+/* All that may fail, before anything is changed. A secrets file that there never was is not missed. */
+static enum Status
+read_anew(struct Run *run, struct Config *config, struct Secrets *secrets, struct Problem *problem)
+{
+    enum Status status = config_read(config, run->path, problem);
+
+    if (status == STATUS_OK) {
+        status = secrets_read(secrets, config->secrets, problem);
+        if (status == STATUS_MISSING && run->secrets.first == NULL)
+            status = STATUS_OK;
+    }
+    if (status == STATUS_OK && strcmp(config->dns_servers, run->config->dns_servers) != 0) {
+        problem_set(problem, "dns_servers cannot be changed now: no memory");
+        status = dns_change_servers(&run->dns, config->dns_servers);
+    }
+    return status;
+}
+
 static void
 reload(struct Run *run)
 {
+    struct Config config;
+    struct Secrets secrets = {0};
+    struct ConfigChange change;
+    struct HttpSettings http;
     struct Problem problem;
+    bool good = read_anew(run, &config, &secrets, &problem) == STATUS_OK;
 
-    if (secrets_read(&run->secrets, run->config->secrets, &problem) == STATUS_OK)
-        log_info("secrets-read", LOG_TEXT("file", run->config->secrets));
-    else
-        log_error("secrets-kept", LOG_TEXT("error", problem.text));
+    metrics_add(METRIC_RELOADS, 1, good ? "ok" : "failed", NULL);
+    if (!good) {
+        log_error("reload-refused", LOG_TEXT("error", problem.text));
+        goto done;
+    }
+    /* whatever was sent with the old secrets is answered within the lease */
+    secrets_replace(&run->secrets, &secrets, clock_now_ms(), (int64_t) run->config->lease_s * 1000);
+    config_replace(run->config, &config, &change);
+    log_set_level((enum LogLevel) run->config->log_level);
+    http = http_settings(run);
+    if (http_configure(&run->http, &http) != STATUS_OK)
+        log_warning("connections-not-limited", LOG_NUMBER("max_kept", http.max_kept));
+    for (int i = 0; i < WORKER_COUNT; i++)
+        if (is_open(run->workers[i]))
+            worker_reload(run->workers[i], change.dsn);
+    log_info("reloaded", LOG_TEXT("changed", change.changed), LOG_TEXT("secrets", run->config->secrets));
+    if (change.restart[0] != '\0')
+        log_warning("restart-needed", LOG_TEXT("options", change.restart));
+done:
+    config_free(&config);
+    secrets_free(&secrets);
 }
 
 static void
@@ -248,15 +305,7 @@ static enum Status
 open_all(struct Run *run)
 {
     const struct Config *config = run->config;
-    struct HttpSettings http = {.dns = &run->dns,
-                                .ca_file = config->ca_file,
-                                .policy = {.allow_http = config->allow_http,
-                                           .allow_private = config->allow_private,
-                                           .networks = config->allow_networks},
-                                .timeout_ms = config->timeout_s * 1000,
-                                .connect_timeout_ms = config->connect_timeout_s * 1000,
-                                .max_kept =
-                                    config->max_parallel < KEPT_MIN ? KEPT_MIN : config->max_parallel};
+    struct HttpSettings http = http_settings(run);
     enum Status status = loop_open(&run->loop);
 
     run->stop_timer.due = on_too_late;
@@ -304,12 +353,12 @@ all_failures(const struct Run *run)
 }
 
 static void
-set_up(struct Run *run, const struct Config *config, bool once)
+set_up(struct Run *run, struct Config *config, const char *path, bool once)
 {
     struct Worker *const workers[WORKER_COUNT] = {&run->fold.worker, &run->link.worker,   &run->pack.worker,
                                                   &run->rule.worker, &run->outbox.worker, &run->act.worker};
 
-    *run = (struct Run){.config = config, .once = once, .signal_fd = -1};
+    *run = (struct Run){.config = config, .path = path, .once = once, .signal_fd = -1};
     memcpy(run->workers, workers, sizeof workers);
     run->fold.worked = on_numbers_changed;
     run->rule.worked = on_rule_evaluated;
@@ -323,11 +372,11 @@ set_up(struct Run *run, const struct Config *config, bool once)
 }
 
 enum ExitCode
-run_daemon(const struct Config *config, bool once)
+run_daemon(struct Config *config, const char *path, bool once)
 {
     static struct Run run; /* large, and there is one */
 
-    set_up(&run, config, once);
+    set_up(&run, config, path, once);
     if (open_all(&run) != STATUS_OK) {
         run.code = CRMD_EXIT_FAILED;
         goto done;

@@ -1,7 +1,8 @@
 /*
  * run.h: puts the workers, the loop and the signals together: `crmd run` and `crmd once`.
  *
- * Signals: SIGTERM and SIGINT stop (a second one at once), SIGHUP reads the secrets file again.
+ * Signals: SIGTERM and SIGINT stop (a second one at once), SIGHUP reads configuration and secrets again, and keeps the old
+ * where one of them is bad.
  */
 #ifndef CRMD_RUN_H
 #define CRMD_RUN_H
@@ -17,6 +18,7 @@ enum ExitCode {
     CRMD_EXIT_INCOMPLETE = 3, /* once: all was tried, something failed and is kept for the next try */
 };
 
-enum ExitCode run_daemon(const struct Config *config, bool once);
+/* path is where config came from. config changes on SIGHUP; it stays the caller's to free. */
+enum ExitCode run_daemon(struct Config *config, const char *path, bool once);
 
 #endif

@@ -30,16 +30,39 @@ secret_free(struct Secret *secret)
     free(secret);
 }
 
-void
-secrets_free(struct Secrets *secrets)
+static void
+free_list(struct Secret **first)
 {
     struct Secret *next;
 
-    for (struct Secret *secret = secrets->first; secret != NULL; secret = next) {
+    for (struct Secret *secret = *first; secret != NULL; secret = next) {
         next = secret->next;
         secret_free(secret);
     }
-    secrets->first = NULL;
+    *first = NULL;
+}
+
+void
+secrets_free(struct Secrets *secrets)
+{
+    free_list(&secrets->first);
+    free_list(&secrets->retired);
+}
+
+void
+secrets_replace(struct Secrets *secrets, struct Secrets *fresh, int64_t now_ms, int64_t keep_ms)
+{
+    struct Secret **end = &secrets->first;
+
+    if (now_ms - secrets->retired_ms > keep_ms)
+        free_list(&secrets->retired);
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = secrets->retired;
+    secrets->retired = secrets->first;
+    secrets->retired_ms = now_ms;
+    secrets->first = fresh->first;
+    fresh->first = NULL;
 }
 
 const struct Secret *
@@ -468,10 +491,10 @@ redact_word(char *text, const char *word)
     }
 }
 
-void
-secrets_redact(const struct Secrets *secrets, char *text)
+static void
+redact_list(const struct Secret *first, char *text)
 {
-    for (const struct Secret *secret = secrets->first; secret != NULL; secret = secret->next) {
+    for (const struct Secret *secret = first; secret != NULL; secret = secret->next) {
         const char *host = secret->url == NULL ? NULL : strstr(secret->url, "://");
         const char *path = host == NULL ? NULL : strpbrk(host + 3, "/?#");
         char *keys = secret->keys_text == NULL ? NULL : strdup(secret->keys_text), *rest = keys, *key;
@@ -484,4 +507,11 @@ secrets_redact(const struct Secrets *secrets, char *text)
         if (secret->routing_key != NULL)
             redact_word(text, secret->routing_key);
     }
+}
+
+void
+secrets_redact(const struct Secrets *secrets, char *text)
+{
+    redact_list(secrets->first, text);
+    redact_list(secrets->retired, text);
 }

@@ -14,6 +14,7 @@
 #define CRMD_SECRETS_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "sign.h"
@@ -33,11 +34,19 @@ struct Secret {
 
 struct Secrets {
     struct Secret *first;
+    struct Secret *retired; /* answers may still repeat what they say */
+    int64_t retired_ms;     /* when the last of them was retired */
 };
 
 /* Reads and checks the file; on failure secrets stays as it was. STATUS_MISSING where there is no file. */
 enum Status secrets_read(struct Secrets *secrets, const char *path, struct Problem *problem) MUST_CHECK;
 void secrets_free(struct Secrets *secrets);
+
+/*
+ * fresh, which becomes empty, takes the place of what secrets said. The old ones are kept for redaction, for keep_ms at least: what was sent
+ * with them may still be answered.
+ */
+void secrets_replace(struct Secrets *secrets, struct Secrets *fresh, int64_t now_ms, int64_t keep_ms);
 
 /* NULL where there is no such section. Valid until the next secrets_read. */
 const struct Secret *secrets_find(const struct Secrets *secrets, const char *ref);

@@ -1,5 +1,33 @@
 #include "worker.h"
 
+/* Nothing that was begun on this connection is still to be ended on it. */
+static bool
+may_change(const struct Worker *worker)
+{
+    return !worker->busy && (worker->kind->idle == NULL || worker->kind->idle(worker));
+}
+
+static void
+on_due(void *arg)
+{
+    struct Worker *worker = arg;
+
+    if (worker->renew && may_change(worker))
+        worker_reload(worker, true);
+    else if (worker->kind->due != NULL)
+        worker->kind->due(worker);
+}
+
+/* Also after a loss: then it is new already. */
+static void
+on_connected(void *arg)
+{
+    struct Worker *worker = arg;
+
+    worker->renew = false;
+    worker->kind->connected(worker);
+}
+
 enum Status
 worker_open(struct Worker *worker, const struct WorkerKind *kind, const struct WorkerSettings *settings,
             struct Problem *problem)
@@ -11,13 +39,13 @@ worker_open(struct Worker *worker, const struct WorkerKind *kind, const struct W
 
     worker->kind = kind;
     worker->settings = *settings;
-    worker->timer.due = kind->due;
+    worker->timer.due = on_due;
     worker->timer.arg = worker;
     if (kind->configure != NULL)
         kind->configure(worker);
     conn.statement_timeout_ms = worker->statement_timeout_ms;
     loop_timer_add(settings->loop, &worker->timer);
-    conn_open(&worker->conn, settings->loop, &conn, kind->connected, worker);
+    conn_open(&worker->conn, settings->loop, &conn, on_connected, worker);
     return kind->open == NULL ? STATUS_OK : kind->open(worker, problem);
 }
 
@@ -52,4 +80,21 @@ worker_cancel(struct Worker *worker)
 {
     if (worker->busy)
         conn_cancel(&worker->conn);
+}
+
+void
+worker_reload(struct Worker *worker, bool anew)
+{
+    const struct Config *config = worker->settings.config;
+    int before_ms = worker->statement_timeout_ms;
+    bool now;
+
+    if (worker->kind->configure != NULL)
+        worker->kind->configure(worker);
+    anew = anew || worker->renew || worker->statement_timeout_ms != before_ms;
+    /* without a timer there are no cycles: each call stands alone */
+    now = worker->conn.state < CONN_READY || worker->kind->due == NULL || may_change(worker);
+    worker->renew = anew && !now;
+    conn_change(&worker->conn, config->dsn, config->connect_timeout_s * 1000, worker->statement_timeout_ms,
+                anew && now);
 }

@@ -27,7 +27,7 @@ struct Worker;
 struct WorkerKind {
     const char *name; /* for the log and its connection */
 
-    /* Works out what follows from the configuration; before it is opened. May be NULL. */
+    /* Works out what follows from the configuration; before it is opened and whenever that changed. May be NULL. */
     void (*configure)(struct Worker *worker);
     /* What else it needs than its connection. May be NULL. */
     enum Status (*open)(struct Worker *worker, struct Problem *problem);
@@ -48,6 +48,7 @@ struct Worker {
     bool busy;                /* in a cycle of calls */
     bool drained;             /* once: there is nothing left to do */
     bool stopping;
+    bool renew; /* its connection is to be made anew before the next cycle; begin nothing */
     int failures;
 };
 
@@ -60,6 +61,9 @@ void worker_stop(struct Worker *worker);
 bool worker_idle(const struct Worker *worker);
 
 void worker_close(struct Worker *worker);
+
+/* The configuration has changed. With anew the connection is made anew as soon as nothing that was begun needs it. */
+void worker_reload(struct Worker *worker, bool anew);
 
 /* For the workers' own use: what is under way is to be given up. */
 void worker_cancel(struct Worker *worker);

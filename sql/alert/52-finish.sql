@@ -94,13 +94,15 @@ BEGIN
         RAISE EXCEPTION 'unknown outcome: %', coalesce(quote_literal(wrong.outcome), 'NULL')
             USING ERRCODE = 'RM005', HINT = 'An outcome is ' || array_to_string(outcomes, ', ') || '.';
     END IF;
-    -- in one order for all daemons: no deadlock. What is not found is finished, or its lease ran out and another daemon has it
+    -- in one order for all daemons: no deadlock. What is not found is finished or of another database, or its lease ran
+    -- out and another daemon has it
     SELECT array_agg(d.id), array_agg(d.outcome), array_agg(d.status), array_agg(d.detail), array_agg(d.retry_after_ms)
     INTO ids, said, statuses, details, waits
     FROM (SELECT q.id, r.outcome, r.status, left(r.detail, 500) AS detail, r.retry_after_ms
-          FROM (SELECT DISTINCT ON (x.id, x.epoch) x.* FROM jsonb_to_recordset(results)
-                    AS x (id bigint, epoch bigint, outcome text, status integer, detail text, retry_after_ms bigint) ORDER BY x.id, x.epoch) r
-          JOIN delivery_queue q ON q.id = r.id AND q.epoch = r.epoch AND q.state = 'leased'
+          FROM (SELECT DISTINCT ON (x.id, x.epoch, x.message) x.* FROM jsonb_to_recordset(results)
+                    AS x (id bigint, epoch bigint, message text, outcome text, status integer, detail text, retry_after_ms bigint)
+                ORDER BY x.id, x.epoch, x.message) r
+          JOIN delivery_queue q ON q.id = r.id AND q.epoch = r.epoch AND q.state = 'leased' AND (r.message IS NULL OR q.message_id = r.message)
           ORDER BY q.id FOR UPDATE OF q) d;
     IF ids IS NULL THEN
         RETURN 0;
@@ -137,7 +139,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.finish_deliveries IS
-'For crmd: an array of {"id", "epoch", "outcome", "status", "detail", "retry_after_ms"}. What carries a stale epoch is passed over. '
+'For crmd: an array of {"id", "epoch", "message", "outcome", "status", "detail", "retry_after_ms"}. What carries a stale epoch, or a message id '
+'(where there is one) that is not this delivery''s, is passed over. '
 'outcome: delivered; retry; unanswered (it was sent, and no answer came: retried or held, as the endpoint says); refused (the request '
 'is wrong: dead at the second time); gone (dead, and the endpoint is switched off); dead. A retry waits as retry_delay says, or as long as '
 'the receiver asked for (at most a day; its endpoint as long, at most an hour). Returns how many were accepted.';

@@ -293,7 +293,7 @@ subtest 'keys change between two attempts' => sub {
     # a file that makes no sense changes nothing
     $d->write_file('secrets.ini', "[hook]\nurl = nonsense\n");
     kill 'HUP', $daemon->{pid};
-    until_true('a bad file is refused', sub { slurp_file($daemon->{log}) =~ /event=secrets-kept/ });
+    until_true('a bad file is refused', sub { slurp_file($daemon->{log}) =~ /event=reload-refused/ });
     $d->queue('hook', 'msg_kept');
     delivered('msg_kept');
     secrets($key);

@@ -164,6 +164,160 @@ subtest 'health before the database is there' => sub {
     like($err, qr/ event=cannot-start error="metrics_listen: cannot listen at 127\.0\.0\.1:[0-9]+: Address already in use"$/m, 'says so');
 };
 
+sub log_of { my ($daemon) = @_; return slurp_file($daemon->{log}) }
+sub matches { my ($daemon, $pattern) = @_; return scalar(() = log_of($daemon) =~ /$pattern/g) }
+
+sub hup
+{
+    my ($daemon, $event) = @_;
+    my $before = matches($daemon, qr/ event=$event /);
+    kill 'HUP', $daemon->{pid};
+    return wait_until { matches($daemon, qr/ event=$event /) > $before };
+}
+
+subtest 'SIGHUP in the middle of deliveries' => sub {
+    my %options = (metrics_listen => "127.0.0.1:$monitor", max_parallel => 2, timeout_s => 2, lease_s => 4);
+    my $config = $d->config('reload', %options);
+    my $daemon = $d->start($config);
+    ok(wait_until { healthy() == 200 }, 'runs');
+    my $before = $receiver->requests;
+    $receiver->modes('slow:0.02');
+    $d->queue('hook', map { "msg_hup_$_" } 1 .. 60);
+    ok(wait_until { $receiver->requests > $before + 5 }, 'deliveries are under way');
+    $d->config('reload', %options, poll_ms => 'soon');
+    ok(hup($daemon, 'reload-refused'), 'a bad option: refused');
+    like(log_of($daemon), qr/ event=reload-refused error="\Q$config\E line [0-9]+: poll_ms must be a whole number from 1 to 60000, not \\"soon\\""$/m, 'with the reason');
+    $d->write_file('secrets.ini', "[hook]\nurl = nonsense\n");
+    $d->config('reload', %options, log_level => 'debug');
+    ok(hup($daemon, 'reload-refused'), 'bad secrets: refused');
+    unlike(log_of($daemon), qr/ level=debug /, 'and nothing of the good configuration holds');
+    $d->write_file('secrets.ini', $secrets);
+    ok(wait_until { $d->sql('SELECT count(*) FROM crm.delivery_queue') == 0 }, 'all is delivered meanwhile');
+    my %times;
+    $times{ $_->{headers}{'webhook-id'} }++ for $receiver->requests;
+    is(scalar(grep { ($times{"msg_hup_$_"} // 0) == 1 } 1 .. 60), 60, 'each once');
+    is(metrics()->{'crmd_reloads_total{result="failed"}'}, 2, 'both are counted');
+
+    $d->config('reload', %options, worker => 'another', act_listen => "127.0.0.1:$closed", log_level => 'debug', timeout_s => 1);
+    ok(hup($daemon, 'reloaded'), 'a good one');
+    like(log_of($daemon), qr/ event=reloaded changed="timeout_s log_level" secrets=\Q$dir\E\/secrets\.ini$/m, 'says what has changed');
+    like(log_of($daemon), qr/ event=restart-needed options="worker act_listen"$/m, 'says what needs a restart');
+    $receiver->modes('hang 200');
+    $d->queue('hook', 'msg_hup_timeout');
+    ok(wait_until { log_of($daemon) =~ / event=unanswered .*msg_hup_timeout/ }, 'not answered');
+    my ($waited) = log_of($daemon) =~ / event=unanswered .*msg_hup_timeout.* ms=([0-9]+)/;
+    cmp_ok($waited, '<', 2000, 'given up after the new timeout_s');
+    ok(wait_until { $d->state('msg_hup_timeout') eq 'delivered' }, 'and delivered');
+    is($d->sql(q{SELECT string_agg(DISTINCT leased_by, ',') FROM crm.rule_schedule WHERE leased_by = 'another'}), '', 'the name is still the old one');
+
+    # a changed address of the database: each connection is made anew when what was begun on it is over
+    my $names = sub { return $d->sql(q{SELECT count(*), string_agg(DISTINCT application_name, ',') FROM pg_stat_activity WHERE usename = 'daemon'}) };
+    is($names->(), '5|crmd_ops.pl', 'connections before'); # PGAPPNAME says so
+    $receiver->modes('slow:0.3 200');
+    $d->queue('hook', 'msg_hup_dsn');
+    ok(wait_until { grep { $_->{headers}{'webhook-id'} eq 'msg_hup_dsn' } $receiver->requests }, 'a message is being sent');
+    $d->config('reload', %options, dsn => $node->connstr('postgres') . ' user=daemon application_name=anew');
+    ok(hup($daemon, 'reloaded'), 'another dsn');
+    ok(wait_until { $names->() eq '5|anew' }, 'every connection is a new one');
+    is(matches($daemon, qr/ event=reconnecting /), 5, 'that was not a loss');
+    is(matches($daemon, qr/ event=connection-lost /), 0, 'of any');
+    is($d->state('msg_hup_dsn'), 'delivered', 'what was being sent was reported before');
+    is($d->attempt('msg_hup_dsn'), 1, 'with one attempt');
+    $d->queue('hook', 'msg_hup_anew');
+    ok(wait_until { $d->state('msg_hup_anew') eq 'delivered' }, 'and deliveries go on');
+    $d->config('reload', %options, worker => 'another', log_level => 'warning', dsn => $node->connstr('postgres') . ' user=daemon application_name=anew');
+    ok(hup($daemon, 'restart-needed'), 'another level of the log');
+    $d->queue('hook', 'msg_hup_quiet');
+    ok(wait_until { $d->state('msg_hup_quiet') eq 'delivered' }, 'delivered');
+    is(matches($daemon, qr/msg_hup_quiet/), 0, 'and not said');
+    unlike(log_of($daemon), qr/whsec_|hook-of-sales/, 'no secret in the log');
+    is($d->stop($daemon), 0, 'exit code 0');
+};
+
+subtest 'answers to what was sent with old secrets are redacted' => sub {
+    my $daemon = $d->start($d->config('redact', timeout_s => 2, lease_s => 4));
+    $receiver->modes('slow:1 echo 200');
+    $d->queue('hook', 'msg_slow');
+    ok(wait_until { grep { $_->{headers}{'webhook-id'} eq 'msg_slow' } $receiver->requests }, 'the receiver is busy');
+    $d->queue('hook', 'msg_redact');
+    ok(wait_until { $d->state('msg_redact') eq 'leased' }, 'and another is under way');
+    $d->write_file('secrets.ini', $secrets =~ s/hook-of-sales/elsewhere-now/r);
+    ok(hup($daemon, 'reloaded'), 'then the address changes');
+    ok(wait_until { ($d->detail('msg_redact') // '') =~ /\*\*\*/ || $d->state('msg_redact') eq 'delivered' }, 'answered');
+    unlike($d->sql(q{SELECT coalesce(string_agg(detail, ' '), '') FROM crm.delivery_attempt}) . log_of($daemon), qr/hook-of-sales/, 'without the old address');
+    is($d->stop($daemon), 0, 'exit code 0');
+    $d->write_file('secrets.ini', $secrets);
+    $d->sql('DELETE FROM crm.delivery_queue');
+};
+
+subtest 'several hosts' => sub {
+    my $second = PostgreSQL::Test::Cluster->new('second');
+    $second->init;
+    $second->start;
+    $second->safe_psql('postgres', q{
+        CREATE SCHEMA crm;
+        CREATE EXTENSION crm SCHEMA crm;
+        CREATE ROLE daemon LOGIN;
+        SELECT crm.grant_daemon('daemon');
+    });
+    my $beats = sub { return $_[0]->safe_psql('postgres', "SELECT count(*) FROM crm.daemon WHERE worker = '$_[1]' AND beat_at > now() - interval '20 s'") };
+    my $hosts = sub { return 'host=' . join(',', map { $_->host } @_) . ' port=' . join(',', map { $_->port } @_) . ' dbname=postgres user=daemon' };
+    my $daemon = $d->start($d->config('hosts', dsn => $hosts->($node, $second)));
+    ok(wait_until { $beats->($node, 'hosts') == 1 }, 'the first is taken');
+    $d->sql('ALTER SYSTEM SET default_transaction_read_only = on');
+    $d->sql('SELECT pg_reload_conf()');
+    ok(wait_until { $beats->($second, 'hosts') == 1 }, 'one that can only be read is left');
+    like(log_of($daemon), qr/ event=connection-lost connection=[a-z]+ error="(?:cannot execute .* in a read-only transaction|this server can only be read .*)"/m, 'for that reason');
+    ok(wait_until { $second->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'daemon'}) == 5 }, 'by all connections');
+    is($d->stop($daemon), 0, 'exit code 0');
+
+    my ($code, $out) = $d->run_crmd('', '-c', $d->config('only', dsn => $node->connstr('postgres') . ' user=daemon'), 'check');
+    is($code, 1, 'check where no host can be written to');
+    like($out, qr/^FAIL  connection     .*session is read-only; no host of dsn can be written to: name the primary as well$/m, 'says so');
+    $node->append_conf('postgresql.auto.conf', 'default_transaction_read_only = off');
+    $node->reload;
+
+    # a host that takes connections and says nothing does not keep the others from being asked
+    my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16);
+    $daemon = $d->start($d->config('silent', connect_timeout_s => 1,
+            dsn => 'host=127.0.0.1,' . $second->host . ' port=' . $silent->sockport . ',' . $second->port . ' dbname=postgres user=daemon'));
+    ok(wait_until { $beats->($second, 'silent') == 1 }, 'the next is asked after connect_timeout_s');
+    is($d->stop($daemon), 0, 'exit code 0');
+
+    # results of one database are no business of another that has the same numbers
+    $second->safe_psql('postgres', q{
+        INSERT INTO crm.endpoint (endpoint, kind, audience, secret_ref, retries, max_age, created_by) VALUES ('hook', 'webhook', 'someone', 'hook', '{1 s}', '1 day', 'test');
+        INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body, state, epoch)
+        VALUES ('msg_theirs', 1, 1, 'alert.firing', 'r', 'u', '{u}', 'hook', 'someone', '{}', 'leased', 1)});
+    my $finish = sub { return $second->safe_psql('postgres', qq{SELECT crm.finish_deliveries(jsonb_build_array(jsonb_build_object('id', id, 'epoch', 1, 'message', '$_[0]',
+        'outcome', 'delivered'))) FROM crm.delivery_queue}) };
+    is($finish->('msg_ours'), 0, 'another message under the same number');
+    is($finish->('msg_theirs'), 1, 'the message itself');
+    $second->stop;
+};
+
+subtest 'service and passfile' => sub {
+    $d->sql("CREATE ROLE guarded LOGIN PASSWORD 'p ss:w\\rd'; SELECT crm.grant_daemon('guarded')");
+    my $hba = $node->data_dir . '/pg_hba.conf';
+    my $before = slurp_file($hba);
+    open my $file, '>', $hba or die $!;
+    print $file "local all guarded scram-sha-256\n$before";
+    close $file;
+    $node->reload;
+    $d->write_file('service.conf', "[sales]\nhost=" . $node->host . "\nport=" . $node->port . "\ndbname=postgres\nuser=guarded\n");
+    $d->write_file('pgpass', "*:*:postgres:guarded:p ss\\:w\\\\rd\n");
+    local $ENV{PGSERVICEFILE} = "$dir/service.conf";
+    my ($code, $out) = $d->run_crmd('', '-c', $d->config('service', dsn => "service=sales passfile=$dir/pgpass"), 'check');
+    like($out, qr/^ok    connection     database postgres as role guarded, server /m, 'a service, and a file with the password');
+    ($code, $out) = $d->run_crmd('', '-c', $d->config('service', dsn => "service=sales passfile=$dir/absent"), 'check');
+    is($code, 1, 'without the password');
+    like($out, qr/^FAIL  connection     .*no password supplied; write it into a file like ~\/\.pgpass, mode 0600, and name that with passfile= in dsn$/m, 'says where to write it');
+    $d->write_file('pgpass', "*:*:postgres:guarded:wrong\n");
+    ($code, $out) = $d->run_crmd('', '-c', $d->config('service', dsn => "service=sales passfile=$dir/pgpass"), 'check');
+    like($out, qr/^FAIL  connection     .*password authentication failed for user "guarded".*; is it the password of that role/m, 'the wrong one');
+    unlike($out, qr/wrong/, 'which is not shown');
+};
+
 $receiver->stop;
 $node->stop;
 done_testing();

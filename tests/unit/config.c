@@ -147,6 +147,52 @@ test_long_lines(void **state)
     config_free(&config);
 }
 
+/* What changed is named and taken over, but for what holds from a restart on; strings that did not change stay where they are. */
+static void
+test_replace(void **state)
+{
+    struct Config config, fresh;
+    struct ConfigChange change;
+    struct Problem problem;
+    const char *secrets;
+
+    (void) state;
+    assert_int_equal(
+        read_text(&config, "[crmd]\ndsn = host=a\nworker = left\nallow_networks = 10.0.0.0/8\n", &problem),
+        STATUS_OK);
+    assert_int_equal(read_text(&fresh,
+                               "[crmd]\ndsn = host=b\nworker = right\nmetrics_listen = 127.0.0.1:9480\n"
+                               "lease_s = 61\nallow_http = yes\nresolve = 22-6\nallow_networks = "
+                               "10.0.0.0/9\nlog_level = error\n",
+                               &problem),
+                     STATUS_OK);
+    secrets = config.secrets;
+    config_replace(&config, &fresh, &change);
+    assert_string_equal(change.changed, "dsn lease_s resolve allow_http allow_networks log_level");
+    assert_string_equal(change.restart, "worker metrics_listen");
+    assert_true(change.dsn);
+    assert_string_equal(config.dsn, "host=b");
+    assert_string_equal(config.worker, "left");
+    assert_string_equal(config.metrics_listen, "");
+    assert_int_equal(config.lease_s, 61);
+    assert_int_equal(config.resolve_hours.from, 22);
+    assert_ptr_equal(config.secrets, secrets);
+    config_free(&fresh);
+
+    assert_int_equal(
+        read_text(&fresh,
+                  "[crmd]\ndsn = host=b\nworker = left\nlease_s = 61\nallow_http = yes\nresolve = 22-6\n"
+                  "allow_networks = 10.0.0.0/9\nlog_level = error\n",
+                  &problem),
+        STATUS_OK);
+    config_replace(&config, &fresh, &change);
+    assert_string_equal(change.changed, "");
+    assert_string_equal(change.restart, "");
+    assert_false(change.dsn);
+    config_free(&fresh);
+    config_free(&config);
+}
+
 static void
 test_nearest(void **state)
 {
@@ -166,7 +212,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),   cmocka_unit_test(test_values),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_nearest), cmocka_unit_test(test_replace),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -128,6 +128,7 @@ static void
 test_redacted(void **state)
 {
     struct Secrets secrets = {NULL};
+    struct Secrets fresh = {0};
     struct Problem problem;
 
     (void) state;
@@ -143,6 +144,26 @@ test_redacted(void **state)
     assert_redacted(&secrets, OTHER_KEY "!", "******************************!");
     assert_redacted(&secrets, "key R0123456789 unknown", "key *********** unknown");
     assert_redacted(&secrets, "", "");
+
+    /* what was replaced is hidden for a while, and then forgotten when the next comes */
+    assert_int_equal(read_text(&fresh, "[a]\nurl = https://a.example/services/T2\nkey = " KEY "\n", &problem),
+                     STATUS_OK);
+    secrets_replace(&secrets, &fresh, 10000, 5000);
+    assert_null(fresh.first);
+    assert_string_equal(secrets_find(&secrets, "a")->url, "https://a.example/services/T2");
+    assert_null(secrets_find(&secrets, "b"));
+    assert_redacted(&secrets, OTHER_KEY "!", "******************************!");
+    assert_redacted(&secrets, "/services/T2", "************");
+    assert_int_equal(read_text(&fresh, "[a]\nurl = https://a.example/services/T3\nkey = " KEY "\n", &problem),
+                     STATUS_OK);
+    secrets_replace(&secrets, &fresh, 14000, 5000);
+    assert_redacted(&secrets, OTHER_KEY "!", "******************************!");
+    assert_int_equal(read_text(&fresh, "[a]\nurl = https://a.example/services/T4\nkey = " KEY "\n", &problem),
+                     STATUS_OK);
+    secrets_replace(&secrets, &fresh, 20000, 5000);
+    assert_redacted(&secrets, OTHER_KEY "!", OTHER_KEY "!");
+    assert_redacted(&secrets, "/services/T3", "************");
+    assert_redacted(&secrets, "/services/T4", "************");
     secrets_free(&secrets);
 }
 
