@@ -10,5 +10,6 @@ SET client_min_messages = warning;
 \ir outcome.sql
 \ir run.sql
 \ir sessions.sql
+\ir alert.sql
 SELECT oracle.make_askers();
 SELECT crm.rotate_token_key() IS NOT NULL AS has_token_key;
