@@ -11,6 +11,7 @@
 #include "config.h"
 #include "log.h"
 #include "nearest.h"
+#include "report.h"
 #include "run.h"
 #include "secrets.h"
 
@@ -18,6 +19,8 @@ struct CommandLine {
     const char *config_path;
     char **words; /* the command and its arguments */
     int word_count;
+    struct ReportAsked report; /* what only the command report has */
+    bool reports;              /* one of these was given */
 };
 
 typedef enum ExitCode (*Command)(const struct CommandLine *line, struct Config *config);
@@ -69,9 +72,16 @@ command_secret(const struct CommandLine *line, struct Config *config)
 static enum ExitCode
 command_report(const struct CommandLine *line, struct Config *config)
 {
-    (void) line;
-    (void) config;
-    fputs("crmd: report is not built yet\n", stderr);
+    struct Problem problem;
+
+    if (line->report.principal == NULL) {
+        fputs("crmd: type crmd report --principal NAME; crmd --help lists what else it takes\n", stderr);
+        return CRMD_EXIT_USAGE;
+    }
+    problem_set(&problem, "out of memory");
+    if (report_run(config, &line->report, &problem) == STATUS_OK)
+        return CRMD_EXIT_OK;
+    fprintf(stderr, "crmd: %s\n", problem.text);
     return CRMD_EXIT_FAILED;
 }
 
@@ -100,7 +110,9 @@ print_help(void)
           "standard\n"
           "                     input; NAME.url, NAME.key or NAME.keys sets one value\n"
           "  secret public NAME print the public keys (v1a) of section NAME\n"
-          "  report             a page with pictures (not built yet)\n"
+          "  report --principal NAME [--since DAY] [--until DAY] [--unit UNIT] [--language es] [-o FILE]\n"
+          "                     one page of what NAME may see (default: of the last 30 days, on standard "
+          "output)\n"
           "\n"
           "Options:\n"
           "  -c, --config FILE  configuration (else $CRMD_CONFIG, else " CONFIG_DEFAULT_PATH ")\n"
@@ -131,6 +143,10 @@ dispatch(const struct CommandLine *line)
                     line->words[commands[i].words]);
             return CRMD_EXIT_USAGE;
         }
+        if (line->reports && commands[i].command != command_report) {
+            fprintf(stderr, "crmd: %s takes none of the options of report\n", line->words[0]);
+            return CRMD_EXIT_USAGE;
+        }
         if (config_read(&config, line->config_path, &problem) == STATUS_OK) {
             log_set_level((enum LogLevel) config.log_level);
             code = commands[i].command(line, &config);
@@ -146,18 +162,40 @@ dispatch(const struct CommandLine *line)
     return CRMD_EXIT_USAGE;
 }
 
+/* Where the value of one of its options goes. */
+static const char **
+report_option(struct ReportAsked *asked, int option)
+{
+    switch (option) {
+    case 'p':
+        return &asked->principal;
+    case 's':
+        return &asked->since;
+    case 'u':
+        return &asked->until;
+    case 'n':
+        return &asked->unit;
+    case 'l':
+        return &asked->language;
+    default:
+        return &asked->path;
+    }
+}
+
 int
 main(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {"version", no_argument, NULL, 'V'},
-                                                 {NULL, 0, NULL, 0}};
+    static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'}, {"principal", required_argument, NULL, 'p'},
+        {"since", required_argument, NULL, 's'},  {"until", required_argument, NULL, 'u'},
+        {"unit", required_argument, NULL, 'n'},   {"language", required_argument, NULL, 'l'},
+        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0}};
     struct CommandLine line = {.config_path = getenv("CRMD_CONFIG")};
     enum ExitCode code;
     int option;
 
-    while ((option = getopt_long(argc, argv, "c:hV", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:ho:V", long_options, NULL)) != -1) {
         switch (option) {
         case 'c':
             line.config_path = optarg;
@@ -168,8 +206,11 @@ main(int argc, char **argv)
         case 'V':
             puts("crmd " CRM_VERSION);
             return CRMD_EXIT_OK;
-        default: /* getopt has said what is wrong */
+        case '?': /* getopt has said what is wrong */
             return CRMD_EXIT_USAGE;
+        default:
+            *report_option(&line.report, option) = optarg;
+            line.reports = true;
         }
     }
     if (line.config_path == NULL || line.config_path[0] == '\0')

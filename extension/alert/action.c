@@ -6,17 +6,15 @@
  * a signature is never good for the other kind, or for a copy of the database under another name.
  */
 #include "base/compat.h"
-#include "base/caller.h"
+#include "alert/lend.h"
 #include "base/schema.h"
 #include "org/token_file.h"
 #include "org/token_setting.h"
 
 #include "catalog/pg_type_d.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 
 PG_FUNCTION_INFO_V1(crm_sign_action);
 PG_FUNCTION_INFO_V1(crm_verify_action);
@@ -69,60 +67,19 @@ crm_verify_action(PG_FUNCTION_ARGS)
     PG_RETURN_BOOL(good);
 }
 
-static Datum
-perform(Datum action, Datum verb, Datum comment, bool no_comment, MemoryContext result_context)
-{
-    char *sql = psprintf("SELECT %s.perform_action($1, $2, $3)", crm_schema_quoted());
-    Oid types[] = {INT8OID, TEXTOID, TEXTOID};
-    Datum values[] = {action, verb, comment};
-    char nulls[] = {' ', ' ', no_comment ? 'n' : ' '};
-    MemoryContext before;
-    Datum result;
-    bool is_null;
-
-    SPI_connect();
-    if (SPI_execute_with_args(sql, 3, types, values, nulls, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
-        elog(ERROR, "perform_action did not answer");
-    result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-    if (is_null)
-        elog(ERROR, "perform_action answered nothing");
-    before = MemoryContextSwitchTo(result_context);
-    result = PointerGetDatum(DatumGetTextPCopy(result));
-    MemoryContextSwitchTo(before);
-    SPI_finish();
-    return result;
-}
-
 /*
  * act_as(token text, role oid, action bigint, verb text, comment text) returns text. For the time of the action the token says who
- * asks, and the principal's database role (0: none) what Postgres' own rights are; both end with it, also where it fails.
+ * asks, and the principal's database role (0: none) what Postgres' own rights are.
  */
 Datum
 crm_act_as(PG_FUNCTION_ARGS)
 {
-    char *token = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    Oid before = crm_caller_lend(InvalidOid);
-    int nest = NewGUCNestLevel();
-    Datum result = (Datum) 0;
+    CrmLent lent = {.token = text_to_cstring(PG_GETARG_TEXT_PP(0)), .role = PG_GETARG_OID(1)};
+    char *sql = psprintf("SELECT %s.perform_action($1, $2, $3)", crm_schema_quoted());
+    Oid types[] = {INT8OID, TEXTOID, TEXTOID};
+    Datum values[] = {PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
+                      PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4)};
+    char nulls[] = {' ', ' ', PG_ARGISNULL(4) ? 'n' : ' '};
 
-    PG_TRY()
-        ;
-        {
-            (void) set_config_option("crm.token", token, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-                                     ERROR, false);
-            /* a worker would not know what is lent */
-            (void) set_config_option("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_SESSION,
-                                     GUC_ACTION_SAVE, true, ERROR, false);
-            (void) crm_caller_lend(PG_GETARG_OID(1));
-            result = perform(PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
-                             PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4), PG_ARGISNULL(4),
-                             CurrentMemoryContext);
-        }
-        PG_FINALLY();
-        {
-            (void) crm_caller_lend(before);
-        }
-    PG_END_TRY();
-    AtEOXact_GUC(true, nest);
-    PG_RETURN_DATUM(result);
+    PG_RETURN_DATUM(crm_lend_query(&lent, sql, 3, types, values, nulls));
 }

@@ -1,4 +1,4 @@
-// links: daemon/page.c
+// links: daemon/page.c daemon/html.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
