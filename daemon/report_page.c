@@ -486,6 +486,8 @@ put_contents(FILE *out, const json_t *report, const json_t *sections)
     html_put_element(out, "<nav aria-label=\"", text_of(report, "contents"), "\"><ul>");
     json_array_foreach(sections, i, section)
     {
+        if (layout_of(section) == NULL)
+            continue;
         fprintf(out, "<li><a href=\"#%s\">", id_of(section, "id"));
         html_put_element(out, "", text_of(section, "title"), "</a></li>");
     }

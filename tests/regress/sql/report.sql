@@ -56,7 +56,9 @@ SET ROLE regress_report_crmd;
 -- questions that make no sense
 SELECT crm.report_page('boss', '2026-02-28', '2026-02-01');
 SELECT crm.report_page('boss', '2020-01-01', '2026-02-01');
+\set VERBOSITY sqlstate
 SELECT crm.report_page('boss', current_date + 10);
+\set VERBOSITY default
 SELECT crm.report_page('boss', '2026-02-01', '2026-02-28', 'nowhere');
 SELECT crm.report_page('boss', '2026-02-01', '2026-02-28', language => 'ex');
 SELECT crm.report_page('nell', '2026-02-01', '2026-02-28', 'south');
