@@ -66,15 +66,17 @@ id_of(const json_t *object, const char *name)
 static void
 put_headings(FILE *out, const json_t *columns)
 {
-    size_t i;
-    json_t *column;
 
     fputs("<thead><tr>", out);
-    json_array_foreach(columns, i, column) html_put_element(out,
-                                                            json_is_true(json_object_get(column, "number"))
-                                                                ? "<th scope=\"col\" class=\"number\">"
-                                                                : "<th scope=\"col\">",
-                                                            text_of(column, "label"), "</th>");
+    for (size_t i = 0; i < json_array_size(columns); i++) {
+        const json_t *column = json_array_get(columns, i);
+
+        html_put_element(out,
+                         json_is_true(json_object_get(column, "number"))
+                             ? "<th scope=\"col\" class=\"number\">"
+                             : "<th scope=\"col\">",
+                         text_of(column, "label"), "</th>");
+    }
     fputs("</tr></thead>\n", out);
 }
 
@@ -151,14 +153,13 @@ put_tiles_table(FILE *out, const json_t *section)
 {
     static const char *const fields[] = {"label", "said", "before_value", "change", "lowest", "highest"};
     const json_t *columns = json_object_get(section, "columns"), *tiles = json_object_get(section, "tiles");
-    size_t i;
-    json_t *tile;
 
     html_put_element(out, "<details><summary>", text_of(section, "table"), "</summary><table>");
     put_headings(out, columns);
     fputs("<tbody>", out);
-    json_array_foreach(tiles, i, tile)
-    {
+    for (size_t i = 0; i < json_array_size(tiles); i++) {
+        const json_t *tile = json_array_get(tiles, i);
+
         fputs("<tr>", out);
         for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++)
             put_cell(out, columns, f, text_of(tile, fields[f]));
@@ -173,11 +174,10 @@ put_tiles(FILE *out, const json_t *section)
 {
     const json_t *tiles = json_object_get(section, "tiles");
     const char *department = NULL;
-    size_t i;
-    json_t *tile;
 
-    json_array_foreach(tiles, i, tile)
-    {
+    for (size_t i = 0; i < json_array_size(tiles); i++) {
+        const json_t *tile = json_array_get(tiles, i);
+
         if (department == NULL || strcmp(department, text_of(tile, "department")) != 0) {
             fputs(department == NULL ? "" : "</ul>\n", out);
             department = text_of(tile, "department");
@@ -206,8 +206,6 @@ put_goal(FILE *out, const json_t *goal)
     const json_t *lines = json_object_get(goal, "lines");
     const char *tone = tone_of(text_of(goal, "tone"));
     char title[512];
-    size_t i;
-    json_t *line;
 
     snprintf(title, sizeof title, "%s: %s, %s, %s", text_of(goal, "label"), text_of(goal, "value"),
              text_of(goal, "target"), text_of(goal, "status"));
@@ -223,8 +221,12 @@ put_goal(FILE *out, const json_t *goal)
         report_chart_meter(out, number_of(goal, "share"), number_of(goal, "target_share"),
                            number_of(goal, "expected_share"), tone, title);
     fputs("<ul class=\"facts\">", out);
-    json_array_foreach(lines, i, line) html_put_element(
-        out, "<li><bdi>", json_is_string(line) ? json_string_value(line) : "", "</bdi></li>");
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        const json_t *line = json_array_get(lines, i);
+
+        html_put_element(out, "<li><bdi>", json_is_string(line) ? json_string_value(line) : "",
+                         "</bdi></li>");
+    }
     fputs("</ul></li>\n", out);
 }
 
@@ -232,14 +234,16 @@ static void
 put_goals(FILE *out, const json_t *section)
 {
     const json_t *goals = json_object_get(section, "goals");
-    size_t i;
-    json_t *goal;
 
     fputs("<p class=\"legend\">", out);
     put_key(out, "target", text_of(section, "mark_target"));
     put_key(out, "expected", text_of(section, "mark_expected"));
     fputs("</p>\n<ul class=\"goals\">\n", out);
-    json_array_foreach(goals, i, goal) put_goal(out, goal);
+    for (size_t i = 0; i < json_array_size(goals); i++) {
+        const json_t *goal = json_array_get(goals, i);
+
+        put_goal(out, goal);
+    }
     fputs("</ul>\n", out);
 }
 
@@ -265,19 +269,22 @@ static void
 put_funnel(FILE *out, const json_t *funnel, bool named)
 {
     const json_t *stages = json_object_get(funnel, "stages"), *asides = json_object_get(funnel, "asides");
-    size_t i;
-    json_t *stage, *aside;
 
     if (named)
         html_put_element(out, "<h3><bdi>", text_of(funnel, "label"), "</bdi></h3>\n");
     fputs("<ol class=\"funnel\">\n", out);
-    json_array_foreach(stages, i, stage) put_stage(out, stage, json_array_get(stages, i + 1));
+    for (size_t i = 0; i < json_array_size(stages); i++) {
+        const json_t *stage = json_array_get(stages, i);
+
+        put_stage(out, stage, json_array_get(stages, i + 1));
+    }
     fputs("</ol>\n", out);
     if (json_array_size(asides) == 0)
         return;
     fputs("<p class=\"small\">", out);
-    json_array_foreach(asides, i, aside)
-    {
+    for (size_t i = 0; i < json_array_size(asides); i++) {
+        const json_t *aside = json_array_get(asides, i);
+
         fputs(i == 0 ? "" : " \xc2\xb7 ", out);
         html_put_element(out, "<bdi>", json_is_string(aside) ? json_string_value(aside) : "", "</bdi>");
     }
@@ -288,10 +295,12 @@ static void
 put_funnels(FILE *out, const json_t *section)
 {
     const json_t *funnels = json_object_get(section, "funnels");
-    size_t i;
-    json_t *funnel;
 
-    json_array_foreach(funnels, i, funnel) put_funnel(out, funnel, json_array_size(funnels) > 1);
+    for (size_t i = 0; i < json_array_size(funnels); i++) {
+        const json_t *funnel = json_array_get(funnels, i);
+
+        put_funnel(out, funnel, json_array_size(funnels) > 1);
+    }
 }
 
 /* --- tables --- */
@@ -382,8 +391,6 @@ static void
 put_table(FILE *out, const json_t *section)
 {
     const json_t *columns = json_object_get(section, "columns"), *rows = json_object_get(section, "rows");
-    size_t i, j;
-    json_t *row, *cell;
 
     if (json_array_size(json_object_get(section, "counts")) > 0)
         put_counts(out, json_object_get(section, "counts"));
@@ -392,10 +399,15 @@ put_table(FILE *out, const json_t *section)
     fprintf(out, "<table class=\"%s\">", id_of(section, "id"));
     put_headings(out, columns);
     fputs("<tbody>\n", out);
-    json_array_foreach(rows, i, row)
-    {
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+
         fputs("<tr>", out);
-        json_array_foreach(row, j, cell) put_table_cell(out, columns, j, cell);
+        for (size_t j = 0; j < json_array_size(row); j++) {
+            const json_t *cell = json_array_get(row, j);
+
+            put_table_cell(out, columns, j, cell);
+        }
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table>\n", out);
@@ -454,8 +466,6 @@ static void
 put_top(FILE *out, const json_t *report)
 {
     const json_t *headlines = json_object_get(report, "headlines");
-    size_t i;
-    json_t *headline;
 
     html_put_element(out, "<header><p class=\"kicker\">", text_of(report, "kicker"), "</p>\n");
     html_put_element(out, "<h1><bdi>", text_of(report, "title"), "</bdi></h1>\n");
@@ -464,8 +474,9 @@ put_top(FILE *out, const json_t *report)
     html_put_element(out, "", text_of(report, "made"), "</p>\n");
     if (json_array_size(headlines) > 0) {
         fputs("<ul class=\"headlines\">", out);
-        json_array_foreach(headlines, i, headline)
-        {
+        for (size_t i = 0; i < json_array_size(headlines); i++) {
+            const json_t *headline = json_array_get(headlines, i);
+
             fprintf(out, "<li class=\"%s\"><a href=\"#%s\">", tone_of(text_of(headline, "tone")),
                     id_of(headline, "to"));
             html_put_element(out, "", text_of(headline, "text"), "</a></li>\n");
@@ -478,14 +489,13 @@ put_top(FILE *out, const json_t *report)
 static void
 put_contents(FILE *out, const json_t *report, const json_t *sections)
 {
-    size_t i;
-    json_t *section;
 
     if (json_array_size(sections) < 2)
         return;
     html_put_element(out, "<nav aria-label=\"", text_of(report, "contents"), "\"><ul>");
-    json_array_foreach(sections, i, section)
-    {
+    for (size_t i = 0; i < json_array_size(sections); i++) {
+        const json_t *section = json_array_get(sections, i);
+
         if (layout_of(section) == NULL)
             continue;
         fprintf(out, "<li><a href=\"#%s\">", id_of(section, "id"));
@@ -499,8 +509,6 @@ report_page_write(FILE *out, const char *json)
 {
     json_t *report = json_loads(json, 0, NULL);
     const json_t *sections = json_object_get(report, "sections");
-    size_t i;
-    json_t *section;
 
     if (!json_is_array(sections)) {
         json_decref(report);
@@ -510,7 +518,11 @@ report_page_write(FILE *out, const char *json)
     put_top(out, report);
     put_contents(out, report, sections);
     fputs("<main>\n", out);
-    json_array_foreach(sections, i, section) put_section(out, section);
+    for (size_t i = 0; i < json_array_size(sections); i++) {
+        const json_t *section = json_array_get(sections, i);
+
+        put_section(out, section);
+    }
     fputs("</main>\n<footer>", out);
     put_some(out, "<p>", text_of(report, "absent"), "</p>\n");
     put_some(out, "<p>", json_array_size(sections) > 0 ? text_of(report, "rights") : "", "</p>\n");

@@ -112,13 +112,13 @@ $crmd->finish;
 is($crmd->result(0), 0, 'crmd stops cleanly');
 
 # a dump carries rules, alerts, the queue and the numbers that go on
-sql("SELECT crm.replay_delivery(3), crm.set_alert_retention(400)");
+sql("SELECT crm.replay_delivery(3), crm.set_alert_retention(400), crm.allow_report('anna')");
 my $dump = "$dir/dump.sql";
 $node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('postgres') ], 'dump');
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 $node->command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('copy') ], 'restore');
 for my $table (qw(endpoint rule rule_schedule rule_state subscription silence escalation alert_log alert_escalation alert_transition delivery_queue
-    delivery_history delivery_attempt alert_retention daemon link_template action))
+    delivery_history delivery_attempt alert_retention daemon link_template action report_reader))
 {
     my $query = "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM crm.$table t";
     is($node->safe_psql('copy', $query), sql($query), "$table came back");
