@@ -66,7 +66,6 @@ id_of(const json_t *object, const char *name)
 static void
 put_headings(FILE *out, const json_t *columns)
 {
-
     fputs("<thead><tr>", out);
     for (size_t i = 0; i < json_array_size(columns); i++) {
         const json_t *column = json_array_get(columns, i);
@@ -489,7 +488,6 @@ put_top(FILE *out, const json_t *report)
 static void
 put_contents(FILE *out, const json_t *report, const json_t *sections)
 {
-
     if (json_array_size(sections) < 2)
         return;
     html_put_element(out, "<nav aria-label=\"", text_of(report, "contents"), "\"><ul>");
