@@ -1,6 +1,7 @@
 #include "rule.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -21,15 +22,52 @@ ask(struct Rule *rule, const char *begin, const char *sql, int value_count, Conn
 }
 
 static void
-end_cycle(struct Rule *rule, bool found_work)
+end_cycle(struct Rule *rule)
 {
     const struct Config *config = rule->worker.settings.config;
 
     rule->worker.busy = false;
-    if (!found_work && rule->worker.settings.once)
+    if (!rule->found_work && rule->worker.settings.once)
         rule->worker.drained = true;
     else if (!rule->worker.stopping)
-        loop_timer_in(&rule->worker.timer, found_work ? config->poll_ms : config->idle_ms);
+        loop_timer_in(&rule->worker.timer, rule->found_work ? config->poll_ms : config->idle_ms);
+}
+
+static void
+on_written(void *arg, const struct ConnAnswer *answer)
+{
+    struct Rule *rule = arg;
+    long written;
+
+    if (answer->outcome == CONN_LOST) {
+        rule->worker.busy = false;
+        return;
+    }
+    if (answer->outcome == CONN_ERROR) {
+        rule->worker.failures++;
+        schedule_failed(&rule->writing_trouble, clock_now_ms(), schedule_seed("write_waiting"));
+        conn_log_failed(answer, "write_waiting");
+        end_cycle(rule);
+        return;
+    }
+    schedule_worked(&rule->writing_trouble);
+    written = strtol(PQgetvalue(answer->result, 0, 0), NULL, 10);
+    if (written > 0) {
+        log_debug("written", LOG_NUMBER("messages", written));
+        rule->found_work = true;
+        rule->worked(rule->arg);
+    }
+    end_cycle(rule);
+}
+
+/* What waited for somebody's quiet hours to end, or for others to come along, is written when its time has come. */
+static void
+write_waiting(struct Rule *rule)
+{
+    if (!rule->worker.stopping && schedule_allows(&rule->writing_trouble, clock_now_ms()))
+        ask(rule, NULL, "SELECT {crm}.write_waiting()", 0, on_written);
+    else
+        end_cycle(rule);
 }
 
 static void
@@ -95,7 +133,8 @@ evaluate_next(struct Rule *rule)
     }
     if (rule->claim_at < rule->claim_count)
         log_info("rules-left", LOG_NUMBER("rules", rule->claim_count - rule->claim_at));
-    end_cycle(rule, true);
+    rule->found_work = true;
+    write_waiting(rule);
 }
 
 static void
@@ -112,7 +151,7 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
         rule->worker.failures++;
         schedule_failed(&rule->trouble, clock_now_ms(), schedule_seed("claim_rules"));
         conn_log_failed(answer, "claim_rules");
-        end_cycle(rule, false);
+        end_cycle(rule);
         return;
     }
     schedule_worked(&rule->trouble);
@@ -125,7 +164,7 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
         snprintf(claim->epoch, sizeof claim->epoch, "%s", PQgetvalue(answer->result, i, 1));
     }
     if (rows == 0)
-        end_cycle(rule, false);
+        write_waiting(rule);
     else
         evaluate_next(rule);
 }
@@ -157,7 +196,7 @@ on_escalated(void *arg, const struct ConnAnswer *answer)
     else if (strcmp(PQgetvalue(answer->result, 0, 0), "0") != 0)
         rule->worked(rule->arg);
     if (rule->worker.stopping)
-        end_cycle(rule, false);
+        end_cycle(rule);
     else
         claim(rule);
 }
@@ -169,8 +208,9 @@ begin_cycle(void *arg)
 
     if (rule->worker.busy || rule->worker.stopping || rule->worker.drained || !conn_free(&rule->worker.conn))
         return;
+    rule->found_work = false;
     if (!schedule_allows(&rule->trouble, clock_now_ms())) {
-        end_cycle(rule, false);
+        end_cycle(rule);
         return;
     }
     rule->worker.busy = true;

@@ -22,15 +22,15 @@ struct RuleClaim {
 
 struct Rule {
     struct Worker worker;
-    void (*worked)(
-        void *arg); /* a rule was evaluated: there may be something to deliver; set before it is opened */
+    void (*worked)(void *arg); /* there may be something to deliver; set before it is opened */
     void *arg;
     struct RuleClaim claims[RULE_CLAIM_MAX];
     int claim_count, claim_at;
     int64_t asked_ms, asked_lease_ms; /* of the claim that is worked off */
     int64_t lease_ms, escalated_ms;
     int64_t begun_ms; /* of the evaluation under way */
-    struct Trouble trouble;
+    struct Trouble trouble, writing_trouble;
+    bool found_work; /* in this cycle */
     char begin[80], lease[32], max_rows[8], error[512];
     const char *values[3];
 };

@@ -21,6 +21,7 @@ CREATE TABLE @extschema@.rule (
     flap_limit      integer NOT NULL DEFAULT 6,
     flap_within     interval NOT NULL DEFAULT '1 day',
     inhibited_by    text[] NOT NULL DEFAULT '{}',
+    urgency         text NOT NULL DEFAULT 'normal' CHECK (urgency IN ('low', 'normal', 'urgent')),
     every           interval NOT NULL,
     min_denominator numeric,
     min_base        numeric,
@@ -41,6 +42,8 @@ COMMENT ON COLUMN @extschema@.rule.min_base IS 'with less to compare with (the p
 COMMENT ON COLUMN @extschema@.rule.clear_for IS 'how long it must have been clear before an alert resolves';
 COMMENT ON COLUMN @extschema@.rule.flap_limit IS 'what fires as often within flap_within must be clear for flap_within / flap_limit before it resolves';
 COMMENT ON COLUMN @extschema@.rule.inhibited_by IS 'rules whose alert of the same unit or one above keeps this rule''s alerts from being sent; the rule itself: of a unit above';
+
+COMMENT ON COLUMN @extschema@.rule.urgency IS 'urgent: told at once, whatever somebody set; low: with the next digest';
 
 CREATE TABLE @extschema@.rule_schedule (
     rule         text PRIMARY KEY REFERENCES @extschema@.rule ON DELETE CASCADE,

@@ -48,6 +48,9 @@ BEGIN
     ELSIF r.inhibited_by IS NULL OR array_position(r.inhibited_by, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'inhibited_by is a list of rules' USING ERRCODE = 'RM005', HINT = 'Write inhibited_by => ''{win-rate-low}''.';
     END IF;
+    IF r.urgency IS NULL OR r.urgency NOT IN ('low', 'normal', 'urgent') THEN
+        PERFORM raise_unknown('urgency', coalesce(r.urgency, ''), '{low,normal,urgent}');
+    END IF;
     PERFORM raise_unknown('rule', i, ARRAY(SELECT x.rule FROM rule x)) FROM unnest(r.inhibited_by) i
     WHERE i <> r.rule AND NOT EXISTS (SELECT FROM rule x WHERE x.rule = i);
 END
@@ -194,7 +197,8 @@ CREATE FUNCTION @extschema@.create_rule(
     flap_within interval DEFAULT '1 day',
     inhibited_by text[] DEFAULT '{}',
     warn_before interval DEFAULT NULL,
-    condition regprocedure DEFAULT NULL)
+    condition regprocedure DEFAULT NULL,
+    urgency text DEFAULT 'normal')
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
@@ -222,6 +226,7 @@ BEGIN
     r.flap_limit := flap_limit;
     r.flap_within := flap_within;
     r.inhibited_by := inhibited_by;
+    r.urgency := urgency;
     r.every := every;
     r.min_denominator := min_denominator;
     r.min_base := min_base;
@@ -254,7 +259,8 @@ within flap_within waits for flap_within / flap_limit at least. inhibited_by: ru
 above keeps this one's alerts from being sent (the rule itself: its alert of a unit above). condition: a function of your own (unit text, since date, until date) that returns numeric, called with the rights of its owner,
 instead of a KPI. sla, handover: watches records instead, each with an alert of its own: clocks of a service level, or the hand-overs of a funnel
 ('*': all), of the unit and all below it; kind breach or warning (of hand-overs warn_before, an hour). measure: of a change, 'share' of what was before, or 'amount'. goal: one goal (default: all of the KPI).
-endpoint: also subscribes it to this rule. Returns the key.
+urgency: normal, urgent (told at once, whatever set_attention says) or low (told with the next digest). endpoint: also subscribes it to
+this rule. Returns the key.
 Example: SELECT crm.create_rule('win-rate-low', 'win_rate', 'threshold', period => 'last 30 days',
 fire_level => 0.25, clear_level => 0.30, min_denominator => 20, endpoint => 'sales-desk');$c$;
 

@@ -4,8 +4,8 @@
 CREATE TABLE @extschema@.delivery_queue (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     message_id   text NOT NULL UNIQUE,
-    alert        bigint NOT NULL,
-    transition   bigint NOT NULL,
+    alert        bigint,
+    transition   bigint,
     type         text NOT NULL,
     rule         text NOT NULL,
     unit         text NOT NULL,
@@ -26,6 +26,8 @@ CREATE TABLE @extschema@.delivery_queue (
     UNIQUE (alert, transition, endpoint)
 );
 COMMENT ON TABLE @extschema@.delivery_queue IS 'messages that are not finished yet';
+COMMENT ON COLUMN @extschema@.delivery_queue.alert IS 'NULL in a message that lists several: alert_told says which';
+COMMENT ON COLUMN @extschema@.delivery_queue.rule IS '* in a message about alerts of several rules';
 COMMENT ON COLUMN @extschema@.delivery_queue.units IS 'every unit whose numbers are in the body: the audience must be allowed all of them';
 COMMENT ON COLUMN @extschema@.delivery_queue.next_at IS 'when it may be claimed: while leased, the end of the lease';
 COMMENT ON COLUMN @extschema@.delivery_queue.refusals IS 'how often the receiver said that the request itself is wrong';
@@ -37,8 +39,8 @@ CREATE INDEX delivery_queue_queued_at ON @extschema@.delivery_queue (queued_at);
 CREATE TABLE @extschema@.delivery_history (
     id           bigint PRIMARY KEY,
     message_id   text NOT NULL,
-    alert        bigint NOT NULL,
-    transition   bigint NOT NULL,
+    alert        bigint,
+    transition   bigint,
     type         text NOT NULL,
     rule         text NOT NULL,
     unit         text NOT NULL,

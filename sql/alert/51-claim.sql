@@ -2,14 +2,15 @@
 -- of an alert is under way at a time. The row of endpoint_state is locked while its places are counted; a daemon that
 -- finds it locked leaves that endpoint to the one who counts.
 
--- Why a due delivery is not to be sent, as {state, detail}; NULL where it is. may: whether its audience may still hear of the alert.
-CREATE FUNCTION @extschema@.delivery_obstacle(d @extschema@.delivery_queue, e @extschema@.endpoint, l @extschema@.alert_log, may boolean)
+-- Why a due delivery is not to be sent, as {state, detail}; NULL where it is. may: whether its audience may still
+-- hear of the alert; outdated: whether a later message about it was written for this endpoint.
+CREATE FUNCTION @extschema@.delivery_obstacle(d @extschema@.delivery_queue, e @extschema@.endpoint, l @extschema@.alert_log, may boolean, outdated boolean)
 RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN NOT e.enabled THEN ARRAY['cancelled', coalesce(e.disabled_because, 'the endpoint is switched off')]
     WHEN e.audience <> d.audience THEN ARRAY['cancelled', pg_catalog.format('written for %s, but the endpoint''s audience is %s', d.audience, e.audience)]
     WHEN NOT may THEN ARRAY['cancelled', pg_catalog.format('%s may no longer see the number', d.audience)]
-    WHEN d.replays = 0 AND d.transition < l.announced THEN ARRAY['superseded', 'a later message of the same alert was written']
+    WHEN d.replays = 0 AND outdated THEN ARRAY['superseded', 'a later message of the same alert was written']
     WHEN d.replays = 0 AND d.type = 'alert.escalated' AND l.acknowledged_at IS NOT NULL
     THEN ARRAY['superseded', pg_catalog.format('%s has acknowledged the alert', l.acknowledged_by)]
     WHEN d.queued_at + e.max_age <= pg_catalog.now() THEN ARRAY['expired', pg_catalog.format('not delivered within %s', e.max_age)]
@@ -17,7 +18,8 @@ RETURN CASE
     THEN ARRAY['dead', pg_catalog.format('held: %s was lost while it was sending this, it may have arrived', d.leased_by)]
     WHEN d.attempt > pg_catalog.cardinality(e.retries) THEN ARRAY['dead', pg_catalog.format('no answer to the last of %s attempts', d.attempt)] END;
 COMMENT ON FUNCTION @extschema@.delivery_obstacle IS
-'Why a due delivery is not to be sent, as {state, detail}; NULL where it is. may: whether the audience may still hear of the alert.';
+'Why a due delivery is not to be sent, as {state, detail}; NULL where it is. may: whether the audience may still hear of the alert; outdated: whether a later message about it was '
+'written for the endpoint.';
 
 -- A limit per second lets through what one second allows at once, and then goes on evenly. One that rested sends one, to see whether it is
 -- back; one that is switched off has all the places that it takes to cancel what waits.
@@ -43,8 +45,11 @@ DECLARE
     details text[];
 BEGIN
     FOR question IN
-        SELECT d.audience, CASE WHEN l.relation IS NULL THEN d.units ELSE ARRAY[l.unit] END AS units, (array_agg(l))[1] AS alert, array_agg(d.id) AS ids
-        FROM delivery_queue d JOIN endpoint e ON e.endpoint = d.endpoint LEFT JOIN alert_log l ON l.id = d.alert
+        SELECT d.audience, CASE WHEN l.relation IS NOT NULL OR d.alert IS NULL AND l.id IS NOT NULL THEN ARRAY[l.unit] ELSE d.units END AS units,
+               (array_agg(l))[1] AS alert, array_agg(d.id) AS ids
+        FROM delivery_queue d JOIN endpoint e ON e.endpoint = d.endpoint
+        LEFT JOIN alert_told t ON t.delivery = d.id AND d.alert IS NULL -- a list: each of its alerts
+        LEFT JOIN alert_log l ON l.id = coalesce(d.alert, t.alert)
         WHERE d.id = ANY (claimed) AND e.enabled AND e.audience = d.audience
         GROUP BY 1, 2, l.relation, l.record_key
     LOOP
@@ -53,10 +58,12 @@ BEGIN
         END IF;
     END LOOP;
     SELECT array_agg(j.id), array_agg(j.obstacle[1]), array_agg(j.obstacle[2]) INTO ids, states, details
-    FROM (SELECT d.id, delivery_obstacle(d, e, l, d.id <> ALL (forbidden)) AS obstacle
+    FROM (SELECT d.id, delivery_obstacle(d, e, l, d.id <> ALL (forbidden), EXISTS (
+                 SELECT FROM alert_told t WHERE t.alert = d.alert AND t.endpoint = d.endpoint AND t.transition > d.transition)) AS obstacle
           FROM delivery_queue d JOIN endpoint e ON e.endpoint = d.endpoint LEFT JOIN alert_log l ON l.id = d.alert
           WHERE d.id = ANY (claimed)) j
     WHERE j.obstacle IS NOT NULL;
+    PERFORM take_back(d) FROM unnest(ids, states) o (id, state) JOIN delivery_queue d ON d.id = o.id WHERE o.state = 'cancelled' AND d.alert IS NULL;
     PERFORM finish_all(ids, states, details);
     RETURN coalesce(ids, '{}');
 END

@@ -73,5 +73,19 @@ INSERT INTO @extschema@.message_language (language, words) VALUES ('en', '{
   "page_reason": "Choose a reason.",
   "firing_compared": "{kpi} of {unit} is {value}, compared with {compared}.",
   "firing_no_data": "There is no number of {kpi} of {unit}.",
-  "compared": "Compared with"
+  "compared": "Compared with",
+  "list_group": "{kpi}: {count} alerts",
+  "list_quiet": "After quiet hours: {count} alerts",
+  "list_budget": "More of yesterday: {count} alerts",
+  "list_digest": "Digest ({count})",
+  "list_is": "New: {new}, resolved: {resolved}, still open: {open}.",
+  "news_escalated": "Unanswered",
+  "news_new": "New",
+  "news_resolved": "Resolved",
+  "news_open": "Still open",
+  "more": "More",
+  "more_is": "and {count} more",
+  "rest": "Rest",
+  "rest_is": "This was message {count} of {count} for today; the rest comes together on {at}.",
+  "urgent_is": "Urgent: {title}"
 }');

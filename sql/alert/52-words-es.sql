@@ -73,5 +73,19 @@ INSERT INTO @extschema@.message_language (language, words) VALUES ('es', '{
   "page_reason": "Elija un motivo.",
   "firing_compared": "{kpi} de {unit} es {value}, frente a {compared}.",
   "firing_no_data": "No hay valor de {kpi} de {unit}.",
-  "compared": "Frente a"
+  "compared": "Frente a",
+  "list_group": "{kpi}: {count} alertas",
+  "list_quiet": "Tras las horas de silencio: {count} alertas",
+  "list_budget": "M\u00e1s de ayer: {count} alertas",
+  "list_digest": "Resumen ({count})",
+  "list_is": "Nuevas: {new}, resueltas: {resolved}, a\u00fan abiertas: {open}.",
+  "news_escalated": "Sin respuesta",
+  "news_new": "Nueva",
+  "news_resolved": "Resuelta",
+  "news_open": "A\u00fan abierta",
+  "more": "M\u00e1s",
+  "more_is": "y {count} m\u00e1s",
+  "rest": "Resto",
+  "rest_is": "Este fue el mensaje {count} de {count} de hoy; el resto llega junto el {at}.",
+  "urgent_is": "Urgente: {title}"
 }');

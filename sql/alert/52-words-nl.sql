@@ -73,5 +73,19 @@ INSERT INTO @extschema@.message_language (language, words) VALUES ('nl', '{
   "page_reason": "Kies een reden.",
   "firing_compared": "{kpi} van {unit} is {value}, tegenover {compared}.",
   "firing_no_data": "Er is geen waarde van {kpi} van {unit}.",
-  "compared": "Tegenover"
+  "compared": "Tegenover",
+  "list_group": "{kpi}: {count} meldingen",
+  "list_quiet": "Na de stille uren: {count} meldingen",
+  "list_budget": "Meer van gisteren: {count} meldingen",
+  "list_digest": "Overzicht ({count})",
+  "list_is": "Nieuw: {new}, opgelost: {resolved}, nog open: {open}.",
+  "news_escalated": "Onbeantwoord",
+  "news_new": "Nieuw",
+  "news_resolved": "Opgelost",
+  "news_open": "Nog open",
+  "more": "Meer",
+  "more_is": "en nog {count}",
+  "rest": "Rest",
+  "rest_is": "Dit was bericht {count} van {count} voor vandaag; de rest komt samen op {at}.",
+  "urgent_is": "Dringend: {title}"
 }');

@@ -87,7 +87,7 @@ BEGIN
         'type', type,
         'timestamp', iso_time(now()),
         'data', json_build_object(
-            'alert', l.id, 'rule', l.rule, 'description', r.description, 'state', l.state,
+            'alert', l.id, 'rule', l.rule, 'description', r.description, 'urgency', r.urgency, 'state', l.state,
             'kpi', about.kpi, 'unit', about.unit,
             'period', json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period),
             'kind', r.kind, 'value', short_number(l.value), 'measured', short_number(l.measured),

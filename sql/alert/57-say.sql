@@ -1,5 +1,15 @@
 -- A message in a person's words: title, sentence, facts, links. Names in it are as they stand; what a receiver's format
 -- asks for is done where that is written (58-body.sql).
+CREATE FUNCTION @extschema@.budget_words(budget jsonb, locale @extschema@.message_locale, zone text)
+RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT message_words(locale.language, 'rest_is', jsonb_build_object('count', budget ->> 'messages_per_day',
+                                                                       'at', said_time((budget ->> 'rest_at')::timestamptz, budget_words.zone, locale)))
+    WHERE budget IS NOT NULL
+$$;
+COMMENT ON FUNCTION @extschema@.budget_words(jsonb, @extschema@.message_locale, text) IS
+'What the last message of a day says: how many there are, and when the rest comes; NULL in others.';
+
 CREATE FUNCTION @extschema@.message_facts(data jsonb, locale @extschema@.message_locale, zone text)
 RETURNS TABLE (label text, fact text) LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -29,7 +39,8 @@ BEGIN
              (SELECT string_agg(message_words(l, 'told_is', jsonb_build_object('name', t.told ->> 'name', 'at', said_time((t.told ->> 'at')::timestamptz, zone, locale))), '; ' ORDER BY t.n)
               FROM jsonb_array_elements(data #> '{escalation,told}') WITH ORDINALITY t (told, n) WHERE t.n <= 10) END),
         ('description', data ->> 'description'),
-        ('rule', data ->> 'rule')) f (word, said)
+        ('rule', data ->> 'rule'),
+        ('rest', budget_words(data -> 'budget', locale, zone))) f (word, said)
     WHERE f.said IS NOT NULL;
     RETURN QUERY
     SELECT message_word(l, 'cause'),
@@ -69,6 +80,13 @@ $$;
 COMMENT ON FUNCTION @extschema@.message_parts(jsonb, @extschema@.message_locale, text) IS
 'The {parts} of the sentences about an alert, from the data of a message, times by the clock of a zone.';
 
+CREATE FUNCTION @extschema@.urgent_title(urgency text, language text, title text)
+RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT CASE WHEN urgency = 'urgent' THEN message_words(urgent_title.language, 'urgent_is', jsonb_build_object('title', title)) ELSE title END
+$$;
+COMMENT ON FUNCTION @extschema@.urgent_title(text, text, text) IS 'A title, marked where it is urgent.';
+
 CREATE FUNCTION @extschema@.said_message(message jsonb, links jsonb, principal text)
 RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -90,7 +108,8 @@ BEGIN
     RETURN jsonb_build_object(
         'language', locale.language,
         'resolved', message ->> 'type' = 'alert.resolved',
-        'title', message_words(locale.language, CASE WHEN escalated IS NOT NULL THEN 'alert_escalated' WHEN sentence = 'resolved' THEN 'alert_resolved' ELSE 'alert_firing' END, parts),
+        'title', urgent_title(data ->> 'urgency', locale.language, message_words(locale.language,
+            CASE WHEN escalated IS NOT NULL THEN 'alert_escalated' WHEN sentence = 'resolved' THEN 'alert_resolved' ELSE 'alert_firing' END, parts)),
         'sentence', concat_ws(' ', message_words(locale.language, sentence, parts), message_words(locale.language, escalated, parts)),
         'cut', message_word(locale.language, 'cut'),
         'facts', (SELECT coalesce(jsonb_agg(jsonb_build_array(f.label, f.fact)), '[]')
@@ -104,6 +123,47 @@ $$;
 COMMENT ON FUNCTION @extschema@.said_message(jsonb, jsonb, text) IS
 'A message about an alert in a principal''s words: language, resolved, title, sentence, facts and links ([label, text] each), and cut, the note '
 'for what is cut.';
+
+-- A list is said with a line for each alert, up to twelve, as facts are: whatever writes facts writes lists.
+CREATE FUNCTION @extschema@.said_list(message jsonb, links jsonb, principal text)
+RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    most CONSTANT integer := 12;
+    data CONSTANT jsonb := message -> 'data';
+    total CONSTANT integer := data ->> 'count';
+    who principal;
+    locale message_locale;
+    zone text;
+    l text;
+BEGIN
+    SELECT * INTO who FROM principal p WHERE p.principal = said_list.principal;
+    locale := message_locale_of(who.language);
+    zone := coalesce(who.zone, default_zone());
+    l := locale.language;
+    RETURN jsonb_build_object(
+        'language', l,
+        'resolved', (data ->> 'new')::integer + (data ->> 'open')::integer = 0,
+        'title', urgent_title(data ->> 'urgency', l, message_words(l, 'list_' || (data ->> 'reason'), jsonb_build_object(
+            'count', said_number(total, 0, locale), 'kpi', coalesce(data #>> '{alerts,0,kpi,label}', data #>> '{alerts,0,rule}')))),
+        'sentence', message_words(l, 'list_is', jsonb_build_object('new', said_number((data ->> 'new')::integer, 0, locale),
+            'resolved', said_number((data ->> 'resolved')::integer, 0, locale), 'open', said_number((data ->> 'open')::integer, 0, locale))),
+        'cut', message_word(l, 'cut'),
+        'facts', (SELECT jsonb_agg(jsonb_build_array(message_word(l, f.word), f.said) ORDER BY f.n)
+                  FROM (SELECT e.n, 'news_' || (e.entry ->> 'news') AS word,
+                               message_words(l, message_sentence(e.entry ->> 'news' = 'resolved', e.entry ->> 'kind', e.entry ->> 'direction',
+                                                                 e.entry ->> 'compared' IS NOT NULL), message_parts(e.entry, locale, zone)) AS said
+                        FROM jsonb_array_elements(data -> 'alerts') WITH ORDINALITY e (entry, n) WHERE e.n <= most
+                        UNION ALL
+                        SELECT most + 1, 'more', message_words(l, 'more_is', jsonb_build_object('count', said_number(total - most, 0, locale))) WHERE total > most
+                        UNION ALL
+                        SELECT most + 2, 'rest', b FROM budget_words(data -> 'budget', locale, zone) b WHERE b IS NOT NULL) f),
+        'links', CASE WHEN links ->> 'report' IS NULL THEN '[]' ELSE jsonb_build_array(jsonb_build_array(message_word(l, 'open_report'), links ->> 'report')) END);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.said_list(jsonb, jsonb, text) IS
+'A message that lists alerts in a principal''s words, in the form of said_message: a fact for each of the first twelve alerts, and one that says how many more there are.';
 
 -- The links of a message; act is added by whoever makes its token.
 CREATE FUNCTION @extschema@.message_links(data jsonb, principal text)

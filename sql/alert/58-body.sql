@@ -107,7 +107,8 @@ SET search_path = pg_catalog, @extschema@, pg_temp AS $$
         'routing_key', '{routing_key}', 'event_action', CASE WHEN (said ->> 'resolved')::boolean THEN 'resolve' ELSE 'trigger' END,
         'dedup_key', fit_text(format('crm/%s/%s', current_database(), message #>> '{data,alert}'), 255, 'plain', ''),
         'payload', json_build_object(
-            'summary', said ->> 'sentence', 'severity', 'error', 'timestamp', message ->> 'timestamp',
+            'summary', said ->> 'sentence',
+            'severity', CASE message #>> '{data,urgency}' WHEN 'urgent' THEN 'critical' WHEN 'low' THEN 'warning' ELSE 'error' END, 'timestamp', message ->> 'timestamp',
             'source', fit_text('crm/' || current_database(), 255, 'plain', ''), 'component', message #>> '{data,unit,key}',
             'group', message #>> '{data,kpi,key}', 'class', message #>> '{data,rule}',
             'custom_details', (SELECT json_object_agg(g.label, g.facts) FROM (
@@ -176,7 +177,7 @@ BEGIN
         body := CASE kind WHEN 'slack' THEN slack_body(fitted)
                           WHEN 'teams' THEN teams_body(fitted)
                           WHEN 'mattermost' THEN mattermost_body(fitted)
-                          WHEN 'google_chat' THEN google_chat_body(fitted, fit_said(said, 'plain', most), message #>> '{data,alert}')
+                          WHEN 'google_chat' THEN google_chat_body(fitted, fit_said(said, 'plain', most), coalesce(message #>> '{data,alert}', message #>> '{data,reason}'))
                           WHEN 'discord' THEN discord_body(fitted, message ->> 'timestamp')
                           WHEN 'pagerduty' THEN pagerduty_body(fitted, message)
                           WHEN 'alertmanager' THEN alertmanager_body(fitted, message) END;
@@ -204,7 +205,8 @@ BEGIN
     ELSIF kind = 'cloudevents' THEN
         RETURN cloudevents_body(linked, message_id)::text;
     END IF;
-    RETURN receiver_body(kind, linked, said_message(linked, links, principal));
+    RETURN receiver_body(kind, linked, CASE WHEN message ->> 'type' LIKE 'alerts.%' THEN said_list(linked, links, principal)
+                                            ELSE said_message(linked, links, principal) END);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.endpoint_body(text, json, text, text, jsonb) IS

@@ -93,53 +93,21 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.change_alert IS 'Writes the alert and the transition that follow from a changed phase; returns the alert.';
 
--- An alert is told to endpoints, whoever decided which: subscriptions (announce), or a step of an escalation. Those whose audience may not hear
--- of it are left out. extra is said beside what every message says.
-CREATE FUNCTION @extschema@.tell_alert(l @extschema@.alert_log, type text, endpoints text[], extra jsonb DEFAULT '{}')
+-- Messages to everybody who is subscribed and may see the numbers. The end of an alert goes to those who heard of it; what was not told yet is
+-- not told any more, but for digests, which say what was.
+CREATE FUNCTION @extschema@.announce(l @extschema@.alert_log, type text, at timestamptz DEFAULT pg_catalog.now())
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    number bigint := (SELECT s.transition FROM rule_state s WHERE (s.rule, s.subject) = (l.rule, l.subject));
-    audiences CONSTANT text[] := ARRAY(SELECT a.audience FROM (SELECT DISTINCT e.audience FROM endpoint e WHERE e.endpoint = ANY (endpoints) AND e.enabled) a
-                                       WHERE audience_may_hear(l, a.audience, ARRAY[l.unit]));
-    told record;
-    message_id text;
-    written integer := 0;
 BEGIN
-    IF audiences = '{}' THEN
-        RETURN 0;
+    IF type <> 'alert.resolved' THEN
+        RETURN tell_alert(l, type, ARRAY(SELECT r.endpoint FROM alert_recipient(l.rule, l.kpi, l.unit, at) r), at => at);
     END IF;
-    FOR told IN SELECT e.endpoint, e.kind, m.audience, m.units,
-                       CASE extra WHEN '{}' THEN m.body ELSE jsonb_set(m.body::jsonb, '{data}', m.body::jsonb -> 'data' || extra)::text END AS body
-                FROM alert_message(l, type, audiences) m JOIN endpoint e ON e.audience = m.audience AND e.endpoint = ANY (endpoints) AND e.enabled
-                ORDER BY e.endpoint LOOP
-        message_id := 'msg_' || replace(gen_random_uuid()::text, '-', '');
-        INSERT INTO delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
-        VALUES (message_id, l.id, number, type, l.rule, l.unit, told.units, told.endpoint, told.audience,
-                endpoint_body(told.kind, told.body::json, told.audience, message_id,
-                              message_links(told.body::jsonb -> 'data', told.audience) || action_link(l, type, told.audience)));
-        written := written + 1;
-    END LOOP;
-    -- what is told to the next takes nothing back of what is under way to the others
-    UPDATE alert_log a SET announced = number WHERE a.id = l.id AND written > 0 AND (type <> 'alert.escalated' OR a.announced IS NULL);
-    RETURN written;
+    DELETE FROM waiting_notice w WHERE w.alert = l.id AND w.type <> announce.type AND w.reason IS DISTINCT FROM 'digest';
+    RETURN tell_alert(l, type, ARRAY(SELECT DISTINCT t.endpoint FROM alert_told t JOIN endpoint e ON (e.endpoint, e.audience) = (t.endpoint, t.audience)
+                                     WHERE t.alert = l.id AND NOT EXISTS (SELECT FROM delivery_history h WHERE h.id = t.delivery AND h.state = 'cancelled')), at => at);
 END
 $$;
-COMMENT ON FUNCTION @extschema@.tell_alert IS
-'Tells an alert (type alert.firing, alert.escalated, alert.resolved) to these endpoints, as far as their audiences may hear of it; returns to how many.';
-
-CREATE FUNCTION @extschema@.announce(l @extschema@.alert_log, type text)
-RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    RETURN tell_alert(l, type, ARRAY(
-        SELECT r.endpoint FROM alert_recipient(l.rule, l.kpi, l.unit) r
-        UNION
-        SELECT e.endpoint FROM alert_escalation x JOIN endpoint e ON e.audience = ANY (x.told) WHERE x.alert = l.id AND type = 'alert.resolved'));
-END
-$$;
-COMMENT ON FUNCTION @extschema@.announce IS
-'Tells an alert to all who are subscribed and may see its number, its end also to those who were told because nobody answered; returns to how many endpoints.';
+COMMENT ON FUNCTION @extschema@.announce IS 'Tells an alert to all who are subscribed and may see its number, its end to all who heard of it; returns to how many endpoints.';
 
 -- Of rules that name a rule, the open alert that keeps an alert from being sent: of the same unit or one above.
 CREATE FUNCTION @extschema@.inhibiting_alert(l @extschema@.alert_log)
@@ -185,9 +153,9 @@ DECLARE
     silent timestamptz;
     cause bigint;
 BEGIN
-    IF l.state = 'resolved' AND l.announced IS NOT NULL THEN
+    IF l.state = 'resolved' THEN
         PERFORM announce(l, 'alert.resolved');
-    ELSIF l.state = 'firing' AND l.announced IS NULL THEN
+    ELSIF l.state = 'firing' AND l.announced IS NULL AND NOT EXISTS (SELECT FROM waiting_notice w WHERE w.alert = l.id) THEN
         silent := silenced_until(l.rule, l.kpi, l.unit);
         cause := inhibiting_alert(l);
         IF silent IS NOT NULL THEN
@@ -196,7 +164,12 @@ BEGIN
             PERFORM suppress_alert(l, 'inhibited', format('by alert %s', cause));
         ELSE
             PERFORM suppress_alert(l, NULL, NULL);
-            PERFORM announce(l, 'alert.firing');
+            IF announce(l, 'alert.firing') > 0 THEN -- told with the number of now
+                UPDATE alert_log a
+                SET value = l.value, numerator = l.numerator, denominator = l.denominator, compared = l.compared, measured = l.measured,
+                    reason = l.reason, period_since = l.period_since, period_until = l.period_until
+                WHERE a.id = l.id AND a IS DISTINCT FROM l;
+            END IF;
         END IF;
     END IF;
 END
@@ -300,6 +273,7 @@ BEGIN
     FOR seen IN SELECT * FROM lost_sight(r, subjects) LOOP
         PERFORM evaluate_subject(r, seen);
     END LOOP;
+    PERFORM write_due(r.rule, 1000000);
     RETURN worst;
 END
 $$;

@@ -13,6 +13,7 @@ BEGIN
         PERFORM evaluate_subject(r, seen);
         ended := ended + 1;
     END LOOP;
+    PERFORM write_due(r.rule, 1000000);
     RETURN ended;
 END
 $$;

@@ -76,10 +76,8 @@ CREATE FUNCTION @extschema@.told_before(alert bigint)
 RETURNS json LANGUAGE sql STABLE PARALLEL SAFE COST 1000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT coalesce(json_agg(json_build_object('principal', w.audience, 'name', coalesce(p.name, w.audience), 'at', iso_time(w.at)) ORDER BY w.at, w.audience), '[]')
-    FROM (SELECT d.audience, min(d.created_at) AS at
-          FROM (SELECT q.audience, q.created_at FROM delivery_queue q WHERE q.alert = told_before.alert
-                UNION ALL
-                SELECT h.audience, h.created_at FROM delivery_history h WHERE h.alert = told_before.alert AND h.state <> 'cancelled') d
+    FROM (SELECT t.audience, min(t.at) AS at FROM alert_told t
+          WHERE t.alert = told_before.alert AND NOT EXISTS (SELECT FROM delivery_history h WHERE h.id = t.delivery AND h.state = 'cancelled')
           GROUP BY 1) w
     LEFT JOIN principal p ON p.principal = w.audience
 $$;
@@ -104,7 +102,7 @@ BEGIN
         written := tell_alert(l, 'alert.escalated', ARRAY(SELECT e.endpoint FROM endpoint e WHERE e.audience = ANY (audiences)),
                               jsonb_build_object('escalation', jsonb_build_object(
                                   'step', (SELECT count(*) + 1 FROM alert_escalation e WHERE e.alert = l.id),
-                                  'unanswered_since', iso_time(unanswered_since(l)), 'told', told_before(l.id))));
+                                  'unanswered_since', iso_time(unanswered_since(l)), 'told', told_before(l.id))), 'urgent');
     END IF;
     INSERT INTO alert_escalation (alert, after, meant, told) VALUES (l.id, step.after, coalesce(step.role, step.principal), audiences);
     RETURN written;
@@ -170,6 +168,11 @@ BEGIN
         END;
         taken := taken + 1;
     END LOOP;
+    BEGIN
+        PERFORM write_due(NULL, 1000000);
+    EXCEPTION WHEN OTHERS THEN -- steps that were taken stay so; write_waiting tries again
+        RAISE WARNING 'what is told to the next is not written yet: %', SQLERRM;
+    END;
     IF taken = 0 THEN -- of a rule that is gone
         UPDATE alert_log a SET escalate_at = NULL
         WHERE a.escalate_at <= now() AND NOT EXISTS (SELECT FROM rule_state x WHERE x.rule = a.rule AND x.subject = a.subject AND x.alert = a.id);

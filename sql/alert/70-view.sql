@@ -3,11 +3,22 @@ CREATE VIEW @extschema@.alert WITH (security_barrier) AS
 SELECT l.id, l.rule, l.kpi, l.unit, l.state, l.value, l.numerator, l.denominator, l.level, l.direction,
        l.period_since, l.period_until, l.since, l.fired_at, l.resolved_at, l.acknowledged_at, l.acknowledged_by, l.comment,
        l.subject, l.compared, l.measured, l.goal, l.reason, l.suppressed,
-       l.relation, l.record_key, l.clock, l.due_at
-FROM @extschema@.alert_log l
+       l.relation, l.record_key, l.clock, l.due_at, r.urgency
+FROM @extschema@.alert_log l LEFT JOIN @extschema@.rule r ON r.rule = l.rule
 WHERE @extschema@.may_see_alert(l.relation, l.record_key, l.unit);
 COMMENT ON VIEW @extschema@.alert IS 'alerts on units whose numbers the caller may see, and on records that the caller may read';
 GRANT SELECT ON @extschema@.alert TO PUBLIC;
+
+CREATE FUNCTION @extschema@.may_see_list(delivery bigint)
+RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 10000
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN (SELECT coalesce(bool_and(l.id IS NOT NULL AND may_see_alert(l.relation, l.record_key, l.unit)), false)
+            FROM alert_told t LEFT JOIN alert_log l ON l.id = t.alert WHERE t.delivery = may_see_list.delivery);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.may_see_list(bigint) IS
+'Whether the caller may know of a message that lists alerts: of every one of them. Error RM101 without identity.';
 
 CREATE VIEW @extschema@.delivery WITH (security_barrier) AS
 SELECT d.id, d.message_id, d.alert, d.type, d.rule, d.unit, d.endpoint, d.audience, d.state, d.attempt, d.replays,
@@ -20,9 +31,9 @@ FROM (SELECT q.id, q.message_id, q.alert, q.type, q.rule, q.unit, q.endpoint, q.
              h.created_at, NULL, h.finished_at, h.detail
       FROM @extschema@.delivery_history h) d
 LEFT JOIN @extschema@.alert_log l ON l.id = d.alert
-WHERE @extschema@.may_see_alert(l.relation, l.record_key, d.unit);
+WHERE CASE WHEN d.alert IS NULL THEN @extschema@.may_see_list(d.id) ELSE @extschema@.may_see_alert(l.relation, l.record_key, d.unit) END;
 COMMENT ON VIEW @extschema@.delivery IS
-'messages, queued and finished, on units whose numbers the caller may see; state: pending, leased, delivered, superseded, expired, cancelled, dead';
+'messages, queued and finished, on units whose numbers the caller may see; alert is NULL of one that lists several; state: pending, leased, delivered, superseded, expired, cancelled, dead';
 GRANT SELECT ON @extschema@.delivery TO PUBLIC;
 
 CREATE VIEW @extschema@.rule_standing WITH (security_barrier) AS

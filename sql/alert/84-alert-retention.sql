@@ -47,6 +47,7 @@ BEGIN
     ids := ARRAY(SELECT l.id FROM alert_log l
                  WHERE l.resolved_at < ended_before
                    AND NOT EXISTS (SELECT FROM delivery_queue q WHERE q.alert = l.id) AND NOT EXISTS (SELECT FROM delivery_history h WHERE h.alert = l.id)
+                   AND NOT EXISTS (SELECT FROM alert_told t WHERE t.alert = l.id) AND NOT EXISTS (SELECT FROM waiting_notice w WHERE w.alert = l.id)
                  ORDER BY l.resolved_at LIMIT max_rows FOR UPDATE OF l SKIP LOCKED);
     DELETE FROM alert_transition t WHERE t.alert = ANY (ids);
     DELETE FROM alert_log l WHERE l.id = ANY (ids);

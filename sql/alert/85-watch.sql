@@ -47,6 +47,11 @@ BEGIN
            CASE WHEN min(q.queued_at) < now() - interval '5 minutes' THEN 'SELECT * FROM delivery WHERE state IN (''pending'', ''leased'')' END
     FROM delivery_queue q;
     RETURN QUERY
+    SELECT 'alert', 'messages held back', CASE WHEN min(w.due_at) < now() - interval '5 minutes' THEN 'warning' ELSE 'ok' END,
+           count(*), min(w.created_at), 'next due ' || to_char(min(w.due_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'),
+           CASE WHEN min(w.due_at) < now() - interval '5 minutes' THEN 'They are overdue: is crmd running? SELECT * FROM waiting' END
+    FROM waiting_notice w;
+    RETURN QUERY
     SELECT 'alert', 'deliveries dead', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END, count(*), min(h.finished_at),
            (SELECT x.detail FROM delivery_history x WHERE x.state = 'dead' ORDER BY x.finished_at DESC, x.id LIMIT 1),
            CASE WHEN count(*) > 0 THEN 'Correct the receiver, then replay_delivery(id).' END
@@ -67,7 +72,9 @@ BEGIN
            format('kept for %s days', g.days),
            CASE WHEN g.oldest < now() - make_interval(days => g.days + 2) THEN 'crmd run deletes what is older; set_delivery_retention(days) says how old.' END
     FROM (SELECT 'deliveries finished', count(*), min(h.finished_at), delivery_days() FROM delivery_history h
-          UNION ALL SELECT 'delivery attempts', count(*), min(a.at), delivery_days() FROM delivery_attempt a) g (item, amount, oldest, days);
+          UNION ALL SELECT 'delivery attempts', count(*), min(a.at), delivery_days() FROM delivery_attempt a
+          UNION ALL SELECT 'alerts told', count(*), min(t.at) FILTER (WHERE l.state NOT IN ('firing', 'acknowledged', 'held')), delivery_days()
+                    FROM alert_told t LEFT JOIN alert_log l ON l.id = t.alert) g (item, amount, oldest, days);
     RETURN QUERY
     SELECT 'alert', g.item, CASE WHEN g.over < now() - make_interval(days => alert_days() + 2) THEN 'warning' ELSE 'ok' END, g.amount, g.oldest,
            format('kept for %s days after their end', alert_days()),

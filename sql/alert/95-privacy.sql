@@ -18,12 +18,12 @@ LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, p
 AS $$
     SELECT jsonb_agg(jsonb_build_object('message_id', d.message_id, 'endpoint', d.endpoint, 'state', d.state, 'created_at', d.created_at)
                      ORDER BY d.created_at, d.message_id)
-    FROM (SELECT q.message_id, q.endpoint, q.state, q.created_at, q.body, q.alert, q.units FROM delivery_queue q
+    FROM (SELECT q.id, q.message_id, q.endpoint, q.state, q.created_at, q.body, q.alert, q.units FROM delivery_queue q
           UNION ALL
-          SELECT h.message_id, h.endpoint, h.state, h.created_at, h.body, h.alert, h.units FROM delivery_history h) d
+          SELECT h.id, h.message_id, h.endpoint, h.state, h.created_at, h.body, h.alert, h.units FROM delivery_history h) d
     LEFT JOIN alert_log l ON l.id = d.alert
     WHERE EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(d.body), w) > 0)
-      AND (SELECT bool_and(may_see_alert(l.relation, l.record_key, u)) FROM unnest(d.units) u)
+      AND CASE WHEN d.alert IS NULL THEN may_see_list(d.id) ELSE (SELECT bool_and(may_see_alert(l.relation, l.record_key, u)) FROM unnest(d.units) u) END
 $$;
 COMMENT ON FUNCTION @extschema@.exported_messages(bigint, regclass[], text[], text[]) IS
 'Section messages of export_customer: deliveries that name the person, of units whose numbers, or about records that, the caller may see.';
@@ -36,6 +36,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extsche
 #variable_conflict use_variable
 DECLARE
     ids bigint[];
+    messages bigint[];
     gone bigint;
 BEGIN
     PERFORM hold_record_rules(relation);
@@ -43,13 +44,18 @@ BEGIN
     IF ids = '{}' THEN
         RETURN 0;
     END IF;
-    DELETE FROM delivery_attempt a WHERE a.delivery IN (SELECT q.id FROM delivery_queue q WHERE q.alert = ANY (ids) UNION ALL SELECT h.id FROM delivery_history h WHERE h.alert = ANY (ids));
-    DELETE FROM delivery_queue q WHERE q.alert = ANY (ids);
-    DELETE FROM delivery_history h WHERE h.alert = ANY (ids);
-    DELETE FROM rule_state s WHERE s.alert = ANY (ids);
-    DELETE FROM alert_transition t WHERE t.alert = ANY (ids);
+    messages := ARRAY(SELECT q.id FROM delivery_queue q WHERE q.alert = ANY (ids) UNION SELECT h.id FROM delivery_history h WHERE h.alert = ANY (ids)
+                      UNION SELECT t.delivery FROM alert_told t WHERE t.alert = ANY (ids));
     DELETE FROM alert_log l WHERE l.id = ANY (ids);
     GET DIAGNOSTICS gone = ROW_COUNT;
+    PERFORM take_back(q) FROM delivery_queue q WHERE q.id = ANY (messages) AND q.alert IS NULL; -- what else was in a list that waits is told anew
+    DELETE FROM delivery_attempt a WHERE a.delivery = ANY (messages);
+    DELETE FROM delivery_queue q WHERE q.id = ANY (messages);
+    DELETE FROM delivery_history h WHERE h.id = ANY (messages);
+    DELETE FROM waiting_notice w WHERE w.alert = ANY (ids);
+    DELETE FROM alert_told t WHERE t.alert = ANY (ids);
+    DELETE FROM rule_state s WHERE s.alert = ANY (ids);
+    DELETE FROM alert_transition t WHERE t.alert = ANY (ids);
     RETURN gone;
 END
 $$;

@@ -43,6 +43,7 @@ BEGIN
         r.flap_within := '0';
         PERFORM evaluate_subject(r, sight_of(l.subject, l.unit, l.period_since, l.period_until, reading => 'clear', reason => comment,
                                              relation => l.relation, record_key => new_key, clock => l.clock, due_at => l.due_at));
+        PERFORM write_due(r.rule, 1000000);
         UPDATE alert_log a SET subject = new_subject WHERE a.id = l.id;
         RETURN;
     END IF;

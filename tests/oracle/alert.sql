@@ -37,6 +37,8 @@ DECLARE
 BEGIN
     DELETE FROM crm.delivery_queue;
     DELETE FROM crm.delivery_history;
+    DELETE FROM crm.waiting_notice;
+    DELETE FROM crm.alert_told;
     DELETE FROM crm.alert_transition;
     DELETE FROM crm.action;
     DELETE FROM crm.rule;
@@ -173,6 +175,7 @@ DECLARE
 BEGIN
     FOR l IN SELECT x.* FROM crm.alert_log x ORDER BY x.id LOOP
         PERFORM crm.announce(l, 'alert.firing');
+        PERFORM crm.write_due(NULL, 1000000); -- each by itself: lists are tested elsewhere
     END LOOP;
     UPDATE crm.delivery_queue q SET body = jsonb_set(q.body::jsonb, '{note}', '"number named"') WHERE q.id % 8 = seed % 8;
     FOR who IN SELECT p.principal FROM crm.principal p ORDER BY 1 LOOP

@@ -111,14 +111,16 @@ kill 'TERM', $crmd->{KIDS}[0]{PID};
 $crmd->finish;
 is($crmd->result(0), 0, 'crmd stops cleanly');
 
-# a dump carries rules, alerts, the queue and the numbers that go on
+# a dump carries rules, alerts, the queue, what waits and the numbers that go on
+sql("SELECT crm.set_attention('anna', quiet => '22:00-07:00'); SELECT crm.tell_alert(l, 'alert.escalated', '{desk}') FROM crm.alert_log l WHERE state = 'firing'");
 sql("SELECT crm.replay_delivery(3), crm.set_alert_retention(400), crm.allow_report('anna')");
 my $dump = "$dir/dump.sql";
 $node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('postgres') ], 'dump');
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 $node->command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('copy') ], 'restore');
 for my $table (qw(endpoint rule rule_schedule rule_state subscription silence escalation alert_log alert_escalation alert_transition delivery_queue
-    delivery_history delivery_attempt alert_retention daemon link_template action report_reader))
+    delivery_history delivery_attempt alert_retention daemon link_template action report_reader
+    attention waiting_notice alert_told))
 {
     my $query = "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM crm.$table t";
     is($node->safe_psql('copy', $query), sql($query), "$table came back");
