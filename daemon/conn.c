@@ -70,6 +70,7 @@ drop(struct Conn *conn)
     conn->held = conn->latest = NULL;
     PQfinish(conn->pg);
     conn->pg = NULL;
+    dbhost_drop(&conn->hosts);
     conn->state = CONN_DOWN;
 }
 
@@ -175,18 +176,7 @@ forget_turn(struct Conn *conn)
         free(conn->turned[i]);
         conn->turned[i] = NULL;
     }
-}
-
-/* "a,b,c" as "b,c,a"; NULL where there is nothing to turn, or no memory. */
-static char *
-turn_list(const char *list)
-{
-    const char *comma = list == NULL ? NULL : strchr(list, ',');
-    char *turned = NULL;
-
-    if (comma != NULL && asprintf(&turned, "%s,%.*s", comma + 1, (int) (comma - list), list) < 0)
-        turned = NULL;
-    return turned;
+    conn->turns = 0;
 }
 
 /*
@@ -197,33 +187,36 @@ static void
 turn_hosts(struct Conn *conn)
 {
     PQconninfoOption *options = PQconninfo(conn->pg);
+    int turns = conn->turns + 1;
 
     forget_turn(conn);
+    conn->turns = turns;
     for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++)
         for (int i = 0; i < 3; i++)
             if (strcmp(option->keyword, turned_keys[i]) == 0)
-                conn->turned[i] = turn_list(option->val);
+                conn->turned[i] = dbhost_turned(option->val);
     PQconninfoFree(options);
 }
 
 static void
-start(struct Conn *conn)
+connect_now(struct Conn *conn)
 {
     char name[64];
     const char *keys[CONN_KEYS_MAX], *values[CONN_KEYS_MAX];
+    char *const *hosts = conn->hosts.lists[0] != NULL ? conn->hosts.lists : conn->turned;
     int count;
 
     snprintf(name, sizeof name, "crmd %s", conn->settings.name);
     count = conn_keywords(name, conn->settings.dsn, keys, values);
     for (int i = 0; i < 3; i++)
-        if (conn->turned[i] != NULL) {
+        if (hosts[i] != NULL) {
             keys[count] = turned_keys[i];
-            values[count++] = conn->turned[i];
+            values[count++] = hosts[i];
         }
     keys[count] = values[count] = NULL;
-    conn->sqlstate[0] = '\0';
     conn->renew = false;
     conn->pg = PQconnectStartParams(keys, values, 1);
+    dbhost_drop(&conn->hosts);
     if (conn->pg == NULL || PQstatus(conn->pg) == CONNECTION_BAD || watch(conn, LOOP_WRITE) != STATUS_OK) {
         note_error(conn, NULL);
         lose(conn);
@@ -231,7 +224,32 @@ start(struct Conn *conn)
     }
     PQsetNoticeReceiver(conn->pg, ignore_notice, conn);
     conn->state = CONN_CONNECTING;
+}
+
+static void
+on_hosts(void *arg)
+{
+    struct Conn *conn = arg;
+
+    if (conn->hosts.error[0] == '\0') {
+        dbhost_turn(&conn->hosts, conn->turns);
+        connect_now(conn);
+        return;
+    }
+    snprintf(conn->error, sizeof conn->error, "%s", conn->hosts.error);
+    lose(conn);
+}
+
+/* A name server that is silent takes half of the time: of several hosts others may be there. */
+static void
+start(struct Conn *conn)
+{
+    conn->sqlstate[0] = '\0';
+    conn->state = CONN_RESOLVING;
     loop_timer_in(&conn->timer, conn->settings.connect_timeout_ms);
+    if (dbhost_find(&conn->hosts, conn->settings.dns, conn->settings.dsn,
+                    conn->settings.connect_timeout_ms / 2, on_hosts, conn))
+        on_hosts(conn);
 }
 
 /* Comes up again with the settings as they are now. Nothing is under way. */
@@ -562,8 +580,7 @@ conn_close(struct Conn *conn)
     conn->closed = true;
     loop_timer_off(&conn->timer);
     forget_turn(conn);
-    if (conn->pg != NULL)
-        drop(conn);
+    drop(conn);
 }
 
 bool

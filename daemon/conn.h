@@ -4,8 +4,8 @@
  *
  * Owns the PGconn, its place in the loop and its timers. ready() is called whenever the connection has come up and the
  * extension was found: at the start and after each loss. A call in progress when the connection is lost ends with
- * CONN_LOST; whether it took effect is then unknown. Nothing here blocks, except that libpq resolves a host name when
- * it starts to connect (an address, a socket or hostaddr in the dsn avoids that).
+ * CONN_LOST; whether it took effect is then unknown. Nothing here blocks: host names are resolved before libpq
+ * is asked to connect (dbhost.h says which are not).
  */
 #ifndef CRMD_CONN_H
 #define CRMD_CONN_H
@@ -14,13 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dbhost.h"
 #include "loop.h"
 #include "status.h"
 
 #define CONN_SQL_MAX 1024
 #define CONN_PARAMS_MAX 4
 
-enum ConnState { CONN_DOWN, CONN_CONNECTING, CONN_PREPARING, CONN_READY, CONN_BUSY };
+enum ConnState { CONN_DOWN, CONN_RESOLVING, CONN_CONNECTING, CONN_PREPARING, CONN_READY, CONN_BUSY };
 
 enum ConnOutcome {
     CONN_DONE,  /* result is what the call returned; where it had a transaction, that is committed */
@@ -53,6 +54,7 @@ struct ConnCall {
 struct ConnSettings {
     const char *name; /* for the log and application_name */
     const char *dsn;
+    struct Dns *dns;
     int connect_timeout_ms;
     int statement_timeout_ms; /* 0: none */
     bool once;                /* do not try again: gone stays true after the first failure */
@@ -64,6 +66,7 @@ struct Conn {
     void (*ready)(void *arg);
     void *arg;
 
+    struct DbHosts hosts;
     PGconn *pg;
     enum ConnState state;
     int watched_fd; /* -1: none */
@@ -75,6 +78,7 @@ struct Conn {
     bool doomed;         /* lost, and to be told of it by the timer */
     bool renew;          /* to be made anew when the call in progress is over */
     char *turned[3];     /* host, hostaddr, port for the next try, in another order; NULL: as the dsn says */
+    int turns;           /* how often the order was changed */
     char schema[140];    /* quoted */
     char version[32];
 

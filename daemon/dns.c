@@ -88,7 +88,6 @@ exchange_channel(struct Dns *dns, const char *servers)
 
     if (status != STATUS_OK)
         return status;
-    dns->servers = servers;
     dns->channel = fresh;
     ares_destroy(old); /* answers all that it was asked */
     for (struct DnsName *name = dns->first; name != NULL; name = name->next)
@@ -406,6 +405,7 @@ dns_change_servers(struct Dns *dns, const char *servers)
 
     if (status != STATUS_OK)
         return status;
+    snprintf(dns->servers, sizeof dns->servers, "%s", servers);
     for (struct DnsName *name = dns->first; name != NULL; name = name->next)
         name->end_ms = 0;
     set_timer(dns);
@@ -420,7 +420,7 @@ dns_open(struct Dns *dns, struct Loop *loop, const char *servers, int timeout_ms
 
     memset(dns, 0, sizeof *dns);
     dns->loop = loop;
-    dns->servers = servers;
+    snprintf(dns->servers, sizeof dns->servers, "%s", servers);
     dns->try_ms = timeout_ms / 5; /* a server that is down leaves time for the next one */
     dns->try_ms = dns->try_ms > TRY_MOST_MS ? TRY_MOST_MS : dns->try_ms;
     dns->timer.due = on_due;

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "loop.h"
+#include "nameserver.h"
 #include "status.h"
 
 #define DNS_ADDRESSES_MAX 32 /* of one name; what an answer holds beyond is left out */
@@ -56,8 +57,8 @@ struct DnsQuestion {
 
 struct Dns {
     struct Loop *loop;
-    void *channel;       /* of c-ares */
-    const char *servers; /* as nameserver_read writes them; empty: those of /etc/resolv.conf */
+    void *channel;                      /* of c-ares */
+    char servers[NAMESERVERS_LIST_MAX]; /* as nameserver_read writes them; empty: those of /etc/resolv.conf */
     int try_ms;
     struct stat read; /* /etc/resolv.conf when the channel was made */
     struct LoopTimer timer;
@@ -65,7 +66,7 @@ struct Dns {
     bool closing;
 };
 
-/* servers and what it points to outlive the Dns. timeout_ms is what those who ask usually give. */
+/* servers is as nameserver_read writes it. timeout_ms is what those who ask usually give. */
 enum Status dns_open(struct Dns *dns, struct Loop *loop, const char *servers, int timeout_ms) MUST_CHECK;
 
 /* Nobody is told anything any more. Whatever dns_open said. */

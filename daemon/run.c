@@ -85,7 +85,8 @@ on_rule_evaluated(void *arg)
 static bool
 open_worker(struct Run *run, int which)
 {
-    struct WorkerSettings settings = {.config = run->config, .loop = &run->loop, .once = run->once};
+    struct WorkerSettings settings = {
+        .config = run->config, .loop = &run->loop, .dns = &run->dns, .once = run->once};
     struct Problem problem;
 
     if (worker_open(run->workers[which], kinds[which], &settings, &problem) == STATUS_OK)

@@ -34,6 +34,7 @@ worker_open(struct Worker *worker, const struct WorkerKind *kind, const struct W
 {
     struct ConnSettings conn = {.name = kind->name,
                                 .dsn = settings->config->dsn,
+                                .dns = settings->dns,
                                 .connect_timeout_ms = settings->config->connect_timeout_s * 1000,
                                 .once = settings->once};
 

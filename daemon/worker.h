@@ -18,6 +18,7 @@
 struct WorkerSettings {
     const struct Config *config;
     struct Loop *loop;
+    struct Dns *dns;
     bool once; /* one pass: end when nothing is due */
 };
 

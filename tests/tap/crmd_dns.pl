@@ -13,7 +13,7 @@ use Support qw(wait_until);
 use Receiver;
 
 my $key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-my $d = Daemon->new(retry => '1 hour');
+my $d = Daemon->new(retry => '1 hour', conf => "listen_addresses = '127.0.0.1'\n");
 my $names = NameServer->start(dir => $d->{dir});
 my $has_v6 = defined IO::Socket::IP->new(LocalHost => '::1', LocalPort => 0, Listen => 1);
 
@@ -187,6 +187,46 @@ SKIP: {
     is(arrived($six, 'msg_only6'), 1, 'once');
     $six->stop;
 }
+
+# --- the database's host ----------------------------------------------------------------------------------------------------
+my $server = $d->{node}->port;
+$names->set('db.test' => { A => ['127.0.0.1'] }, 'two.test' => { A => [ '127.0.0.9', '127.0.0.1' ] }, 'down.test' => { A => ['127.0.0.9'] }, 'hush.test' => { silent => 1 });
+my $rest = 'dbname=postgres user=daemon';
+my %dsns = (
+    'a name' => "host=db.test port=$server $rest",
+    'a name with two addresses' => "host=two.test port=$server $rest",
+    'several hosts' => "host=down.test,db.test port=1,$server $rest",
+    'several hosts, one port' => "host=/nonexistent,down.test,127.0.0.9,db.test port=$server $rest",
+    'a host whose name is not answered' => "host=hush.test,db.test port=$server $rest",
+    'a name that the DNS does not know' => "host=unknown.test,db.test port=$server $rest",
+    'a uri' => "postgresql://daemon\@db.test:$server/postgres",
+    'a uri of several' => "postgresql://daemon\@down.test:1,db.test:$server/postgres?target_session_attrs=read-write",
+    'hostaddr' => "host=whatever.test hostaddr=127.0.0.1 port=$server $rest",
+    'the name that the machine knows' => "host=localhost port=$server $rest");
+for my $case (sort keys %dsns)
+{
+    my ($result, undef, $said) = $d->run_crmd('', '-c', $d->config('base', %at, dsn => $dsns{$case}), 'once');
+    like($said, qr/event=connected connection=outbox database=postgres role=daemon/, "$case: connected") or diag $said;
+}
+{
+    local @ENV{qw(PGHOST PGPORT)} = ('db.test', $server);
+    my ($result, undef, $said) = $d->run_crmd('', '-c', $d->config('base', %at, dsn => $rest), 'once');
+    like($said, qr/event=connected connection=outbox/, 'the host of the environment: connected');
+}
+for my $case ([ 'hush.test', qr/event=connection-lost connection=fold error="the name hush\.test could not be resolved within 5000 ms"/ ],
+    [ 'unknown.test', qr/event=connection-lost connection=fold error="could not translate host name/ ])
+{
+    my ($result, undef, $said) = $d->run_crmd('', '-c', $d->config('base', %at, dsn => "host=$case->[0] port=$server $rest"), 'once');
+    is($result, 1, "$case->[0]: no database");
+    like($said, $case->[1], 'and it is said');
+}
+# a name server that is silent does not keep the daemon from ending
+my $before = $names->asked('hush.test');
+$daemon = $d->start($d->config('base', %at, dsn => "host=hush.test port=$server $rest", connect_timeout_s => 60));
+ok(wait_until(sub { $names->asked('hush.test') > $before }), 'it asks');
+$begin = time;
+is($d->stop($daemon), 0, 'it ends');
+cmp_ok(time - $begin, '<', 15, 'at once');
 
 # --- the option -------------------------------------------------------------------------------------------------------------
 for my $bad ('ns.example.com', '127.0.0.1:0', '127.0.0.1:x', '[::1', '127.0.0.1:99999', '1.2.3', join ' ', ('127.0.0.1') x 9)
