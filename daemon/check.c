@@ -206,6 +206,7 @@ check_privileges(struct Check *check)
         "claim_deliveries(text,integer,interval)",
         "finish_deliveries(jsonb)",
         "action_page(text,text,text,text)",
+        "report_page(text,date,date,text,text)",
         "forget_deliveries(integer)",
         "forget_alerts(integer)",
     };
