@@ -19,6 +19,7 @@ enum OptionKind {
     KIND_NUMBER,
     KIND_YES_NO,
     KIND_LEVEL,
+    KIND_FORMAT,
     KIND_HOURS,
     KIND_NETWORKS,
     KIND_SERVERS
@@ -70,10 +71,13 @@ static const struct Option options[] = {
     {"dns_servers", KIND_SERVERS, AT(dns_servers), 0, 0, "",
      "servers to ask for names, as 10.0.0.53 or 127.0.0.1:5353 (empty: those of /etc/resolv.conf)"},
     {"log_level", KIND_LEVEL, AT(log_level), 0, 0, "info", "debug, info, warning or error"},
+    {"log_format", KIND_FORMAT, AT(log_format), 0, 0, "logfmt", "logfmt (key=value) or json, one line each"},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
-static const char *const level_names[] = {"debug", "info", "warning", "error"};
+/* in the order of enum LogLevel and enum LogFormat */
+static const char *const level_names[] = {"debug", "info", "warning", "error", NULL};
+static const char *const format_names[] = {"logfmt", "json", NULL};
 
 struct Filling {
     struct Config *config;
@@ -115,15 +119,18 @@ set_yes_no(const struct Option *option, bool *field, const char *value, struct P
     return STATUS_INVALID;
 }
 
+/* One of a few words; its number. */
 static enum Status
-set_level(const struct Option *option, int *field, const char *value, struct Problem *problem)
+set_word(const struct Option *option, int *field, const char *const *words, const char *value,
+         struct Problem *problem)
 {
-    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)
-        if (strcmp(value, level_names[i]) == 0) {
+    for (int i = 0; words[i] != NULL; i++)
+        if (strcmp(value, words[i]) == 0) {
             *field = i;
             return STATUS_OK;
         }
-    problem_set(problem, "%s must be debug, info, warning or error, not \"%s\"", option->name, value);
+    problem_set(problem, "%s must be %s, not \"%s\"", option->name,
+                option->kind == KIND_LEVEL ? "debug, info, warning or error" : "logfmt or json", value);
     return STATUS_INVALID;
 }
 
@@ -175,7 +182,9 @@ set_option(struct Config *config, const struct Option *option, const char *value
     case KIND_YES_NO:
         return set_yes_no(option, (bool *) (void *) field, value, problem);
     case KIND_LEVEL:
-        return set_level(option, (int *) (void *) field, value, problem);
+        return set_word(option, (int *) (void *) field, level_names, value, problem);
+    case KIND_FORMAT:
+        return set_word(option, (int *) (void *) field, format_names, value, problem);
     case KIND_HOURS:
         return set_hours(option, (struct HourSpan *) (void *) field, value, problem);
     case KIND_NETWORKS:

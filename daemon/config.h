@@ -30,7 +30,8 @@ struct Config {
     struct HourSpan resolve_hours; /* when all records may be linked anew */
     bool allow_http, allow_private;
     struct AddressNetworks allow_networks;
-    int log_level; /* enum LogLevel */
+    int log_level;  /* enum LogLevel */
+    int log_format; /* enum LogFormat */
 };
 
 /* Fills config, which config_free frees (also after a failure). */

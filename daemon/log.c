@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "utf8.h"
 
 static enum LogLevel least = LOG_INFO;
+static enum LogFormat format_of_lines = LOG_LOGFMT;
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
 /* Appends without ever passing the end; the last byte of the buffer stays free for the newline. */
@@ -115,6 +117,84 @@ log_format(char *buffer, size_t size, int64_t wall_ms, enum LogLevel level, cons
     return line.length;
 }
 
+/* As a JSON string that ends JSON_END bytes before the end of the line at the latest. */
+#define JSON_END 4
+
+static void
+append_json_text(struct Line *line, const char *value)
+{
+    const unsigned char *c = (const unsigned char *) value;
+    char escaped[8];
+    size_t length;
+
+    append(line, "\"", 1);
+    for (; *c != '\0'; c += length) {
+        const char *put = escaped;
+        size_t put_length;
+
+        length = utf8_length(c);
+        if (length == 0) {
+            length = 1;
+            put = "\xef\xbf\xbd";
+        } else if (*c == '"' || *c == '\\')
+            snprintf(escaped, sizeof escaped, "\\%c", *c);
+        else if (*c < 0x20 || *c == 0x7f)
+            snprintf(escaped, sizeof escaped, "\\u%04x", *c);
+        else {
+            memcpy(escaped, c, length);
+            escaped[length] = '\0';
+        }
+        put_length = strlen(put);
+        if (line->length + put_length + JSON_END > line->room)
+            break;
+        append(line, put, put_length);
+    }
+    append(line, "\"", 1);
+}
+
+/* A field for which there is no room is left out whole. */
+static void
+append_json_field(struct Line *line, const struct LogField *field)
+{
+    char number[24];
+
+    snprintf(number, sizeof number, "%" PRId64, field->number);
+    if (line->length + strlen(field->key) + sizeof number + 8 + JSON_END > line->room)
+        return;
+    append_text(line, ",");
+    append_json_text(line, field->key);
+    append_text(line, ":");
+    if (field->text != NULL)
+        append_json_text(line, field->text);
+    else
+        append_text(line, number);
+}
+
+size_t
+log_format_json(char *buffer, size_t size, int64_t wall_ms, enum LogLevel level, const char *event,
+                const struct LogField *fields)
+{
+    struct Line line = {buffer, 0, size - 1};
+
+    append_text(&line, "{\"time\":\"");
+    append_time(&line, wall_ms);
+    append_text(&line, "\",\"level\":\"");
+    append_text(&line, level_names[level]);
+    append_text(&line, "\",\"event\":");
+    append_json_text(&line, event);
+    for (; fields->key != NULL; fields++)
+        append_json_field(&line, fields);
+    append_text(&line, "}");
+    line.data[line.length++] = '\n';
+    return line.length;
+}
+
+void
+log_set_format(enum LogFormat format)
+{
+    format_of_lines = format;
+}
+
 void
 log_set_level(enum LogLevel level)
 {
@@ -129,7 +209,9 @@ log_write(enum LogLevel level, const char *event, const struct LogField *fields)
 
     if (level < least)
         return;
-    length = log_format(buffer, sizeof buffer, clock_wall_ms(), level, event, fields);
+    length = format_of_lines == LOG_JSON
+                 ? log_format_json(buffer, sizeof buffer, clock_wall_ms(), level, event, fields)
+                 : log_format(buffer, sizeof buffer, clock_wall_ms(), level, event, fields);
     if (write(STDERR_FILENO, buffer, length) < 0)
         return; /* nobody is left to be told */
 }

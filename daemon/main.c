@@ -149,6 +149,7 @@ dispatch(const struct CommandLine *line)
         }
         if (config_read(&config, line->config_path, &problem) == STATUS_OK) {
             log_set_level((enum LogLevel) config.log_level);
+            log_set_format((enum LogFormat) config.log_format);
             code = commands[i].command(line, &config);
         } else
             fprintf(stderr, "crmd: %s\n", problem.text);

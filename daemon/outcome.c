@@ -1,5 +1,7 @@
 #include "outcome.h"
 
+#include "utf8.h"
+
 #define RETRY_AFTER_MAX_S 86400
 
 const char *
@@ -29,26 +31,6 @@ outcome_retry_after_ms(long http_status, int64_t retry_after_s)
     if ((http_status != 429 && http_status != 503) || retry_after_s < 0)
         return -1;
     return (retry_after_s < RETRY_AFTER_MAX_S ? retry_after_s : RETRY_AFTER_MAX_S) * 1000;
-}
-
-/* Length of the valid UTF-8 character at text (shortest form, no surrogate, up to U+10FFFF), or 0. */
-static size_t
-utf8_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80   ? 1
-                    : text[0] < 0xc2 ? 0
-                    : text[0] < 0xe0 ? 2
-                    : text[0] < 0xf0 ? 3
-                    : text[0] < 0xf5 ? 4
-                                     : 0;
-
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return length;
 }
 
 void

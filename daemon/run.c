@@ -21,6 +21,7 @@
 #include "loop.h"
 #include "metrics.h"
 #include "monitor.h"
+#include "notify.h"
 #include "outbox.h"
 #include "pack.h"
 #include "rule.h"
@@ -29,6 +30,8 @@
 /* In the order in which `once` has them work; the page alone is for `run` only. */
 enum { WORKER_FOLD, WORKER_LINK, WORKER_PACK, WORKER_RULE, WORKER_OUTBOX, WORKER_ACT, WORKER_COUNT };
 #define ONCE_LAST WORKER_OUTBOX
+#define LOOK_FIRST_MS 50
+#define LOOK_MS 2000
 #define KEPT_MIN 256 /* connections to receivers that are kept open: a hundred receivers shake hands once */
 
 struct Run {
@@ -48,6 +51,9 @@ struct Run {
     struct Act act;
     struct Worker *workers[WORKER_COUNT];
     struct Monitor monitor;
+    struct Notify notify;
+    struct LoopTimer look_timer; /* how it goes, for systemd */
+    bool ready;
     int signal_fd;
     struct LoopTimer stop_timer;
     bool stopping;
@@ -97,6 +103,26 @@ open_worker(struct Run *run, int which)
     return false;
 }
 
+/* Ready is who has reached the database once on every connection. */
+static void
+look(void *arg)
+{
+    struct Run *run = arg;
+    struct Problem problem;
+    bool healthy = monitor_healthy(&run->monitor, &problem);
+
+    if (healthy && !run->ready) {
+        run->ready = true;
+        log_info("ready", LOG_TEXT("worker", run->config->worker));
+        notify_tell(&run->notify, "READY=1");
+    }
+    if (healthy)
+        problem_set(&problem, "working as %s", run->config->worker);
+    if (!run->stopping)
+        notify_status(&run->notify, problem.text);
+    loop_timer_in(&run->look_timer, run->ready ? LOOK_MS : LOOK_FIRST_MS);
+}
+
 static bool
 open_monitor(struct Run *run)
 {
@@ -119,7 +145,10 @@ open_workers(struct Run *run)
     for (int which = 0; which <= last; which++)
         if ((which != WORKER_ACT || run->config->act_listen[0] != '\0') && !open_worker(run, which))
             return false;
-    return run->once || open_monitor(run);
+    if (run->once)
+        return true;
+    look(run);
+    return open_monitor(run);
 }
 
 /* What is broken off is rolled back or claimed again; only a message that may have arrived unreported is a failure. */
@@ -140,6 +169,8 @@ static void
 stop(struct Run *run)
 {
     run->stopping = true;
+    notify_tell(&run->notify, "STOPPING=1");
+    notify_status(&run->notify, "stopping");
     loop_timer_in(&run->stop_timer, (int64_t) run->config->stop_s * 1000);
     for (int i = 0; i < WORKER_COUNT; i++)
         if (is_open(run->workers[i]))
@@ -188,8 +219,11 @@ reload(struct Run *run)
     struct ConfigChange change;
     struct HttpSettings http;
     struct Problem problem;
-    bool good = read_anew(run, &config, &secrets, &problem) == STATUS_OK;
+    bool good;
 
+    if (run->ready)
+        notify_reloading(&run->notify);
+    good = read_anew(run, &config, &secrets, &problem) == STATUS_OK;
     metrics_add(METRIC_RELOADS, 1, good ? "ok" : "failed", NULL);
     if (!good) {
         log_error("reload-refused", LOG_TEXT("error", problem.text));
@@ -199,6 +233,7 @@ reload(struct Run *run)
     secrets_replace(&run->secrets, &secrets, clock_now_ms(), (int64_t) run->config->lease_s * 1000);
     config_replace(run->config, &config, &change);
     log_set_level((enum LogLevel) run->config->log_level);
+    log_set_format((enum LogFormat) run->config->log_format);
     http = http_settings(run);
     if (http_configure(&run->http, &http) != STATUS_OK)
         log_warning("connections-not-limited", LOG_NUMBER("max_kept", http.max_kept));
@@ -211,6 +246,8 @@ reload(struct Run *run)
 done:
     config_free(&config);
     secrets_free(&secrets);
+    if (run->ready)
+        notify_tell(&run->notify, "READY=1");
 }
 
 static void
@@ -311,6 +348,8 @@ open_all(struct Run *run)
 
     run->stop_timer.due = on_too_late;
     run->stop_timer.arg = run;
+    run->look_timer.due = look;
+    run->look_timer.arg = run;
     if (status == STATUS_OK)
         status = open_signals(run);
     if (status == STATUS_OK)
@@ -325,6 +364,8 @@ open_all(struct Run *run)
         return status;
     }
     loop_timer_add(&run->loop, &run->stop_timer);
+    loop_timer_add(&run->loop, &run->look_timer);
+    notify_open(&run->notify, &run->loop);
     return open_secrets(run);
 }
 
@@ -335,6 +376,7 @@ close_all(struct Run *run)
         if (is_open(run->workers[i]))
             worker_close(run->workers[i]);
     monitor_close(&run->monitor);
+    notify_close(&run->notify);
     http_close(&run->http);
     dns_close(&run->dns);
     secrets_free(&run->secrets);
@@ -359,7 +401,7 @@ set_up(struct Run *run, struct Config *config, const char *path, bool once)
     struct Worker *const workers[WORKER_COUNT] = {&run->fold.worker, &run->link.worker,   &run->pack.worker,
                                                   &run->rule.worker, &run->outbox.worker, &run->act.worker};
 
-    *run = (struct Run){.config = config, .path = path, .once = once, .signal_fd = -1};
+    *run = (struct Run){.config = config, .path = path, .once = once, .signal_fd = -1, .notify = {.fd = -1}};
     memcpy(run->workers, workers, sizeof workers);
     run->fold.worked = on_numbers_changed;
     run->rule.worked = on_rule_evaluated;

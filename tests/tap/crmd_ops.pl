@@ -5,9 +5,11 @@ use warnings;
 use HTTP::Tiny;
 use IPC::Run;
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Socket qw(SOCK_DGRAM);
 use Time::HiRes qw(time sleep);
 use Daemon;
 use OpenMetrics qw(openmetrics);
@@ -316,6 +318,82 @@ subtest 'service and passfile' => sub {
     ($code, $out) = $d->run_crmd('', '-c', $d->config('service', dsn => "service=sales passfile=$dir/pgpass"), 'check');
     like($out, qr/^FAIL  connection     .*password authentication failed for user "guarded".*; is it the password of that role/m, 'the wrong one');
     unlike($out, qr/wrong/, 'which is not shown');
+};
+
+subtest 'systemd' => sub {
+    my $path = PostgreSQL::Test::Utils::tempdir_short() . "/notify"; # whole, and short enough
+    my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $path) or die "$path: $!";
+    $socket->blocking(0);
+    my @told;
+    my $hear = sub { my $text; push @told, $text while defined $socket->recv($text, 4096); return @told };
+    my $heard = sub { my ($pattern) = @_; return wait_until { grep { /$pattern/ } $hear->() } };
+    my $forget = sub { $hear->(); @told = () };
+    $receiver->modes('slow:1 200');
+    $node->stop;
+    local $ENV{NOTIFY_SOCKET} = $path;
+    local $ENV{WATCHDOG_USEC} = 400_000;
+    my $daemon = $d->start($d->config('systemd', timeout_s => 2, lease_s => 4));
+    ok($heard->(qr/^WATCHDOG=1$/), 'the watchdog hears of it');
+    ok($heard->(qr/^STATUS=connection fold: not connected yet/), 'it says what it waits for');
+    sleep 0.5;
+    is(scalar(grep { /READY/ } $hear->()), 0, 'it is not ready without the database');
+    $node->start;
+    ok($heard->(qr/^READY=1$/), 'ready when it is connected');
+    ok($heard->(qr/^STATUS=working as systemd$/), 'which it says');
+    is($d->sql(q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'daemon'}), 5, 'by every connection');
+
+    kill 'STOP', $daemon->{pid};
+    sleep 0.1;
+    $forget->();
+    sleep 1;
+    is_deeply([ $hear->() ], [], 'no beat while it hangs');
+    kill 'CONT', $daemon->{pid};
+    ok($heard->(qr/^WATCHDOG=1$/), 'and again when it goes on');
+
+    $forget->();
+    kill 'HUP', $daemon->{pid};
+    ok($heard->(qr/^READY=1$/), 'ready again after a reload');
+    my ($reloading, $ready) = grep { !/WATCHDOG|STATUS/ } @told;
+    like($reloading, qr/^RELOADING=1\nMONOTONIC_USEC=[0-9]+$/, 'which was announced');
+    is($ready, 'READY=1', 'before');
+
+    # drained: what is being sent ends, then it stops
+    $d->queue('hook', 'msg_drain');
+    ok(wait_until { grep { $_->{headers}{'webhook-id'} eq 'msg_drain' } $receiver->requests }, 'a message is being sent');
+    $forget->();
+    kill 'TERM', $daemon->{pid};
+    ok($heard->(qr/^STOPPING=1$/), 'stopping is announced');
+    is($d->state('msg_drain'), 'leased', 'before the receiver has answered');
+    $daemon->{handle}->finish;
+    is($daemon->{handle}->result(0), 0, 'exit code 0');
+    is($d->state('msg_drain') . $d->attempt('msg_drain'), 'delivered1', 'and its result was reported');
+    ok((grep { /^STATUS=stopping$/ } $hear->()), 'the state says so');
+  SKIP: {
+        my ($analyze) = grep { -x } map { "$_/systemd-analyze" } split /:/, $ENV{PATH};
+        skip 'systemd-analyze is not installed', 1 unless $analyze;
+        my $said = '';
+        IPC::Run::run([ $analyze, 'security', '--no-pager', '--offline=yes', '--threshold=15', "$source/daemon/crmd.service" ], '>&', \$said);
+        my $code = $? >> 8;
+        skip 'systemd-analyze cannot judge a file', 1 if $said !~ /Overall exposure level/;
+        is($code, 0, 'the unit is sandboxed: ' . ($said =~ /(Overall exposure level.*?[0-9.]+ [A-Z]+)/)[0]);
+    }
+};
+
+subtest 'logs as JSON' => sub {
+    $receiver->modes('echo 200');
+    my $config = $d->config('json', log_format => 'json', log_level => 'debug');
+    $d->queue('hook', 'msg_json');
+    my ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'once');
+    is($code, 3, 'one pass');
+    my @lines = map { decode_json($_) } split /\n/, $err;
+    my ($retry) = grep { $_->{event} eq 'retry' } @lines;
+    like($retry->{time}, qr/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$/, 'time');
+    is("$retry->{level} $retry->{message} $retry->{endpoint} $retry->{attempt} $retry->{status}", 'warning msg_json hook 1 500', 'the fields');
+    unlike($err, qr/hook-of-sales|whsec/, 'no secret');
+    is(scalar(grep { ref ne 'HASH' || !$_->{event} || !$_->{level} } @lines), 0, 'every line is an object with event and level');
+    ($code, $out, $err) = $d->run_crmd('', '-c', $d->config('xml', log_format => 'xml'), 'once');
+    like($err, qr/log_format must be logfmt or json, not "xml"$/m, 'no other format');
+    $d->sql('DELETE FROM crm.delivery_queue');
 };
 
 $receiver->stop;

@@ -1,4 +1,4 @@
-// links: daemon/outcome.c
+// links: daemon/outcome.c daemon/utf8.c
 /* What an answer means for a delivery. */
 #include <stdarg.h>
 #include <stddef.h>
