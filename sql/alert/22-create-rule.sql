@@ -172,6 +172,24 @@ COMMENT ON FUNCTION @extschema@.complete_rule IS
 'A rule with what its kind takes where it was not told; raises RM001 or RM005 where it makes no sense. goal NULL in a rule of kind pace: all '
 'goals of the KPI; of kind forecast: those where there is no level.';
 
+-- What is possible, and hardly meant.
+CREATE FUNCTION @extschema@.note_odd_rule(r @extschema@.rule)
+RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF r.kind = 'threshold' AND abs(r.fire_level) > 1 AND (SELECT k.measured_in FROM kpi k WHERE k.kpi = r.kpi) = 'share' THEN
+        RAISE NOTICE 'KPI "%" is a share, from 0 to 1: the level % is % per cent', r.kpi, r.fire_level, trim_scale(r.fire_level * 100)
+            USING HINT = format('For %s per cent write fire_level => %s.', r.fire_level, trim_scale(r.fire_level / 100));
+    ELSIF r.kind = 'change' AND (r.direction = 'below') = (r.fire_level > 0) AND r.fire_level <> 0 THEN
+        RAISE NOTICE 'rule "%" fires also where the number changed for the better, as long as it is % %', r.rule, r.direction, r.fire_level
+            USING HINT = format('For a change for the worse by that much write fire_level => %s.', -r.fire_level);
+    ELSIF r.kind IN ('pace', 'forecast') AND r.goal IS NULL AND r.period IS NULL AND NOT EXISTS (SELECT FROM goal g WHERE g.kpi = r.kpi) THEN
+        RAISE NOTICE 'KPI "%" has no goal: there is nothing to watch yet', r.kpi USING HINT = 'set_goal(goal, kpi, target, since, until) sets one.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.note_odd_rule(@extschema@.rule) IS 'Notes what a rule says that is possible and hardly meant.';
+
 CREATE FUNCTION @extschema@.create_rule(
     key text,
     kpi text DEFAULT NULL,
@@ -240,6 +258,7 @@ BEGIN
     END IF;
     INSERT INTO rule SELECT r.*;
     INSERT INTO rule_schedule (rule, next_at) VALUES (key, now());
+    PERFORM note_odd_rule(r);
     IF endpoint IS NOT NULL THEN
         PERFORM subscribe(endpoint => endpoint, rule => key);
     END IF;

@@ -35,13 +35,15 @@ RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     who principal := require_principal(set_language.principal);
+    -- a town without its continent
+    like_it CONSTANT text[] := ARRAY(SELECT z.name FROM pg_timezone_names z WHERE lower(z.name) LIKE '%/' || lower(replace(zone, ' ', '\_')) AND z.name !~ '^posix' ORDER BY 1);
     chosen CONSTANT text := (SELECT m.locale FROM message_locale m WHERE lower(m.locale) = lower(replace(btrim(set_language.language), '_', '-')));
 BEGIN
     IF chosen IS NULL THEN
         PERFORM raise_unknown('language', coalesce(set_language.language, ''), ARRAY(SELECT m.locale FROM message_locale m ORDER BY 1));
     END IF;
     IF zone IS NOT NULL AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = set_language.zone) THEN
-        PERFORM raise_unknown('time zone', zone, ARRAY(SELECT z.name FROM pg_timezone_names z));
+        PERFORM raise_unknown('time zone', zone, CASE WHEN like_it = '{}' THEN ARRAY(SELECT z.name FROM pg_timezone_names z) ELSE like_it END);
     END IF;
     UPDATE principal p SET language = chosen, zone = coalesce(set_language.zone, p.zone) WHERE p.principal = who.principal;
 END

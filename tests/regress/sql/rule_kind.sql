@@ -124,6 +124,11 @@ SELECT * FROM pass();
 SELECT crm.disown('public.deals') IS NULL AS disowned \g /dev/null
 SELECT rule, subject, measured, reading, reason FROM sight WHERE rule = 'silent';
 SELECT rule, subject, state, reason FROM crm.alert WHERE rule = 'silent';
+-- possible, and hardly meant
+SELECT crm.create_rule('h-share', 'win_rate', fire_level => 25), crm.create_rule('h-drop', 'won_count', 'change', fire_level => 0.2),
+       crm.create_rule('h-rise', 'won_count', 'change', direction => 'above', fire_level => -0.2), crm.create_rule('h-pace', 'average_deal', 'pace');
+SELECT crm.create_rule('h-none', 'win_rate', fire_level => 1), crm.create_rule('h-loss', 'won_count', 'change', fire_level => -0.2), crm.create_rule('h-still', 'won_count', 'change', fire_level => 0);
+SELECT crm.set_language('anna', 'es', 'Mexico city');
 \set QUIET on
 DROP OWNED BY regress_alert_anna, regress_alert_ben;
 DROP ROLE regress_alert_anna, regress_alert_ben;
