@@ -396,6 +396,66 @@ subtest 'logs as JSON' => sub {
     $d->sql('DELETE FROM crm.delivery_queue');
 };
 
+subtest 'one table of options' => sub {
+    my ($code, $help) = $d->run_crmd('', '--help');
+    my ($table) = $help =~ /\nOptions of the configuration[^\n]*\n(.*)/s;
+    my %help = map { /^  ([a-z_]+) +(.*)$/ ? ($1, $2) : () } split /\n/, $table;
+    my %default = map { $_ => $help{$_} =~ / \((?!empty:)([^()]*)\)$/ ? $1 : '' } keys %help;
+    cmp_ok(scalar keys %help, '>', 15, 'options are listed');
+    my %documented = slurp_file("$source/docs/daemon.md") =~ /^\| `([a-z_]+)` \| ([^|]*?) ?\| .*\|$/mg;
+    delete $documented{$_} for grep { !exists $help{$_} } keys %documented; # commands
+    $default{secrets} = $documented{secrets} if $documented{secrets} =~ /^`secrets\.ini` of systemd's credentials/;
+    is_deeply(\%documented, \%default, 'docs/daemon.md has them all, with their defaults');
+    my %sample = slurp_file("$source/daemon/crmd.ini.sample") =~ /^;([a-z_]+) = (.*)$/mg;
+    is_deeply([ sort keys %sample ], [ sort keys %help ], 'the sample has them all');
+    is($sample{$_}, $default{$_}, "the sample's default of $_") for grep { $default{$_} ne '' && $_ ne 'worker' && $_ ne 'secrets' } sort keys %default;
+    # what the sample shows is taken
+    my $shown = slurp_file("$source/daemon/crmd.ini.sample") =~ s/^;([a-z_]+ = )/$1/mgr;
+    ($code, my $out, my $err) = $d->run_crmd('', '-c', $d->write_file('sample.ini', $shown), 'check');
+    like($out, qr/^ok    configuration /m, 'the sample with every line switched on is a good configuration') or diag($err);
+};
+
+subtest 'man pages and completion' => sub {
+    my ($code, $help) = $d->run_crmd('', '--help');
+    my ($commands) = $help =~ /\nCommands:\n(.*?)\nOptions:/s;
+    my %commands = map { $_ => 1 } $commands =~ /^  ([a-z]+)/mg;
+    my %options = map { $_ => 1 } $help =~ /(--[a-z]+)/g;
+    my $man = slurp_file("$source/daemon/crmd.1");
+    like($man, qr/^\.It Cm $_\b/m, "crmd(1) explains $_") for sort keys %commands;
+    like($man, qr/Fl -\Q@{[ substr $_, 2 ]}\E\b/, "crmd(1) explains $_") for sort keys %options;
+    like(slurp_file("$source/daemon/completion/$_->[0]"), $_->[1], "completion/$_->[0]") for map {
+        my $name = $_; map { my $word = substr $_, 2; [ $name, $name eq 'crmd.fish' ? qr/-l $word\b/ : qr/--$word\b/ ] } sort keys %options
+    } qw(crmd.bash _crmd crmd.fish);
+    like($man, qr/^\.It $_$/m, "crmd(1) explains exit code $_") for 0 .. 3;
+
+    my $complete = sub {
+        my (@words) = @_;
+        my $list = join ' ', map { "'$_'" } @words;
+        my ($out, $err) = ('', '');
+        IPC::Run::run([ 'bash', '-c', qq{. "\$0"; COMP_WORDS=($list); COMP_CWORD=$#words; _crmd; echo "\${COMPREPLY[@]}"},
+            "$source/daemon/completion/crmd.bash" ], '<', \undef, '>', \$out, '2>', \$err);
+        chomp $out;
+        return "$out$err";
+    };
+    is($complete->('crmd', 'o'), 'once', 'a command');
+    is_deeply([ sort split / /, $complete->('crmd', '') ], [ sort keys %commands, qw(-c --config -h --help -V --version) ], 'all commands and options');
+    is($complete->('crmd', '--v'), '--version', 'an option');
+    is($complete->('crmd', '-c', "$dir/secr"), "$dir/secrets.ini", 'a file');
+    is($complete->('crmd', '-c', 'x.ini', 'ch'), 'check', 'a command after an option');
+    is($complete->('crmd', 'secret', ''), 'set public', 'what follows secret');
+    is($complete->('crmd', 'secret', 'set', ''), '', 'nothing is known of names');
+    is($complete->('crmd', 'report', '--l'), '--language', 'an option of report');
+    is($complete->('crmd', 'report', '--language', ''), 'en es nl', 'its values');
+    is($complete->('crmd', 'run', ''), '', 'nothing follows run');
+  SKIP: {
+        my ($mandoc) = grep { -x } map { "$_/mandoc" } split /:/, $ENV{PATH};
+        skip 'mandoc is not installed', 1 unless $mandoc;
+        my $said = '';
+        IPC::Run::run([ $mandoc, '-T', 'lint', '-W', 'warning', "$source/daemon/crmd.1" ], '>&', \$said);
+        is($said, '', 'mandoc finds nothing wrong');
+    }
+};
+
 $receiver->stop;
 $node->stop;
 done_testing();
