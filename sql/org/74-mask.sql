@@ -15,12 +15,13 @@ COMMENT ON TABLE @extschema@.masking IS 'Tables with masked columns, and the vie
 CREATE TABLE @extschema@.masked_column (
     relation pg_catalog.regclass NOT NULL REFERENCES @extschema@.masking ON DELETE CASCADE,
     "column" name NOT NULL,
+    typed text,
     mask text,
     object text NOT NULL,
     PRIMARY KEY (relation, "column")
 );
 COMMENT ON TABLE @extschema@.masked_column IS
-'mask is SQL over the row r, NULL for null. Whoever has read on the object sees the column as it is, in the rows that it reaches.';
+'mask is SQL over the row r, NULL for null; typed: as somebody wrote it. Whoever has read on the object sees the column as it is, in the rows that it reaches.';
 
 CREATE TABLE @extschema@.masked_grant (
     relation pg_catalog.regclass NOT NULL REFERENCES @extschema@.masking ON DELETE CASCADE,
@@ -259,8 +260,8 @@ BEGIN
             PERFORM raise_unknown(format('column of %s', relation), each.key, ARRAY(SELECT shown_columns(relation)::text));
         END IF;
         -- Through the parser: one expression over the row, immutable, of functions that are nobody's own.
-        INSERT INTO masked_column (relation, "column", mask, object)
-        VALUES (relation, each.key,
+        INSERT INTO masked_column (relation, "column", typed, mask, object)
+        VALUES (relation, each.key, each.value,
                 CASE WHEN each.value IS NOT NULL
                      THEN (mapping_expression(relation, each.key, 'value', each.value, default_zone())).expression END,
                 format('%s.%s', table_name(relation), each.key));
