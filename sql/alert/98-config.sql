@@ -48,13 +48,16 @@ INSERT INTO @extschema@.config_section (section, room, "position", key, entries,
         SELECT rule AS key, kind, CASE WHEN goal IS NULL THEN kpi END AS kpi, sla, handover, warn_before, condition, CASE WHEN goal IS NULL THEN unit END AS unit,
                scope, period, measure, goal, CASE WHEN coalesce(sla, handover) IS NULL THEN direction END AS direction,
                CASE WHEN coalesce(sla, handover) IS NULL THEN fire_level END AS fire_level, CASE WHEN coalesce(sla, handover) IS NULL THEN clear_level END AS clear_level,
-               hold_for, clear_for, flap_limit, flap_within, inhibited_by, every, min_denominator, min_base, description
+               hold_for, clear_for, flap_limit, flap_within, inhibited_by, every, min_denominator, min_base, urgency, description
         FROM rule$q$, 'create_rule',
      'change_rule($1 ->> ''key'', (SELECT jsonb_object_agg(d.key, d.value -> 1) FROM jsonb_each(config_difference($1, $2)) d))', 'remove_rule($1 ->> ''key'')'),
     ('disabled_rules', 'alert', 540, '{key}', 'SELECT rule AS key, enabled FROM rule WHERE NOT enabled', 'enable_rule', NULL, 'enable_rule($1 ->> ''key'', true)'),
     ('escalations', 'alert', 545, '{rule,after}', 'SELECT rule, after, principal, role FROM escalation', 'set_escalation', NULL,
      'set_escalation($1 ->> ''rule'', ($1 ->> ''after'')::interval)'),
     ('report_readers', 'alert', 560, '{principal}', 'SELECT principal FROM report_reader', 'allow_report', NULL, 'allow_report($1 ->> ''principal'', false)'),
-    ('subscriptions', 'alert', 550, '{principal,endpoint,rule,kpi,unit}', 'SELECT principal, endpoint, rule, kpi, unit FROM subscription', 'subscribe', NULL,
-     $q$unsubscribe(s.subscription) FROM subscription s WHERE (s.principal, s.endpoint, s.rule, s.kpi, s.unit)
-        IS NOT DISTINCT FROM ($1 ->> 'principal', $1 ->> 'endpoint', $1 ->> 'rule', $1 ->> 'kpi', $1 ->> 'unit')$q$);
+    ('subscriptions', 'alert', 550, '{principal,endpoint,role,members_of,rule,kpi,unit}', 'SELECT principal, endpoint, role, members_of, rule, kpi, unit FROM subscription', 'subscribe', NULL,
+     $q$unsubscribe(s.subscription) FROM subscription s WHERE (s.principal, s.endpoint, s.role, s.members_of, s.rule, s.kpi, s.unit)
+        IS NOT DISTINCT FROM ($1 ->> 'principal', $1 ->> 'endpoint', $1 ->> 'role', $1 ->> 'members_of', $1 ->> 'rule', $1 ->> 'kpi', $1 ->> 'unit')$q$),
+    ('attention', 'alert', 570, '{principal}', $q$
+        SELECT principal, messages_per_day, to_char(quiet_from, 'HH24:MI') || '-' || to_char(quiet_until, 'HH24:MI') AS quiet, quiet_days, digest, digest_at, group_for, group_from
+        FROM attention$q$, 'set_attention', NULL, 'set_attention($1 ->> ''principal'')');

@@ -65,9 +65,9 @@ SELECT crm.set_link_template('kpi', 'https://app.example/kpi/{key}'), crm.set_li
 SELECT crm.create_rule('z-first', 'won_value', unit => 'sales', fire_level => 100, clear_level => 120, hold_for => '1 day', min_denominator => 3);
 SELECT crm.create_rule('a-second', 'won_value', 'change', scope => 'below', unit => 'sales', fire_level => -0.2, inhibited_by => '{z-first,a-second}', endpoint => 'chat');
 SELECT crm.create_rule('pace', kind => 'pace', goal => 'grow'), crm.create_rule('late', sla => 'urgent', kind => 'warning'), crm.create_rule('unanswered', handover => 'sales', kind => 'warning', warn_before => '2 hours');
-SELECT crm.create_rule('stuck', condition => 'public.stuck(text,date,date)', direction => 'above', fire_level => 2), crm.create_rule('odd', 'won_count', 'anomaly'), crm.create_rule('silent', 'won_count', 'no_data');
+SELECT crm.create_rule('stuck', condition => 'public.stuck(text,date,date)', direction => 'above', fire_level => 2), crm.create_rule('odd', 'won_count', 'anomaly'), crm.create_rule('silent', 'won_count', 'no_data', urgency => 'low');
 SELECT crm.enable_rule('odd', false), crm.subscribe('anna', rule => 'pace'), crm.subscribe('anna', unit => 'sales');
-SELECT crm.allow_report('anna');
+SELECT crm.allow_report('anna'), crm.set_attention('anna', 5, '22:00-07:00', '{6,7}', 'daily', group_for => '1 minute'), crm.subscribe(role => 'chief', rule => 'late'), crm.subscribe(members_of => 'service', kpi => 'won_count');
 SELECT crm.set_escalation('z-first', '30 minutes', 'clerk'), crm.set_escalation('z-first', '1 day', role => 'chief');
 SQL
 
@@ -92,7 +92,7 @@ WHERE e.extname = 'crm'
     'customer_registry', 'merged_record', 'consent_entry', 'consent_cover', 'consent_problem', 'restriction', 'restricted_record', 'parked_record', 'tombstone', 'tombstone_key', 'erasure',
     'suppressed_record', 'released_record', 'export_made', 'row_merge', 'merge_change', 'merge_held', 'merge_finding', 'merge_redirected', 'identification', 'shared_record', 'soft_reference',
     'transition_gone', 'transition_log', 'handover_answer', 'review', 'review_entry', 'goal_check_in', 'silence', 'alert_log', 'alert_transition', 'delivery_queue',
-    'delivery_history', 'delivery_attempt', 'action', 'daemon', 'alert_escalation',
+    'delivery_history', 'delivery_attempt', 'action', 'daemon', 'alert_escalation', 'alert_told', 'waiting_notice',
     -- numbers
     'exchange_rate', 'plan', 'kpi_closing', 'kpi_closing_sum', 'kpi_closed_fact', 'forecast_snapshot')
 SQL
@@ -122,7 +122,7 @@ $other->prints(q(SELECT * FROM crm.apply_config('{"units": [{"key": "south", "de
     'units south|change|{"description": ["deep", null]}', 'null takes a field away');
 $other->prints(q(SELECT path FROM crm.apply_config('{"roles": [{"key": "seller"}, {"key": "chief"}, {"key": "clerk"}]}') WHERE action = 'extra'), 'roles auditor', 'what is more is said');
 $other->prints(q(SELECT path, action FROM crm.apply_config('{"roles": [{"key": "seller"}, {"key": "chief"}, {"key": "clerk"}], "subscriptions": [{"principal": "anna", "unit": "sales"}]}',
-    remove_extra => true)), "roles auditor|remove\nsubscriptions chat, a-second|remove\nsubscriptions anna, pace|remove", 'and taken away');
+    remove_extra => true)), "roles auditor|remove\nsubscriptions service, won_count|remove\nsubscriptions chief, late|remove\nsubscriptions chat, a-second|remove\nsubscriptions anna, pace|remove", 'and taken away');
 $other->run("$given SELECT * FROM crm.apply_config(:'document')");
 is($other->run('SELECT jsonb_pretty(crm.export_config())'), $document, 'the document brings everything back');
 
