@@ -203,6 +203,7 @@ check_privileges(struct Check *check)
         "finish_rule(text,bigint)",
         "fail_rule(text,bigint,text)",
         "escalate_alerts(integer)",
+        "write_waiting(integer)",
         "claim_deliveries(text,integer,interval)",
         "finish_deliveries(jsonb)",
         "action_page(text,text,text,text)",
