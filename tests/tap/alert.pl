@@ -107,6 +107,22 @@ is(join(' ', map { $_->{name} } @{ decode_json($escalated->{body})->{data}{escal
 sleep 2.5;
 is(scalar(grep { $_->{path} eq '/boss' } $receiver->requests), 1, 'once');
 
+# many alerts of a rule are one message, which waits a second for all of them
+sql(q{SELECT crm.set_attention('anna', group_for => '1 second', group_from => 2);
+      SELECT crm.create_unit('office-' || n, 'Office ' || n, 'geographic', 'emea') FROM generate_series(1, 6) n;
+      INSERT INTO deals (region, status, opened, closed)
+      SELECT 'office-' || n % 6 + 1, 'lost', now() - interval '1 day', now() FROM generate_series(1, 60) n;
+      SELECT crm.create_rule('office-low', 'win_rate', unit => 'emea', scope => 'below', fire_level => 0.4, every => '1 second', endpoint => 'desk')});
+ok(wait_until { (grep { $_->{body} =~ /alerts\.group/ } $receiver->requests) == 1 }, 'a group of alerts arrives')
+  or diag(slurp_file("$dir/crmd.log"), sql("SELECT * FROM crm.waiting_notice"));
+my @of_offices = grep { $_->{body} =~ /office-low/ } $receiver->requests;
+my $group = decode_json($of_offices[0]{body});
+is(scalar(@of_offices) . " $group->{type} $group->{data}{reason} $group->{data}{rule} $group->{data}{count}", '1 alerts.group group office-low 6',
+    'six alerts in one message, and no other');
+is_deeply([ sort map { "$_->{news} $_->{unit}{key} $_->{value}" } @{ $group->{data}{alerts} } ], [ map { "new office-$_ 0" } 1 .. 6 ], 'each of them stands in it');
+is($of_offices[0]{verified}, JSON::PP::true, 'it is signed');
+is(sql("SELECT count(*) FROM crm.waiting_notice"), 0, 'nothing waits any more');
+
 kill 'TERM', $crmd->{KIDS}[0]{PID};
 $crmd->finish;
 is($crmd->result(0), 0, 'crmd stops cleanly');
