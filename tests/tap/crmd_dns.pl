@@ -155,6 +155,20 @@ $names->go;
 $d->queue('later', 'msg_later_2');
 is($settled->('msg_later_2'), 'delivered', 'the name server is back');
 
+# what is no longer allowed is not reached over a connection that is kept
+$d->endpoint('literal');
+$d->write_file('secrets.ini', "[literal]\nurl = http://127.0.0.2:$port/\nkey = $key\n");
+my $reloaded = sub { my ($times) = @_; kill 'HUP', $daemon->{pid}; return wait_until(sub { (() = slurp_file($daemon->{log}) =~ /event=reloaded/g) == $times }) };
+$reloaded->(3);
+$d->queue('literal', 'msg_literal_1');
+is($settled->('msg_literal_1'), 'delivered', 'allowed');
+$d->config('strict', %at, allow_networks => '127.0.0.4');
+ok($reloaded->(4), 'the configuration is read again');
+$d->queue('literal', 'msg_literal_2');
+is($settled->('msg_literal_2'), 'pending', 'not allowed any more');
+like($d->detail('msg_literal_2'), qr/^not sent: 127\.0\.0\.2 $private/, 'and it is said');
+is(arrived($right, 'msg_literal_2'), 0, 'the kept connection is not used');
+
 # --- ending while name servers are silent -------------------------------------------------------------------------------
 my @silent = map { "silent$_.test" } 1 .. 20;
 $names->set(map { ($_ => { silent => 1 }) } @silent);
