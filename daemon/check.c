@@ -11,6 +11,8 @@
 #include "conn.h"
 #include "secrets.h"
 
+#define WORKERS 5 /* each with a connection, beside the page */
+
 struct Check {
     const struct Config *config;
     FILE *out;
@@ -19,6 +21,19 @@ struct Check {
     struct Secrets secrets;
     bool good;
 };
+
+/* Works, but not as it should. */
+static void __attribute__((format(printf, 3, 4)))
+warn(struct Check *check, const char *what, const char *format, ...)
+{
+    va_list arguments;
+
+    fprintf(check->out, "warn  %-14s ", what);
+    va_start(arguments, format);
+    vfprintf(check->out, format, arguments);
+    va_end(arguments);
+    fputc('\n', check->out);
+}
 
 static void __attribute__((format(printf, 4, 5)))
 say(struct Check *check, bool good, const char *what, const char *format, ...)
@@ -142,7 +157,10 @@ check_connection(struct Check *check)
     if (PQstatus(check->pg) != CONNECTION_OK) {
         const char *message = check->pg ? one_line(PQerrorMessage(check->pg)) : "no memory";
 
-        say(check, false, "connection", "%s%s", message, connection_hint(message));
+        say(check, false, "connection", "%s%s%s", message, connection_hint(message),
+            check->config->dsn[0] == '\0'
+                ? "; dsn is empty, so it was libpq's environment that said where the database is"
+                : "");
         return false;
     }
     say(check, true, "connection", "database %s as role %s, server %s", PQdb(check->pg), PQuser(check->pg),
@@ -247,6 +265,42 @@ check_privileges(struct Check *check)
         say(check, true, "privileges", "all functions of the daemon");
 }
 
+/* What stands in the way of the role itself: too few connections, more rights than it needs, connections that are cut. */
+static void
+check_role(struct Check *check)
+{
+    static const char sql[] = "SELECT pg_catalog.quote_ident(r.rolname), r.rolsuper, r.rolconnlimit,"
+                              " (SELECT s.setting::pg_catalog.int8 FROM pg_catalog.pg_settings s WHERE "
+                              "s.name = 'idle_session_timeout')"
+                              " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
+    int needed = check->config->act_listen[0] == '\0' ? WORKERS : WORKERS + 1;
+    PGresult *result = ask(check, "role", sql, 0, NULL);
+    const char *role;
+    long limit;
+
+    if (result == NULL || PQntuples(result) != 1) {
+        PQclear(result);
+        return;
+    }
+    role = PQgetvalue(result, 0, 0);
+    limit = strtol(PQgetvalue(result, 0, 2), NULL, 10);
+    if (limit >= 0 && limit < needed)
+        say(check, false, "role",
+            "%s may have %ld connections and crmd needs %d: an administrator types ALTER ROLE %s CONNECTION "
+            "LIMIT %d;",
+            role, limit, needed, role, needed);
+    if (PQgetvalue(result, 0, 1)[0] == 't')
+        warn(check, "role",
+             "%s is a superuser, and crmd needs no more than a role with SELECT %s.grant_daemon('...');",
+             role, check->schema);
+    if (PQgetvalue(result, 0, 3)[0] != '0')
+        warn(check, "role",
+             "idle_session_timeout cuts its connections: an administrator types ALTER ROLE %s SET "
+             "idle_session_timeout = 0;",
+             role);
+    PQclear(result);
+}
+
 /* What the section of an endpoint of that kind should say and does not; NULL: nothing. */
 static const char *
 lacking(const char *kind, const struct Secret *secret)
@@ -284,7 +338,9 @@ check_endpoints(struct Check *check)
                 PQgetvalue(result, i, 1), missing);
         bad += secret == NULL || missing != NULL;
     }
-    if (bad == 0)
+    if (PQntuples(result) == 0)
+        say(check, true, "endpoints", "none is switched on: nothing is sent");
+    else if (bad == 0)
         say(check, true, "endpoints", "%d, each with its section", PQntuples(result));
     PQclear(result);
 }
@@ -300,6 +356,7 @@ check_all(const struct Config *config, const char *path, FILE *out)
     check_authorities(&check);
     if (check_connection(&check) && check_extension(&check)) {
         check_privileges(&check);
+        check_role(&check);
         if (secrets)
             check_endpoints(&check);
     }

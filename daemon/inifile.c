@@ -4,6 +4,7 @@
  */
 #include "inifile.h"
 
+#include <errno.h>
 #include <ini.h>
 #include <stdbool.h>
 #include <string.h>
@@ -62,11 +63,16 @@ inifile_read(FILE *file, const char *path, InifileHandler handler, void *arg, st
         ini_use_stack = false;
         ini_initial_alloc = ini_max_line = INIFILE_LINE_MAX;
     }
+    errno = 0;
     bad_line = ini_parse_stream(read_line, &reading, take, &reading);
     if (reading.status != STATUS_OK) {
         inner = *problem;
         problem_set(problem, "%s line %d: %s", path, reading.line, inner.text);
         return reading.status;
+    }
+    if (ferror(file)) {
+        problem_set(problem, "cannot read %s: %s", path, strerror(errno));
+        return STATUS_SYSTEM;
     }
     if (reading.too_long) {
         problem_set(problem, "%s line %d is too long", path, reading.line);

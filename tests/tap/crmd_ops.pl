@@ -298,6 +298,25 @@ subtest 'several hosts' => sub {
     $second->stop;
 };
 
+subtest 'check says how to mend it' => sub {
+    my $check = sub { my ($code, $out, $err) = $d->run_crmd('', '-c', $d->config('check', @_), 'check'); return "$code $out$err" };
+    $d->sql(q{CREATE ROLE narrow LOGIN CONNECTION LIMIT 4; SELECT crm.grant_daemon('narrow')});
+    like($check->(dsn => $node->connstr('postgres') . ' user=narrow', act_listen => '127.0.0.1:8480'),
+        qr/^1 .*^FAIL  role           narrow may have 4 connections and crmd needs 6: an administrator types ALTER ROLE narrow CONNECTION LIMIT 6;$/ms, 'too few connections');
+    $d->sql(q{ALTER ROLE narrow CONNECTION LIMIT -1; ALTER ROLE narrow SET idle_session_timeout = '10s'});
+    like($check->(dsn => $node->connstr('postgres') . ' user=narrow'),
+        qr/^0 .*^warn  role           idle_session_timeout cuts its connections: an administrator types ALTER ROLE narrow SET idle_session_timeout = 0;$/ms, 'connections that are cut');
+    $d->sql(q{CREATE ROLE mighty LOGIN SUPERUSER});
+    like($check->(dsn => $node->connstr('postgres') . ' user=mighty'), qr/^0 .*^warn  role           mighty is a superuser, /ms, 'more rights than it needs');
+    like($check->(dsn => $node->connstr('postgres') . ' user=absent'), qr/role "absent" does not exist; name another with user= in dsn, or /, 'no such role');
+    like($check->(dsn => $node->connstr('absent') . ' user=daemon'), qr/database "absent" does not exist; name the one where crm is installed /, 'no such database');
+    like($check->(dsn => 'service=absent'), qr/definition of service "absent" not found; services stand in /, 'no such service');
+    like($check->(dsn => 'hots=x'), qr/invalid connection option "hots"; dsn is a connection string such as /, 'no such option');
+    my ($code, $out, $err) = $d->run_crmd('', '-c', $dir, 'check');
+    is("$code $err", "1 crmd: cannot read $dir: Is a directory\n", 'a folder is no configuration');
+    $d->sql('DROP OWNED BY narrow; DROP ROLE narrow; DROP ROLE mighty');
+};
+
 subtest 'service and passfile' => sub {
     $d->sql("CREATE ROLE guarded LOGIN PASSWORD 'p ss:w\\rd'; SELECT crm.grant_daemon('guarded')");
     my $hba = $node->data_dir . '/pg_hba.conf';
