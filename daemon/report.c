@@ -11,7 +11,7 @@
 #include "report_page.h"
 
 /* A report reads a year at most in seconds; what takes longer is a database in trouble. */
-#define STATEMENT_TIMEOUT "120000"
+#define LIMIT "SET statement_timeout = 120000"
 
 /* What the server said, with its hint; libpq's own messages have lines. */
 static enum Status
@@ -31,14 +31,21 @@ static enum Status
 connect_database(const struct Config *config, PGconn **pg, struct Problem *problem)
 {
     char timeout[16];
-    const char *const keys[] = {
-        "connect_timeout", "fallback_application_name", "dbname", "client_encoding", "options", NULL};
-    const char *const values[] = {
-        timeout, "crmd report", config->dsn, "UTF8", "-c statement_timeout=" STATEMENT_TIMEOUT, NULL};
+    const char *const keys[] = {"connect_timeout", "fallback_application_name", "dbname", "client_encoding",
+                                NULL};
+    const char *const values[] = {timeout, "crmd report", config->dsn, "UTF8", NULL};
+    PGresult *limited;
+    enum Status status = STATUS_OK;
 
     snprintf(timeout, sizeof timeout, "%d", config->connect_timeout_s);
     *pg = PQconnectdbParams(keys, values, 1);
-    return PQstatus(*pg) == CONNECTION_OK ? STATUS_OK : refused(*pg, NULL, problem);
+    if (PQstatus(*pg) != CONNECTION_OK)
+        return refused(*pg, NULL, problem);
+    limited = PQexec(*pg, LIMIT);
+    if (PQresultStatus(limited) != PGRES_COMMAND_OK)
+        status = refused(*pg, limited, problem);
+    PQclear(limited);
+    return status;
 }
 
 /* The schema of the extension, quoted, which PQfreemem frees. */
