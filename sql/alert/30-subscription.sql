@@ -149,6 +149,18 @@ $c$Until then nothing is sent about the rule, the KPI, the unit and everything b
 in common (everything where none is). Alerts are kept; one that still fires at the end is sent then. Returns its number.
 Example: SELECT crm.silence(now() + interval '2 hours', rule => 'win-rate-low', comment => 'reorganisation');$c$;
 
+CREATE FUNCTION @extschema@.end_silence(silence bigint)
+RETURNS boolean LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    UPDATE silence s SET until = now() WHERE s.silence = end_silence.silence AND s.until > now();
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.end_silence IS
+'Ends a silence before its time; what fires still is told with the next evaluation. False where none of that number was left. '
+'Example: SELECT crm.end_silence(3);';
+
 -- Whether a scope (of a subscription or a silence) covers an alert; NULL in the scope means any.
 CREATE FUNCTION @extschema@.scope_covers(
     scope_rule text, scope_kpi text, scope_unit text,

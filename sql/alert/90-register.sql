@@ -30,6 +30,7 @@ FROM (VALUES
     ('subscribe(text, text, text, text, text, text, text)', 'admin'),
     ('unsubscribe(bigint)', 'admin'),
     ('silence(timestamptz, text, text, text, text)', 'admin'),
+    ('end_silence(bigint)', 'admin'),
     ('replay_delivery(bigint)', 'admin'),
     ('explain_alert(bigint, text)', 'admin'),
     ('backtest_rule(text, date, date)', 'admin'),

@@ -86,7 +86,7 @@ SELECT * FROM pass();
 SELECT * FROM pass();
 SELECT rule, subject, state FROM crm.rule_standing ORDER BY 1, 2;
 SELECT d.rule, d.unit, d.type FROM crm.delivery d WHERE d.rule IN ('all', 'few') ORDER BY 1, 2, d.id;
-UPDATE crm.silence SET until = now();
+SELECT crm.end_silence(:silence), crm.end_silence(:silence) AS again, crm.end_silence(4711) AS unknown;
 SELECT * FROM pass();
 SELECT rule, subject, from_state, to_state, regexp_replace(comment, '\d.*', 'N') AS comment FROM kept WHERE rule IN ('all', 'few') AND subject = 'iberia';
 SELECT d.rule, d.unit, d.type FROM crm.delivery d WHERE d.rule = 'few' ORDER BY d.id;
