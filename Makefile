@@ -27,6 +27,10 @@ daemon:
 	@mkdir -p build/daemon
 	@+$(MAKE) -s -C build/daemon -f ../../daemon/Makefile SRC=../.. all
 
+daemon-sanitized:
+	@mkdir -p build/daemon-sanitized
+	@+$(MAKE) -s -C build/daemon-sanitized -f ../../daemon/Makefile SRC=../.. SANITIZE=1 all
+
 unit: daemon
 	@mkdir -p build/unit
 	@+$(MAKE) -s -C build/unit -f ../../tests/unit/Makefile SRC=../.. all
@@ -42,12 +46,16 @@ demo-stop:             ## stop and remove what make demo KEEP=1 left running
 	@scripts/demo/stop
 
 check: setup           ## all tests of a normal day (T=name runs one)
-	@+$(MAKE) -s all unit
+	@+$(MAKE) -s all unit daemon-sanitized
 	@tests/run $(if $(T),--only '$(T)')
 
 check-regress check-isolation check-tap check-unit check-other-schema: check-%: setup
 	@+$(MAKE) -s all unit
 	@tests/run --kind $* $(if $(T),--only '$(T)')
+
+check-sanitize: setup  ## unit tests and all tests of crmd with a crmd built with sanitizers (T=name runs one)
+	@+$(MAKE) -s all unit daemon-sanitized
+	@CRM_SANITIZED=all tests/run --kind unit --kind sanitized $(if $(T),--only '$(T)')
 
 check-mutants: setup   ## mistakes put into the extension, each of which the oracle must notice (T=name tries some)
 	@+$(MAKE) -s all
@@ -80,7 +88,7 @@ clean:                 ## remove build/
 help:                  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
 
-.PHONY: all unit setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
-        check-other-schema check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
+.PHONY: all unit daemon-sanitized setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
+        check-other-schema check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
 soak:
 	@echo "make soak is not built yet" >&2; exit 1

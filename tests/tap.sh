@@ -1,9 +1,10 @@
 #!/bin/bash
-# In a stage: tests/tap/*.pl by prove.  $1: one test, or empty
+# In a stage: tests/tap/*.pl by prove.  $1: names of tests, or empty for all
 set -eu
 cd "$CRM_STAGE/tests/tap" 2>/dev/null || exit 0
 files=$(ls -- *.pl 2>/dev/null || true)
-[ -z "${1:-}" ] || files=$(echo "$files" | grep -x "$1.pl") || exit 0
+# shellcheck disable=SC2086
+[ -z "${1:-}" ] || files=$(echo "$files" | grep -xF "$(printf '%s.pl\n' $1)") || exit 0
 [ -n "$files" ] || exit 0
 export PG_REGRESS="$PGXS_TEST/regress/pg_regress" TESTDATADIR="$CRM_STAGE/tap" TESTLOGDIR="$CRM_STAGE/tap/log" PGPORT=65432
 mkdir -p "$TESTLOGDIR"
