@@ -305,6 +305,8 @@ send_step(struct Conn *conn, int step)
     int sent;
 
     conn->step = step;
+    if (conn->settings.statement_timeout_ms > 0) /* the server gives up before: it is not there any more */
+        loop_timer_in(&conn->timer, conn->settings.statement_timeout_ms + conn->settings.connect_timeout_ms);
     if (step == STEP_STATEMENT)
         sent = send_statement(conn);
     else
@@ -378,6 +380,7 @@ end_step(struct Conn *conn, PGresult *result)
         return;
     }
     conn->state = CONN_READY;
+    loop_timer_off(&conn->timer);
     /* COMMIT of a transaction that failed answers ROLLBACK and is no success */
     if (good && conn->step == STEP_COMMIT) {
         PQclear(result);
@@ -537,7 +540,7 @@ on_socket(void *arg, int fd, uint32_t events)
         go_on_reading(conn);
 }
 
-/* Either connecting has taken too long, or it is time to connect again. */
+/* Connecting or an answer has taken too long, or it is time to connect again. */
 static void
 on_timer(void *arg)
 {
@@ -549,7 +552,10 @@ on_timer(void *arg)
         start(conn);
         return;
     }
-    if (!conn->doomed) {
+    if (!conn->doomed && conn->state == CONN_BUSY)
+        snprintf(conn->error, sizeof conn->error, "no answer after %d ms",
+                 conn->settings.statement_timeout_ms + conn->settings.connect_timeout_ms);
+    else if (!conn->doomed) {
         turn_hosts(conn);
         snprintf(conn->error, sizeof conn->error, "no connection after %d ms",
                  conn->settings.connect_timeout_ms);

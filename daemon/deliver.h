@@ -21,7 +21,6 @@ struct Delivery {
     int attempt;
     char *message_id, *endpoint, *kind, *secret_ref, *body;
     int64_t taken_ms; /* when the claim was asked for: the lease counts from here */
-    int64_t lease_ms; /* the owner's */
 
     enum Outcome outcome;
     int http_status;        /* 0: none */

@@ -67,14 +67,16 @@ collect(struct Http *http)
         if (curl_easy_getinfo(request->easy, CURLINFO_TOTAL_TIME_T, &took_us) == CURLE_OK)
             metrics_observe(METRIC_POST, (double) took_us / 1e6);
         answer->body[request->kept] = '\0';
-        if (code != CURLE_OK && !request->headers_over) {
+        if (!request
+                 ->headers_over) { /* a status whose headers break off, or that is no answer yet, says nothing */
             answer->status = 0;
             if (answer->cut)
                 snprintf(answer->error, sizeof answer->error, "the headers of the answer are too long");
             else if (request->guard.refused[0] != '\0')
                 snprintf(answer->error, sizeof answer->error, "%s", request->guard.refused);
             else if (answer->error[0] == '\0')
-                snprintf(answer->error, sizeof answer->error, "%s", curl_easy_strerror(code));
+                snprintf(answer->error, sizeof answer->error, "%s",
+                         code == CURLE_OK ? "the answer breaks off" : curl_easy_strerror(code));
         }
         request->done(request->arg, answer);
     }

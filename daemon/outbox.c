@@ -95,6 +95,28 @@ on_settled(void *arg, struct Delivery *delivery)
     step(outbox);
 }
 
+/*
+ * What is still under way here, or answered and not reported, and yet claimed anew: the lease was over for the server, whose clock was
+ * set or which was away. It is not sent again: the answer counts for the new epoch.
+ */
+static bool
+keep_row(struct Outbox *outbox, const struct DeliveryRow *row, int64_t deadline_ms)
+{
+    struct Delivery *const firsts[] = {outbox->flying.first, outbox->settled.first};
+    int64_t id = strtoll(row->id, NULL, 10);
+
+    for (size_t i = 0; i < 2; i++)
+        for (struct Delivery *delivery = firsts[i]; delivery != NULL; delivery = delivery->next)
+            if (delivery->id == id) {
+                log_warning("still-here", LOG_NUMBER("id", id), LOG_TEXT("endpoint", row->endpoint));
+                delivery->epoch = strtoll(row->epoch, NULL, 10);
+                delivery->attempt = (int) strtol(row->attempt, NULL, 10);
+                delivery->request.deadline_ms = deadline_ms;
+                return true;
+            }
+    return false;
+}
+
 /* Sends one claimed row, or leaves it to its lease. */
 static void
 take_row(struct Outbox *outbox, const struct DeliveryRow *row)
@@ -103,6 +125,8 @@ take_row(struct Outbox *outbox, const struct DeliveryRow *row)
     int64_t lease_ms = outbox->asked_lease_ms, timeout_ms = (int64_t) config->timeout_s * 1000;
     struct Delivery *delivery;
 
+    if (keep_row(outbox, row, outbox->asked_ms + lease_ms - timeout_ms))
+        return;
     if (!schedule_lease_covers(outbox->asked_ms, lease_ms, clock_now_ms(), timeout_ms)) {
         log_warning("lease-too-short", LOG_TEXT("id", row->id), LOG_TEXT("endpoint", row->endpoint));
         return;
@@ -112,7 +136,6 @@ take_row(struct Outbox *outbox, const struct DeliveryRow *row)
         log_error("out-of-memory", LOG_TEXT("id", row->id));
         return;
     }
-    delivery->lease_ms = lease_ms;
     if (deliver_start(&outbox->deliver, delivery, on_settled, outbox))
         push(&outbox->flying, delivery);
     else
@@ -207,7 +230,7 @@ result_json(const struct Delivery *delivery)
     return object;
 }
 
-/* Moves settled deliveries into a report, those aside whose lease is over. NULL where there is nothing to report. */
+/* Moves settled deliveries into a report, however late: the epoch says whether they still count. NULL where there are none. */
 static char *
 make_report(struct Outbox *outbox)
 {
@@ -217,13 +240,6 @@ make_report(struct Outbox *outbox)
     while (outbox->settled.count > 0 && outbox->reported.count < (outbox->one_by_one ? 1 : REPORT_MAX)) {
         struct Delivery *delivery = pop(&outbox->settled);
 
-        if (!schedule_lease_covers(delivery->taken_ms, delivery->lease_ms, clock_now_ms(), 0)) {
-            metrics_add(METRIC_STALE, 1, NULL, NULL);
-            log_warning("lease-over", LOG_NUMBER("id", delivery->id),
-                        LOG_TEXT("outcome", outcome_name(delivery->outcome)));
-            deliver_free(&outbox->deliver, delivery);
-            continue;
-        }
         push(&outbox->reported, delivery);
         if (json_array_append_new(list, result_json(delivery)) != 0)
             break;
@@ -267,9 +283,9 @@ on_reported(void *arg, const struct ConnAnswer *answer)
             outbox->next_claim_ms = 0;
     } else {
         note_failure(outbox, &outbox->finish_trouble, "finish_deliveries", answer);
-        /* data that the server refuses: find out which, and give that one up */
+        /* data that the server refuses, as letters that its encoding does not have: find out which, and report that one in plain ones */
         if (answer->outcome == CONN_ERROR && strncmp(answer->sqlstate, "22", 2) == 0) {
-            if (outbox->reported.count == 1)
+            if (outbox->reported.count == 1 && !outcome_plain(outbox->reported.first->detail))
                 free_reported(outbox);
             outbox->one_by_one = true;
         }
@@ -417,7 +433,8 @@ static void
 step(struct Outbox *outbox)
 {
     int64_t now = clock_now_ms();
-    int slots = outbox->worker.settings.config->max_parallel - outbox->flying.count;
+    int unreported = outbox->finish_trouble.failures > 0 ? outbox->settled.count : 0; /* memory is bounded */
+    int slots = outbox->worker.settings.config->max_parallel - outbox->flying.count - unreported;
 
     loop_timer_off(&outbox->worker.timer);
     if (!conn_free(&outbox->worker.conn))

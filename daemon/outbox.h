@@ -2,8 +2,8 @@
  * outbox.h: the worker that delivers: claims deliveries, has them sent, and reports the results in batches.
  *
  * A claim is one short statement; so is a report; no transaction is open while anything is sent. Results wait in
- * memory while the database is away and are reported when it is back, unless their lease has ended: then somebody
- * else has the delivery, or will. A delivery whose lease has not enough left for the receiver's timeout is not sent.
+ * memory while the database is away or has no room, up to max_parallel of them, and are reported when it can take them; where somebody
+ * else has the delivery by then, their epoch is stale. A delivery whose lease has not enough left for the receiver's timeout is not sent.
  */
 #ifndef CRMD_OUTBOX_H
 #define CRMD_OUTBOX_H

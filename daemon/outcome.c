@@ -49,3 +49,16 @@ outcome_clean(char *text)
             c += length;
     }
 }
+
+bool
+outcome_plain(char *text)
+{
+    bool changed = false;
+
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char) *c >= 0x80) {
+            *c = '?';
+            changed = true;
+        }
+    return changed;
+}

@@ -9,6 +9,7 @@
 #ifndef CRMD_OUTCOME_H
 #define CRMD_OUTCOME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,5 +31,8 @@ int64_t outcome_retry_after_ms(long http_status, int64_t retry_after_s);
 
 /* Makes text fit for a jsonb value and a log line: valid UTF-8, no control characters; the rest becomes '?'. */
 void outcome_clean(char *text);
+
+/* Leaves ASCII alone, for a database whose encoding lacks other letters. Whether there were any. */
+bool outcome_plain(char *text);
 
 #endif

@@ -7,11 +7,44 @@ CREATE TABLE @extschema@.daemon (
 );
 COMMENT ON TABLE @extschema@.daemon IS 'crmd processes, and when each was heard of last';
 
+-- The server's clock was set back: what was to happen soon would wait for as long as it was set back. Times are moved that count from
+-- when they were written; one that is a time of day stays. Leases end as written: whoever holds one reports before. The daemons'
+-- rows are locked, so that this happens once.
+CREATE FUNCTION @extschema@.follow_clock()
+RETURNS interval LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    step interval;
+BEGIN
+    IF NOT EXISTS (SELECT FROM daemon d WHERE d.beat_at > now() + interval '1 minute') THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM daemon d ORDER BY d.worker FOR UPDATE;
+    SELECT max(d.beat_at) - now() INTO step FROM daemon d WHERE d.beat_at > now() + interval '1 minute';
+    IF step IS NULL THEN
+        RETURN NULL; -- another daemon was here
+    END IF;
+    UPDATE daemon d SET beat_at = least(d.beat_at, now()), started_at = least(d.started_at, now());
+    UPDATE delivery_queue q SET next_at = greatest(now(), q.next_at - step)
+    WHERE q.state = 'pending' AND q.next_at > now() AND (q.attempt > 0 OR q.next_at <= q.queued_at);
+    UPDATE delivery_queue q SET queued_at = now() WHERE q.queued_at > now();
+    UPDATE endpoint_state s
+    SET paused_until = CASE WHEN s.paused_until > now() THEN greatest(now(), s.paused_until - step) ELSE s.paused_until END,
+        paid_until = least(s.paid_until, now())
+    WHERE s.paused_until > now() OR s.paid_until > now();
+    UPDATE rule_schedule s SET next_at = greatest(now(), s.next_at - step) WHERE s.next_at > now();
+    RETURN step;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_clock IS
+'Moves what is due later by as much as the server''s clock was set back since a daemon was heard of last; NULL where it was not, by over a minute.';
+
 CREATE FUNCTION @extschema@.daemon_beat(worker text, version text)
 RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     PERFORM check_claim(daemon_beat.worker, 1, interval '1 second');
+    PERFORM follow_clock();
     INSERT INTO daemon AS d (worker, version)
     VALUES (daemon_beat.worker, coalesce(daemon_beat.version, 'unknown'))
     ON CONFLICT ON CONSTRAINT daemon_pkey DO UPDATE

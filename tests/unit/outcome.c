@@ -72,6 +72,19 @@ test_clean(void **state)
     assert_clean("\xff\xfe", "??");
 }
 
+static void
+test_plain(void **state)
+{
+    char mixed[] = "f\xc3\xa4llt \xe2\x9c\x93!", plain[] = "fell\x7f";
+
+    (void) state;
+    assert_true(outcome_plain(mixed));
+    assert_string_equal(mixed, "f??llt ??" "?!");
+    assert_false(outcome_plain(mixed));
+    assert_false(outcome_plain(plain));
+    assert_string_equal(plain, "fell\x7f");
+}
+
 int
 main(void)
 {
@@ -79,6 +92,7 @@ main(void)
         cmocka_unit_test(test_outcomes),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_clean),
+        cmocka_unit_test(test_plain),
     };
 
     return cmocka_run_group_tests_name("outcome", tests, NULL, NULL);
