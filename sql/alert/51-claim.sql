@@ -16,7 +16,11 @@ RETURN CASE
     WHEN d.queued_at + e.max_age <= pg_catalog.now() THEN ARRAY['expired', pg_catalog.format('not delivered within %s', e.max_age)]
     WHEN d.state = 'leased' AND e.unanswered = 'hold'
     THEN ARRAY['dead', pg_catalog.format('held: %s was lost while it was sending this, it may have arrived', d.leased_by)]
-    WHEN d.attempt > pg_catalog.cardinality(e.retries) THEN ARRAY['dead', pg_catalog.format('no answer to the last of %s attempts', d.attempt)] END;
+    WHEN d.attempt > pg_catalog.cardinality(e.retries) THEN ARRAY['dead', pg_catalog.format('no answer to the last of %s attempts', d.attempt)]
+    WHEN pg_catalog.octet_length(d.body) > 4194304 -- crmd keeps in memory what it sends
+    THEN ARRAY['dead', pg_catalog.format('the message has %s bytes; 4194304 are the most', pg_catalog.octet_length(d.body))]
+    -- letters that crmd cannot be told would fail the claim when it is answered: better here, for this one alone
+    WHEN pg_catalog.getdatabaseencoding() <> 'UTF8' AND pg_catalog.convert_to(d.message_id || d.body, 'UTF8') IS NULL THEN NULL END;
 COMMENT ON FUNCTION @extschema@.delivery_obstacle IS
 'Why a due delivery is not to be sent, as {state, detail}; NULL where it is. may: whether the audience may still hear of the alert; outdated: whether a later message about it was '
 'written for the endpoint.';
@@ -88,11 +92,11 @@ $$;
 COMMENT ON FUNCTION @extschema@.supersede_older IS 'Ends what still waits of the same alerts and endpoints as these deliveries and is older.';
 
 -- Look-ups by key, however few rows the tables had when the connection began: a plan is kept as long as that.
-CREATE FUNCTION @extschema@.claim_deliveries(worker text, max_rows integer, lease interval)
+CREATE FUNCTION @extschema@.lease_deliveries(worker text, max_rows integer, lease interval)
 RETURNS TABLE (id bigint, epoch bigint, message_id text, endpoint text, kind text, secret_ref text, body text,
                attempt integer, created_at timestamptz, fresh boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100 COST 10000
-SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     names text[];
@@ -102,10 +106,6 @@ DECLARE
     locked bigint[];
     ended bigint[];
 BEGIN
-    PERFORM check_claim(worker, max_rows, lease);
-    IF NOT EXISTS (SELECT FROM delivery_queue q WHERE q.next_at <= now()) THEN
-        RETURN;
-    END IF;
     names := ARRAY(SELECT x.endpoint FROM endpoint_state x
                    WHERE EXISTS (SELECT FROM delivery_queue q WHERE q.endpoint = x.endpoint AND q.next_at <= now())
                    ORDER BY x.endpoint FOR UPDATE OF x SKIP LOCKED);
@@ -159,11 +159,84 @@ BEGIN
     END LOOP;
 END
 $$;
+COMMENT ON FUNCTION @extschema@.lease_deliveries IS 'What claim_deliveries does where no row raises an error.';
+
+-- Whether an error is due to the rows that were worked on, so that it would come again; other errors pass.
+CREATE FUNCTION @extschema@.is_fault_of_data(sqlstate text)
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT left($1, 2) IN ('0A', '21', '22', '23', '2F', '38', '39', '42', '54', 'P0', 'RM')
+$$;
+COMMENT ON FUNCTION @extschema@.is_fault_of_data IS 'Whether an error is due to the rows that were worked on, so that it would come again.';
+
+-- Looks at endpoints and deliveries one by one. The caller's transaction goes on where one of them raises an error.
+CREATE FUNCTION @extschema@.end_spoiled(max_rows integer)
+RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    e endpoint;
+    s endpoint_state;
+    d delivery_queue;
+BEGIN
+    FOR s IN SELECT x.* FROM endpoint_state x
+             WHERE EXISTS (SELECT FROM delivery_queue q WHERE q.endpoint = x.endpoint AND q.next_at <= now())
+             ORDER BY x.endpoint FOR UPDATE OF x SKIP LOCKED
+    LOOP
+        SELECT * INTO e FROM endpoint x WHERE x.endpoint = s.endpoint;
+        BEGIN
+            PERFORM endpoint_places(e, s, 0), now() + interval '1 second' / e.per_second::double precision;
+        EXCEPTION WHEN OTHERS THEN
+            IF NOT is_fault_of_data(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            UPDATE endpoint x SET enabled = false, disabled_because = left('its settings make no sense: ' || SQLERRM, 500) WHERE x.endpoint = s.endpoint;
+        END;
+        FOR d IN SELECT q.* FROM delivery_queue q WHERE q.endpoint = s.endpoint AND q.next_at <= now()
+                 ORDER BY q.next_at, q.id LIMIT max_rows FOR UPDATE SKIP LOCKED
+        LOOP
+            BEGIN
+                PERFORM end_unsendable(ARRAY[d.id]);
+            EXCEPTION WHEN OTHERS THEN
+                IF NOT is_fault_of_data(SQLSTATE) THEN
+                    RAISE;
+                END IF;
+                PERFORM finish_all(ARRAY[d.id], ARRAY['dead'], ARRAY['it cannot be claimed: ' || SQLERRM]);
+            END;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.end_spoiled IS
+'Ends due deliveries that raise an error when they are claimed, with it, and switches endpoints off that do; ends what must not be sent, too.';
+
+CREATE FUNCTION @extschema@.claim_deliveries(worker text, max_rows integer, lease interval)
+RETURNS TABLE (id bigint, epoch bigint, message_id text, endpoint text, kind text, secret_ref text, body text,
+               attempt integer, created_at timestamptz, fresh boolean)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100 COST 10000
+SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM check_claim(worker, max_rows, lease);
+    IF NOT EXISTS (SELECT FROM delivery_queue q WHERE q.next_at <= now()) THEN
+        RETURN;
+    END IF;
+    BEGIN
+        RETURN QUERY SELECT * FROM lease_deliveries(worker, max_rows, lease);
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        IF NOT is_fault_of_data(SQLSTATE) THEN
+            RAISE;
+        END IF;
+    END;
+    PERFORM end_spoiled(max_rows);
+    RETURN QUERY SELECT * FROM lease_deliveries(worker, max_rows, lease);
+END
+$$;
 COMMENT ON FUNCTION @extschema@.claim_deliveries IS
 'For crmd: leases up to max_rows due deliveries, in turn from each endpoint, as many as it has places for (set_delivery_policy), and one of '
 'an alert at a time; leaves what another daemon is just claiming. The audience''s rights are asked again: '
 'what may no longer be seen is cancelled here, and what is superseded, too old or out of attempts ends too. attempt counts '
-'this one; fresh: send it on a new connection. A lease that ran out makes the delivery due again, under a new epoch.';
+'this one; fresh: send it on a new connection. What raises an error because of what it holds is dead with it and stops no other. A lease that ran out makes the delivery due again, under a new epoch.';
 
 CREATE FUNCTION @extschema@.check_claim(worker text, max_rows integer, lease interval)
 RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
