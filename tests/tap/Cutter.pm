@@ -7,6 +7,9 @@
 #   cut      every connection is reset now, and so are new ones
 #   hold     nothing goes through and nothing is closed: a half-open connection
 #   deaf     bytes go to the server and its answers do not come back
+#   before WORD   the first statement with this word stays here, and what its connection sends after it
+#   after WORD    it is passed on, and the answer to it stays here once it is whole
+# What stays here goes on when the mode is pass again. ->caught says whether such a statement, or its answer, is held.
 package Cutter;
 use strict;
 use warnings;
@@ -34,7 +37,7 @@ sub reset_socket
 sub serve
 {
     my ($listener, $to, $mode_file) = @_;
-    my (%peer, %is_client);
+    my (%peer, %is_client, %held, %answer_held); # of sockets: what they sent and is kept; of clients: whose answer is kept
     my $select = IO::Select->new($listener);
     local $SIG{PIPE} = 'IGNORE';
     local $SIG{TERM} = 'DEFAULT';
@@ -45,10 +48,21 @@ sub serve
         for my $one (grep { $_ } $socket, $other)
         {
             $select->remove($one);
-            delete $is_client{$one};
+            delete $_->{$one} for \%is_client, \%held, \%answer_held;
             reset_socket($one);
         }
     };
+    my $send = sub {
+        my ($socket, $bytes) = @_;
+        my $sent = 0;
+        while ($sent < length $bytes)
+        {
+            my $written = syswrite $socket, $bytes, length($bytes) - $sent, $sent;
+            last if !defined $written;
+            $sent += $written;
+        }
+    };
+    my $caught = sub { open my $file, '>', "$mode_file.caught" or die $! };
     while (1)
     {
         open my $file, '<', $mode_file or POSIX::_exit(0);
@@ -58,10 +72,20 @@ sub serve
         {
             $part->($_) for grep { $_ != $listener && $is_client{$_} } $select->handles;
         }
+        my ($where, $word) = $mode =~ /^(before|after) (.*)/ ? ($1, $2) : ('', '');
+        if ($where eq '')
+        {
+            %answer_held = ();
+            for my $socket (grep { defined $held{$_} } $select->handles)
+            {
+                $send->($peer{$socket}, delete $held{$socket});
+            }
+        }
         for my $socket ($select->can_read(0.02))
         {
             if ($socket == $listener)
             {
+                next if $mode eq 'hold';
                 my $client = $listener->accept or next;
                 my $server = $mode eq 'cut' ? undef : connect_to($to);
                 if (!$server)
@@ -81,13 +105,20 @@ sub serve
                 next;
             }
             next if $mode eq 'deaf' && !$is_client{$socket};
-            my $sent = 0;
-            while ($sent < $count)
+            if ($where ne '' && $is_client{$socket} && index($bytes, $word) >= 0 && !-e "$mode_file.caught")
             {
-                my $written = syswrite $peer{$socket}, $bytes, $count - $sent, $sent;
-                last if !defined $written;
-                $sent += $written;
+                $held{$socket} = '' if $where eq 'before';
+                $answer_held{$socket} = 1 if $where eq 'after';
+                $caught->() if $where eq 'before';
             }
+            if (defined $held{$socket} || (!$is_client{$socket} && $answer_held{ $peer{$socket} }))
+            {
+                $held{$socket} .= $bytes;
+                # the server has ended the transaction and waits for the next question
+                $caught->() if !$is_client{$socket} && $held{$socket} =~ /Z\x00\x00\x00\x05I\z/;
+                next;
+            }
+            $send->($peer{$socket}, $bytes);
         }
         select undef, undef, undef, 0.02 if $mode eq 'hold';
     }
@@ -116,12 +147,15 @@ sub port { return $_[0]{port} }
 sub mode
 {
     my ($self, $mode) = @_;
+    unlink "$self->{mode_file}.caught";
     open my $file, '>', "$self->{mode_file}.new" or die $!;
     print $file $mode;
     close $file;
     rename "$self->{mode_file}.new", $self->{mode_file} or die $!;
     select undef, undef, undef, 0.1;
 }
+
+sub caught { return -e "$_[0]{mode_file}.caught" }
 
 sub stop
 {

@@ -3,19 +3,24 @@
 package Daemon;
 use strict;
 use warnings;
+use Cwd;
+use FindBin;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Support qw(private_file);
 
-# conf: lines of postgresql.conf; retry: how long a try waits after the one before; body: of messages.
+# conf: lines of postgresql.conf; init: arguments of init; faulty: the server's disk and clock obey disk_full and clock; retry: how long a try waits after the one before; body: of messages.
 sub new
 {
     my ($class, %arg) = @_;
     my $node = PostgreSQL::Test::Cluster->new('main');
-    $node->init;
-    $node->append_conf('postgresql.conf', $arg{conf}) if $arg{conf};
-    $node->start;
+    $node->init(%{ $arg{init} // {} });
+    $node->append_conf('postgresql.conf', "max_connections = 40\n" . ($arg{conf} // ''));
+    my $self = bless { node => $node, dir => PostgreSQL::Test::Utils::tempdir, alerts => 0, retry => $arg{retry} // '100 ms',
+        body => $arg{body} // '{}' }, $class;
+    $self->{environment} = { $arg{faulty} ? $self->faulty : () };
+    $self->start_server;
     $node->safe_psql('postgres', q{
         CREATE SCHEMA crm;
         CREATE EXTENSION crm SCHEMA crm;
@@ -27,8 +32,27 @@ sub new
         CREATE OR REPLACE FUNCTION crm.audience_may(audience text, units text[]) RETURNS boolean LANGUAGE sql AS
             'SELECT NOT EXISTS (SELECT FROM public.blind b WHERE b.audience = audience_may.audience)';
     });
-    return bless { node => $node, dir => PostgreSQL::Test::Utils::tempdir, alerts => 0, retry => $arg{retry} // '100 ms', body => $arg{body} // '{}' }, $class;
+    return $self;
 }
+
+sub start_server { my ($self) = @_; local %ENV = (%ENV, %{ $self->{environment} }); $self->{node}->start; return }
+
+# The environment of a program whose disk and clock are in the hands of the test: see faulty_machine.c.
+sub faulty
+{
+    my ($self) = @_;
+    my $folder = Cwd::abs_path($self->{dir});
+    my $library = "$folder/faulty_machine.so";
+    -e $library or system(qw(cc -O1 -D_GNU_SOURCE -shared -fPIC -o), $library, "$FindBin::RealBin/faulty_machine.c", '-ldl') == 0
+        or die "no faulty machine\n";
+    # sanitizers want to be the first library: theirs need not be
+    return (LD_PRELOAD => $library, FAULTY_MACHINE => $folder, ASAN_OPTIONS => ($ENV{ASAN_OPTIONS} // '') . ':verify_asan_link_order=0');
+}
+
+sub disk_full { my ($self, $full) = @_; return $full ? $self->write_file('full', '') : unlink "$self->{dir}/full" }
+
+# Sets the clock of what was started so, by this many seconds; in one step.
+sub clock { my ($self, $seconds) = @_; rename $self->write_file('clock.new', $seconds), "$self->{dir}/clock"; return }
 
 sub sql { my ($self, $query) = @_; return $self->{node}->safe_psql('postgres', $query) }
 
@@ -58,6 +82,17 @@ sub row
         UNION ALL SELECT message_id, state, attempt, detail FROM crm.delivery_queue) d WHERE message_id = '$name'");
 }
 
+# What became of messages, as "name state attempts arrivals".
+sub fates
+{
+    my ($self, $receiver, @names) = @_;
+    my %arrivals;
+    $arrivals{ $_->{headers}{'webhook-id'} // '' }++ for $receiver->requests;
+    my %row = map { split /\|/, $_, 2 } split /\n/, $self->sql("SELECT message_id, state || ' ' || attempt FROM (
+        SELECT message_id, state, attempt FROM crm.delivery_history UNION ALL SELECT message_id, state, attempt FROM crm.delivery_queue) d");
+    return map { "$_ " . ($row{$_} // 'lost') . ' ' . ($arrivals{$_} // 0) } @names;
+}
+
 sub state { my ($self, $name) = @_; return $self->row('state', $name) }
 sub attempt { my ($self, $name) = @_; return $self->row('attempt', $name) }
 sub detail { my ($self, $name) = @_; return $self->row('detail', $name) }
@@ -81,10 +116,24 @@ sub run_crmd
 # In the background, logging to a file.
 sub start
 {
-    my ($self, $config) = @_;
+    my ($self, $config, %environment) = @_;
     my $log = "$config.log";
+    local %ENV = (%ENV, %environment);
+    $self->{logs}{$log} = 1;
     my $handle = IPC::Run::start([ $ENV{CRMD}, '-c', $config, 'run' ], '<', \undef, '>', '/dev/null', '2>>', $log);
     return { handle => $handle, log => $log, pid => $handle->{KIDS}[0]{PID} };
+}
+
+# What the daemons said last, for whoever looks why a test failed.
+sub tell
+{
+    my ($self) = @_;
+    for my $log (sort keys %{ $self->{logs} })
+    {
+        my @lines = split /^/, slurp_file($log);
+        print STDERR "# $log\n", map { "#   $_" } @lines > 25 ? @lines[ -25 .. -1 ] : @lines;
+    }
+    return 1;
 }
 
 sub stop

@@ -20,6 +20,8 @@
 #   once             200, then closes the connection that was to be kept
 #   date:2           503 with a Retry-After so many seconds away, as an HTTP date
 #   garbage          bytes that are no HTTP
+#   raw:NAME         one of the broken answers below, %raw
+# A request for /status/N gets N, whatever the modes.
 # POST /_modes sets them anew while it runs.
 #
 # As a module: Receiver->start(log => ..., keys => [...]), ->port, ->modes('500 200'), ->requests, ->stop.
@@ -69,6 +71,37 @@ sub take_request
     return { method => $method, path => $path, headers => \%headers, body => $body };
 }
 
+# Answers that no server should give. Each is sent whole, and the connection is closed.
+my $bomb = pack('H*', '1f8b0800000000000203') . "\xed\xc1\x01\x0d\x00\x00\x00\xc2\xa0\xf7\x4f\x6d\x0f\x07\x14" . "\x00" x 60_000;
+my %raw = (
+    no_status => "HTTP/1.1\r\n\r\n",
+    letters => "HTTP/1.1 abc OK\r\n\r\n",
+    negative => "HTTP/1.1 -200 OK\r\nContent-Length: 0\r\n\r\n",
+    long_status => "HTTP/1.1 2000000000000 OK\r\nContent-Length: 0\r\n\r\n",
+    http_9 => "HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n",
+    old => "<html>200 OK</html>",
+    cut => "HTTP/1.1 200 O",
+    cut_headers => "HTTP/1.1 200 OK\r\nContent-Le",
+    no_colon => "HTTP/1.1 200 OK\r\nthis is no header\r\nContent-Length: 0\r\n\r\n",
+    nul => "HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n",
+    long_header => "HTTP/1.1 200 OK\r\nX: " . 'x' x 200_000 . "\r\nContent-Length: 0\r\n\r\n",
+    interim => "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    interim_only => "HTTP/1.1 102 Processing\r\n\r\n",
+    interim_flood => "HTTP/1.1 102 Processing\r\n\r\n" x 20_000,
+    switching => "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nbytes of another protocol",
+    minus_length => "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+    two_lengths => "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 50000\r\n\r\nhello",
+    short_body => "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nhello",
+    bad_chunk => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n",
+    huge_chunk => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\nhello\r\n",
+    cut_chunk => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\nhel",
+    encoding => "HTTP/1.1 200 OK\r\nTransfer-Encoding: nonsense\r\n\r\nhello",
+    bomb => "HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\nContent-Length: " . length($bomb) . "\r\n\r\n$bomb",
+    bytes => "HTTP/1.1 500 No\r\nContent-Length: 7\r\n\r\n\xff\xfe\0\x01\xc3(\xa0",
+    not_latin => "HTTP/1.1 500 No\r\nContent-Length: 16\r\n\r\nf\xc3\xa4llt \xe2\x9c\x93 here!",
+    retry_never => "HTTP/1.1 503 No\r\nRetry-After: -99999999999999999999\r\nContent-Length: 0\r\n\r\n",
+);
+
 my %reasons = (200 => 'OK', 204 => 'No Content', 302 => 'Found', 400 => 'Bad Request', 404 => 'Not Found', 410 => 'Gone',
     429 => 'Too Many Requests', 500 => 'Internal Server Error', 503 => 'Service Unavailable');
 
@@ -79,7 +112,7 @@ sub response
     return "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n" . 'x' x 200_000 if $status eq 'big';
     my $body = "answer $status";
     ($status, $body) = (500, "$request->{path} $request->{body}") if $status eq 'echo';
-    $body = '' if $status == 204;
+    $body = '' if $status == 204 || $status == 304;
     my $extra = '';
     $extra = "Retry-After: $argument\r\n" if defined $argument && $status != 302;
     $extra = "Location: $argument\r\n" if defined $argument && $status == 302;
@@ -99,7 +132,7 @@ sub answer
         return 1;
     }
     my $modes = $self->{modes};
-    my $mode = @$modes > 1 ? shift @$modes : $modes->[0] // '200';
+    my $mode = $request->{path} =~ m{^/status/([0-9]+)$} ? $1 : @$modes > 1 ? shift @$modes : $modes->[0] // '200';
     my $text = $request->{body};
     utf8::decode($text);
     my %line = (n => ++$self->{count}, at => sprintf('%.6f', time), connection => fileno($socket),
@@ -136,6 +169,11 @@ sub answer
     {
         print $socket "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
         return 1;
+    }
+    if ($mode =~ /^raw:(\w+)$/)
+    {
+        print $socket $raw{$1} // die "receiver: no raw answer $1\n";
+        return 0;
     }
     if ($mode eq 'garbage')
     {

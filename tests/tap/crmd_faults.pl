@@ -78,13 +78,14 @@ subtest 'crmd is killed' => sub {
 
     # while claiming: the claim waits for a lock
     my $session = Session->new($d->{node}, 'postgres');
-    $session->run('BEGIN; LOCK TABLE crm.delivery_queue IN ACCESS EXCLUSIVE MODE');
+    $session->run('BEGIN; LOCK TABLE crm.endpoint_state IN EXCLUSIVE MODE'); # reading it goes on
+    $receiver->modes('200');
+    $d->queue('hook', 'msg_claim');
     $daemon = $d->start($main);
     my $waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE ";
     until_true('claiming', sub { $d->sql("$waiting '%claim_deliveries(%'") > 0 });
     $d->stop($daemon, 'KILL');
     $session->run('COMMIT');
-    $d->queue('hook', 'msg_claim');
     $daemon = $d->start($main);
     delivered('msg_claim');
     once_each('killed while claiming: arrives once', 'msg_claim');
@@ -281,11 +282,14 @@ subtest 'one receiver hangs, the others get theirs' => sub {
 subtest 'keys change between two attempts' => sub {
     $receiver->modes('500 200');
     my $daemon = $d->start($main);
-    $d->sql("UPDATE crm.endpoint SET retries = array_fill(interval '1 second', ARRAY[9]) WHERE endpoint = 'hook'");
+    $d->sql("UPDATE crm.endpoint SET retries = array_fill(interval '1 hour', ARRAY[9]) WHERE endpoint = 'hook'");
     $d->queue('hook', 'msg_rotate');
     until_true('the first attempt', sub { $d->attempt('msg_rotate') == 1 && $d->state('msg_rotate') eq 'pending' });
     secrets("$new_key $key");
+    my $read = () = slurp_file($daemon->{log}) =~ /event=reloaded/g;
     kill 'HUP', $daemon->{pid};
+    until_true('the file is read again', sub { $read < (() = slurp_file($daemon->{log}) =~ /event=reloaded/g) });
+    $d->sql("UPDATE crm.delivery_queue SET next_at = now() WHERE message_id = 'msg_rotate'");
     delivered('msg_rotate');
     my @got = grep { $_->{headers}{'webhook-id'} eq 'msg_rotate' } $receiver->requests;
     is_deeply([ map { scalar split / /, $_->{headers}{'webhook-signature'} } @got ], [ 1, 2 ], 'one signature, then two');
@@ -308,12 +312,12 @@ subtest 'a right is lost between writing and sending' => sub {
     until_true('cancelled', sub { $d->state('msg_right') eq 'cancelled' });
     is($d->detail('msg_right'), 'someone may no longer see the number', 'with the reason');
     is(arrived('msg_right'), 0, 'and nothing was sent');
-    # while it is on its second attempt, too
-    $d->sql('DELETE FROM blind');
+    # while it waits for its second attempt, too
+    $d->sql("DELETE FROM blind; UPDATE crm.endpoint SET retries = array_fill(interval '1 hour', ARRAY[9]) WHERE endpoint = 'hook'");
     $receiver->modes('500 200');
     $d->queue('hook', 'msg_later');
     until_true('the first attempt', sub { $d->attempt('msg_later') == 1 && $d->state('msg_later') eq 'pending' });
-    $d->sql("INSERT INTO blind VALUES ('someone')");
+    $d->sql("INSERT INTO blind VALUES ('someone'); UPDATE crm.delivery_queue SET next_at = now() WHERE message_id = 'msg_later'");
     until_true('cancelled', sub { $d->state('msg_later') eq 'cancelled' });
     once_each('after the one attempt that there was', 'msg_later');
     is($d->stop($daemon), 0, 'stops');
