@@ -225,3 +225,52 @@ BEGIN
     RETURN cases;
 END
 $$;
+
+-- Several alerts in one message: every one is the audience's when it is written, and when it is claimed; one that is not any more takes the list back, and the
+-- others are told anew.
+CREATE FUNCTION oracle.check_lists(seed bigint) RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    l crm.alert_log;
+    who text;
+    first_told jsonb;
+    foretold bigint[];
+    cases integer := 0;
+BEGIN
+    PERFORM oracle.make_alerts(seed);
+    FOR l IN SELECT x.* FROM crm.alert_log x ORDER BY x.id LOOP
+        PERFORM crm.announce(l, 'alert.firing');
+    END LOOP;
+    UPDATE crm.waiting_notice SET reason = 'digest';
+    PERFORM crm.write_due(NULL, 1000000);
+    FOR who IN SELECT p.principal FROM crm.principal p ORDER BY 1 LOOP
+        foretold := oracle.foretold_alerts(who, statement_timestamp());
+        cases := cases
+            + oracle.expect_alerts(seed, 'lists written', who, oracle.texts(foretold),
+                                   (SELECT oracle.texts(array_agg(t.alert)) FROM crm.alert_told t JOIN crm.delivery_queue q ON q.id = t.delivery WHERE q.audience = who))
+            + oracle.expect_alerts(seed, 'alerts named in lists', who, '{}',
+                                   (SELECT oracle.texts(array_agg(m[1]::bigint)) FROM crm.delivery_queue q, regexp_matches(q.body, '"alert" ?: ?(\d+)', 'g') m
+                                    WHERE q.audience = who AND m[1]::bigint <> ALL (foretold)));
+    END LOOP;
+    INSERT INTO oracle.alert_done SELECT 'named in a list', true FROM crm.delivery_queue q, regexp_matches(q.body, '"alert" ?: ?(\d+)', 'g');
+    SELECT jsonb_object_agg(x.audience, x.alerts) INTO first_told
+    FROM (SELECT t.audience, jsonb_agg(DISTINCT t.alert) AS alerts FROM crm.alert_told t GROUP BY 1) x;
+    FOR i IN 1 .. 4 LOOP
+        PERFORM oracle.disturb();
+    END LOOP;
+    PERFORM crm.retire_principal(oracle.pick(ARRAY(SELECT p.principal FROM crm.principal p ORDER BY p.principal COLLATE "C")));
+    FOR i IN 1 .. 4 LOOP -- what was taken back is written anew, without what was lost
+        PERFORM crm.claim_deliveries('oracle', 10000, '1 minute');
+        PERFORM crm.write_due(NULL, 1000000);
+    END LOOP;
+    FOR who IN SELECT p.principal FROM crm.principal p ORDER BY 1 LOOP
+        foretold := oracle.foretold_alerts(who, statement_timestamp());
+        cases := cases + oracle.expect_alerts(seed, 'lists sent', who,
+            (SELECT oracle.texts(ARRAY(SELECT j::bigint FROM jsonb_array_elements_text(first_told -> who) j WHERE j::bigint = ANY (foretold)))),
+            (SELECT oracle.texts(array_agg(x.alert))
+             FROM (SELECT t.alert FROM crm.alert_told t JOIN crm.delivery_queue q ON q.id = t.delivery WHERE q.audience = who AND q.state = 'leased'
+                   UNION SELECT q.alert FROM crm.delivery_queue q WHERE q.audience = who AND q.state = 'leased' AND q.alert IS NOT NULL) x));
+    END LOOP;
+    INSERT INTO oracle.alert_done SELECT 'lists taken back', true FROM crm.delivery_history h WHERE h.state = 'cancelled' AND h.alert IS NULL;
+    RETURN cases;
+END
+$$;

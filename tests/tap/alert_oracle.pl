@@ -35,7 +35,7 @@ my @differences;
 my $cases = 0;
 my $seed;
 for ($seed = $first_seed; $seed < $first_seed + $seeds && @differences < $most_differences; $seed++) {
-    for my $call ("build($seed)", "make_alerts($seed)", map { "check_$_($seed)" } 'writing', 'sight', 'claim') {
+    for my $call ("build($seed)", "make_alerts($seed)", map { "check_$_($seed)" } 'writing', 'sight', 'claim', 'lists') {
         my $printed = $team->run("SELECT oracle.$call");
         if ($printed =~ /ERROR/) {
             push @differences, $printed;
@@ -49,7 +49,7 @@ is(scalar @differences, 0, sprintf 'seeds %d to %d: %d cases, all as foretold', 
 if (!@differences && $seeds >= 6) {
     note("what | cases | of them something is seen\n" . $team->run('SELECT what, count(*), count(*) FILTER (WHERE mixed) FROM oracle.alert_done GROUP BY 1 ORDER BY 1'));
     is($team->run('SELECT string_agg(what, $$, $$ ORDER BY what) FROM (SELECT what FROM oracle.alert_done GROUP BY 1 HAVING count(*) FILTER (WHERE mixed) >= 5) x'),
-        'acknowledge, act, cancelled, causes told, explain_alert, messages in an export, messages sent, messages written, page, table alert_transition, '
+        'acknowledge, act, cancelled, causes told, explain_alert, lists sent, lists taken back, lists written, messages in an export, messages sent, messages written, named in a list, page, table alert_transition, '
           . 'view alert, view delivery, view rule_standing', 'everything was met where something is seen');
 }
 $team->quit;
