@@ -46,7 +46,7 @@ subtest 'the command line' => sub {
     like($out, qr/^  $_ /m, "help explains $_") for qw(run once check report dsn worker secrets poll_ms idle_ms lease_s
         timeout_s connect_timeout_s rule_timeout_s stop_s max_parallel allow_http allow_private allow_networks log_level);
     ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'report');
-    is("$code $err", "1 crmd: report is not built yet\n", 'report says that it is not built');
+    is("$code $err", "2 crmd: type crmd report --principal NAME; crmd --help lists what else it takes\n", 'report needs a name');
     ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'onse');
     is("$code $err", "2 crmd: unknown command \"onse\"; did you mean \"once\"?\n", 'unknown command');
     ($code, $out, $err) = $d->run_crmd('');
