@@ -29,7 +29,6 @@ CREATE TABLE @extschema@.alert_log (
     acknowledged_by text,
     comment         text,
     suppressed      text CHECK (suppressed IN ('silenced', 'inhibited')),
-    announced       bigint,
     escalate_at     timestamptz
 );
 COMMENT ON TABLE @extschema@.alert_log IS 'alerts, one row from the first breach to the end';
@@ -38,7 +37,6 @@ COMMENT ON COLUMN @extschema@.alert_log.suppressed IS 'why it was not sent so fa
 COMMENT ON COLUMN @extschema@.alert_log.relation IS 'of an alert about a record its table: only those who may read the record may know of it';
 COMMENT ON COLUMN @extschema@.alert_log.compared IS 'what the value was compared with: the period before, what was expected or is usual, the target';
 COMMENT ON COLUMN @extschema@.alert_log.measured IS 'what was held against the level';
-COMMENT ON COLUMN @extschema@.alert_log.announced IS 'the last transition that was sent to anybody';
 COMMENT ON COLUMN @extschema@.alert_log.escalate_at IS 'when it is looked at whether somebody else is told, since nobody has answered';
 CREATE UNIQUE INDEX alert_log_open ON @extschema@.alert_log (rule, subject) WHERE state IN ('pending', 'firing', 'acknowledged', 'held');
 CREATE INDEX alert_log_fired_at ON @extschema@.alert_log (rule, subject, fired_at);

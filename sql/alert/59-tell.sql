@@ -169,7 +169,6 @@ BEGIN
     SELECT number, x.alert, x.transition, x.type, x.endpoint, x.audience, x.letter,
            x.urgency <> 'urgent' AND NOT (SELECT sorts_itself(e.kind) FROM endpoint e WHERE e.endpoint = x.endpoint), at
     FROM unnest(w) x;
-    UPDATE alert_log l SET announced = greatest(l.announced, x.transition) FROM unnest(w) x WHERE l.id = x.alert AND l.announced IS DISTINCT FROM greatest(l.announced, x.transition);
     RETURN number;
 END
 $$;

@@ -155,7 +155,7 @@ DECLARE
 BEGIN
     IF l.state = 'resolved' THEN
         PERFORM announce(l, 'alert.resolved');
-    ELSIF l.state = 'firing' AND l.announced IS NULL AND NOT EXISTS (SELECT FROM waiting_notice w WHERE w.alert = l.id) THEN
+    ELSIF l.state = 'firing' AND NOT EXISTS (SELECT FROM waiting_notice w WHERE w.alert = l.id) AND NOT EXISTS (SELECT FROM alert_told t WHERE t.alert = l.id) THEN
         silent := silenced_until(l.rule, l.kpi, l.unit);
         cause := inhibiting_alert(l);
         IF silent IS NOT NULL THEN
