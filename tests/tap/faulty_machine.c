@@ -35,7 +35,8 @@ is_too_far(int fd, off_t end)
     struct stat file;
     ssize_t length;
 
-    if (path_of("full", path, sizeof path) == NULL || access(path, F_OK) != 0 || fstat(fd, &file) != 0 || end <= file.st_size)
+    if (path_of("full", path, sizeof path) == NULL || access(path, F_OK) != 0 || fstat(fd, &file) != 0 ||
+        end <= file.st_size)
         return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     length = readlink(link, name, sizeof name - 1);

@@ -75,11 +75,11 @@ test_clean(void **state)
 static void
 test_plain(void **state)
 {
-    char mixed[] = "f\xc3\xa4llt \xe2\x9c\x93!", plain[] = "fell\x7f";
+    char mixed[] = "f\xc3\xa4llt \xe2\x9c\x93.", plain[] = "fell\x7f";
 
     (void) state;
     assert_true(outcome_plain(mixed));
-    assert_string_equal(mixed, "f??llt ??" "?!");
+    assert_string_equal(mixed, "f??llt ???.");
     assert_false(outcome_plain(mixed));
     assert_false(outcome_plain(plain));
     assert_string_equal(plain, "fell\x7f");
