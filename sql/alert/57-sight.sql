@@ -46,35 +46,74 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.rule_units IS 'The units that a rule watches, each with everything below it; upper ones first.';
 
-CREATE FUNCTION @extschema@.see_threshold(r @extschema@.rule, today date)
-RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+-- The same for several days, each of which has those that were not over by its end.
+CREATE FUNCTION @extschema@.rule_watch(r @extschema@.rule, days date[])
+RETURNS TABLE (day date, unit text, distance integer)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 COST 1000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    zone CONSTANT text := default_zone();
 BEGIN
     RETURN QUERY
-    SELECT s.*
-    FROM rule_period(r.period, today) p, rule_units(r, today) u, kpi_total(r.kpi, u.unit, p.since, p.until) t,
-         sight_of(u.unit, u.unit, p.since, p.until, value => t.value, numerator => t.numerator, denominator => t.denominator, measured => t.value,
-                  reason => CASE WHEN t.value IS NULL THEN format('no value: %s', t.state) END) s;
+    SELECT d.day, b.unit, b.distance
+    FROM units_below(r.unit) b JOIN unit u ON u.unit = b.unit CROSS JOIN unnest(days) d (day)
+    WHERE CASE r.scope WHEN 'below' THEN b.distance > 0 AND (u.until IS NULL OR u.until > least(now(), (d.day + 1)::timestamp AT TIME ZONE zone))
+                       ELSE b.distance = 0 END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.rule_watch IS 'The units that a rule watches on each of these days, and how far below its own they are.';
+
+CREATE FUNCTION @extschema@.see_threshold(r @extschema@.rule, days date[])
+RETURNS TABLE (day date, seen @extschema@.rule_sight) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH asked AS MATERIALIZED (
+        SELECT d.day, p.since, p.until FROM unnest(days) d (day) CROSS JOIN LATERAL rule_period(r.period, d.day) p
+    ), watched AS MATERIALIZED (
+        SELECT * FROM rule_watch(r, days)
+    ), total AS MATERIALIZED (
+        SELECT t.*
+        FROM (SELECT array_agg(a.since ORDER BY a.day) AS firsts, array_agg(a.until ORDER BY a.day) AS lasts FROM asked a) p
+        CROSS JOIN LATERAL kpi_totals(r.kpi, ARRAY(SELECT DISTINCT w.unit FROM watched w), p.firsts, p.lasts) t)
+    SELECT w.day, sight_of(w.unit, w.unit, a.since, a.until, value => t.value, numerator => t.numerator, denominator => t.denominator, measured => t.value,
+                           reason => CASE WHEN t.value IS NULL THEN format('no value: %s', t.state) END)
+    FROM watched w JOIN asked a ON a.day = w.day JOIN total t ON (t.unit, t.since, t.until) = (w.unit, a.since, a.until)
+    ORDER BY w.day, w.distance, w.unit;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_threshold IS 'The value itself.';
 
-CREATE FUNCTION @extschema@.see_change(r @extschema@.rule, today date)
-RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+CREATE FUNCTION @extschema@.see_change(r @extschema@.rule, days date[])
+RETURNS TABLE (day date, seen @extschema@.rule_sight) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+#variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT s.*
-    FROM rule_period(r.period, today) p, rule_period_before(r.period, p.since, p.until) q, rule_units(r, today) u,
-         kpi_total(r.kpi, u.unit, p.since, p.until) t, kpi_total(r.kpi, u.unit, q.since, q.until) b,
-         LATERAL (SELECT CASE WHEN t.value IS NULL THEN format('no value: %s', t.state)
-                              WHEN b.value IS NULL THEN format('no value of the period before: %s', b.state)
-                              WHEN abs(b.value) < r.min_base THEN format('the value of the period before, %s, is less than %s', trim_scale(round(b.value, 6)), r.min_base)
-                              WHEN b.denominator < r.min_denominator THEN format('denominator %s of the period before is less than %s', b.denominator, r.min_denominator)
-                              WHEN b.value = 0 AND r.measure = 'share' THEN 'the value of the period before is 0' END AS reason) l,
-         sight_of(u.unit, u.unit, p.since, p.until, value => t.value, numerator => t.numerator, denominator => t.denominator, compared => b.value,
-                  measured => CASE r.measure WHEN 'amount' THEN t.value - b.value ELSE (t.value - b.value) / nullif(abs(b.value), 0) END,
-                  reading => CASE WHEN l.reason IS NOT NULL THEN 'none' END, reason => l.reason) s;
+    WITH asked AS MATERIALIZED (
+        SELECT d.day, p.since, p.until, q.since AS before_since, q.until AS before_until
+        FROM unnest(days) d (day) CROSS JOIN LATERAL rule_period(r.period, d.day) p CROSS JOIN LATERAL rule_period_before(r.period, p.since, p.until) q
+    ), watched AS MATERIALIZED (
+        SELECT * FROM rule_watch(r, days)
+    ), total AS MATERIALIZED (
+        SELECT t.*
+        FROM (SELECT array_agg(x.since) AS firsts, array_agg(x.until) AS lasts
+              FROM (SELECT a.since, a.until FROM asked a UNION SELECT a.before_since, a.before_until FROM asked a) x) p
+        CROSS JOIN LATERAL kpi_totals(r.kpi, ARRAY(SELECT DISTINCT w.unit FROM watched w), p.firsts, p.lasts) t)
+    SELECT w.day, sight_of(w.unit, w.unit, a.since, a.until, value => t.value, numerator => t.numerator, denominator => t.denominator, compared => b.value,
+                           measured => CASE r.measure WHEN 'amount' THEN t.value - b.value ELSE (t.value - b.value) / nullif(abs(b.value), 0) END,
+                           reading => CASE WHEN l.reason IS NOT NULL THEN 'none' END, reason => l.reason)
+    FROM watched w JOIN asked a ON a.day = w.day
+    JOIN total t ON (t.unit, t.since, t.until) = (w.unit, a.since, a.until)
+    JOIN total b ON (b.unit, b.since, b.until) = (w.unit, a.before_since, a.before_until)
+    CROSS JOIN LATERAL (SELECT CASE WHEN t.value IS NULL THEN format('no value: %s', t.state)
+                                    WHEN b.value IS NULL THEN format('no value of the period before: %s', b.state)
+                                    WHEN abs(b.value) < r.min_base THEN format('the value of the period before, %s, is less than %s', trim_scale(round(b.value, 6)), r.min_base)
+                                    WHEN b.denominator < r.min_denominator THEN format('denominator %s of the period before is less than %s', b.denominator, r.min_denominator)
+                                    WHEN b.value = 0 AND r.measure = 'share' THEN 'the value of the period before is 0' END AS reason) l
+    ORDER BY w.day, w.distance, w.unit;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_change IS 'The value against that of the same period before.';
@@ -156,78 +195,122 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.see_forecast IS 'The forecast of the end of a goal as a share of its target, or of a period.';
 
--- The day before, since today is not over; half a year of days before that.
-CREATE FUNCTION @extschema@.see_anomaly(r @extschema@.rule, today date)
-RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+-- The day before, since today is not over; half a year of days before that. A year is read, so that it shows whether there was anything earlier.
+CREATE FUNCTION @extschema@.see_anomaly(r @extschema@.rule, days date[])
+RETURNS TABLE (day date, seen @extschema@.rule_sight) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+#variable_conflict use_column
 DECLARE
-    judged CONSTANT date := today - 1;
-    watched text;
-    k record;
-    days float8[];
-    usual record;
-    s rule_sight;
+    state text := coalesce((SELECT s.state FROM kpi_state(r.kpi) s), 'not_available');
+    first CONSTANT date := (SELECT min(d) FROM unnest(days) d) - 366;
+    last CONSTANT date := (SELECT max(d) FROM unnest(days) d) - 1;
 BEGIN
-    FOR watched IN SELECT u.unit FROM rule_units(r, today) u LOOP
-        s := NULL;
-        s.subject := watched;
-        s.unit := watched;
-        s.since := judged;
-        s.until := judged;
-        SELECT * INTO k FROM kpi_days(r.kpi, watched, judged, NULL, 'default');
-        IF k.state <> 'ready' THEN
-            s.reading := 'none';
-            s.reason := format('no value: %s', k.state);
-        ELSIF EXISTS (SELECT FROM holiday h WHERE h.calendar = 'default' AND h.day = judged) THEN
-            s.reading := 'none';
-            s.reason := 'a holiday is not judged';
-        ELSE
-            SELECT array_agg(CASE WHEN EXISTS (SELECT FROM holiday h WHERE h.calendar = 'default' AND h.day = k.first_day + (n - 1)) THEN NULL
-                                  WHEN k.denominator IS NULL THEN k.numerator[n]
-                                  WHEN k.denominator[n] < r.min_denominator THEN NULL
-                                  ELSE k.numerator[n] / nullif(k.denominator[n], 0) END ORDER BY n)
-            INTO days
-            FROM generate_series(greatest(1, cardinality(k.numerator) - 182), cardinality(k.numerator)) n;
-            SELECT * INTO usual FROM usual_day(days);
-            s.value := days[cardinality(days)]::numeric;
-            s.numerator := k.numerator[cardinality(k.numerator)]::numeric;
-            s.denominator := k.denominator[cardinality(k.denominator)]::numeric;
-            s.compared := usual.middle::numeric;
-            s.measured := usual.score::numeric;
-            IF usual.used IS NULL THEN
-                s.reading := 'none';
-                s.reason := CASE WHEN s.value IS NULL THEN 'no value of the day' ELSE 'too few days to compare with' END;
-            ELSIF abs(s.compared) < r.min_base THEN
-                s.reading := 'none';
-                s.reason := format('usual is %s, less than %s', trim_scale(round(s.compared, 6)), r.min_base);
-            END IF;
-        END IF;
-        RETURN NEXT s;
-    END LOOP;
+    IF state = 'ready' AND NOT is_forecastable(r.kpi) THEN
+        state := 'no_forecast';
+    END IF;
+    IF state <> 'ready' THEN
+        RETURN QUERY
+        SELECT w.day, sight_of(w.unit, w.unit, w.day - 1, w.day - 1, reading => 'none', reason => format('no value: %s', state))
+        FROM rule_watch(r, days) w ORDER BY w.day, w.distance, w.unit;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH watched AS MATERIALIZED (
+        SELECT * FROM rule_watch(r, days)
+    ), off AS MATERIALIZED (
+        SELECT h.day FROM holiday h WHERE h.calendar = 'default'
+    ), known AS MATERIALIZED (
+        SELECT k.*, ARRAY(SELECT CASE WHEN o.day IS NOT NULL THEN NULL
+                                      WHEN k.denominator IS NULL THEN k.numerator[n]
+                                      WHEN k.denominator[n] < r.min_denominator THEN NULL
+                                      ELSE k.numerator[n] / nullif(k.denominator[n], 0) END
+                          FROM generate_series(1, last - first + 1) n LEFT JOIN off o ON o.day = first + (n - 1) ORDER BY n) AS days
+        FROM unit_days(r.kpi, ARRAY(SELECT DISTINCT w.unit FROM watched w), first, last, first + 183) k)
+    SELECT w.day, sight_of(w.unit, w.unit, j.day, j.day, value => v.value, numerator => v.numerator, denominator => v.denominator,
+                           compared => v.compared, measured => v.measured, reading => CASE WHEN v.reason IS NOT NULL THEN 'none' END, reason => v.reason)
+    FROM watched w JOIN known k ON k.unit = w.unit
+    CROSS JOIN LATERAL (SELECT w.day - 1 AS day, w.day - first AS n) j -- the n-th of the days that were read
+    CROSS JOIN LATERAL (
+        SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
+               CASE WHEN k.mixed_from <= j.day THEN 'no value: mixed_currencies'
+                    WHEN k.first_day IS NULL OR k.first_day > j.day THEN 'no value: no_history' ELSE 'a holiday is not judged' END
+        WHERE k.mixed_from <= j.day OR k.first_day IS NULL OR k.first_day > j.day OR EXISTS (SELECT FROM off o WHERE o.day = j.day)
+        UNION ALL
+        SELECT k.days[j.n]::numeric, k.numerator[j.n]::numeric, k.denominator[j.n]::numeric, u.middle::numeric, u.score::numeric,
+               CASE WHEN u.used IS NULL THEN CASE WHEN k.days[j.n] IS NULL THEN 'no value of the day' ELSE 'too few days to compare with' END
+                    WHEN abs(u.middle::numeric) < r.min_base THEN format('usual is %s, less than %s', trim_scale(round(u.middle::numeric, 6)), r.min_base) END
+        FROM usual_day(k.days[greatest(j.n - 182, k.first_day - first + 1):j.n]) u
+        WHERE coalesce(k.mixed_from > j.day, true) AND k.first_day <= j.day AND NOT EXISTS (SELECT FROM off o WHERE o.day = j.day))
+        v (value, numerator, denominator, compared, measured, reason)
+    ORDER BY w.day, w.distance, w.unit;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_anomaly IS
 'How unusual the day before was: its distance from the median in median distances, of the same weekday with six weeks of history or more, else of all '
-'days. Holidays of the calendar "default" are left out on both sides.';
+'days. Holidays of the calendar "default" are left out on both sides. Currencies are those of the year that is read.';
 
-CREATE FUNCTION @extschema@.see_no_data(r @extschema@.rule, today date)
-RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+-- The last day with facts behind these KPIs (of several the one that is longest silent), for each unit with all below it, as of each of these days
+-- and so many days back; whole: every KPI has one.
+CREATE FUNCTION @extschema@.last_facts(kpis text[], watched text[], days date[], depth integer)
+RETURNS TABLE (unit text, day date, last date, whole boolean) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+#variable_conflict use_column
 DECLARE
-    state CONSTANT text := coalesce((SELECT s.state FROM kpi_state(r.kpi) s), 'not_available');
-    sources CONSTANT text[] := ARRAY(SELECT k.kpi FROM kpi_leaf l JOIN kpi k ON k.kpi = l.input WHERE l.kpi = r.kpi);
+    root CONSTANT text := root_unit();
+    first CONSTANT date := (SELECT min(d) FROM unnest(days) d) - depth;
+    until CONSTANT date := (SELECT max(d) FROM unnest(days) d);
 BEGIN
     RETURN QUERY
-    SELECT s.*
-    FROM rule_units(r, today) u,
-         LATERAL (SELECT min(x.last) AS last -- of several sources the one that is longest silent
-                  FROM unnest(CASE WHEN sources = '{}' THEN ARRAY[r.kpi] ELSE sources END) k,
-                       LATERAL (SELECT max(t.day) AS last FROM kpi_facts(ARRAY[k], today - 1096, today, NULL, '{}',
-                                    CASE WHEN u.unit <> root_unit() THEN ARRAY(SELECT b.unit FROM units_below(u.unit) b) END) t) x) f,
-         sight_of(u.unit, u.unit, coalesce(f.last, today), today, measured => (today - f.last)::numeric,
-                  reading => CASE WHEN state <> 'ready' THEN 'breach' WHEN f.last IS NULL THEN 'none' END,
-                  reason => CASE WHEN state <> 'ready' THEN format('the KPI has no number: %s', state)
-                                 WHEN f.last IS NULL THEN 'no facts in the last three years' END) s;
+    WITH member AS MATERIALIZED (
+        SELECT w.unit AS watched, b.unit FROM unnest(watched) w (unit) CROSS JOIN LATERAL units_below(w.unit) b WHERE w.unit <> root
+    ), fact AS MATERIALIZED (
+        SELECT f.kpi, f.unit_key, f.day
+        FROM kpi_facts(kpis, first, until, NULL, '{unit_key}', CASE WHEN root <> ALL (watched) THEN ARRAY(SELECT DISTINCT m.unit FROM member m) END) f
+    ), counted AS MATERIALIZED (
+        SELECT f.kpi, m.watched, f.day FROM fact f JOIN member m ON m.unit = f.unit_key GROUP BY f.kpi, m.watched, f.day
+        UNION ALL
+        SELECT f.kpi, root, f.day FROM fact f WHERE root = ANY (watched) GROUP BY f.kpi, f.day
+    ), known AS MATERIALIZED (
+        SELECT k.kpi, w.unit, first + n AS day, max(c.day) OVER (PARTITION BY k.kpi, w.unit ORDER BY n) AS last
+        FROM unnest(kpis) k (kpi) CROSS JOIN unnest(watched) w (unit) CROSS JOIN generate_series(0, until - first) n
+        LEFT JOIN counted c ON (c.kpi, c.watched, c.day) = (k.kpi, w.unit, first + n))
+    SELECT k.unit, k.day, min(k.last) FILTER (WHERE k.last >= k.day - depth), bool_and(coalesce(k.last >= k.day - depth, false))
+    FROM known k WHERE k.day = ANY (days) GROUP BY k.unit, k.day;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.last_facts(text[], text[], date[], integer) IS
+'The last day, up to depth days back, with facts behind these KPIs (of several the one that is longest silent) for each unit with all below it, as of each day; whole: each KPI has one.';
+
+-- Three years are read only where two months say nothing.
+CREATE FUNCTION @extschema@.see_no_data(r @extschema@.rule, days date[])
+RETURNS TABLE (day date, seen @extschema@.rule_sight) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    state CONSTANT text := coalesce((SELECT s.state FROM kpi_state(r.kpi) s), 'not_available');
+    sources text[] := ARRAY(SELECT k.kpi FROM kpi_leaf l JOIN kpi k ON k.kpi = l.input WHERE l.kpi = r.kpi);
+    watched CONSTANT text[] := ARRAY(SELECT DISTINCT w.unit FROM rule_watch(r, days) w);
+    depth integer;
+    units text[];
+    as_of date[];
+    lasts date[];
+    whole boolean;
+BEGIN
+    IF sources = '{}' THEN
+        sources := ARRAY[r.kpi];
+    END IF;
+    FOREACH depth IN ARRAY CASE cardinality(days) WHEN 1 THEN '{62,1096}' ELSE '{1096}' END::integer[] LOOP
+        SELECT array_agg(f.unit), array_agg(f.day), array_agg(f.last), bool_and(f.whole) INTO units, as_of, lasts, whole
+        FROM last_facts(sources, watched, days, depth) f;
+        EXIT WHEN whole;
+    END LOOP;
+    RETURN QUERY
+    SELECT w.day, sight_of(w.unit, w.unit, coalesce(f.last, w.day), w.day, measured => (w.day - f.last)::numeric,
+                           reading => CASE WHEN state <> 'ready' THEN 'breach' WHEN f.last IS NULL THEN 'none' END,
+                           reason => CASE WHEN state <> 'ready' THEN format('the KPI has no number: %s', state)
+                                          WHEN f.last IS NULL THEN 'no facts in the last three years' END)
+    FROM rule_watch(r, days) w JOIN unnest(units, as_of, lasts) f (unit, day, last) ON (f.unit, f.day) = (w.unit, w.day)
+    ORDER BY w.day, w.distance, w.unit;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_no_data IS
@@ -289,20 +372,29 @@ $$;
 COMMENT ON FUNCTION @extschema@.see_records IS
 'The records of a rule on a service level or on hand-overs that are in warning or breach now. No rights are applied: for rules.';
 
-CREATE FUNCTION @extschema@.see_rule(r @extschema@.rule, today date)
-RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+-- Readings that are one pass over all days; the others are made day by day.
+CREATE FUNCTION @extschema@.see_days(r @extschema@.rule, days date[])
+RETURNS TABLE (day date, seen @extschema@.rule_sight) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     CASE r.kind
-        WHEN 'threshold' THEN RETURN QUERY SELECT * FROM see_threshold(r, today);
-        WHEN 'change' THEN RETURN QUERY SELECT * FROM see_change(r, today);
-        WHEN 'pace' THEN RETURN QUERY SELECT * FROM see_pace(r, today);
-        WHEN 'forecast' THEN RETURN QUERY SELECT * FROM see_forecast(r, today);
-        WHEN 'anomaly' THEN RETURN QUERY SELECT * FROM see_anomaly(r, today);
-        WHEN 'no_data' THEN RETURN QUERY SELECT * FROM see_no_data(r, today);
-        WHEN 'condition' THEN RETURN QUERY SELECT * FROM see_condition(r, today);
-        ELSE RETURN QUERY SELECT * FROM see_records(r);
+        WHEN 'threshold' THEN RETURN QUERY SELECT * FROM see_threshold(r, days);
+        WHEN 'change' THEN RETURN QUERY SELECT * FROM see_change(r, days);
+        WHEN 'anomaly' THEN RETURN QUERY SELECT * FROM see_anomaly(r, days);
+        WHEN 'no_data' THEN RETURN QUERY SELECT * FROM see_no_data(r, days);
+        WHEN 'pace' THEN RETURN QUERY SELECT d.day, s::rule_sight FROM unnest(days) d (day) CROSS JOIN LATERAL see_pace(r, d.day) s;
+        WHEN 'forecast' THEN RETURN QUERY SELECT d.day, s::rule_sight FROM unnest(days) d (day) CROSS JOIN LATERAL see_forecast(r, d.day) s;
+        WHEN 'condition' THEN RETURN QUERY SELECT d.day, s::rule_sight FROM unnest(days) d (day) CROSS JOIN LATERAL see_condition(r, d.day) s;
+        ELSE RETURN QUERY SELECT d.day, s::rule_sight FROM unnest(days) d (day) CROSS JOIN see_records(r) s;
     END CASE;
 END
+$$;
+COMMENT ON FUNCTION @extschema@.see_days IS
+'What a rule sees as of the end of each of these days (of records: now), of each thing that it watches, day by day. No rights are applied: for rules.';
+
+CREATE FUNCTION @extschema@.see_rule(r @extschema@.rule, today date)
+RETURNS SETOF @extschema@.rule_sight LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT (d.seen).* FROM see_days(r, ARRAY[today]) WITH ORDINALITY d (day, seen, n) ORDER BY d.n
 $$;
 COMMENT ON FUNCTION @extschema@.see_rule IS 'What a rule sees as of a day (of records: now), of each thing that it watches. No rights are applied: for rules.';

@@ -27,6 +27,55 @@ $$;
 COMMENT ON FUNCTION @extschema@.past_breaches IS
 'The days on which clocks or hand-overs that a rule watches warned or ran out before they ended, as they are known today. No rights are applied.';
 
+-- One thing after the other, each through all days: n is the place within the day.
+CREATE FUNCTION @extschema@.past_readings(r @extschema@.rule, since date, until date)
+RETURNS TABLE (day date, n bigint, seen @extschema@.rule_sight, reading text, phase text, fires boolean)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 365 COST 1000000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    of_subject text;
+    before text;
+    stood_since date;
+    seen_on date;
+    fired_on date[];
+    brake interval;
+    each record;
+BEGIN
+    FOR each IN
+        SELECT d.day, d.n, d.seen
+        FROM see_days(r, ARRAY(SELECT since + i FROM generate_series(0, until - since) i ORDER BY i)) WITH ORDINALITY d (day, seen, n)
+        ORDER BY (d.seen).subject, d.day
+    LOOP
+        day := each.day;
+        n := each.n;
+        seen := each.seen;
+        IF seen.subject IS DISTINCT FROM of_subject THEN
+            of_subject := seen.subject;
+            before := 'ok';
+            stood_since := since;
+            fired_on := '{}';
+        ELSIF seen_on < day - 1 THEN -- what was not seen is over
+            before := 'ok';
+        END IF;
+        brake := flap_brake(r.flap_limit, r.flap_within, CASE WHEN fired_on = '{}' THEN 0 ELSE (SELECT count(*) FROM unnest(fired_on) f WHERE f > day - r.flap_within) END);
+        reading := (rule_reading(r, seen)).reading;
+        phase := rule_step(before, reading, make_interval(days => day - stood_since), r.hold_for, greatest(r.clear_for, brake));
+        fires := phase = 'firing' AND before NOT IN ('firing', 'held');
+        IF fires THEN
+            fired_on := fired_on || day;
+        END IF;
+        IF phase <> before THEN
+            stood_since := day;
+        END IF;
+        before := phase;
+        seen_on := day;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.past_readings IS 'What a rule would have read and done at the end of each day, of each thing that it watches. No rights are applied.';
+
 CREATE FUNCTION @extschema@.backtest_rule(rule text, since date DEFAULT NULL, until date DEFAULT NULL)
 RETURNS TABLE (day date, subject text, unit text, value numeric, numerator numeric, denominator numeric, compared numeric, measured numeric,
                reading text, phase text, fires boolean)
@@ -37,13 +86,6 @@ DECLARE
     r rule;
     first CONSTANT date := coalesce(backtest_rule.since, (coalesce(backtest_rule.until, kpi_today()) - interval '1 year')::date + 1);
     last CONSTANT date := coalesce(backtest_rule.until, kpi_today());
-    stood jsonb := '{}'; -- of each subject its phase, since when, and the days on which it fired
-    seen_now jsonb;
-    was jsonb;
-    before text;
-    stood_since date;
-    fired_on jsonb;
-    seen rule_sight;
 BEGIN
     SELECT * INTO r FROM rule x WHERE x.rule = backtest_rule.rule;
     IF r.rule IS NULL THEN
@@ -60,34 +102,10 @@ BEGIN
         FROM past_breaches(r, first, last) e ORDER BY e.day, e.relation::text, e.clock, e.record_key;
         RETURN;
     END IF;
-    FOR offset_days IN 0 .. last - first LOOP
-        day := first + offset_days;
-        seen_now := '{}';
-        FOR seen IN SELECT * FROM see_rule(r, day) LOOP
-            subject := seen.subject;
-            unit := seen.unit;
-            value := seen.value;
-            numerator := seen.numerator;
-            denominator := seen.denominator;
-            compared := seen.compared;
-            measured := seen.measured;
-            reading := (SELECT x.reading FROM rule_reading(r, seen) x);
-            was := stood -> subject;
-            before := coalesce(was ->> 'phase', 'ok');
-            stood_since := coalesce((was ->> 'since')::date, first);
-            fired_on := coalesce(was -> 'fired_on', '[]');
-            phase := rule_step(before, reading, make_interval(days => day - stood_since), r.hold_for,
-                               greatest(r.clear_for, flap_brake(r.flap_limit, r.flap_within, (SELECT count(*) FROM jsonb_array_elements_text(fired_on) f
-                                                                                              WHERE f::date > day - r.flap_within))));
-            fires := phase = 'firing' AND before NOT IN ('firing', 'held');
-            seen_now := seen_now || jsonb_build_object(subject, jsonb_build_object(
-                'phase', phase, 'since', CASE phase WHEN before THEN stood_since ELSE day END,
-                'fired_on', CASE WHEN fires THEN fired_on || to_jsonb(day) ELSE fired_on END));
-            RETURN NEXT;
-        END LOOP;
-        -- what was not seen is over
-        stood := (SELECT coalesce(jsonb_object_agg(o.key, o.value || '{"phase": "ok"}'), '{}') FROM jsonb_each(stood) o) || seen_now;
-    END LOOP;
+    RETURN QUERY
+    SELECT p.day, (p.seen).subject, (p.seen).unit, (p.seen).value, (p.seen).numerator, (p.seen).denominator, (p.seen).compared, (p.seen).measured,
+           p.reading, p.phase, p.fires
+    FROM past_readings(r, first, last) p ORDER BY p.n;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.backtest_rule IS
