@@ -68,6 +68,11 @@ make_channel(struct Dns *dns, const char *servers, ares_channel *channel)
     options.qcache_max_ttl = 0;
     mask |= ARES_OPT_QUERY_CACHE;
 #endif
+#ifdef ARES_OPT_UDP_MAX_QUERIES
+    /* newer c-ares fails all questions of a socket at which a malformed answer comes; and a port is harder to guess */
+    options.udp_max_queries = 1;
+    mask |= ARES_OPT_UDP_MAX_QUERIES;
+#endif
     if (ares_init_options(channel, &options, mask) != ARES_SUCCESS)
         return STATUS_SYSTEM;
     if (servers[0] != '\0' && ares_set_servers_ports_csv(*channel, servers) != ARES_SUCCESS) {

@@ -77,7 +77,7 @@ my %answers = (
     nxdomain => [ { rcode => 3 }, qr/^not sent: there is no name nxdomain\.test/ ],
     servfail => [ { rcode => 2 }, qr/^not sent: the name servfail\.test could not be resolved: the name servers? (cannot be reached, or fail|failed)/ ],
     refused => [ { rcode => 5 }, qr/^not sent: the name refused\.test could not be resolved: the name servers? (cannot be reached, or fail|refuses to answer)/ ],
-    silent => [ { silent => 1 }, qr/^not sent: the name silent\.test could not be resolved within 1000 ms/ ],
+    silent => [ { silent => 1 }, qr/^not sent: the name silent\.test could not be resolved( within 1000 ms|: no name server answers)/ ],
     short => [ { A => ['127.0.0.3'], mode => 'short' }, qr/^not sent: the name short\.test could not be resolved/ ],
     loop => [ { A => ['127.0.0.3'], mode => 'loop' }, qr/^not sent: (the name loop\.test could not be resolved|127\.0\.0\.2)|^$/ ],
     id => [ { A => ['127.0.0.3'], mode => 'id' }, qr/^not sent: the name id\.test could not be resolved/ ],
@@ -227,7 +227,7 @@ for my $case (sort keys %dsns)
     my ($result, undef, $said) = $d->run_crmd('', '-c', $d->config('base', %at, dsn => $rest), 'once');
     like($said, qr/event=connected connection=outbox/, 'the host of the environment: connected');
 }
-for my $case ([ 'hush.test', qr/event=connection-lost connection=fold error="the name hush\.test could not be resolved within 5000 ms"/ ],
+for my $case ([ 'hush.test', qr/event=connection-lost connection=fold error="the name hush\.test could not be resolved( within 5000 ms|: no name server answers)"/ ],
     [ 'unknown.test', qr/event=connection-lost connection=fold error="could not translate host name/ ])
 {
     my ($result, undef, $said) = $d->run_crmd('', '-c', $d->config('base', %at, dsn => "host=$case->[0] port=$server $rest"), 'once');
