@@ -140,7 +140,11 @@ BEGIN
     IF wanted IS NULL OR (SELECT count(*) > pending_limit() FROM (SELECT FROM kpi_pending LIMIT pending_limit() + 1) p) THEN
         wanted := 9223372036854775807;
     END IF;
-    SELECT * INTO pass FROM fold_pass(wanted);
+    IF EXISTS (SELECT FROM kpi_pending) THEN
+        SELECT * INTO pass FROM fold_pass(wanted);
+    ELSE -- nothing costs little: crmd asks five times a second
+        SELECT 0::bigint AS taken, false AS rest INTO pass;
+    END IF;
     IF NOT pass.rest AND (EXISTS (SELECT FROM kpi_broken b WHERE b.paused) OR EXISTS (SELECT FROM clock_paused)) THEN
         PERFORM resume_paused();
     END IF;
