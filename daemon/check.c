@@ -73,6 +73,8 @@ check_secrets(struct Check *check)
         if (strncmp(secret->url, "http:", 5) == 0 && !check->config->allow_http &&
             !check->config->allow_private)
             say(check, false, "secrets", "[%s] is http: use https, or allow_http = yes", secret->ref);
+        if (secret->no_starttls && !check->config->allow_http && !check->config->allow_private)
+            say(check, false, "secrets", "[%s] has starttls = no: use TLS, or allow_http = yes", secret->ref);
     }
     say(check, true, "secrets", "%s, %d section%s", check->config->secrets, sections,
         sections == 1 ? "" : "s");
@@ -301,15 +303,6 @@ check_role(struct Check *check)
     PQclear(result);
 }
 
-/* What the section of an endpoint of that kind should say and does not; NULL: nothing. */
-static const char *
-lacking(const char *kind, const struct Secret *secret)
-{
-    if (strcmp(kind, "webhook") == 0 && secret->key_count == 0)
-        return "key";
-    return strcmp(kind, "pagerduty") == 0 && secret->routing_key == NULL ? "routing_key" : NULL;
-}
-
 /* Every endpoint that is switched on has a section, with what its kind asks for. */
 static void
 check_endpoints(struct Check *check)
@@ -328,7 +321,7 @@ check_endpoints(struct Check *check)
         return;
     for (int i = 0; i < PQntuples(result); i++) {
         const struct Secret *secret = secrets_find(&check->secrets, PQgetvalue(result, i, 1));
-        const char *missing = secret == NULL ? NULL : lacking(PQgetvalue(result, i, 2), secret);
+        const char *missing = secret == NULL ? NULL : secrets_lacks(secret, PQgetvalue(result, i, 2));
 
         if (secret == NULL)
             say(check, false, "endpoints", "%s: no section [%s]; crmd secret set %s makes it",

@@ -39,11 +39,20 @@ deliver_new(const struct DeliveryRow *row, int64_t taken_ms, int64_t deadline_ms
     return delivery;
 }
 
+static void
+drop_request(struct Delivery *delivery)
+{
+    mail_drop(&delivery->mail); /* its part of the request, too */
+    http_drop(&delivery->request);
+}
+
 void
 deliver_free(struct Deliver *deliver, struct Delivery *delivery)
 {
     if (deliver != NULL)
-        http_drop(deliver->http, &delivery->request);
+        drop_request(delivery);
+    letter_forget_from(&delivery->people);
+    letter_forget_to(&delivery->people);
     free(delivery->message_id);
     free(delivery->endpoint);
     free(delivery->kind);
@@ -61,21 +70,42 @@ set_result(struct Delivery *delivery, enum Outcome outcome, const char *detail)
     outcome_clean(delivery->detail);
 }
 
+/* Hands the result over; it is freed there. */
+static void
+settle(struct Delivery *delivery)
+{
+    drop_request(delivery);
+    delivery->settled(delivery->arg, delivery);
+}
+
 static void
 on_answer(void *arg, const struct HttpAnswer *answer)
 {
     struct Delivery *delivery = arg;
 
     delivery->http_status = (int) answer->status;
-    delivery->retry_after_ms = outcome_retry_after_ms(answer->status, answer->retry_after_s);
+    delivery->retry_after_ms = outcome_retry_after_ms(
+        answer->status, answer->retry_after_s >= 0 ? answer->retry_after_s
+                                                   : outcome_retry_after_said(delivery->kind, answer->body));
     if (answer->status == 0)
         set_result(delivery, answer->sent ? OUTCOME_UNANSWERED : OUTCOME_RETRY, answer->error);
     else if (outcome_of(answer->status) == OUTCOME_DELIVERED)
         set_result(delivery, OUTCOME_DELIVERED, ""); /* what a receiver says to a success concerns nobody */
     else
         set_result(delivery, outcome_of(answer->status), answer->body);
-    http_drop(delivery->deliver->http, &delivery->request);
-    delivery->settled(delivery->arg, delivery);
+    settle(delivery);
+}
+
+static void
+on_mail_answer(void *arg, const struct HttpAnswer *answer)
+{
+    struct Delivery *delivery = arg;
+
+    delivery->http_status = (int) answer->status;
+    set_result(delivery, outcome_of_mail(answer->status, answer->sent), answer->error);
+    if (delivery->outcome == OUTCOME_DELIVERED)
+        delivery->detail[0] = '\0';
+    settle(delivery);
 }
 
 /* One signature for each key, with a space between. */
@@ -103,24 +133,44 @@ add_signatures(struct Delivery *delivery, const struct Secret *secret, int64_t t
 static bool
 fill_body(struct Delivery *delivery, const struct Secret *secret)
 {
-    char detail[256];
+    const char *place = strcmp(delivery->kind, "pagerduty") == 0  ? "routing_key"
+                        : strcmp(delivery->kind, "telegram") == 0 ? "chat_id"
+                                                                  : NULL;
+    char detail[64];
     char *filled;
 
-    if (strcmp(delivery->kind, "pagerduty") != 0)
+    if (place == NULL)
         return true;
-    if (secret->routing_key == NULL) {
-        snprintf(detail, sizeof detail, "[%.100s] of the secrets file has no routing_key",
-                 delivery->secret_ref);
-        set_result(delivery, OUTCOME_RETRY, detail);
-        return false;
-    }
-    filled = routing_fill(delivery->body, secret->routing_key);
+    filled = routing_fill(delivery->body, place, place[0] == 'r' ? secret->routing_key : secret->chat_id);
     if (filled == NULL) {
-        set_result(delivery, OUTCOME_DEAD, "the body has no place for the routing key");
+        snprintf(detail, sizeof detail, "the body has no place for the %s", place);
+        set_result(delivery, OUTCOME_DEAD, detail);
         return false;
     }
     free(delivery->body);
     delivery->body = filled;
+    return true;
+}
+
+/* Makes the body a letter. False, with the result, where it is none. */
+static bool
+write_letter(struct Delivery *delivery, const struct Secret *secret)
+{
+    struct Problem problem;
+    char *letter = NULL;
+    enum Status status = letter_copy_people(&delivery->people, &secret->people);
+
+    if (status == STATUS_OK)
+        status = letter_write(&delivery->people, delivery->endpoint, delivery->message_id, delivery->body,
+                              &letter, &problem);
+    if (status == STATUS_INVALID)
+        set_result(delivery, OUTCOME_DEAD, problem.text);
+    else if (status != STATUS_OK)
+        set_result(delivery, OUTCOME_RETRY, "the message could not be put together; is memory short?");
+    if (status != STATUS_OK)
+        return false;
+    free(delivery->body);
+    delivery->body = letter;
     return true;
 }
 
@@ -152,9 +202,10 @@ deliver_start(struct Deliver *deliver, struct Delivery *delivery,
               void (*settled)(void *arg, struct Delivery *delivery), void *arg)
 {
     const struct Secret *secret = secrets_find(deliver->secrets, delivery->secret_ref);
-    const char *id = delivery->message_id;
-    enum Status status;
+    const char *id = delivery->message_id, *lacking;
     char detail[256];
+    enum Status status;
+    bool mail;
 
     delivery->deliver = deliver;
     delivery->settled = settled;
@@ -168,24 +219,30 @@ deliver_start(struct Deliver *deliver, struct Delivery *delivery,
         set_result(delivery, OUTCOME_RETRY, detail);
         return false;
     }
-    if (secret->key_count == 0 && strcmp(delivery->kind, "webhook") == 0) {
-        snprintf(detail, sizeof detail, "[%.100s] of the secrets file has no key to sign with",
-                 delivery->secret_ref);
+    lacking = secrets_lacks(secret, delivery->kind);
+    if (lacking != NULL) {
+        snprintf(detail, sizeof detail, "[%.100s] of the secrets file has no %s", delivery->secret_ref,
+                 lacking);
         set_result(delivery, OUTCOME_RETRY, detail);
         return false;
     }
-    if (!fill_body(delivery, secret))
+    mail = strcmp(delivery->kind, "email") == 0;
+    if (mail ? !write_letter(delivery, secret) : !fill_body(delivery, secret))
         return false;
     delivery->request.body = delivery->body;
     delivery->request.body_length = strlen(delivery->body);
-    delivery->request.done = on_answer;
+    delivery->request.done = mail ? on_mail_answer : on_answer;
     delivery->request.arg = delivery;
-    status = add_headers(delivery, secret);
-    if (status == STATUS_OK)
+    if (mail)
+        status = mail_send(deliver->mailer, &delivery->mail, &delivery->request, secret, &delivery->people,
+                           delivery->body);
+    else
+        status = add_headers(delivery, secret);
+    if (status == STATUS_OK && !mail)
         status = http_post(deliver->http, &delivery->request, secret->url);
     if (status == STATUS_OK)
         return true;
-    http_drop(deliver->http, &delivery->request);
+    drop_request(delivery);
     set_result(delivery, OUTCOME_RETRY,
                status == STATUS_INVALID && delivery->request.answer.error[0] != '\0'
                    ? delivery->request.answer.error

@@ -1,5 +1,5 @@
 /*
- * deliver.h: one claimed delivery on its way: from a row of claim_deliveries to a signed POST, and from the answer to a
+ * deliver.h: one claimed delivery on its way: from a row of claim_deliveries to a signed POST or an e-mail, and from the answer to a
  * result for finish_deliveries.
  *
  * Knows nothing of the database. A delivery is made by deliver_new, started once, and freed by whoever made it.
@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "http.h"
+#include "letter.h"
+#include "mail.h"
 #include "outcome.h"
 #include "secrets.h"
 
@@ -28,6 +30,8 @@ struct Delivery {
     char detail[DELIVER_DETAIL_MAX];
 
     struct HttpRequest request;
+    struct LetterPeople people; /* of an e-mail, as they were when it was begun */
+    struct MailTalk mail;
     struct Deliver *deliver;
     void (*settled)(void *arg, struct Delivery *delivery);
     void *arg;
@@ -36,6 +40,7 @@ struct Delivery {
 
 struct Deliver {
     struct Http *http;
+    struct Mailer *mailer;
     const struct Secrets *secrets;
 };
 

@@ -25,7 +25,7 @@ add(struct HttpRequest *request)
     if (curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, (long) (whole > 1 ? whole : 1)) != CURLE_OK ||
         curl_easy_setopt(request->easy, CURLOPT_CONNECTTIMEOUT_MS, (long) (connect > 1 ? connect : 1)) !=
             CURLE_OK ||
-        curl_multi_add_handle(http->multi, request->easy) != CURLM_OK)
+        curl_multi_add_handle(request->multi, request->easy) != CURLM_OK)
         return STATUS_SYSTEM;
     return STATUS_OK;
 }
@@ -34,7 +34,7 @@ add(struct HttpRequest *request)
 static enum Status
 start_again(struct HttpRequest *request)
 {
-    (void) curl_multi_remove_handle(request->http->multi, request->easy);
+    (void) curl_multi_remove_handle(request->multi, request->easy);
     request->stale = false;
     request->answer.error[0] = '\0';
     if (curl_easy_setopt(request->easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK)
@@ -256,28 +256,39 @@ http_header(struct HttpRequest *request, const char *name, const char *value)
 /* Sets one option; after the first refusal the others are skipped. */
 #define SET(option, value) (code = code != CURLE_OK ? code : curl_easy_setopt(request->easy, option, value))
 
+/* What goes for every protocol. */
 static CURLcode
 set_options(const struct Http *http, struct HttpRequest *request, const char *url)
 {
     CURLcode code = CURLE_OK;
 
     SET(CURLOPT_URL, url);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+    if (http->ca_file[0] != '\0')
+        SET(CURLOPT_CAINFO,
+            http->ca_file); /* the folder of certificates that the library was built with stays */
+    SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
+    SET(CURLOPT_ERRORBUFFER, request->answer.error);
+    SET(CURLOPT_PRIVATE, request);
+    return code;
+}
+
+static CURLcode
+set_post(struct HttpRequest *request)
+{
+    CURLcode code = CURLE_OK;
+
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_PROXY, "");
-    SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_S);
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) request->body_length);
     SET(CURLOPT_POSTFIELDS, request->body);
     SET(CURLOPT_HTTPHEADER, request->headers);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
-    SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
-    if (http->ca_file[0] != '\0')
-        SET(CURLOPT_CAINFO,
-            http->ca_file); /* the folder of certificates that the library was built with stays */
-    SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
     SET(CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L);
     SET(CURLOPT_PREREQFUNCTION, before_sending);
     SET(CURLOPT_PREREQDATA, request);
@@ -285,8 +296,6 @@ set_options(const struct Http *http, struct HttpRequest *request, const char *ur
     SET(CURLOPT_HEADERDATA, request);
     SET(CURLOPT_WRITEFUNCTION, take_body);
     SET(CURLOPT_WRITEDATA, request);
-    SET(CURLOPT_ERRORBUFFER, request->answer.error);
-    SET(CURLOPT_PRIVATE, request);
     return code;
 }
 
@@ -344,7 +353,7 @@ find_place(struct Http *http, struct HttpRequest *request)
 }
 
 enum Status
-http_post(struct Http *http, struct HttpRequest *request, const char *url)
+http_begin(struct Http *http, struct HttpRequest *request, const char *url, bool plain)
 {
     enum Status status;
 
@@ -353,25 +362,43 @@ http_post(struct Http *http, struct HttpRequest *request, const char *url)
     request->received = request->kept = request->header_bytes = 0;
     request->headers_over = request->stale = false;
     request->http = http;
+    request->multi = http->multi;
     request->started_ms = clock_now_ms();
     request->easy = curl_easy_init();
     if (request->easy == NULL)
         return STATUS_MEMORY;
-    if (http_header(request, "Expect", "") != STATUS_OK || set_options(http, request, url) != CURLE_OK)
+    if (set_options(http, request, url) != CURLE_OK)
         return STATUS_SYSTEM;
-    status =
-        resolve_guard(&request->guard, &http->policy, request->easy, url, strncasecmp(url, "https:", 6) != 0);
+    status = resolve_guard(&request->guard, &http->policy, request->easy, url, plain);
     if (status == STATUS_INVALID)
         snprintf(request->answer.error, sizeof request->answer.error, "%s", request->guard.refused);
-    return status == STATUS_OK ? find_place(http, request) : status;
+    return status;
+}
+
+enum Status
+http_start(struct Http *http, struct HttpRequest *request)
+{
+    return find_place(http, request);
+}
+
+enum Status
+http_post(struct Http *http, struct HttpRequest *request, const char *url)
+{
+    enum Status status = http_begin(http, request, url, strncasecmp(url, "https:", 6) != 0);
+
+    if (status == STATUS_OK)
+        status = http_header(request, "Expect", "");
+    if (status == STATUS_OK && set_post(request) != CURLE_OK)
+        status = STATUS_SYSTEM;
+    return status == STATUS_OK ? http_start(http, request) : status;
 }
 
 void
-http_drop(struct Http *http, struct HttpRequest *request)
+http_drop(struct HttpRequest *request)
 {
     dns_forget(&request->question);
     if (request->easy != NULL) {
-        (void) curl_multi_remove_handle(http->multi, request->easy);
+        (void) curl_multi_remove_handle(request->multi, request->easy);
         curl_easy_cleanup(request->easy);
     }
     resolve_drop(&request->guard);

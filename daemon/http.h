@@ -43,6 +43,7 @@ struct HttpRequest {
     /* the module's own */
     struct curl_slist *headers;
     CURL *easy;
+    CURLM *multi;
     struct Http *http;
     struct ResolveGuard guard;
     struct DnsQuestion question;
@@ -85,7 +86,15 @@ enum Status http_header(struct HttpRequest *request, const char *name, const cha
  */
 enum Status http_post(struct Http *http, struct HttpRequest *request, const char *url) MUST_CHECK;
 
+/*
+ * http_post in two steps, for another protocol that sets its own options in between, and may set its own multi; plain: what is sent can
+ * be read on the way. What http_post says goes for both.
+ */
+enum Status http_begin(struct Http *http, struct HttpRequest *request, const char *url,
+                       bool plain) MUST_CHECK;
+enum Status http_start(struct Http *http, struct HttpRequest *request) MUST_CHECK;
+
 /* Frees what the request holds; ends the transfer where it is still under way, without calling done. */
-void http_drop(struct Http *http, struct HttpRequest *request);
+void http_drop(struct HttpRequest *request);
 
 #endif

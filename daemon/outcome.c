@@ -1,5 +1,8 @@
 #include "outcome.h"
 
+#include <jansson.h>
+#include <string.h>
+
 #include "utf8.h"
 
 #define RETRY_AFTER_MAX_S 86400
@@ -23,6 +26,30 @@ outcome_of(long http_status)
         http_status != 429)
         return OUTCOME_REFUSED;
     return OUTCOME_RETRY;
+}
+
+enum Outcome
+outcome_of_mail(long code, bool handed_over)
+{
+    if (code >= 200 && code <= 299)
+        return OUTCOME_DELIVERED;
+    if (code >= 400 && code <= 499)
+        return OUTCOME_RETRY;
+    if (code >= 500 && code <= 599)
+        return OUTCOME_REFUSED;
+    return handed_over ? OUTCOME_UNANSWERED : OUTCOME_RETRY;
+}
+
+int64_t
+outcome_retry_after_said(const char *kind, const char *body)
+{
+    json_t *said = strcmp(kind, "telegram") == 0 ? json_loads(body, 0, NULL) : NULL;
+    const json_t *seconds = json_object_get(json_object_get(said, "parameters"), "retry_after");
+    int64_t wait =
+        json_is_integer(seconds) && json_integer_value(seconds) >= 0 ? json_integer_value(seconds) : -1;
+
+    json_decref(said);
+    return wait;
 }
 
 int64_t

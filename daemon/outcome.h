@@ -26,6 +26,12 @@ const char *outcome_name(enum Outcome outcome);
 
 enum Outcome outcome_of(long http_status);
 
+/* By the code of a mail server's reply that decided (0: none did): 2yz delivered, 4yz retry, 5yz refused. */
+enum Outcome outcome_of_mail(long code, bool handed_over);
+
+/* How many seconds a body asks to wait where its kind of receiver says so there (Telegram); -1: it does not. */
+int64_t outcome_retry_after_said(const char *kind, const char *body);
+
 /* Milliseconds, or -1 where the database decides. */
 int64_t outcome_retry_after_ms(long http_status, int64_t retry_after_s);
 

@@ -23,7 +23,7 @@ objection(const struct ResolveGuard *guard, const struct sockaddr *address, sock
     if (kind != ADDRESS_PUBLIC && !named && !guard->policy->allow_private)
         return "is private or this machine's own; allow_networks or allow_private = yes allows it";
     if (guard->plain && kind != ADDRESS_LOOPBACK && !guard->policy->allow_http)
-        return "is another machine's and the url is http; use https or allow_http = yes";
+        return "is another machine's and nothing would be encrypted; use https or TLS, or allow_http = yes";
     return NULL;
 }
 

@@ -3,9 +3,11 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,19 +15,43 @@
 #include "nearest.h"
 #include "routing.h"
 
-static const char *const setting_names[] = {"url", "key", "keys", "routing_key"};
+/* What a section may say, and where that is kept as it was read. */
+static const struct Setting {
+    const char *name;
+    size_t at;
+} settings[] = {
+    {"url", offsetof(struct Secret, url)},           {"key", offsetof(struct Secret, keys_text)},
+    {"keys", offsetof(struct Secret, keys_text)},    {"routing_key", offsetof(struct Secret, routing_key)},
+    {"chat_id", offsetof(struct Secret, chat_id)},   {"from", offsetof(struct Secret, from_text)},
+    {"to", offsetof(struct Secret, to_text)},        {"user", offsetof(struct Secret, user)},
+    {"password", offsetof(struct Secret, password)}, {"starttls", offsetof(struct Secret, starttls_text)},
+};
+#define SETTING_COUNT (sizeof settings / sizeof settings[0])
+
+static char **
+text_at(struct Secret *secret, const struct Setting *setting)
+{
+    return (char **) (void *) ((char *) secret + setting->at);
+}
+
+/* Overwrites and frees what a setting said. */
+static void
+wipe(char **text)
+{
+    if (*text != NULL)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+    *text = NULL;
+}
 
 static void
 secret_free(struct Secret *secret)
 {
-    if (secret->keys_text != NULL)
-        explicit_bzero(secret->keys_text, strlen(secret->keys_text));
-    if (secret->routing_key != NULL)
-        explicit_bzero(secret->routing_key, strlen(secret->routing_key));
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        wipe(text_at(secret, &settings[i]));
     explicit_bzero(secret->keys, sizeof secret->keys);
-    free(secret->routing_key);
-    free(secret->keys_text);
-    free(secret->url);
+    letter_forget_from(&secret->people);
+    letter_forget_to(&secret->people);
     free(secret->ref);
     free(secret);
 }
@@ -123,19 +149,19 @@ set_url(struct Secret *secret, const char *value, struct Problem *problem)
     bool good;
 
     good = parsed != NULL && is_printable(value) &&
+           strstr(value, ":///") == NULL && /* the library forgives it */
            curl_url_set(parsed, CURLUPART_URL, value, CURLU_DISALLOW_USER) == CURLUE_OK &&
            curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-           (strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0);
+           (strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0 || strcmp(scheme, "smtps") == 0 ||
+            strcmp(scheme, "smtp") == 0);
     curl_free(scheme);
     curl_url_cleanup(parsed);
     if (!good) {
-        problem_set(problem, "the url of [%s] is no http or https address without a user's name",
+        problem_set(problem, "the url of [%s] is no https, http, smtps or smtp address without a user's name",
                     secret->ref);
         return STATUS_INVALID;
     }
-    free(secret->url);
-    secret->url = strdup(value);
-    return secret->url == NULL ? STATUS_MEMORY : STATUS_OK;
+    return STATUS_OK;
 }
 
 static enum Status
@@ -165,62 +191,136 @@ set_keys(struct Secret *secret, const char *value, struct Problem *problem)
     if (copy != NULL)
         explicit_bzero(copy, strlen(value));
     free(copy);
-    if (status != STATUS_OK)
-        return status;
-    secret->keys_text = strdup(value);
-    return secret->keys_text == NULL ? STATUS_MEMORY : STATUS_OK;
+    return status;
 }
 
 static enum Status
-set_routing_key(struct Secret *secret, const char *value, struct Problem *problem)
+set_people(struct Secret *secret, bool from, const char *value, struct Problem *problem)
 {
-    if (!routing_key_is_good(value)) {
-        problem_set(problem, "the routing_key of [%s] is none: up to %d letters and digits", secret->ref,
-                    ROUTING_KEY_MAX);
-        return STATUS_INVALID;
+    struct Problem inner;
+    enum Status status = from ? letter_read_from(&secret->people, value, &inner)
+                              : letter_read_to(&secret->people, value, &inner);
+
+    if (status == STATUS_INVALID)
+        problem_set(problem, "[%s]: %s", secret->ref, inner.text);
+    return status;
+}
+
+static bool
+is_login(const char *value)
+{
+    for (const char *c = value; *c != '\0'; c++)
+        if ((unsigned char) *c < ' ' || *c == 0x7f)
+            return false;
+    return value[0] != '\0' && strlen(value) <= 256;
+}
+
+/* Reads a value into what is worked out from it. */
+static enum Status
+read_value(struct Secret *secret, const char *name, const char *value, struct Problem *problem)
+{
+    const char *wrong = NULL;
+
+    if (value[0] == ';' || strstr(value, " ;") != NULL)
+        wrong = "cannot be kept: what begins with \" ;\" is a comment";
+    else if (strcmp(name, "url") == 0)
+        return set_url(secret, value, problem);
+    else if (strncmp(name, "key", 3) == 0)
+        return set_keys(secret, value, problem);
+    else if (strcmp(name, "from") == 0 || strcmp(name, "to") == 0)
+        return set_people(secret, name[0] == 'f', value, problem);
+    else if (strcmp(name, "routing_key") == 0 && !routing_key_is_good(value))
+        wrong = "is none: up to 64 letters and digits";
+    else if (strcmp(name, "chat_id") == 0 && !routing_chat_is_good(value))
+        wrong = "is none: a number, or @ and a name";
+    else if (strcmp(name, "starttls") == 0 && strcmp(value, "no") != 0 && strcmp(value, "yes") != 0)
+        wrong = "must be yes or no";
+    else if ((strcmp(name, "user") == 0 || strcmp(name, "password") == 0) && !is_login(value))
+        wrong = "is empty, has a control character, or is longer than 256 bytes";
+    if (wrong == NULL) {
+        secret->no_starttls = secret->no_starttls || (strcmp(name, "starttls") == 0 && value[0] == 'n');
+        return STATUS_OK;
     }
-    secret->routing_key = strdup(value);
-    return secret->routing_key == NULL ? STATUS_MEMORY : STATUS_OK;
+    problem_set(problem, "the %s of [%s] %s", name, secret->ref, wrong);
+    return STATUS_INVALID;
 }
 
 static enum Status
 take_setting(void *arg, const char *section, const char *name, const char *value, struct Problem *problem)
 {
     struct Secret *secret = NULL;
-    const char *nearest;
+    const char *names[SETTING_COUNT], *nearest;
     enum Status status = find_or_add(arg, section, &secret, problem);
 
+    for (size_t i = 0; i < SETTING_COUNT && status == STATUS_OK; i++) {
+        char **text = text_at(secret, &settings[i]);
+
+        names[i] = settings[i].name;
+        if (strcmp(name, names[i]) != 0)
+            continue;
+        if (*text != NULL) {
+            problem_set(problem, "%s of [%s] is given twice", name, section);
+            return STATUS_INVALID;
+        }
+        status = read_value(secret, name, value, problem);
+        if (status == STATUS_OK && (*text = strdup(value)) == NULL)
+            status = STATUS_MEMORY;
+        return status;
+    }
     if (status != STATUS_OK)
         return status;
-    if (strcmp(name, "url") == 0) {
-        if (secret->url == NULL)
-            return set_url(secret, value, problem);
-    } else if (strcmp(name, "key") == 0 || strcmp(name, "keys") == 0) {
-        if (secret->keys_text == NULL)
-            return set_keys(secret, value, problem);
-    } else if (strcmp(name, "routing_key") == 0) {
-        if (secret->routing_key == NULL)
-            return set_routing_key(secret, value, problem);
-    } else {
-        nearest = nearest_word(name, setting_names, sizeof setting_names / sizeof setting_names[0]);
-        problem_set(problem, "unknown setting \"%s\" in [%s]; %s%s%s", name, section,
-                    nearest ? "did you mean \"" : "there are url, key, keys and routing_key",
-                    nearest ? nearest : "", nearest ? "\"?" : "");
-        return STATUS_INVALID;
-    }
-    problem_set(problem, "%s of [%s] is given twice", name, section);
+    nearest = nearest_word(name, names, SETTING_COUNT);
+    problem_set(problem, "unknown setting \"%s\" in [%s]; %s%s%s", name, section,
+                nearest
+                    ? "did you mean \""
+                    : "there are url, key, keys, routing_key, chat_id, from, to, user, password and starttls",
+                nearest ? nearest : "", nearest ? "\"?" : "");
     return STATUS_INVALID;
+}
+
+static bool
+is_mail(const struct Secret *secret)
+{
+    return strncasecmp(secret->url, "smtp", 4) == 0;
+}
+
+static const char *
+objection(const struct Secret *secret)
+{
+    if (secret->url == NULL)
+        return "no url";
+    if ((secret->user == NULL) != (secret->password == NULL))
+        return secret->user == NULL ? "a password and no user" : "a user and no password";
+    if (secret->no_starttls && secret->password != NULL)
+        return "a password and starttls = no: it would go in the clear";
+    return NULL;
 }
 
 static enum Status
 check_complete(const struct Secrets *secrets, const char *path, struct Problem *problem)
 {
     for (const struct Secret *secret = secrets->first; secret != NULL; secret = secret->next)
-        if (secret->url == NULL) {
-            problem_set(problem, "%s: [%s] has no url", path, secret->ref);
+        if (objection(secret) != NULL) {
+            problem_set(problem, "%s: [%s] has %s", path, secret->ref, objection(secret));
             return STATUS_INVALID;
         }
     return STATUS_OK;
+}
+
+const char *
+secrets_lacks(const struct Secret *secret, const char *kind)
+{
+    bool mail = strcmp(kind, "email") == 0;
+
+    if (mail != is_mail(secret))
+        return mail ? "smtps or smtp url" : "https url";
+    if (mail)
+        return secret->people.from == NULL ? "from" : secret->people.to_count == 0 ? "to" : NULL;
+    if (strcmp(kind, "webhook") == 0 && secret->key_count == 0)
+        return "key to sign with";
+    if (strcmp(kind, "pagerduty") == 0 && secret->routing_key == NULL)
+        return "routing_key";
+    return strcmp(kind, "telegram") == 0 && secret->chat_id == NULL ? "chat_id" : NULL;
 }
 
 /* systemd gives a service its credentials in a folder that nobody else enters; they may be readable by their group. */
@@ -299,14 +399,14 @@ write_out(const struct Secrets *secrets, FILE *file)
 {
     fputs("; Written by crmd secret set. Receivers of crm's messages: keep it readable by its owner only.\n",
           file);
-    for (const struct Secret *secret = secrets->first; secret != NULL; secret = secret->next) {
+    for (struct Secret *secret = secrets->first; secret != NULL; secret = secret->next) {
         fprintf(file, "\n[%s]\n", secret->ref);
-        if (secret->url != NULL)
-            fprintf(file, "url = %s\n", secret->url);
-        if (secret->keys_text != NULL)
-            fprintf(file, "%s = %s\n", secret->key_count > 1 ? "keys" : "key", secret->keys_text);
-        if (secret->routing_key != NULL)
-            fprintf(file, "routing_key = %s\n", secret->routing_key);
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+            const char *name = settings[i].name, *text = *text_at(secret, &settings[i]);
+
+            if (text != NULL && strcmp(name, secret->key_count > 1 ? "key" : "keys") != 0)
+                fprintf(file, "%s = %s\n", name, text);
+        }
     }
     return fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0 ? STATUS_OK : STATUS_SYSTEM;
 }
@@ -348,10 +448,10 @@ split_setting(const char *what, char *ref, size_t size)
     const char *point = strrchr(what, '.');
 
     snprintf(ref, size, "%s", what);
-    for (size_t i = 0; point != NULL && i < sizeof setting_names / sizeof setting_names[0]; i++)
-        if (strcmp(point + 1, setting_names[i]) == 0) {
+    for (size_t i = 0; point != NULL && i < SETTING_COUNT; i++)
+        if (strcmp(point + 1, settings[i].name) == 0) {
             ref[(size_t) (point - what) < size ? (size_t) (point - what) : size - 1] = '\0';
-            return setting_names[i];
+            return settings[i].name;
         }
     return NULL;
 }
@@ -404,23 +504,23 @@ take_input(struct Secrets *secrets, const char *ref, const char *setting, FILE *
     return status;
 }
 
-/* Empties what is about to be set. */
+/* Empties what is about to be set: key and keys are one. */
 static void
 forget(struct Secret *secret, const char *setting)
 {
-    if (setting == NULL || strcmp(setting, "url") == 0) {
-        free(secret->url);
-        secret->url = NULL;
-    }
-    if (setting == NULL || strcmp(setting, "routing_key") == 0) {
-        free(secret->routing_key);
-        secret->routing_key = NULL;
-    }
-    if (setting == NULL || strncmp(setting, "key", 3) == 0) {
-        free(secret->keys_text);
-        secret->keys_text = NULL;
+    bool all = setting == NULL;
+
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (all || strcmp(settings[i].name, setting) == 0)
+            wipe(text_at(secret, &settings[i]));
+    if (all || strncmp(setting, "key", 3) == 0)
         secret->key_count = 0;
-    }
+    if (all || strcmp(setting, "from") == 0)
+        letter_forget_from(&secret->people);
+    if (all || strcmp(setting, "to") == 0)
+        letter_forget_to(&secret->people);
+    if (all || strcmp(setting, "starttls") == 0)
+        secret->no_starttls = false;
 }
 
 enum Status
@@ -442,6 +542,10 @@ secrets_set(const char *path, const char *what, FILE *input, struct Problem *pro
     }
     if (status == STATUS_OK && setting == NULL && secret->url == NULL) {
         problem_set(problem, "[%s] needs a line url = https://...", ref);
+        status = STATUS_INVALID;
+    }
+    if (status == STATUS_OK && setting == NULL && objection(secret) != NULL) {
+        problem_set(problem, "[%s] has %s", ref, objection(secret));
         status = STATUS_INVALID;
     }
     if (status == STATUS_OK)
@@ -477,35 +581,66 @@ secrets_print_public(const char *path, const char *ref, FILE *out, struct Proble
     return status;
 }
 
+/* Servers write addresses in letters of their own choice. */
 static void
-redact_word(char *text, const char *word)
+redact_word(char *text, const char *word, size_t least)
 {
-    size_t length = strlen(word);
+    size_t length = word == NULL ? 0 : strlen(word);
     char *found = text;
 
-    if (length < 6) /* a path of "/" or "/crm" is no secret, and hiding it would hide half the text */
+    if (length < least || length == 0)
         return;
-    while ((found = strstr(found, word)) != NULL) {
+    while ((found = strcasestr(found, word)) != NULL) {
         memset(found, '*', length);
         found += length;
     }
 }
 
+/* As logging in puts it on the line, should a server repeat that. */
+static void
+redact_base64(char *text, const char *bytes, size_t length)
+{
+    unsigned char encoded[1024];
+
+    if (length > 0 && length <= 700 &&
+        EVP_EncodeBlock(encoded, (const unsigned char *) bytes, (int) length) > 0)
+        redact_word(text, (const char *) encoded, 4);
+    explicit_bzero(encoded, sizeof encoded);
+}
+
+static void
+redact_login(char *text, const struct Secret *secret)
+{
+    char both[600]; /* each at most 256 */
+    int length = snprintf(both, sizeof both, "%c%s%c%s", 0, secret->user, 0, secret->password);
+
+    redact_base64(text, both, (size_t) length);
+    redact_base64(text, secret->user, strlen(secret->user));
+    redact_base64(text, secret->password, strlen(secret->password));
+    redact_word(text, secret->password, 4);
+    redact_word(text, secret->user, 4);
+    explicit_bzero(both, sizeof both);
+}
+
+/* Of a path of "/" or "/crm", or of a password of three letters, hiding it would hide half of the text. */
 static void
 redact_list(const struct Secret *first, char *text)
 {
     for (const struct Secret *secret = first; secret != NULL; secret = secret->next) {
         const char *host = secret->url == NULL ? NULL : strstr(secret->url, "://");
-        const char *path = host == NULL ? NULL : strpbrk(host + 3, "/?#");
         char *keys = secret->keys_text == NULL ? NULL : strdup(secret->keys_text), *rest = keys, *key;
 
-        if (path != NULL)
-            redact_word(text, path);
+        redact_word(text, host == NULL ? NULL : strpbrk(host + 3, "/?#"), 6);
         while (rest != NULL && (key = strsep(&rest, " ,\t")) != NULL)
-            redact_word(text, key);
+            redact_word(text, key, 6);
         free(keys);
-        if (secret->routing_key != NULL)
-            redact_word(text, secret->routing_key);
+        redact_word(text, secret->routing_key, 6);
+        redact_word(text, secret->chat_id, 6);
+        redact_word(text, secret->people.from, 1);
+        for (size_t i = 0; i < secret->people.to_count; i++)
+            redact_word(text, secret->people.to[i], 1);
+        if (secret->user != NULL && secret->password != NULL)
+            redact_login(text, secret);
     }
 }
 

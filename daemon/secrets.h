@@ -5,6 +5,13 @@
  *     url = https://hooks.example.com/crm
  *     key = whsec_...            or: keys = whsec_new whsec_old
  *     routing_key = ...          PagerDuty's, which stands in the body
+ *     chat_id = ...              Telegram's, which stands in the body
+ *
+ *     [deals-mail]
+ *     url = smtps://mail.example.com:465     or smtp://, with STARTTLS
+ *     from = Alerts <alerts@example.com>
+ *     to = anna@example.com, ben@example.com
+ *     user = ...  password = ...  starttls = no
  *
  * A section is what an endpoint of the database calls its secret_ref. The file must belong to the daemon's user (or
  * root) and be readable by nobody else; it is refused otherwise. In the folder of systemd's credentials its group may read it. Addresses count as secrets: with many services
@@ -13,10 +20,12 @@
 #ifndef CRMD_SECRETS_H
 #define CRMD_SECRETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#include "letter.h"
 #include "sign.h"
 #include "status.h"
 
@@ -27,6 +36,11 @@ struct Secret {
     char *url;
     char *keys_text;
     char *routing_key; /* of PagerDuty; NULL: none */
+    char *chat_id;     /* of Telegram; NULL: none */
+    char *from_text, *to_text, *starttls_text;
+    struct LetterPeople people;
+    char *user, *password; /* both or none */
+    bool no_starttls;      /* to a mail server in the clear, and then without a password */
     struct SignKey keys[SECRETS_KEYS_MAX];
     size_t key_count;
     struct Secret *next;
@@ -51,9 +65,12 @@ void secrets_replace(struct Secrets *secrets, struct Secrets *fresh, int64_t now
 /* NULL where there is no such section. Valid until the next secrets_read. */
 const struct Secret *secrets_find(const struct Secrets *secrets, const char *ref);
 
+/* What an endpoint of that kind needs and the section does not say, as words after "has no"; NULL: nothing. */
+const char *secrets_lacks(const struct Secret *secret, const char *kind);
+
 /*
  * Sets what a section says, and writes the file anew in one step with mode 0600. what is REF, with `name = value`
- * lines in input that replace the section, or REF.url, REF.key, REF.keys, REF.routing_key, with the value alone in input.
+ * lines in input that replace the section, or REF.NAME for one of them, with the value alone in input.
  */
 enum Status secrets_set(const char *path, const char *what, FILE *input, struct Problem *problem) MUST_CHECK;
 
@@ -61,7 +78,7 @@ enum Status secrets_set(const char *path, const char *what, FILE *input, struct 
 enum Status secrets_print_public(const char *path, const char *ref, FILE *out,
                                  struct Problem *problem) MUST_CHECK;
 
-/* Overwrites with asterisks what text repeats of any key and of any address beyond its host. */
+/* Overwrites with asterisks what text repeats of any key, password, chat, person's address, and of any url beyond its host. */
 void secrets_redact(const struct Secrets *secrets, char *text);
 
 #endif

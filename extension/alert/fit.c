@@ -30,9 +30,9 @@ entity(utf8proc_int32_t c, CrmFitStyle style)
     case '>':
         return "&gt;";
     case '"':
-        return style == CRM_FIT_HTML ? "&quot;" : NULL;
+        return style != CRM_FIT_SLACK ? "&quot;" : NULL;
     case '\'':
-        return style == CRM_FIT_HTML ? "&#39;" : NULL;
+        return style != CRM_FIT_SLACK ? "&#39;" : NULL;
     default:
         return NULL;
     }
@@ -49,7 +49,7 @@ turns_direction(utf8proc_int32_t c)
 static void
 escape(utf8proc_int32_t c, CrmFitStyle style, struct Piece *piece)
 {
-    const char *named = style == CRM_FIT_SLACK || style == CRM_FIT_HTML ? entity(c, style) : NULL;
+    const char *named = style != CRM_FIT_PLAIN && style != CRM_FIT_MARKDOWN ? entity(c, style) : NULL;
 
     piece->length = piece->units = 0;
     if (turns_direction(c))
@@ -58,7 +58,7 @@ escape(utf8proc_int32_t c, CrmFitStyle style, struct Piece *piece)
         put(piece, " ");
     else if (named != NULL)
         put(piece, named);
-    else if (style == CRM_FIT_MARKDOWN && c == '@')
+    else if ((style == CRM_FIT_MARKDOWN || style == CRM_FIT_TELEGRAM) && c == '@')
         put(piece, "@ ");
     else if (style == CRM_FIT_MARKDOWN && c < 0x80 && strchr("\\`*_{}[]()<>#+-.!|~:&/=$", (int) c) != NULL) {
         piece->bytes[0] = '\\';

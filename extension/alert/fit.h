@@ -14,9 +14,10 @@
 
 typedef enum CrmFitStyle {
     CRM_FIT_PLAIN,
-    CRM_FIT_SLACK,   /* & < > as entities */
-    CRM_FIT_HTML,    /* these and both quotes */
-    CRM_FIT_MARKDOWN /* a backslash before what means something; a space after @, which would call people */
+    CRM_FIT_SLACK,    /* & < > as entities */
+    CRM_FIT_HTML,     /* these and both quotes */
+    CRM_FIT_TELEGRAM, /* as HTML; a space after @, which would call people */
+    CRM_FIT_MARKDOWN  /* a backslash before what means something; a space after @, which would call people */
 } CrmFitStyle;
 
 /* Bytes that the result of a text of so many bytes may take, the note for a cut apart. */

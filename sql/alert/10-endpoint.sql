@@ -3,7 +3,7 @@
 CREATE TABLE @extschema@.endpoint (
     endpoint     text PRIMARY KEY,
     kind         text NOT NULL CHECK (kind IN ('webhook', 'slack', 'teams', 'mattermost', 'google_chat', 'discord', 'pagerduty',
-                                                'alertmanager', 'cloudevents')),
+                                                'alertmanager', 'cloudevents', 'email', 'telegram')),
     audience     text NOT NULL,
     secret_ref   text NOT NULL,
     description  text,
@@ -45,9 +45,7 @@ DECLARE
     principal text := resolve_principal(audience);
 BEGIN
     PERFORM require_key('endpoint', key);
-    IF kind IN ('email', 'telegram') THEN
-        PERFORM not_yet(format('endpoint kind %s', kind));
-    ELSIF kind IS NULL OR kind <> ALL (known) THEN
+    IF kind IS NULL OR kind <> ALL (known) THEN
         PERFORM raise_unknown('endpoint kind', kind, known);
     END IF;
     IF principal IS NULL THEN
@@ -71,7 +69,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.create_endpoint IS
 $c$A receiver of alerts. kind: webhook, slack, teams, mattermost, google_chat,
-discord, pagerduty, alertmanager or cloudevents. audience: the principal whose rights bound what is sent.
+discord, pagerduty, alertmanager, cloudevents, email or telegram. audience: the principal whose rights bound what is sent.
 secret_ref: the section of crmd's own file with the address and the secret. A failed delivery is tried again after
 the first of retries, then after the second and so on, each with up to a fifth added; after the last one, or max_age
 after it was written, it is given up. set_delivery_policy says the rest. Returns the key.

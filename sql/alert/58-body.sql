@@ -152,11 +152,11 @@ COMMENT ON FUNCTION @extschema@.cloudevents_body(jsonb, text) IS 'A message as a
 
 -- Every kind of receiver, with the style of its texts and the bytes that a body may have.
 CREATE FUNCTION @extschema@.endpoint_kinds()
-RETURNS TABLE (kind text, style text, most_bytes integer) LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 9
+RETURNS TABLE (kind text, style text, most_bytes integer) LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 11
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     VALUES ('webhook', NULL, NULL), ('slack', 'slack', 30000), ('teams', 'plain', 28000), ('mattermost', 'markdown', 16000),
            ('google_chat', 'html', 32000), ('pagerduty', 'plain', 512000), ('alertmanager', 'plain', 64000), ('discord', 'markdown', 6000),
-           ('cloudevents', NULL, NULL)
+           ('cloudevents', NULL, NULL), ('email', 'html', 60000), ('telegram', 'telegram', 30000)
 $$;
 COMMENT ON FUNCTION @extschema@.endpoint_kinds() IS
 'The kinds of endpoints, how texts for them are escaped, and how many bytes a body may have (NULL: as they are).';
@@ -174,14 +174,16 @@ DECLARE
 BEGIN
     LOOP
         fitted := fit_said(said, k.style, most);
-        body := CASE kind WHEN 'slack' THEN slack_body(fitted)
-                          WHEN 'teams' THEN teams_body(fitted)
-                          WHEN 'mattermost' THEN mattermost_body(fitted)
-                          WHEN 'google_chat' THEN google_chat_body(fitted, fit_said(said, 'plain', most), coalesce(message #>> '{data,alert}', message #>> '{data,reason}'))
-                          WHEN 'discord' THEN discord_body(fitted, message ->> 'timestamp')
-                          WHEN 'pagerduty' THEN pagerduty_body(fitted, message)
-                          WHEN 'alertmanager' THEN alertmanager_body(fitted, message) END;
-        EXIT WHEN octet_length(convert_to(body, 'UTF8')) <= k.most_bytes OR most < 40 AND said -> 'links' = '[]';
+        body := CASE kind WHEN 'slack' THEN slack_body(fitted)::text
+                          WHEN 'teams' THEN teams_body(fitted)::text
+                          WHEN 'mattermost' THEN mattermost_body(fitted)::text
+                          WHEN 'google_chat' THEN google_chat_body(fitted, fit_said(said, 'plain', most), coalesce(message #>> '{data,alert}', message #>> '{data,reason}'))::text
+                          WHEN 'discord' THEN discord_body(fitted, message ->> 'timestamp')::text
+                          WHEN 'pagerduty' THEN pagerduty_body(fitted, message)::text
+                          WHEN 'alertmanager' THEN alertmanager_body(fitted, message)::text
+                          WHEN 'email' THEN email_body(fit_said(said, 'plain', most), fitted, message)
+                          WHEN 'telegram' THEN telegram_body(fitted)::text END;
+        EXIT WHEN octet_length(convert_to(body, 'UTF8')) <= k.most_bytes AND (kind <> 'telegram' OR telegram_fits(body::json)) OR most < 40 AND said -> 'links' = '[]';
         IF most < 40 THEN
             said := jsonb_set(said, '{links}', '[]');
         ELSE

@@ -8,6 +8,7 @@
 #
 # MODES are words; each request takes the first one, the last one stays:
 #   200 500 410 ...  that status; 429:7 adds Retry-After: 7
+#   telegram:7       429 as Telegram says it, to wait so many seconds in its body alone
 #   hang             never answers
 #   drop             closes the connection without an answer
 #   slow:0.02        200, after so many seconds in which nobody else is answered
@@ -112,6 +113,8 @@ sub response
     return "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n" . 'x' x 200_000 if $status eq 'big';
     my $body = "answer $status";
     ($status, $body) = (500, "$request->{path} $request->{body}") if $status eq 'echo';
+    ($status, $body, $argument) = (429, qq({"ok":false,"error_code":429,"description":"Too Many Requests: retry after $argument","parameters":{"retry_after":$argument}}), undef)
+        if $status eq 'telegram';
     $body = '' if $status == 204 || $status == 304;
     my $extra = '';
     $extra = "Retry-After: $argument\r\n" if defined $argument && $status != 302;

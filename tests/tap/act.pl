@@ -71,7 +71,7 @@ sql(qq{
                                                         {"key": "lost", "kind": "lost"}]');
     SELECT count(*) FROM crm.adopt('deals', 'opportunity', department => 'sales', funnel => 'sales', columns =>
         '{"unit": "region", "stage": "status", "created_at": "opened", "closed_at": "closed"}');
-    SELECT count(crm.create_endpoint(k, k, 'anna', k)) FROM unnest('{webhook,slack,teams,mattermost,google_chat,discord,pagerduty,cloudevents,alertmanager}'::text[]) k;
+    SELECT count(crm.create_endpoint(k, k, 'anna', k)) FROM unnest('{webhook,slack,teams,mattermost,google_chat,discord,pagerduty,cloudevents,alertmanager,telegram}'::text[]) k;
     SELECT crm.create_rule('win-low', 'win_rate', unit => 'emea', fire_level => 0.4, every => '1 second'), crm.subscribe(principal => 'anna');
     INSERT INTO deals (region, status, opened, closed)
     SELECT 'emea', CASE WHEN n <= 2 THEN 'won' ELSE 'lost' END, now() - interval '1 day', now() FROM generate_series(1, 10) n;
@@ -88,15 +88,15 @@ if ($program)
             '--cluster.listen-address=' ], '<', \undef, '>', '/dev/null', '2>', "$dir/alertmanager.log");
     ok(wait_until { (get($alerts, '/-/ready'))[0] == 200 }, 'Alertmanager is up');
 }
-my $secrets = join '', map { "[$_]\nurl = " . $receiver->url("/$_") . "\nkey = $key\n" . ($_ eq 'pagerduty' ? "routing_key = R0123456789abcdef\n" : '') }
-  qw(webhook slack teams mattermost google_chat discord pagerduty cloudevents);
+my $secrets = join '', map { "[$_]\nurl = " . $receiver->url("/$_") . "\nkey = $key\n" . ($_ eq 'pagerduty' ? "routing_key = R0123456789abcdef\n" : $_ eq 'telegram' ? "chat_id = -1001234567\n" : '') }
+  qw(webhook slack teams mattermost google_chat discord pagerduty cloudevents telegram);
 $secrets .= "[alertmanager]\nurl = " . ($alerts ? "http://127.0.0.1:$alerts/api/v2/alerts" : $receiver->url('/alertmanager')) . "\n";
 write_file('secrets.ini', $secrets);
 my $config = write_file('crmd.ini', "[crmd]\ndsn = " . $node->connstr('postgres') . " user=daemon\nworker = main\n"
       . "secrets = $dir/secrets.ini\nallow_private = yes\nidle_ms = 50\nact_listen = 127.0.0.1:$act\n");
 my $crmd = IPC::Run::start([ $ENV{CRMD}, '-c', $config, 'run' ], '<', \undef, '>', '/dev/null', '2>>', "$dir/crmd.log");
 
-ok(wait_until { sql("SELECT count(*) FROM crm.delivery WHERE state = 'delivered'") == 9 }, 'every kind is delivered')
+ok(wait_until { sql("SELECT count(*) FROM crm.delivery WHERE state = 'delivered'") == 10 }, 'every kind is delivered')
   or diag(slurp_file("$dir/crmd.log"), sql("SELECT endpoint, state, detail FROM crm.delivery"));
 my %got = map { (substr($_->{path}, 1) => $_) } $receiver->requests;
 for my $kind (qw(webhook slack teams mattermost google_chat discord cloudevents))
@@ -110,8 +110,10 @@ is($got{cloudevents}{headers}{'content-type'}, 'application/cloudevents+json', '
 my $event = decode_json(Encode::encode('UTF-8', $got{pagerduty}{body}));
 is("$event->{routing_key} $event->{event_action}", 'R0123456789abcdef trigger', 'PagerDuty gets its key');
 is($got{pagerduty}{verified}, JSON::PP::true, 'which is in what is signed');
-is(sql("SELECT count(*) FROM crm.delivery_history WHERE body ~ 'R0123456789abcdef'"), 0, 'and not in the database');
-unlike(slurp_file("$dir/crmd.log"), qr/R0123456789abcdef/, 'nor in the log');
+my $chat = decode_json(Encode::encode('UTF-8', $got{telegram}{body}));
+is("$chat->{chat_id} $chat->{parse_mode} " . scalar(@{ $chat->{reply_markup}{inline_keyboard}[0] }), '-1001234567 HTML 1', 'Telegram gets its chat');
+is(sql("SELECT count(*) FROM crm.delivery_history WHERE body ~ 'R0123456789abcdef|1001234567'"), 0, 'and not in the database');
+unlike(slurp_file("$dir/crmd.log"), qr/R0123456789abcdef|1001234567/, 'nor in the log');
 
 SKIP: {
     skip 'prometheus-alertmanager is not installed', 3 unless $program;

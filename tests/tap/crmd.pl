@@ -130,7 +130,7 @@ key = $key
 url = https://hooks.example.com/y
 EXPECTED
     my $before = slurp_file("$dir/own-secrets.ini");
-    for my $bad ([ 'a', "url = ftp://x/\nkey = $key\n", "the url of [a] is no http or https address without a user's name" ],
+    for my $bad ([ 'a', "url = ftp://x/\nkey = $key\n", "the url of [a] is no https, http, smtps or smtp address without a user's name" ],
         [ 'a', "url = https://x/\nkey = secret\n", '[a]: a key is whsec_ and the base64 of 16 to 128 bytes' ],
         [ 'a', "url = https://x/\nkye = $key\n", 'unknown setting "kye" in [a]; did you mean "key"?' ],
         [ 'a', "key = $key\n", '[a] needs a line url = https://...' ],

@@ -53,12 +53,13 @@ cmp_ok($d->sql('SELECT count(*) FROM crm.delivery_queue'), '>=', 7, 'all of them
 $d->sql('DELETE FROM crm.delivery_queue');
 
 # --- addresses that crmd does not take at all -------------------------------------------------------------------------
-my $own = $d->config('own', secrets => "$d->{dir}/own.ini");
+my $own = $d->config('own', secrets => "$d->{dir}/own-secrets.ini");
 for my $url ("http://user\@hooks.example.com/", "https://user:word\@hooks.example.com/", "https://hooks.example.com\@127.0.0.1/", 'ftp://x/', 'file:///etc/passwd',
     'gopher://127.0.0.1/', "https://\x{e2}\x{91}\x{a0}.example.com/", "https://a b/", "https://a\tb/", "//x/", 'https:///x', '')
 {
     my ($result, $out, $err) = $d->run_crmd("url = $url\nkey = $key\n", '-c', $own, 'secret', 'set', 'a');
     is($result, 1, "refused: " . ($url =~ s/[^ -~]/?/gr));
+    like($err, qr/^crmd: (?:the url of \[a\] is no https, http, smtps or smtp address without a user's name|the url of \[a\] is empty)$/, 'for what it is');
     unlike($err, qr/word|whsec/, 'and not repeated');
 }
 

@@ -28,6 +28,7 @@ test_escapes(void **state)
     check(CRM_FIT_SLACK, 100, "<!channel> & \"c\" 'd'", "&lt;!channel&gt; &amp; \"c\" 'd'");
     check(CRM_FIT_HTML, 100, "<a href='x' title=\"y\">&",
           "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;&amp;");
+    check(CRM_FIT_TELEGRAM, 100, "<b>@ann</b> \"&'", "&lt;b&gt;@ ann&lt;/b&gt; &quot;&amp;&#39;");
     check(CRM_FIT_MARKDOWN, 100, "[x](http://y) @all *b* `c` # d",
           "\\[x\\]\\(http\\:\\/\\/y\\) @ all \\*b\\* \\`c\\` \\# d");
     check(CRM_FIT_PLAIN, 100, "a\tb\r\nc\x1b[0m\x7f", "a b  c [0m ");

@@ -43,6 +43,34 @@ test_retry_after(void **state)
 }
 
 static void
+test_mail(void **state)
+{
+    (void) state;
+    assert_int_equal(outcome_of_mail(250, true), OUTCOME_DELIVERED);
+    assert_int_equal(outcome_of_mail(421, false), OUTCOME_RETRY);
+    assert_int_equal(outcome_of_mail(452, true), OUTCOME_RETRY);
+    assert_int_equal(outcome_of_mail(535, false), OUTCOME_REFUSED);
+    assert_int_equal(outcome_of_mail(554, true), OUTCOME_REFUSED);
+    assert_int_equal(outcome_of_mail(0, false), OUTCOME_RETRY);
+    assert_int_equal(outcome_of_mail(0, true), OUTCOME_UNANSWERED);
+}
+
+static void
+test_retry_after_said(void **state)
+{
+    (void) state;
+    assert_int_equal(outcome_retry_after_said(
+                         "telegram", "{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":17}}"),
+                     17);
+    assert_int_equal(outcome_retry_after_said("slack", "{\"parameters\":{\"retry_after\":17}}"), -1);
+    assert_int_equal(outcome_retry_after_said("telegram", "{\"parameters\":{\"retry_after\":-1}}"), -1);
+    assert_int_equal(outcome_retry_after_said("telegram", "{\"parameters\":{\"retry_after\":\"x\"}}"), -1);
+    assert_int_equal(outcome_retry_after_said("telegram", "[{\"parameters\": 1}]"), -1);
+    assert_int_equal(outcome_retry_after_said("telegram", "{\"parameters\":"), -1);
+    assert_int_equal(outcome_retry_after_said("telegram", ""), -1);
+}
+
+static void
 assert_clean(const char *dirty, const char *clean)
 {
     char text[64];
@@ -89,8 +117,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outcomes),
-        cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(test_outcomes), cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(test_mail),     cmocka_unit_test(test_retry_after_said),
         cmocka_unit_test(test_clean),
         cmocka_unit_test(test_plain),
     };

@@ -1,4 +1,4 @@
-// links: daemon/secrets.c daemon/routing.c daemon/sign.c daemon/inifile.c daemon/nearest.c daemon/status.c
+// links: daemon/secrets.c daemon/letter.c daemon/routing.c daemon/sign.c daemon/inifile.c daemon/nearest.c daemon/status.c
 /* The secrets file: what is refused, what is found, and what is hidden in what receivers answer. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,6 +87,14 @@ test_refused(void **state)
         "[a]\nurl = x y\n",
         "[a]\nurl = https://x/\nkey = " KEY "\nlabel = x\n",
         "[a b]\nurl = https://x/\n",
+        "[a]\nurl = https://x/\nchat_id = sales\n",
+        "[a]\nurl = smtps://x/\nfrom = nobody\n",
+        "[a]\nurl = smtps://x/\nto = a@b, Bob <b@c>\n",
+        "[a]\nurl = smtps://x/\nuser = u\n",
+        "[a]\nurl = smtps://x/\npassword = secretword\n",
+        "[a]\nurl = smtp://x/\nuser = u\npassword = secretword\nstarttls = no\n",
+        "[a]\nurl = smtp://x/\nstarttls = maybe\n",
+        "[a]\nurl = smtp://u:secretword@x/\n",
         "[a]\nurl = https://x/\nrouting_key = a\"b\n",
         "[a]\nurl = https://x/\nrouting_key = aaa\nrouting_key = aaa\n",
         "url = https://x/\n",
@@ -102,6 +110,7 @@ test_refused(void **state)
         assert_int_equal(read_text(&secrets, bad[i], &problem), STATUS_INVALID);
         assert_non_null(secrets_find(&secrets, "kept"));
         assert_null(strstr(problem.text, KEY));
+        assert_null(strstr(problem.text, "secretword"));
     }
     for (size_t i = 0; i < sizeof open_modes / sizeof open_modes[0]; i++) {
         chmod(path, open_modes[i]);
@@ -111,6 +120,41 @@ test_refused(void **state)
     chmod(path, 0600);
     assert_int_equal(secrets_read(&secrets, "/tmp", &problem), STATUS_INVALID);
     assert_int_equal(secrets_read(&secrets, "/nowhere/x", &problem), STATUS_MISSING);
+    secrets_free(&secrets);
+}
+
+static void
+test_mail(void **state)
+{
+    struct Secrets secrets = {NULL};
+    struct Problem problem;
+    const struct Secret *secret;
+
+    (void) state;
+    assert_int_equal(
+        read_text(&secrets,
+                  "[m]\nurl = smtps://mail.example:465\nfrom = Sales alerts <alerts@crm.example>\n"
+                  "to = anna@crm.example, ben@crm.example\nuser = alerts\npassword = se;cret word\n"
+                  "[n]\nurl = smtp://127.0.0.1\nstarttls = no\nfrom = a@b.example\n"
+                  "[t]\nurl = https://t.example/bot1:x/sendMessage\nchat_id = -1001\n[w]\nurl = https://w/\n",
+                  &problem),
+        STATUS_OK);
+    secret = secrets_find(&secrets, "m");
+    assert_string_equal(secret->people.from, "alerts@crm.example");
+    assert_string_equal(secret->people.from_name, "Sales alerts");
+    assert_int_equal(secret->people.to_count, 2);
+    assert_string_equal(secret->people.to[1], "ben@crm.example");
+    assert_string_equal(secret->password, "se;cret word");
+    assert_false(secret->no_starttls);
+    assert_null(secrets_lacks(secret, "email"));
+    assert_string_equal(secrets_lacks(secret, "slack"), "https url");
+    assert_true(secrets_find(&secrets, "n")->no_starttls);
+    assert_string_equal(secrets_lacks(secrets_find(&secrets, "n"), "email"), "to");
+    assert_string_equal(secrets_lacks(secrets_find(&secrets, "w"), "email"), "smtps or smtp url");
+    assert_string_equal(secrets_lacks(secrets_find(&secrets, "w"), "webhook"), "key to sign with");
+    assert_string_equal(secrets_lacks(secrets_find(&secrets, "w"), "pagerduty"), "routing_key");
+    assert_string_equal(secrets_lacks(secrets_find(&secrets, "w"), "telegram"), "chat_id");
+    assert_null(secrets_lacks(secrets_find(&secrets, "t"), "telegram"));
     secrets_free(&secrets);
 }
 
@@ -167,13 +211,34 @@ test_redacted(void **state)
     secrets_free(&secrets);
 }
 
+static void
+test_mail_redacted(void **state)
+{
+    struct Secrets secrets = {NULL};
+    struct Problem problem;
+
+    (void) state;
+    assert_int_equal(
+        read_text(&secrets,
+                  "[m]\nurl = smtps://mail.example:465\nfrom = alerts@crm.example\nto = anna@crm.example\n"
+                  "user = alerts\npassword = Tr0ub4dor\n[t]\nurl = https://t.example\nchat_id = -1001234\n",
+                  &problem),
+        STATUS_OK);
+    assert_redacted(&secrets, "550 <ANNA@crm.example>: no such user", "550 <****************>: no such user");
+    assert_redacted(&secrets, "535 alerts/Tr0ub4dor", "535 ******/*********");
+    assert_redacted(&secrets, "chat -1001234 not found", "chat ******** not found");
+    /* base64 of both with NULs in front, of each alone */
+    assert_redacted(&secrets, "AUTH PLAIN AGFsZXJ0cwBUcjB1YjRkb3I=", "AUTH PLAIN ************************");
+    assert_redacted(&secrets, "YWxlcnRz VHIwdWI0ZG9y", "******** ************");
+    secrets_free(&secrets);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_redacted),
+        cmocka_unit_test(test_found),    cmocka_unit_test(test_refused),       cmocka_unit_test(test_mail),
+        cmocka_unit_test(test_redacted), cmocka_unit_test(test_mail_redacted),
     };
 
     return cmocka_run_group_tests_name("secrets", tests, make_file, remove_file);

@@ -36,6 +36,27 @@ SELECT jsonb_pretty(told('pagerduty', 'firing', 'anna')::jsonb) AS pagerduty;
 SELECT b #>> '{event_action}' AS action, b #>> '{dedup_key}' = crm.fit_text('crm/' || current_database() || '/12', 255, 'plain', '') AS key
 FROM (SELECT told('pagerduty', 'resolved', 'anna')::jsonb) t (b);
 SELECT jsonb_pretty(told('alertmanager', 'firing', 'anna')::jsonb #- '{0,labels,crm_database}') AS alertmanager;
+-- e-mail: date, subject and both parts; the thread is of this database
+SELECT regexp_replace(replace(told('email', 'firing', 'anna'), E'\r', ''), 'alert-12\.[0-9a-f]+', 'alert-12.DATABASE') AS email;
+SELECT split_part(replace(told('email', 'resolved', 'ben', '{}'), E'\r', ''), '--=_crm', 2) AS email_es,
+       split_part(told('email', 'resolved', 'ben'), E'\r\n', 1) = split_part(told('email', 'firing', 'anna'), E'\r\n', 1) AS same_thread,
+       told('email', 'firing', 'anna') ~ ('alert-12\.' || to_hex(hashtextextended(current_database(), 0)) || '@\{domain\}') AS of_this_database;
+-- several alerts in one message: those of a rule go on under the rule, a digest stands alone
+INSERT INTO told VALUES ('list', $${"type": "alerts.news", "timestamp": "2026-11-22T09:30:00.000Z", "data": {"reason": "group", "urgency": "normal", "rule": "win_rate.low",
+  "count": 2, "new": 1, "resolved": 1, "open": 0, "alerts": [
+    {"alert": 12, "news": "new", "rule": "win_rate.low", "kpi": {"key": "win_rate", "label": "Win rate", "measured_in": "share"}, "unit": {"key": "emea", "name": "EMEA & <b>"},
+     "value": 0.215, "direction": "below", "level": 0.25},
+    {"alert": 11, "news": "resolved", "rule": "win_rate.low", "kpi": {"key": "win_rate", "label": "Win rate", "measured_in": "share"}, "unit": {"key": "apac", "name": "APAC"},
+     "value": 0.4, "direction": "below", "level": 0.25}]}}$$);
+SELECT split_part(replace(told('email', 'list', 'ben', '{"report": "https://x/r"}'), E'\r', ''), '--=_crm', 2) AS email_list, split_part(told('email', 'list', 'ben'), '.', 1) AS thread,
+       substring(crm.endpoint_body('email', jsonb_set(message, '{data,reason}', '"digest"')::json, 'ben', 'msg_1', '{}') FROM '^References: <list-[0-9]+') AS digest
+FROM told WHERE type = 'list';
+SELECT told('telegram', 'list', 'anna', '{"report": "https://x/r"}')::json ->> 'text' AS telegram_list;
+DELETE FROM told WHERE type = 'list';
+SELECT told('telegram', 'firing', 'anna')::json ->> 'text' AS telegram;
+SELECT told('telegram', 'firing', 'anna')::jsonb - 'text' AS beside_it;
+SELECT told('telegram', 'resolved', 'ben', '{"act": "https://x/a", "kpi": "https://x/k", "unit": "https://x/u"}')::json #> '{reply_markup,inline_keyboard}' AS keyboard,
+       told('telegram', 'resolved', 'ben', '{}')::json #> '{reply_markup,inline_keyboard}' AS none;
 SELECT f.b #> '{0,labels}' = r.b #> '{0,labels}' AS same_labels, r.b #>> '{0,startsAt}' AS starts, r.b #>> '{0,endsAt}' AS ends
 FROM (SELECT told('alertmanager', 'firing', 'anna')::jsonb) f (b), (SELECT told('alertmanager', 'resolved', 'anna')::jsonb) r (b);
 SELECT (b #- '{data}') - 'source' AS cloudevents, b -> 'data' = jsonb_set(message -> 'data', '{links}', '{"unit": "u"}') AS whole
@@ -81,7 +102,7 @@ SELECT k.kind, h.what, k.most_bytes, crm.endpoint_body(k.kind, jsonb_set(jsonb_s
            'ben', 'msg_1', jsonb_build_object('kpi', 'https://x/' || repeat('a', 1900), 'unit', 'https://x/' || repeat('b', 1900),
                                               'report', 'https://x/' || repeat('c', 1900), 'alert', 'https://x/' || repeat('d', 1900))) AS body
 FROM told, hostile h, crm.endpoint_kinds() k WHERE k.style IS NOT NULL AND type = 'firing';
-SELECT kind, bool_and(octet_length(body) <= most_bytes) AS fits, count(body::jsonb) AS json, bool_and(body ~ 'cortado' OR what = 'turned') AS says_so,
+SELECT kind, bool_and(octet_length(body) <= most_bytes) AS fits, count(CASE WHEN kind <> 'email' THEN body::jsonb END) AS json, bool_and(body ~ 'cortado' OR what = 'turned') AS says_so,
        bool_or(body ~ 'x/aaa') AS links, bool_or(body ~ chr(8238)) AS turns
 FROM body GROUP BY 1 ORDER BY 1;
 -- what each receiver counts by itself: Slack's blocks, sections and fields; Discord's title, description, fields and all of them
@@ -94,12 +115,23 @@ SELECT bool_and(length(e ->> 'title') <= 256 AND length(e ->> 'description') <= 
                 + (SELECT sum(length(f ->> 'name') + length(f ->> 'value')) FROM jsonb_array_elements(e -> 'fields') f) <= 6000) AS together,
        bool_and((SELECT max(length(f ->> 'value')) FROM jsonb_array_elements(e -> 'fields') f) <= 1024) AS fields
 FROM body, LATERAL (SELECT body::jsonb #> '{embeds,0}') x (e) WHERE kind = 'discord';
+-- e-mail: ASCII in lines of at most 76, CR and LF together, one subject, both ends of the parts; its note is cut by no line
+SELECT bool_and(body !~ E'[^\r\n -~]' AND replace(body, E'\r\n', '') !~ E'[\r\n]') AS ascii, max(length(l)) <= 76 AS lines,
+       bool_and(split_part(body, E'\r\n\r\n', 1) ~ E'^References: <[^\r]+>\r\nDate: [^\r]+\r\nSubject: ([^\r]+\r\n )*[^\r]+\r\nMIME-Version: 1.0\r\nContent-Language: es\r\nContent-Type: [^\r]+$') AS headers,
+       bool_and(cardinality(regexp_split_to_array(body, '--=_crm')) = 4) AS parts
+FROM body, regexp_split_to_table(body, E'\r\n') l WHERE kind = 'email';
+-- Telegram: 4,096 UTF-16 units, no tag but the shipped ones
+SELECT bool_and(length(t) + length(regexp_replace(t, '[^\U00010000-\U0010FFFF]', '', 'g')) <= 4096) AS fits,
+       bool_and(regexp_replace(t, '</?b>|&(amp|lt|gt|quot|#39);', '', 'g') !~ '[<>&]') AS escaped, max(length(t)) > 2000 AS used
+FROM body, LATERAL (SELECT body::jsonb ->> 'text') x (t) WHERE kind = 'telegram';
+SELECT crm.mime_header('Alert: a') AS plain, crm.mime_header(E'a\r\nBcc: b') AS injected, crm.mime_header('niño') AS spanish, crm.mime_header(NULL) IS NULL AS none,
+       crm.mime_quoted(E'a = b \nñ') = E'a =3D b=20\r\n=C3=B1' AS quoted;
 -- nothing in a name is read as the receiver's own marks
 SELECT k.kind, string_agg(h.mark, ', ' ORDER BY h.mark) AS found
-FROM (VALUES ('<!channel>'), ('@all'), ('*EMEA*'), ('[x](https://evil')) h (mark), unnest(ARRAY['slack', 'mattermost', 'discord']) k (kind)
+FROM (VALUES ('<!channel>'), ('@all'), ('*EMEA*'), ('[x](https://evil')) h (mark), unnest(ARRAY['slack', 'mattermost', 'discord', 'telegram']) k (kind)
 WHERE strpos(told(k.kind, 'firing', 'anna'), h.mark) > 0 GROUP BY 1 ORDER BY 1;
 -- the place for a routing key stands at the beginning, whatever a name says
-SELECT left(told('pagerduty', 'firing', 'anna'), 36) AS beginning;
+SELECT left(told('pagerduty', 'firing', 'anna'), 36) AS beginning, left(told('telegram', 'firing', 'anna'), 26) AS chat;
 
 -- links: templates, their parts URL-encoded
 SELECT crm.set_link_template('kpi', 'https://app.example/kpi/{key}?unit={unit}&from={since}&to={until}'), crm.set_link_template('unit', 'https://app.example/u/{key}'),
@@ -126,15 +158,16 @@ SELECT target, template FROM crm.link_template ORDER BY 1;
 
 -- from a rule to the outbox: each endpoint's kind, each audience's words
 SELECT crm.create_endpoint('anna-slack', 'slack', 'anna', 'slack'), crm.create_endpoint('ben-teams', 'teams', 'ben', 'teams');
-SELECT crm.create_endpoint('anna-mail', 'email', 'anna', 'mail');
+SELECT crm.create_endpoint('anna-mail', 'email', 'anna', 'mail'), crm.create_endpoint('ben-telegram', 'telegram', 'ben', 'telegram');
 SELECT crm.create_endpoint('anna-irc', 'irc', 'anna', 'irc');
 SELECT set_deals('apac', 1, 9);
 SELECT crm.create_rule('win-low', 'win_rate', unit => 'apac', fire_level => 0.3), crm.subscribe(rule => 'win-low', principal => 'anna'),
        crm.subscribe(rule => 'win-low', principal => 'ben');
 SELECT * FROM pass();
+SELECT endpoint, left(body, 21) AS beginning, strpos(body, '{domain}') > 0 AS thread, body ~ 'kpi/win_rate' AS link FROM crm.delivery_queue WHERE endpoint IN ('anna-mail', 'ben-telegram') ORDER BY 1;
 SELECT endpoint, coalesce(body::jsonb #>> '{blocks,0,text,text}', body::jsonb #>> '{attachments,0,content,body,0,inlines,0,text}') AS title,
        regexp_replace(coalesce(body::jsonb #>> '{blocks,-1,elements,0,url}', body::jsonb #>> '{attachments,0,content,actions,0,url}'), '\d{4}-\d\d-\d\d', 'DAY', 'g') AS link
-FROM crm.delivery_queue ORDER BY 1;
+FROM crm.delivery_queue WHERE endpoint NOT IN ('anna-mail', 'ben-telegram') ORDER BY 1;
 SELECT c.endpoint, c.kind, c.body = q.body AS same_bytes FROM crm.claim_deliveries('test', 10, '1 minute') c JOIN crm.delivery_queue q USING (id) ORDER BY 1;
 \set QUIET on
 DROP OWNED BY regress_alert_anna, regress_alert_ben;
