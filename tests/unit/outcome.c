@@ -119,8 +119,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outcomes), cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_mail),     cmocka_unit_test(test_retry_after_said),
-        cmocka_unit_test(test_clean),
-        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_clean),    cmocka_unit_test(test_plain),
     };
 
     return cmocka_run_group_tests_name("outcome", tests, NULL, NULL);
