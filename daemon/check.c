@@ -11,7 +11,7 @@
 #include "conn.h"
 #include "secrets.h"
 
-#define WORKERS 5 /* each with a connection, beside the page */
+#define WORKERS 6 /* each with a connection, beside the page */
 
 struct Check {
     const struct Config *config;
@@ -219,9 +219,9 @@ check_privileges(struct Check *check)
         "settle_transitions(bigint)",
         "fold_due()",
         "keep_forecasts()",
-        "claim_rules(text,integer,interval)",
+        "claim_rules(text,integer,interval,boolean)",
         "finish_rule(text,bigint)",
-        "fail_rule(text,bigint,text)",
+        "fail_rule(text,bigint,text,integer)",
         "escalate_alerts(integer)",
         "write_waiting(integer)",
         "claim_deliveries(text,integer,interval)",

@@ -25,7 +25,8 @@ struct Family {
     const char *help;
 };
 
-static const char *const connections[] = {"fold", "link", "pack", "evaluate", "outbox", "act", "other", NULL};
+static const char *const connections[] = {"fold",   "link", "pack",  "evaluate", "evaluate-slow",
+                                          "outbox", "act",  "other", NULL};
 static const char *const results[] = {"ok", "failed", NULL};
 
 static const struct Family families[METRIC_COUNT] = {

@@ -64,7 +64,7 @@ on_written(void *arg, const struct ConnAnswer *answer)
 static void
 write_waiting(struct Rule *rule)
 {
-    if (!rule->worker.stopping && schedule_allows(&rule->writing_trouble, clock_now_ms()))
+    if (!rule->slow && !rule->worker.stopping && schedule_allows(&rule->writing_trouble, clock_now_ms()))
         ask(rule, NULL, "SELECT {crm}.write_waiting()", 0, on_written);
     else
         end_cycle(rule);
@@ -106,13 +106,16 @@ on_evaluated(void *arg, const struct ConnAnswer *answer)
         return;
     }
     rule->worker.failures++;
+    snprintf(rule->took, sizeof rule->took, "%lld", (long long) (clock_now_ms() - rule->begun_ms));
     snprintf(rule->error, sizeof rule->error, "%s", answer->error);
     log_error("rule-failed", LOG_TEXT("rule", claim->rule), LOG_TEXT("sqlstate", answer->sqlstate),
               LOG_TEXT("error", answer->error));
     rule->values[0] = claim->rule;
     rule->values[1] = claim->epoch;
     rule->values[2] = rule->error;
-    ask(rule, NULL, "SELECT {crm}.fail_rule($1::text, $2::bigint, $3::text)", 3, on_failure_kept);
+    rule->values[3] = rule->took;
+    ask(rule, NULL, "SELECT {crm}.fail_rule($1::text, $2::bigint, $3::text, $4::integer)", 4,
+        on_failure_kept);
 }
 
 /* The next claimed rule that there is still time for. */
@@ -177,7 +180,9 @@ claim(struct Rule *rule)
     rule->values[0] = rule->worker.settings.config->worker;
     rule->values[1] = rule->max_rows;
     rule->values[2] = rule->lease;
-    ask(rule, NULL, "SELECT rule, epoch FROM {crm}.claim_rules($1::text, $2::integer, $3::interval)", 3,
+    rule->values[3] = rule->worker.settings.once ? NULL : rule->slow ? "yes" : "no"; /* NULL: of both */
+    ask(rule, NULL,
+        "SELECT rule, epoch FROM {crm}.claim_rules($1::text, $2::integer, $3::interval, $4::boolean)", 4,
         on_claimed);
 }
 
@@ -214,7 +219,7 @@ begin_cycle(void *arg)
         return;
     }
     rule->worker.busy = true;
-    if (rule->escalated_ms == 0 || clock_now_ms() - rule->escalated_ms >= RULE_ESCALATE_MS) {
+    if (!rule->slow && (rule->escalated_ms == 0 || clock_now_ms() - rule->escalated_ms >= RULE_ESCALATE_MS)) {
         rule->escalated_ms = clock_now_ms();
         ask(rule, rule->begin, "SELECT {crm}.escalate_alerts()", 0, on_escalated);
     } else
@@ -230,9 +235,16 @@ configure(struct Worker *worker)
     /* long enough for two slow rules; where most are slow, other daemons get the rest of a claim */
     rule->lease_ms = (int64_t) worker->statement_timeout_ms * 2 + 1000;
     snprintf(rule->lease, sizeof rule->lease, "%lld milliseconds", (long long) rule->lease_ms);
-    snprintf(rule->max_rows, sizeof rule->max_rows, "%d", RULE_CLAIM_MAX);
+    snprintf(rule->max_rows, sizeof rule->max_rows, "%d", rule->slow ? 1 : RULE_CLAIM_MAX);
     snprintf(rule->begin, sizeof rule->begin, "BEGIN; SET LOCAL statement_timeout = %d",
              worker->statement_timeout_ms);
+}
+
+static void
+configure_slow(struct Worker *worker)
+{
+    ((struct Rule *) worker)->slow = true;
+    configure(worker);
 }
 
 void
@@ -242,5 +254,8 @@ rule_wake(struct Rule *rule)
         loop_timer_in(&rule->worker.timer, 0);
 }
 
+/* Slow rules have a connection of their own, so that they keep only each other waiting. */
+const struct WorkerKind slow_rule_kind = {
+    .name = "evaluate-slow", .configure = configure_slow, .connected = begin_cycle, .due = begin_cycle};
 const struct WorkerKind rule_kind = {
     .name = "evaluate", .configure = configure, .connected = begin_cycle, .due = begin_cycle};

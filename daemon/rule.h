@@ -22,6 +22,7 @@ struct RuleClaim {
 
 struct Rule {
     struct Worker worker;
+    bool slow;                 /* evaluates the rules that take a second or more, and nothing else */
     void (*worked)(void *arg); /* there may be something to deliver; set before it is opened */
     void *arg;
     struct RuleClaim claims[RULE_CLAIM_MAX];
@@ -31,12 +32,12 @@ struct Rule {
     int64_t begun_ms; /* of the evaluation under way */
     struct Trouble trouble, writing_trouble;
     bool found_work; /* in this cycle */
-    char begin[80], lease[32], max_rows[8], error[512];
-    const char *values[3];
+    char begin[80], lease[32], max_rows[8], took[24], error[512];
+    const char *values[4];
 };
 
 void rule_wake(struct Rule *rule); /* numbers have changed: look for due rules now */
 
-extern const struct WorkerKind rule_kind;
+extern const struct WorkerKind rule_kind, slow_rule_kind;
 
 #endif

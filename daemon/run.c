@@ -27,8 +27,17 @@
 #include "rule.h"
 #include "secrets.h"
 
-/* In the order in which `once` has them work; the page alone is for `run` only. */
-enum { WORKER_FOLD, WORKER_LINK, WORKER_PACK, WORKER_RULE, WORKER_OUTBOX, WORKER_ACT, WORKER_COUNT };
+/* In the order in which `once` has them work; what follows the outbox is for `run` only. */
+enum {
+    WORKER_FOLD,
+    WORKER_LINK,
+    WORKER_PACK,
+    WORKER_RULE,
+    WORKER_OUTBOX,
+    WORKER_SLOW_RULE,
+    WORKER_ACT,
+    WORKER_COUNT
+};
 #define ONCE_LAST WORKER_OUTBOX
 #define LOOK_FIRST_MS 50
 #define LOOK_MS 2000
@@ -47,7 +56,7 @@ struct Run {
     struct Fold fold;
     struct Link link;
     struct Pack pack;
-    struct Rule rule;
+    struct Rule rule, slow_rule;
     struct Outbox outbox;
     struct Act act;
     struct Worker *workers[WORKER_COUNT];
@@ -61,8 +70,8 @@ struct Run {
     enum ExitCode code;
 };
 
-static const struct WorkerKind *const kinds[WORKER_COUNT] = {&fold_kind, &link_kind,   &pack_kind,
-                                                             &rule_kind, &outbox_kind, &act_kind};
+static const struct WorkerKind *const kinds[WORKER_COUNT] = {
+    &fold_kind, &link_kind, &pack_kind, &rule_kind, &outbox_kind, &slow_rule_kind, &act_kind};
 
 static bool
 is_open(const struct Worker *worker)
@@ -75,8 +84,10 @@ on_numbers_changed(void *arg)
 {
     struct Run *run = arg;
 
-    if (!run->once)
+    if (!run->once) {
         rule_wake(&run->rule);
+        rule_wake(&run->slow_rule);
+    }
 }
 
 static void
@@ -400,14 +411,15 @@ all_failures(const struct Run *run)
 static void
 set_up(struct Run *run, struct Config *config, const char *path, bool once)
 {
-    struct Worker *const workers[WORKER_COUNT] = {&run->fold.worker, &run->link.worker,   &run->pack.worker,
-                                                  &run->rule.worker, &run->outbox.worker, &run->act.worker};
+    struct Worker *const workers[WORKER_COUNT] = {
+        &run->fold.worker,   &run->link.worker,      &run->pack.worker, &run->rule.worker,
+        &run->outbox.worker, &run->slow_rule.worker, &run->act.worker};
 
     *run = (struct Run){.config = config, .path = path, .once = once, .signal_fd = -1, .notify = {.fd = -1}};
     memcpy(run->workers, workers, sizeof workers);
     run->fold.worked = on_numbers_changed;
-    run->rule.worked = on_rule_evaluated;
-    run->fold.arg = run->rule.arg = run;
+    run->rule.worked = run->slow_rule.worked = on_rule_evaluated;
+    run->fold.arg = run->rule.arg = run->slow_rule.arg = run;
     run->monitor.workers = run->workers;
     run->monitor.worker_count = WORKER_COUNT;
     run->monitor.outbox = &run->outbox;

@@ -37,7 +37,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.rule_reading IS
 'What a rule makes of what it saw: none (no number, or less than min_denominator behind it), breach, clear, or between the levels; and why.';
 
-CREATE FUNCTION @extschema@.claim_rules(worker text, max_rows integer, lease interval)
+CREATE FUNCTION @extschema@.claim_rules(worker text, max_rows integer, lease interval, slow boolean DEFAULT NULL)
 RETURNS TABLE (rule text, epoch bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10 COST 1000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -49,13 +49,15 @@ BEGIN
     SET leased_by = worker, leased_until = now() + lease, epoch = s.epoch + 1
     FROM (SELECT d.rule FROM rule_schedule d JOIN rule r ON r.rule = d.rule
           WHERE r.enabled AND d.next_at <= now() AND (d.leased_until IS NULL OR d.leased_until <= now())
+            AND (slow IS NULL OR (d.took_ms >= 1000) = slow)
           ORDER BY d.next_at, d.rule LIMIT max_rows FOR UPDATE OF d SKIP LOCKED) due
     WHERE s.rule = due.rule
     RETURNING s.rule, s.epoch;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.claim_rules IS
-'For crmd: leases up to max_rows rules that are due, skipping what another daemon holds. A lease that ran out makes the rule '
+'For crmd: leases up to max_rows rules that are due, skipping what another daemon holds; slow: only those whose last evaluation took a second or '
+'more (false: the others). A lease that ran out makes the rule '
 'due again, under a new epoch.';
 
 -- The change of phase, as a new or changed alert.
@@ -296,7 +298,8 @@ BEGIN
     SELECT * INTO STRICT r FROM rule x WHERE x.rule = finish_rule.rule;
     state := evaluate_rule(r);
     UPDATE rule_schedule s
-    SET leased_by = NULL, leased_until = NULL, next_at = now() + r.every, failures = 0, error = NULL
+    SET leased_by = NULL, leased_until = NULL, next_at = now() + r.every, failures = 0, error = NULL,
+        took_ms = extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000
     WHERE s.rule = finish_rule.rule;
     RETURN state;
 END
@@ -305,13 +308,14 @@ COMMENT ON FUNCTION @extschema@.finish_rule IS
 'For crmd: evaluates a claimed rule and releases it, in one transaction: state, alert, transition and messages. Returns ok, '
 'pending, firing, held, no_data, or stale where the epoch is not the last one: then nothing was changed.';
 
-CREATE FUNCTION @extschema@.fail_rule(rule text, epoch bigint, error text)
+CREATE FUNCTION @extschema@.fail_rule(rule text, epoch bigint, error text, took_ms integer DEFAULT NULL)
 RETURNS boolean LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     UPDATE rule_schedule s
     SET leased_by = NULL, leased_until = NULL, failures = s.failures + 1, error = left(fail_rule.error, 1000), failed_at = now(),
+        took_ms = greatest(s.took_ms, fail_rule.took_ms),
         next_at = now() + greatest(r.every, least(r.every * power(2, least(s.failures, 12)), interval '1 hour'))
     FROM rule r
     WHERE s.rule = fail_rule.rule AND s.epoch = fail_rule.epoch AND s.leased_until IS NOT NULL AND r.rule = s.rule;
@@ -319,5 +323,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.fail_rule IS
-'For crmd: releases a rule whose evaluation raised an error, keeps the error for status, and waits longer each time, up to an '
+'For crmd: releases a rule whose evaluation raised an error after took_ms, keeps the error for status, and waits longer each time, up to an '
 'hour. False where the epoch is stale.';

@@ -445,6 +445,9 @@ subtest 'rules that fail or take too long' => sub {
     $d->sql("UPDATE crm.rule_schedule SET next_at = now() WHERE rule = 'slow'");
     $daemon = $d->start(config('stopped', rule_timeout_s => 30, stop_s => 1));
     ok(wait_until { $d->sql("SELECT leased_by FROM crm.rule_schedule WHERE rule = 'slow'") eq 'stopped' }, 'a slow rule is under way');
+    $d->sql("UPDATE crm.rule_schedule SET next_at = now() WHERE rule = 'good'");
+    ok(wait_until { $d->sql("SELECT next_at > now() AND leased_until IS NULL FROM crm.rule_schedule WHERE rule = 'good'") eq 't' }, 'and keeps no quick one waiting');
+    is($d->sql("SELECT leased_until IS NOT NULL FROM crm.rule_schedule WHERE rule = 'slow'"), 't', 'which was evaluated beside it');
     my $start = time;
     is($d->stop($daemon), 0, 'SIGTERM: exit code 0');
     cmp_ok(time - $start, '<', 5, 'SIGTERM: after stop_s');

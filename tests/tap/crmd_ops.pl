@@ -109,8 +109,8 @@ subtest 'metrics and health' => sub {
     is($samples->{'crmd_post_duration_seconds_count'},
         $samples->{'crmd_deliveries_total{outcome="delivered",kind="webhook"}'} + $samples->{'crmd_deliveries_total{outcome="retry",kind="webhook"}'},
         'each request was timed');
-    is($samples->{"crmd_connection_up{connection=\"$_\"}"}, 1, "connection $_") for qw(fold link pack evaluate outbox);
-    is($samples->{"crmd_connections_total{connection=\"$_\"}"}, 1, "connected once: $_") for qw(fold link pack evaluate outbox);
+    is($samples->{"crmd_connection_up{connection=\"$_\"}"}, 1, "connection $_") for qw(fold link pack evaluate evaluate-slow outbox);
+    is($samples->{"crmd_connections_total{connection=\"$_\"}"}, 1, "connected once: $_") for qw(fold link pack evaluate evaluate-slow outbox);
     is($samples->{'crmd_connection_up{connection="act"}'}, undef, 'what is not switched on is not shown');
     is($samples->{'crmd_rules_failing'}, 0, 'what the database said');
     cmp_ok($samples->{'crmd_folds_total{result="ok"}'}, '>', 0, 'folds');
@@ -139,11 +139,11 @@ subtest 'metrics and health' => sub {
     prometheus();
 
     $node->stop('immediate');
-    ok(wait_until { my $now = metrics(); 0 == grep { $now->{"crmd_connection_up{connection=\"$_\"}"} != 0 } qw(fold link pack evaluate outbox) },
+    ok(wait_until { my $now = metrics(); 0 == grep { $now->{"crmd_connection_up{connection=\"$_\"}"} != 0 } qw(fold link pack evaluate evaluate-slow outbox) },
         'without the server no connection is up');
     is(healthy(), 200, 'for a while that is no illness');
     $node->start;
-    ok(wait_until { my $now = metrics(); 5 == grep { $now->{"crmd_connections_total{connection=\"$_\"}"} == 2 } qw(fold link pack evaluate outbox) }, 'connected again');
+    ok(wait_until { my $now = metrics(); 6 == grep { $now->{"crmd_connections_total{connection=\"$_\"}"} == 2 } qw(fold link pack evaluate evaluate-slow outbox) }, 'connected again');
     my $now = metrics();
     cmp_ok($now->{'crmd_connection_failures_total{connection="outbox"}'}, '>', 0, 'the loss was counted');
     is($d->stop($daemon), 0, 'exit code 0');
@@ -214,14 +214,14 @@ subtest 'SIGHUP in the middle of deliveries' => sub {
 
     # a changed address of the database: each connection is made anew when what was begun on it is over
     my $names = sub { return $d->sql(q{SELECT count(*), string_agg(DISTINCT application_name, ',') FROM pg_stat_activity WHERE usename = 'daemon'}) };
-    is($names->(), '5|crmd_ops.pl', 'connections before'); # PGAPPNAME says so
+    is($names->(), '6|crmd_ops.pl', 'connections before'); # PGAPPNAME says so
     $receiver->modes('slow:0.3 200');
     $d->queue('hook', 'msg_hup_dsn');
     ok(wait_until { grep { $_->{headers}{'webhook-id'} eq 'msg_hup_dsn' } $receiver->requests }, 'a message is being sent');
     $d->config('reload', %options, dsn => $node->connstr('postgres') . ' user=daemon application_name=anew');
     ok(hup($daemon, 'reloaded'), 'another dsn');
-    ok(wait_until { $names->() eq '5|anew' }, 'every connection is a new one');
-    is(matches($daemon, qr/ event=reconnecting /), 5, 'that was not a loss');
+    ok(wait_until { $names->() eq '6|anew' }, 'every connection is a new one');
+    is(matches($daemon, qr/ event=reconnecting /), 6, 'that was not a loss');
     is(matches($daemon, qr/ event=connection-lost /), 0, 'of any');
     is($d->state('msg_hup_dsn'), 'delivered', 'what was being sent was reported before');
     is($d->attempt('msg_hup_dsn'), 1, 'with one attempt');
@@ -270,7 +270,7 @@ subtest 'several hosts' => sub {
     $d->sql('SELECT pg_reload_conf()');
     ok(wait_until { $beats->($second, 'hosts') == 1 }, 'one that can only be read is left');
     like(log_of($daemon), qr/ event=connection-lost connection=[a-z]+ error="(?:cannot execute .* in a read-only transaction|this server can only be read .*)"/m, 'for that reason');
-    ok(wait_until { $second->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'daemon'}) == 5 }, 'by all connections');
+    ok(wait_until { $second->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'daemon'}) == 6 }, 'by all connections');
     is($d->stop($daemon), 0, 'exit code 0');
 
     my ($code, $out) = $d->run_crmd('', '-c', $d->config('only', dsn => $node->connstr('postgres') . ' user=daemon'), 'check');
@@ -302,7 +302,7 @@ subtest 'check says how to mend it' => sub {
     my $check = sub { my ($code, $out, $err) = $d->run_crmd('', '-c', $d->config('check', @_), 'check'); return "$code $out$err" };
     $d->sql(q{CREATE ROLE narrow LOGIN CONNECTION LIMIT 4; SELECT crm.grant_daemon('narrow')});
     like($check->(dsn => $node->connstr('postgres') . ' user=narrow', act_listen => '127.0.0.1:8480'),
-        qr/^1 .*^FAIL  role           narrow may have 4 connections and crmd needs 6: an administrator types ALTER ROLE narrow CONNECTION LIMIT 6;$/ms, 'too few connections');
+        qr/^1 .*^FAIL  role           narrow may have 4 connections and crmd needs 7: an administrator types ALTER ROLE narrow CONNECTION LIMIT 7;$/ms, 'too few connections');
     $d->sql(q{ALTER ROLE narrow CONNECTION LIMIT -1; ALTER ROLE narrow SET idle_session_timeout = '10s'});
     like($check->(dsn => $node->connstr('postgres') . ' user=narrow'),
         qr/^0 .*^warn  role           idle_session_timeout cuts its connections: an administrator types ALTER ROLE narrow SET idle_session_timeout = 0;$/ms, 'connections that are cut');
@@ -359,7 +359,7 @@ subtest 'systemd' => sub {
     $node->start;
     ok($heard->(qr/^READY=1$/), 'ready when it is connected');
     ok($heard->(qr/^STATUS=working as systemd$/), 'which it says');
-    is($d->sql(q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'daemon'}), 5, 'by every connection');
+    is($d->sql(q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'daemon'}), 6, 'by every connection');
 
     kill 'STOP', $daemon->{pid};
     sleep 0.1;
