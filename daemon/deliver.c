@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "redact.h"
 #include "routing.h"
 #include "sign.h"
 
@@ -66,7 +67,7 @@ set_result(struct Delivery *delivery, enum Outcome outcome, const char *detail)
 {
     delivery->outcome = outcome;
     snprintf(delivery->detail, sizeof delivery->detail, "%s", detail);
-    secrets_redact(delivery->deliver->secrets, delivery->detail);
+    redact_secrets(delivery->deliver->secrets, delivery->detail);
     outcome_clean(delivery->detail);
 }
 

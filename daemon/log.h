@@ -7,7 +7,7 @@
  * A value with anything but plain characters is quoted; quotes, backslashes and control characters are escaped, so
  * that nothing that a receiver or a server sends can forge a line. Lines have at most LOG_LINE_MAX bytes: one of key=value is cut there,
  * in one of JSON the value that does not fit is cut and the line stays whole. Secrets are not
- * known here: callers pass text through secrets_redact() first where it may hold one.
+ * known here: callers pass text through redact_secrets() first where it may hold one.
  */
 #ifndef CRMD_LOG_H
 #define CRMD_LOG_H

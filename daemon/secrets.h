@@ -78,7 +78,4 @@ enum Status secrets_set(const char *path, const char *what, FILE *input, struct 
 enum Status secrets_print_public(const char *path, const char *ref, FILE *out,
                                  struct Problem *problem) MUST_CHECK;
 
-/* Overwrites with asterisks what text repeats of any key, password, chat, person's address, and of any url beyond its host. */
-void secrets_redact(const struct Secrets *secrets, char *text);
-
 #endif

@@ -1,4 +1,4 @@
-// links: daemon/secrets.c daemon/letter.c daemon/routing.c daemon/sign.c daemon/inifile.c daemon/nearest.c daemon/status.c
+// links: daemon/redact.c daemon/secrets.c daemon/letter.c daemon/routing.c daemon/sign.c daemon/inifile.c daemon/nearest.c daemon/status.c
 /* The secrets file: what is refused, what is found, and what is hidden in what receivers answer. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "redact.h"
 #include "secrets.h"
 
 #define KEY "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -164,7 +165,7 @@ assert_redacted(const struct Secrets *secrets, const char *text, const char *exp
     char copy[200];
 
     snprintf(copy, sizeof copy, "%s", text);
-    secrets_redact(secrets, copy);
+    redact_secrets(secrets, copy);
     assert_string_equal(copy, expected);
 }
 
