@@ -252,29 +252,42 @@ COMMENT ON FUNCTION @extschema@.see_anomaly IS
 -- The last day with facts behind these KPIs (of several the one that is longest silent), for each unit with all below it, as of each of these days
 -- and so many days back; whole: every KPI has one.
 CREATE FUNCTION @extschema@.last_facts(kpis text[], watched text[], days date[], depth integer)
-RETURNS TABLE (unit text, day date, last date, whole boolean) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 100000
+RETURNS TABLE (unit text, day date, last date, source text, whole boolean) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 100000
 SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     root CONSTANT text := root_unit();
     first CONSTANT date := (SELECT min(d) FROM unnest(days) d) - depth;
     until CONSTANT date := (SELECT max(d) FROM unnest(days) d);
+    -- a KPI that several tables feed is as silent as the one that is silent the longest, and not as their sum
+    several CONSTANT text[] := ARRAY(SELECT t.kpi FROM kpi_term t JOIN kpi_instance i ON i.component = t.component
+                                     WHERE t.kpi = ANY (kpis) GROUP BY t.kpi HAVING count(DISTINCT i.relation) > 1);
 BEGIN
     RETURN QUERY
     WITH member AS MATERIALIZED (
         SELECT w.unit AS watched, b.unit FROM unnest(watched) w (unit) CROSS JOIN LATERAL units_below(w.unit) b WHERE w.unit <> root
     ), fact AS MATERIALIZED (
-        SELECT f.kpi, f.unit_key, f.day
-        FROM kpi_facts(kpis, first, until, NULL, '{unit_key}', CASE WHEN root <> ALL (watched) THEN ARRAY(SELECT DISTINCT m.unit FROM member m) END) f
-    ), counted AS MATERIALIZED (
-        SELECT f.kpi, m.watched, f.day FROM fact f JOIN member m ON m.unit = f.unit_key GROUP BY f.kpi, m.watched, f.day
+        SELECT f.kpi, NULL AS source, f.unit_key, f.day
+        FROM kpi_facts(ARRAY(SELECT k FROM unnest(kpis) k WHERE k <> ALL (several)), first, until, NULL, '{unit_key}',
+                       CASE WHEN root <> ALL (watched) THEN ARRAY(SELECT DISTINCT m.unit FROM member m) END) f
         UNION ALL
-        SELECT f.kpi, root, f.day FROM fact f WHERE root = ANY (watched) GROUP BY f.kpi, f.day
+        SELECT c.kpi, c.relation::text, c.unit_key, c.day FROM kpi_term_cell c
+        WHERE c.kpi = ANY (several) AND c.day BETWEEN first AND until GROUP BY 1, 2, 3, 4 HAVING sum(c.rows) <> 0
+    ), counted AS MATERIALIZED (
+        SELECT f.kpi, f.source, m.watched, f.day FROM fact f JOIN member m ON m.unit = f.unit_key GROUP BY 1, 2, 3, 4
+        UNION ALL
+        SELECT f.kpi, f.source, root, f.day FROM fact f WHERE root = ANY (watched) GROUP BY 1, 2, 4
+    ), part AS ( -- of several tables those that the unit has anything in
+        SELECT k.kpi, NULL AS source, w.unit FROM unnest(kpis) k (kpi) CROSS JOIN unnest(watched) w (unit)
+        WHERE k.kpi <> ALL (several) OR NOT EXISTS (SELECT FROM counted c WHERE c.kpi = k.kpi AND c.watched = w.unit)
+        UNION ALL
+        SELECT DISTINCT c.kpi, c.source, c.watched FROM counted c WHERE c.source IS NOT NULL
     ), known AS MATERIALIZED (
-        SELECT k.kpi, w.unit, first + n AS day, max(c.day) OVER (PARTITION BY k.kpi, w.unit ORDER BY n) AS last
-        FROM unnest(kpis) k (kpi) CROSS JOIN unnest(watched) w (unit) CROSS JOIN generate_series(0, until - first) n
-        LEFT JOIN counted c ON (c.kpi, c.watched, c.day) = (k.kpi, w.unit, first + n))
-    SELECT k.unit, k.day, min(k.last) FILTER (WHERE k.last >= k.day - depth), bool_and(coalesce(k.last >= k.day - depth, false))
+        SELECT p.kpi, p.source, p.unit, first + n AS day, max(c.day) OVER (PARTITION BY p.kpi, p.source, p.unit ORDER BY n) AS last
+        FROM part p CROSS JOIN generate_series(0, until - first) n
+        LEFT JOIN counted c ON (c.kpi, c.watched, c.day) = (p.kpi, p.unit, first + n) AND c.source IS NOT DISTINCT FROM p.source)
+    SELECT k.unit, k.day, min(k.last) FILTER (WHERE k.last >= k.day - depth),
+           (array_agg(k.source ORDER BY k.last, k.source) FILTER (WHERE k.last >= k.day - depth))[1], bool_and(coalesce(k.last >= k.day - depth, false))
     FROM known k WHERE k.day = ANY (days) GROUP BY k.unit, k.day;
 END
 $$;
@@ -294,13 +307,15 @@ DECLARE
     units text[];
     as_of date[];
     lasts date[];
+    silent text[];
     whole boolean;
 BEGIN
     IF sources = '{}' THEN
         sources := ARRAY[r.kpi];
     END IF;
     FOREACH depth IN ARRAY CASE cardinality(days) WHEN 1 THEN '{62,1096}' ELSE '{1096}' END::integer[] LOOP
-        SELECT array_agg(f.unit), array_agg(f.day), array_agg(f.last), bool_and(f.whole) INTO units, as_of, lasts, whole
+        SELECT array_agg(f.unit), array_agg(f.day), array_agg(f.last), array_agg(f.source), bool_and(f.whole)
+        INTO units, as_of, lasts, silent, whole
         FROM last_facts(sources, watched, days, depth) f;
         EXIT WHEN whole;
     END LOOP;
@@ -308,8 +323,9 @@ BEGIN
     SELECT w.day, sight_of(w.unit, w.unit, coalesce(f.last, w.day), w.day, measured => (w.day - f.last)::numeric,
                            reading => CASE WHEN state <> 'ready' THEN 'breach' WHEN f.last IS NULL THEN 'none' END,
                            reason => CASE WHEN state <> 'ready' THEN format('the KPI has no number: %s', state)
-                                          WHEN f.last IS NULL THEN 'no facts in the last three years' END)
-    FROM rule_watch(r, days) w JOIN unnest(units, as_of, lasts) f (unit, day, last) ON (f.unit, f.day) = (w.unit, w.day)
+                                          WHEN f.last IS NULL THEN 'no facts in the last three years'
+                                          WHEN f.source IS NOT NULL AND w.day - f.last > r.fire_level THEN format('the last fact of table %s', f.source) END)
+    FROM rule_watch(r, days) w JOIN unnest(units, as_of, lasts, silent) f (unit, day, last, source) ON (f.unit, f.day) = (w.unit, w.day)
     ORDER BY w.day, w.distance, w.unit;
 END
 $$;

@@ -121,6 +121,21 @@ SELECT * FROM pass();
 DELETE FROM deals WHERE closed::date >= crm.kpi_today() - 1;
 SELECT rule, subject, measured, reading, reason FROM sight WHERE rule = 'silent';
 SELECT * FROM pass();
+-- of two tables that feed a KPI the one that fell silent counts, where a unit has anything in it
+CREATE TABLE public.more_deals (LIKE public.deals INCLUDING ALL);
+SET client_min_messages = warning;
+SELECT count(*) > 0 AS adopted FROM crm.adopt('public.more_deals', 'opportunity', department => 'sales', funnel => 'sales', columns =>
+    '{"unit": "region", "stage": "stage", "created_at": "opened", "closed_at": "closed"}');
+CALL crm.backfill('public.more_deals');
+RESET client_min_messages;
+INSERT INTO more_deals (region, stage, opened, closed) SELECT 'emea', 'won', noon, noon FROM (SELECT (crm.kpi_today() - 9 + time '12:00') AT TIME ZONE 'UTC') t (noon);
+SELECT set_deals('emea', 1, 0), set_deals('apac', 1, 0) \g /dev/null
+SELECT rule, subject, measured, reading, reason FROM sight WHERE rule = 'silent';
+INSERT INTO more_deals (region, stage, opened, closed) SELECT 'emea', 'won', noon, noon FROM (SELECT (crm.kpi_today() + time '12:00') AT TIME ZONE 'UTC') t (noon);
+SELECT rule, subject, measured, reading, reason FROM sight WHERE rule = 'silent';
+DELETE FROM more_deals;
+SELECT rule, subject, measured, reading, reason FROM sight WHERE rule = 'silent';
+SELECT crm.disown('public.more_deals') IS NULL AS disowned \g /dev/null
 SELECT crm.disown('public.deals') IS NULL AS disowned \g /dev/null
 SELECT rule, subject, measured, reading, reason FROM sight WHERE rule = 'silent';
 SELECT rule, subject, state, reason FROM crm.alert WHERE rule = 'silent';
