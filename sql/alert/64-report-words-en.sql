@@ -1,5 +1,6 @@
--- The words of reports in English, and what the KPIs of the pack are called. {parts} are filled in; the other languages have the same words with the same parts.
-UPDATE @extschema@.message_language SET words = (words::pg_catalog.jsonb OPERATOR(pg_catalog.||) '{
+-- The words of reports in English, and what the KPIs of the pack are called. {parts} are filled in; the other languages have the same words with the same parts. As text: jsonb would
+-- turn escapes into letters, which not every encoding has.
+UPDATE @extschema@.message_language SET words = (pg_catalog.regexp_replace(words::text, '\s*}\s*$', ',') OPERATOR(pg_catalog.||) '
   "report_report": "Report",
   "report_reader": "For {name}",
   "report_made": "As of {time} ({zone})",
@@ -182,4 +183,4 @@ UPDATE @extschema@.message_language SET words = (words::pg_catalog.jsonb OPERATO
   "kpi_budget_used": "Budget used",
   "kpi_goal_attainment": "Goal attainment",
   "kpi_forecast_accuracy": "Forecast accuracy"
-}'::pg_catalog.jsonb)::pg_catalog.json WHERE language OPERATOR(pg_catalog.=) 'en';
+}')::pg_catalog.json WHERE language OPERATOR(pg_catalog.=) 'en';

@@ -1,5 +1,5 @@
 -- The words of reports in Spanish, and what the KPIs of the pack are called. {parts} are filled in; the other languages have the same words with the same parts.
-UPDATE @extschema@.message_language SET words = (words::pg_catalog.jsonb OPERATOR(pg_catalog.||) '{
+UPDATE @extschema@.message_language SET words = (pg_catalog.regexp_replace(words::text, '\s*}\s*$', ',') OPERATOR(pg_catalog.||) '
   "report_report": "Informe",
   "report_reader": "Para {name}",
   "report_made": "Actualizado el {time} ({zone})",
@@ -182,4 +182,4 @@ UPDATE @extschema@.message_language SET words = (words::pg_catalog.jsonb OPERATO
   "kpi_budget_used": "Presupuesto usado",
   "kpi_goal_attainment": "Objetivo alcanzado",
   "kpi_forecast_accuracy": "Acierto de la previsi\u00f3n"
-}'::pg_catalog.jsonb)::pg_catalog.json WHERE language OPERATOR(pg_catalog.=) 'es';
+}')::pg_catalog.json WHERE language OPERATOR(pg_catalog.=) 'es';

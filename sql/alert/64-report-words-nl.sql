@@ -1,5 +1,5 @@
 -- The words of reports in Dutch, and what the KPIs of the pack are called. {parts} are filled in; the other languages have the same words with the same parts.
-UPDATE @extschema@.message_language SET words = (words::pg_catalog.jsonb OPERATOR(pg_catalog.||) '{
+UPDATE @extschema@.message_language SET words = (pg_catalog.regexp_replace(words::text, '\s*}\s*$', ',') OPERATOR(pg_catalog.||) '
   "report_report": "Rapport",
   "report_reader": "Voor {name}",
   "report_made": "Stand van {time} ({zone})",
@@ -182,4 +182,4 @@ UPDATE @extschema@.message_language SET words = (words::pg_catalog.jsonb OPERATO
   "kpi_budget_used": "Gebruikt budget",
   "kpi_goal_attainment": "Doelrealisatie",
   "kpi_forecast_accuracy": "Trefzekerheid van de prognose"
-}'::pg_catalog.jsonb)::pg_catalog.json WHERE language OPERATOR(pg_catalog.=) 'nl';
+}')::pg_catalog.json WHERE language OPERATOR(pg_catalog.=) 'nl';

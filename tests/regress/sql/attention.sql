@@ -147,8 +147,8 @@ SELECT k.kind, k.most_bytes, octet_length(b.body) <= k.most_bytes AS fits, b.bod
        (SELECT count(*) FROM regexp_matches(b.body, 'back to normal', 'g')) AS lines
 FROM list, crm.endpoint_kinds() k, LATERAL (SELECT crm.endpoint_body(k.kind, message::json, 'anna', 'msg_1', '{"report": "https://app.example/report"}')) b (body)
 WHERE NOT crm.sorts_itself(k.kind) AND k.most_bytes IS NOT NULL ORDER BY 1;
-SELECT count(*) AS json FROM list, crm.endpoint_kinds() k, LATERAL (SELECT crm.endpoint_body(k.kind, jsonb_set(message, '{data,alerts,0,unit,name}', to_jsonb(repeat('Ünit <@U1> ', 1000)))::json,
-    'marta', 'msg_1', '{}')::json) b (body) WHERE NOT crm.sorts_itself(k.kind) AND json_typeof(b.body) = 'object' AND (k.most_bytes IS NULL OR octet_length(b.body::text) <= k.most_bytes);
+SELECT count(*) AS json FROM list, crm.endpoint_kinds() k, LATERAL (SELECT CASE WHEN k.kind <> 'email' THEN crm.endpoint_body(k.kind, jsonb_set(message, '{data,alerts,0,unit,name}', to_jsonb(repeat('Ünit <@U1> ', 1000)))::json,
+    'marta', 'msg_1', '{}') END::json) b (body) WHERE NOT crm.sorts_itself(k.kind) AND json_typeof(b.body) = 'object' AND (k.most_bytes IS NULL OR octet_length(b.body::text) <= k.most_bytes);
 -- those that follow within half a minute wait for each other
 SELECT crm.set_attention('anna', group_for => '30 seconds', group_from => 2);
 SELECT fire('lose', 'emea', '2027-08-02 09:00:00Z'), write('2027-08-02 09:00Z'), fire('lose', 'apac', '2027-08-02 09:00:20Z'), fire('win', 'apac', '2027-08-02 09:00:20Z'), write('2027-08-02 09:00:20Z');

@@ -10,7 +10,7 @@ SELECT crm.create_endpoint('anna-chat', 'webhook', 'anna', 'anna-chat');
 SELECT crm.create_endpoint('anna-chat', 'webhook', 'anna', 'anna-chat');
 SELECT crm.create_endpoint('a b', 'webhook', 'anna', 'x');
 SELECT crm.create_endpoint('x', 'webhok', 'anna', 'x');
-SELECT crm.create_endpoint('x', 'email', 'anna', 'x');
+SELECT crm.create_endpoint('x', 'emial', 'anna', 'x');
 SELECT crm.create_endpoint('x', 'webhook', 'ana', 'x');
 SELECT crm.create_endpoint('x', 'webhook', 'anna', 'https://hooks.example.com/secret');
 SELECT crm.create_endpoint('x', 'webhook', 'anna', 'x', retries => '{-1 second}');
