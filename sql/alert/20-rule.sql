@@ -52,12 +52,12 @@ CREATE TABLE @extschema@.rule_schedule (
     leased_until timestamptz,
     epoch        bigint NOT NULL DEFAULT 0,
     failures     integer NOT NULL DEFAULT 0,
-    took_ms      integer NOT NULL DEFAULT 0,
+    took_ms      integer NOT NULL DEFAULT 1000,
     error        text,
     failed_at    timestamptz
 );
 COMMENT ON TABLE @extschema@.rule_schedule IS 'when each rule is due, and who evaluates it now';
-COMMENT ON COLUMN @extschema@.rule_schedule.took_ms IS 'how long the last evaluation took: slow rules are evaluated apart, so that quick ones do not wait for them';
+COMMENT ON COLUMN @extschema@.rule_schedule.took_ms IS 'how long the last evaluation took: those of a second or more, and new ones, are evaluated apart, so that quick ones do not wait for them';
 CREATE INDEX rule_schedule_next_at ON @extschema@.rule_schedule (next_at);
 
 -- One row for each thing that a rule watches: a unit, a goal; a record while it has an alert.

@@ -24,7 +24,7 @@ CREATE FUNCTION @extschema@.rule_due(key text)
 RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    UPDATE rule_schedule s SET epoch = s.epoch + 1, leased_by = NULL, leased_until = NULL, next_at = now(), failures = 0
+    UPDATE rule_schedule s SET epoch = s.epoch + 1, leased_by = NULL, leased_until = NULL, next_at = now(), failures = 0, took_ms = greatest(s.took_ms, 1000)
     WHERE s.rule = key;
 END
 $$;
