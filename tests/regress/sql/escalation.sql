@@ -80,7 +80,7 @@ SELECT k.kind, octet_length(b.body) > 300 AS written,
        CASE k.kind WHEN 'email' THEN substring(b.body FROM '(?n)^Subject: (.*?)\r?$')
             ELSE b.body::jsonb #>> CASE k.kind WHEN 'webhook' THEN '{type}' WHEN 'slack' THEN '{blocks,0,text,text}'
                 WHEN 'teams' THEN '{attachments,0,content,body,0,inlines,0,text}' WHEN 'google_chat' THEN '{cardsV2,0,card,header,title}' WHEN 'discord' THEN '{embeds,0,title}'
-                WHEN 'pagerduty' THEN '{event_action}' WHEN 'alertmanager' THEN '{0,annotations,summary}' WHEN 'cloudevents' THEN '{type}' END::text[] END AS title
+                WHEN 'pagerduty' THEN '{event_action}' WHEN 'alertmanager' THEN '{0,annotations,summary}' WHEN 'cloudevents' THEN '{data,kpi,key}' END::text[] END AS title
 FROM crm.endpoint_kinds() k, crm.delivery_queue q, LATERAL (SELECT crm.endpoint_body(k.kind, q.body::json, 'cyd', 'msg', '{}')) b (body)
 WHERE q.type = 'alert.escalated' ORDER BY k.kind COLLATE "C";
 

@@ -94,3 +94,6 @@ SET SESSION AUTHORIZATION regress_alert_anna;
 SELECT crm.change_rule('pace', '{"fire_level": 0.9}');
 SELECT crm.remove_rule('pace');
 RESET SESSION AUTHORIZATION;
+\set QUIET on
+DROP OWNED BY regress_alert_anna, regress_alert_ben;
+DROP ROLE regress_alert_anna, regress_alert_ben;
