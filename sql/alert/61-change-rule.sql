@@ -46,6 +46,24 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.lock_rule IS 'The rule of that key, locked against its evaluation; RM001 where there is none.';
 
+CREATE FUNCTION @extschema@.rule_as_told(r @extschema@.rule)
+RETURNS @extschema@.rule LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF r.kind IN ('warning', 'breach') THEN
+        r.direction := NULL;
+        r.fire_level := NULL;
+        r.clear_level := NULL;
+    ELSIF r.goal IS NOT NULL THEN
+        r.kpi := NULL;
+        r.unit := NULL;
+    END IF;
+    RETURN r;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.rule_as_told(@extschema@.rule) IS
+'A rule without what complete_rule takes by itself and does not take from others: the levels of one on records, KPI and unit of one on a goal.';
+
 CREATE FUNCTION @extschema@.change_rule(key text, changes jsonb)
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -56,7 +74,7 @@ DECLARE
     -- of whose change what it says of a thing is another fact
     meaning CONSTANT text[] := '{kind,kpi,sla,handover,condition,goal,measure,period,direction,warn_before}';
     known text[];
-    told jsonb := to_jsonb(was);
+    told jsonb := to_jsonb(rule_as_told(was));
     becomes rule;
 BEGIN
     IF changes IS NULL OR jsonb_typeof(changes) <> 'object' THEN
@@ -66,9 +84,7 @@ BEGIN
     known := ARRAY(SELECT k FROM jsonb_object_keys(told) k WHERE k <> ALL (kept));
     PERFORM raise_unknown('rule argument', k, known) FROM jsonb_object_keys(changes) k WHERE k <> ALL (known);
     -- what complete_rule took by itself it takes again
-    told := told || CASE WHEN was.kind IN ('warning', 'breach') THEN '{"direction": null, "fire_level": null, "clear_level": null}'
-                         WHEN was.goal IS NOT NULL THEN '{"kpi": null, "unit": null}' ELSE '{}' END::jsonb
-                 || CASE WHEN changes ? 'kpi' THEN '{"direction": null}' ELSE '{}' END::jsonb
+    told := told || CASE WHEN changes ? 'kpi' THEN '{"direction": null}' ELSE '{}' END::jsonb
                  || CASE WHEN changes ? 'kind' THEN '{"direction": null, "fire_level": null, "clear_level": null, "measure": null}' ELSE '{}' END::jsonb
                  || CASE WHEN was.clear_level = was.fire_level THEN '{"clear_level": null}' ELSE '{}' END::jsonb
                  || CASE WHEN was.period IS NULL THEN '{"period": "last 7 days"}' ELSE '{}' END::jsonb;

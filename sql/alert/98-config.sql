@@ -45,11 +45,10 @@ INSERT INTO @extschema@.config_section (section, room, "position", key, entries,
         SELECT endpoint AS key, kind, audience, secret_ref, description, retries, max_age, max_in_flight, per_second, unanswered, breaker_after, breaker_pause,
                enabled FROM endpoint$q$, 'put_endpoint', 'change_endpoint($1, $2)', 'remove_endpoint($1 ->> ''key'')'),
     ('rules', 'alert', 530, '{key}', $q$
-        SELECT rule AS key, kind, CASE WHEN goal IS NULL THEN kpi END AS kpi, sla, handover, warn_before, condition, CASE WHEN goal IS NULL THEN unit END AS unit,
-               scope, period, measure, goal, CASE WHEN coalesce(sla, handover) IS NULL THEN direction END AS direction,
-               CASE WHEN coalesce(sla, handover) IS NULL THEN fire_level END AS fire_level, CASE WHEN coalesce(sla, handover) IS NULL THEN clear_level END AS clear_level,
-               hold_for, clear_for, flap_limit, flap_within, inhibited_by, every, min_denominator, min_base, urgency, description
-        FROM rule$q$, 'create_rule',
+        SELECT t.rule AS key, t.kind, t.kpi, t.sla, t.handover, t.warn_before, t.condition, t.unit, t.scope, t.period, t.measure, t.goal, t.direction,
+               t.fire_level, t.clear_level, t.hold_for, t.clear_for, t.flap_limit, t.flap_within, t.inhibited_by, t.every, t.min_denominator, t.min_base,
+               t.urgency, t.description
+        FROM rule r, rule_as_told(r) t$q$, 'create_rule',
      'change_rule($1 ->> ''key'', (SELECT jsonb_object_agg(d.key, d.value -> 1) FROM jsonb_each(config_difference($1, $2)) d))', 'remove_rule($1 ->> ''key'')'),
     ('disabled_rules', 'alert', 540, '{key}', 'SELECT rule AS key, enabled FROM rule WHERE NOT enabled', 'enable_rule', NULL, 'enable_rule($1 ->> ''key'', true)'),
     ('escalations', 'alert', 545, '{rule,after}', 'SELECT rule, after, principal, role FROM escalation', 'set_escalation', NULL,
