@@ -108,14 +108,18 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.config_put(@extschema@.config_section, jsonb, jsonb) IS 'Makes an entry, or changes the one that is there.';
 
+CREATE TYPE @extschema@.config_step AS (section text, key jsonb, action text, detail jsonb);
+COMMENT ON TYPE @extschema@.config_step IS 'What apply_config did, or found: an entry by its section and key, add, change, remove or extra, and the entry or its difference.';
+
 -- Entries may need others of their section, whatever their order: what failed is tried again as long as others came to be.
 CREATE FUNCTION @extschema@.apply_section(section @extschema@.config_section, wanted jsonb)
-    RETURNS TABLE (entry_key jsonb, action text, detail jsonb) LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
+    RETURNS SETOF @extschema@.config_step LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
     SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     before CONSTANT jsonb := (SELECT jsonb_object_agg(e.key::text, e.entry) FROM config_entries(section) e);
-    document jsonb := '{}';
+    document jsonb;
+    twice text;
     waiting jsonb;
     failed jsonb;
     now_there jsonb;
@@ -125,12 +129,12 @@ DECLARE
     more text;
     hint text;
 BEGIN
-    FOR e IN SELECT config_key(w.value, section.key)::text AS key, w.value AS entry FROM jsonb_array_elements(wanted) w LOOP
-        IF document ? e.key THEN
-            RAISE EXCEPTION 'section "%" of the configuration names % twice', section.section, e.key USING ERRCODE = 'RM005';
-        END IF;
-        document := document || jsonb_build_object(e.key, e.entry);
-    END LOOP;
+    SELECT min(k.key) FILTER (WHERE k.times > 1), coalesce(jsonb_object_agg(k.key, k.entry), '{}') INTO twice, document
+    FROM (SELECT config_key(w.value, section.key)::text AS key, count(*) AS times, (array_agg(w.value))[1] AS entry
+          FROM jsonb_array_elements(wanted) w GROUP BY 1) k;
+    IF twice IS NOT NULL THEN
+        RAISE EXCEPTION 'section "%" of the configuration names % twice', section.section, twice USING ERRCODE = 'RM005';
+    END IF;
     waiting := document;
     WHILE waiting <> '{}' LOOP
         failed := '{}';
@@ -151,14 +155,14 @@ BEGIN
     END LOOP;
     now_there := (SELECT jsonb_object_agg(e.key::text, e.entry) FROM config_entries(section) e);
     RETURN QUERY
-    SELECT k.key::jsonb, CASE WHEN before ? k.key THEN CASE WHEN now_there ? k.key THEN 'change' ELSE 'remove' END ELSE 'add' END,
+    SELECT section.section, k.key::jsonb, CASE WHEN before ? k.key THEN CASE WHEN now_there ? k.key THEN 'change' ELSE 'remove' END ELSE 'add' END,
            CASE WHEN before ? k.key THEN config_difference(before -> k.key, null_fields(before -> k.key) || (now_there -> k.key)) ELSE now_there -> k.key END
     FROM (SELECT jsonb_object_keys(before) UNION SELECT jsonb_object_keys(now_there)) k (key)
     WHERE before -> k.key IS DISTINCT FROM now_there -> k.key
-    ORDER BY 1;
+    ORDER BY 2;
     RETURN QUERY
-    SELECT k.key::jsonb, 'extra', before -> k.key FROM jsonb_object_keys(before) k (key)
-    WHERE now_there ? k.key AND NOT document ? k.key ORDER BY 1;
+    SELECT section.section, k.key::jsonb, 'extra', before -> k.key FROM jsonb_object_keys(before) k (key)
+    WHERE now_there ? k.key AND NOT document ? k.key ORDER BY 2;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.apply_section(@extschema@.config_section, jsonb) IS
@@ -199,22 +203,19 @@ CREATE FUNCTION @extschema@.apply_config(config jsonb, dry_run boolean DEFAULT f
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' AS $$
 DECLARE
     s config_section;
-    step record;
-    steps jsonb := '[]';
+    steps config_step[] := '{}';
 BEGIN
     PERFORM check_config(config);
     BEGIN
         FOR s IN SELECT * FROM config_section x WHERE config ? x.section ORDER BY x."position" LOOP
-            FOR step IN SELECT * FROM apply_section(s, config -> s.section) LOOP
-                steps := steps || jsonb_build_array(jsonb_build_object('section', s.section, 'key', step.entry_key, 'action', step.action, 'detail', step.detail));
-            END LOOP;
+            steps := steps || ARRAY(SELECT a FROM apply_section(s, config -> s.section) a);
         END LOOP;
         IF remove_extra THEN
             FOR s IN SELECT * FROM config_section x WHERE config ? x.section AND x.remove IS NOT NULL ORDER BY x."position" DESC LOOP
-                FOR step IN SELECT t.n, t.value AS extra FROM jsonb_array_elements(steps) WITH ORDINALITY t (value, n)
-                            WHERE t.value ->> 'section' = s.section AND t.value ->> 'action' = 'extra' LOOP
-                    EXECUTE 'SELECT ' || s.remove USING step.extra -> 'detail';
-                    steps := jsonb_set(steps, ARRAY[(step.n - 1)::text, 'action'], '"remove"');
+                FOR n IN 1 .. cardinality(steps) LOOP
+                    CONTINUE WHEN (steps[n].section, steps[n].action) <> (s.section, 'extra');
+                    EXECUTE 'SELECT ' || s.remove USING steps[n].detail;
+                    steps[n].action := 'remove';
                 END LOOP;
             END LOOP;
         END IF;
@@ -225,8 +226,8 @@ BEGIN
         NULL; -- what was done is taken back, and what it would have been is known
     END;
     RETURN QUERY
-    SELECT concat_ws(' ', t ->> 'section', (SELECT string_agg(k, ', ') FROM jsonb_array_elements_text(t -> 'key') k)), t ->> 'action', t ->> 'detail'
-    FROM jsonb_array_elements(steps) t;
+    SELECT concat_ws(' ', t.section, (SELECT string_agg(k, ', ') FROM jsonb_array_elements_text(t.key) k)), t.action, t.detail::text
+    FROM unnest(steps) t;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.apply_config(jsonb, boolean, boolean) IS
