@@ -30,6 +30,20 @@ INSERT INTO @extschema@.message_locale (locale, language, decimal_mark, group_ma
     ('nl-BE', 'nl', ',', '.', 4, 'dmy', 24, '{sign} {number}', '{number}%'),
     ('nl-NL', 'nl', ',', '.', 4, 'dmy', 24, '{sign} {number}', '{number}%');
 
+CREATE FUNCTION @extschema@.require_locale(language text)
+RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    chosen CONSTANT text := (SELECT m.locale FROM message_locale m WHERE lower(m.locale) = lower(replace(btrim(require_locale.language), '_', '-')));
+BEGIN
+    IF chosen IS NULL THEN
+        PERFORM raise_unknown('language', coalesce(language, ''), ARRAY(SELECT m.locale FROM message_locale m ORDER BY 1));
+    END IF;
+    RETURN chosen;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_locale(text) IS 'The locale that a language is written in; raises RM001 where there is none.';
+
 CREATE FUNCTION @extschema@.set_language(principal text, language text, zone text DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -37,11 +51,8 @@ DECLARE
     who principal := require_principal(set_language.principal);
     -- a town without its continent
     like_it CONSTANT text[] := ARRAY(SELECT z.name FROM pg_timezone_names z WHERE lower(z.name) LIKE '%/' || lower(replace(zone, ' ', '\_')) AND z.name !~ '^posix' ORDER BY 1);
-    chosen CONSTANT text := (SELECT m.locale FROM message_locale m WHERE lower(m.locale) = lower(replace(btrim(set_language.language), '_', '-')));
+    chosen CONSTANT text := require_locale(set_language.language);
 BEGIN
-    IF chosen IS NULL THEN
-        PERFORM raise_unknown('language', coalesce(set_language.language, ''), ARRAY(SELECT m.locale FROM message_locale m ORDER BY 1));
-    END IF;
     IF zone IS NOT NULL AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = set_language.zone) THEN
         PERFORM raise_unknown('time zone', zone, CASE WHEN like_it = '{}' THEN ARRAY(SELECT z.name FROM pg_timezone_names z) ELSE like_it END);
     END IF;

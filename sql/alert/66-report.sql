@@ -6,10 +6,8 @@ RETURNS @extschema@.report_asked LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET sea
 #variable_conflict use_variable
 DECLARE
     a report_asked;
+    locale CONSTANT text := CASE WHEN language IS NULL THEN principal.language ELSE require_locale(language) END;
 BEGIN
-    IF language IS NOT NULL AND NOT EXISTS (SELECT FROM message_locale m WHERE lower(m.locale) = lower(replace(btrim(language), '_', '-'))) THEN
-        PERFORM raise_unknown('language', language, ARRAY(SELECT m.locale FROM message_locale m ORDER BY 1));
-    END IF;
     a.principal := principal.principal;
     a.name := principal.name;
     a.today := kpi_today();
@@ -29,7 +27,7 @@ BEGIN
         a.units := ARRAY(SELECT b.unit FROM units_below(a.unit) b);
     END IF;
     a.currency := home_currency();
-    a.locale := message_locale_of(coalesce(btrim(language), principal.language));
+    a.locale := message_locale_of(locale);
     a.zone := coalesce(principal.zone, default_zone());
     RETURN a;
 END
