@@ -92,19 +92,18 @@ SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     key CONSTANT text := resolve_principal(principal);
-    role oid := 0;
+    role CONSTANT oid := coalesce((SELECT r.oid FROM principal p JOIN pg_roles r ON r.rolname = p.role_name WHERE p.principal = key), 0);
 BEGIN
     -- who does not exist is answered as who is not allowed: crmd's password shall not tell names
     IF NOT EXISTS (SELECT FROM report_reader r WHERE r.principal = key) THEN
         RAISE EXCEPTION 'no report may be written for principal "%"', coalesce(principal, '')
             USING ERRCODE = 'insufficient_privilege', HINT = format('An administrator may type: SELECT @extschema@.allow_report(%L);', coalesce(principal, ''));
     END IF;
-    IF EXISTS (SELECT FROM principal p JOIN pg_roles r ON r.rolname = p.role_name WHERE p.principal = key AND (r.rolsuper OR r.rolbypassrls)) THEN
+    IF is_outside(role) THEN
         RAISE EXCEPTION 'no report is written for principal "%", whose database role is outside all policies', key
             USING ERRCODE = 'insufficient_privilege', DETAIL = 'Of a superuser or BYPASSRLS role a report would show everything.',
                   HINT = 'Bind the principal to another role, or to none.';
     END IF;
-    role := coalesce((SELECT r.oid FROM principal p JOIN pg_roles r ON r.rolname = p.role_name WHERE p.principal = key), 0);
     RETURN report_as(sign_token(key, statement_timestamp() + interval '10 minutes'), role, key, since, until, unit, language);
 END
 $$;
