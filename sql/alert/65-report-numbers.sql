@@ -179,7 +179,7 @@ BEGIN
         tiles := tiles || jsonb_strip_nulls(jsonb_build_object(
             'key', r.kpi, 'label', label, 'department', report_word(a, 'of_' || r.department),
             -- what it counts stands beside it, smaller
-            'value', coalesce(CASE WHEN counts IS NULL THEN report_value(a, r.value, r.measured_in) ELSE regexp_replace(report_value(a, r.value, r.measured_in), ' [^ ]*$', '') END, '-'),
+            'value', coalesce(report_value(a, r.value, CASE WHEN counts IS NULL THEN r.measured_in END), '-'),
             'counts', CASE WHEN r.value IS NOT NULL THEN counts END, 'said', coalesce(report_value(a, r.value, r.measured_in), '-'),
             'state', CASE WHEN r.value IS NULL THEN report_why(a, r.state) END,
             'change', moved.change, 'tone', moved.tone, 'arrow', moved.arrow,
