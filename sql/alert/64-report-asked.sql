@@ -101,8 +101,8 @@ RETURNS jsonb LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catal
 $$;
 COMMENT ON FUNCTION @extschema@.report_section(@extschema@.report_asked, text, text, jsonb, text) IS 'A section of a report.';
 
-CREATE FUNCTION @extschema@.report_more(a @extschema@.report_asked, shown bigint, there bigint)
+CREATE FUNCTION @extschema@.report_more(a @extschema@.report_asked, most bigint, there bigint)
 RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT CASE WHEN there > shown THEN report_word(a, 'more', jsonb_build_object('count', report_count(a, there - shown))) END
+    SELECT CASE WHEN there > most THEN report_word(a, 'more', jsonb_build_object('count', report_count(a, there - most))) END
 $$;
-COMMENT ON FUNCTION @extschema@.report_more(@extschema@.report_asked, bigint, bigint) IS 'How many are not shown; NULL where all are.';
+COMMENT ON FUNCTION @extschema@.report_more(@extschema@.report_asked, bigint, bigint) IS 'How many are not shown of those that are there, where at most so many are; NULL where all are.';

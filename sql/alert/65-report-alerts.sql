@@ -39,7 +39,7 @@ BEGIN
     IF there = 0 THEN
         RETURN NULL;
     END IF;
-    RETURN report_section(a, 'table', 'alerts', jsonb_build_object('rows', line, 'more', report_more(a, least(there, 15), there),
+    RETURN report_section(a, 'table', 'alerts', jsonb_build_object('rows', line, 'more', report_more(a, 15, there),
         'columns', report_columns(a, 'state', 'alert', 'since', 'resolved_at'),
         'headline', CASE WHEN open > 0 THEN jsonb_build_object('text', report_word(a, 'headline_alerts', jsonb_build_object('count', report_count(a, open))), 'tone', 'bad') END));
 END

@@ -117,7 +117,7 @@ BEGIN
     IF there = 0 THEN
         RETURN NULL;
     END IF;
-    RETURN report_section(a, 'table', 'clocks', jsonb_build_object('rows', line, 'counts', counts, 'more', report_more(a, least(there, 10), there),
+    RETURN report_section(a, 'table', 'clocks', jsonb_build_object('rows', line, 'counts', counts, 'more', report_more(a, 10, there),
         'columns', report_columns(a, 'record', 'clock', 'state', 'due', '+remaining', 'owner'),
         'headline', jsonb_build_object('text', report_word(a, 'headline_clocks', jsonb_build_object('count', report_count(a, breached), 'all', report_count(a, there))),
                                        'tone', CASE WHEN breached > 0 THEN 'bad' ELSE 'good' END)),

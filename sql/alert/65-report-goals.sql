@@ -78,7 +78,7 @@ BEGIN
         RETURN NULL;
     END IF;
     RETURN report_section(a, 'goals', 'goals', jsonb_build_object(
-        'goals', goals, 'more', report_more(a, least(there, 24), there),
+        'goals', goals, 'more', report_more(a, 24, there),
         'mark_target', report_word(a, 'mark_target'), 'mark_expected', report_word(a, 'mark_expected'),
         'headline', CASE WHEN judged > 0 THEN jsonb_build_object('text', report_word(a, 'headline_goals', jsonb_build_object('count', report_count(a, tracked), 'all', report_count(a, judged))),
                                                                  'tone', CASE WHEN tracked = judged THEN 'good' WHEN tracked * 2 >= judged THEN 'plain' ELSE 'bad' END) END),

@@ -109,7 +109,7 @@ BEGIN
     IF there = 0 THEN
         RETURN NULL;
     END IF;
-    RETURN report_section(a, 'table', 'campaigns', jsonb_build_object('rows', line, 'more', report_more(a, least(there, 15), there),
+    RETURN report_section(a, 'table', 'campaigns', jsonb_build_object('rows', line, 'more', report_more(a, 15, there),
         'columns', report_columns(a, 'campaign', 'supports', '+spent', '+open', '+deals_won', '+won')), report_word(a, 'campaign_note'));
 END
 $$;
