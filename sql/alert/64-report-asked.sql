@@ -106,3 +106,9 @@ RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalo
     SELECT CASE WHEN there > most THEN report_word(a, 'more', jsonb_build_object('count', report_count(a, there - most))) END
 $$;
 COMMENT ON FUNCTION @extschema@.report_more(@extschema@.report_asked, bigint, bigint) IS 'How many are not shown of those that are there, where at most so many are; NULL where all are.';
+
+CREATE FUNCTION @extschema@.report_headline(a @extschema@.report_asked, word text, count numeric, tone text, whole numeric DEFAULT NULL)
+RETURNS jsonb LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT jsonb_build_object('text', report_word(a, 'headline_' || word, jsonb_build_object('count', report_count(a, count), 'all', report_count(a, whole))), 'tone', tone)
+$$;
+COMMENT ON FUNCTION @extschema@.report_headline(@extschema@.report_asked, text, numeric, text, numeric) IS 'What a section says at the top of a report: so many, or so many of a whole.';

@@ -41,7 +41,7 @@ BEGIN
     END IF;
     RETURN report_section(a, 'table', 'alerts', jsonb_build_object('rows', line, 'more', report_more(a, 15, there),
         'columns', report_columns(a, 'state', 'alert', 'since', 'resolved_at'),
-        'headline', CASE WHEN open > 0 THEN jsonb_build_object('text', report_word(a, 'headline_alerts', jsonb_build_object('count', report_count(a, open))), 'tone', 'bad') END));
+        'headline', CASE WHEN open > 0 THEN report_headline(a, 'alerts', open, 'bad') END));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.report_alerts(@extschema@.report_asked) IS 'The section of a report with the alerts that its reader may see; NULL where there are none.';

@@ -77,7 +77,7 @@ BEGIN
     END IF;
     RETURN report_section(a, 'table', 'handovers', jsonb_build_object('rows', line, 'counts', counts,
         'columns', report_columns(a, 'handover', '+offered', '+accepted', '+refused', '+waiting', '+overdue', '+answer_time'),
-        'headline', CASE WHEN overdue > 0 THEN jsonb_build_object('text', report_word(a, 'headline_handovers', jsonb_build_object('count', report_count(a, overdue))), 'tone', 'bad') END),
+        'headline', CASE WHEN overdue > 0 THEN report_headline(a, 'handovers', overdue, 'bad') END),
         CASE WHEN a.unit IS NOT NULL THEN report_word(a, 'all_units_note') END);
 END
 $$;
@@ -119,8 +119,7 @@ BEGIN
     END IF;
     RETURN report_section(a, 'table', 'clocks', jsonb_build_object('rows', line, 'counts', counts, 'more', report_more(a, 10, there),
         'columns', report_columns(a, 'record', 'clock', 'state', 'due', '+remaining', 'owner'),
-        'headline', jsonb_build_object('text', report_word(a, 'headline_clocks', jsonb_build_object('count', report_count(a, breached), 'all', report_count(a, there))),
-                                       'tone', CASE WHEN breached > 0 THEN 'bad' ELSE 'good' END)),
+        'headline', report_headline(a, 'clocks', breached, CASE WHEN breached > 0 THEN 'bad' ELSE 'good' END, there)),
         report_word(a, 'clock_note'));
 END
 $$;

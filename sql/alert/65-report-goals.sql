@@ -80,8 +80,7 @@ BEGIN
     RETURN report_section(a, 'goals', 'goals', jsonb_build_object(
         'goals', goals, 'more', report_more(a, 24, there),
         'mark_target', report_word(a, 'mark_target'), 'mark_expected', report_word(a, 'mark_expected'),
-        'headline', CASE WHEN judged > 0 THEN jsonb_build_object('text', report_word(a, 'headline_goals', jsonb_build_object('count', report_count(a, tracked), 'all', report_count(a, judged))),
-                                                                 'tone', CASE WHEN tracked = judged THEN 'good' WHEN tracked * 2 >= judged THEN 'plain' ELSE 'bad' END) END),
+        'headline', CASE WHEN judged > 0 THEN report_headline(a, 'goals', tracked, CASE WHEN tracked = judged THEN 'good' WHEN tracked * 2 >= judged THEN 'plain' ELSE 'bad' END, judged) END),
         report_word(a, 'as_of', jsonb_build_object('day', said_day(a.today, a.locale))));
 END
 $$;

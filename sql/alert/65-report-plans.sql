@@ -33,7 +33,7 @@ BEGIN
     RETURN report_section(a, 'table', 'plan', jsonb_strip_nulls(jsonb_build_object('rows', line,
         'columns', report_columns(a, 'month', '+sales_plan', '+deals_needed', '+leads_needed', '+leads_planned', '+gap'),
         'bars', bars, 'bars_first', report_word(a, 'leads_needed'), 'bars_second', report_word(a, 'leads_planned'),
-        'headline', CASE WHEN short < 0 THEN jsonb_build_object('text', report_word(a, 'headline_gap', jsonb_build_object('count', report_count(a, -short))), 'tone', 'bad') END)),
+        'headline', CASE WHEN short < 0 THEN report_headline(a, 'gap', -short, 'bad') END)),
         report_word(a, 'gap_note'));
 END
 $$;
