@@ -98,20 +98,20 @@ DECLARE
     there bigint;
 BEGIN
     WITH c AS MATERIALIZED (
-        SELECT x.*, row_number() OVER (ORDER BY x.due_at NULLS LAST, x.relation, x.record_key, x.clock) AS n
-        FROM crm_bi.sla_clock x WHERE a.units IS NULL OR x.unit_key = ANY (a.units)
+        SELECT x.*, s.tone, s.place, row_number() OVER (ORDER BY x.due_at NULLS LAST, x.relation, x.record_key, x.clock) AS n
+        FROM crm_bi.sla_clock x
+        JOIN (VALUES ('breached', 'bad', 1), ('warning', 'warn', 2), ('running', 'good', 3), ('paused', 'plain', 4), ('broken', 'plain', 5)) s (state, tone, place) USING (state)
+        WHERE a.units IS NULL OR x.unit_key = ANY (a.units)
     ), state AS (
-        SELECT s.state, s.tone, s.n, count(*) AS count
-        FROM c JOIN (VALUES ('breached', 'bad', 1), ('warning', 'warn', 2), ('running', 'good', 3), ('paused', 'plain', 4), ('broken', 'plain', 5)) s (state, tone, n) USING (state)
-        GROUP BY s.state, s.tone, s.n)
+        SELECT c.state, c.tone, c.place, count(*) AS count FROM c GROUP BY c.state, c.tone, c.place)
     SELECT jsonb_agg(jsonb_build_array(
                jsonb_build_object('text', c.record_key, 'sub', c.sla_key),
                report_clock_word(a, c.clock),
-               jsonb_build_object('text', report_word(a, 'clock_state_' || c.state), 'tone', CASE c.state WHEN 'breached' THEN 'bad' WHEN 'warning' THEN 'warn' WHEN 'running' THEN 'good' ELSE 'plain' END),
+               jsonb_build_object('text', report_word(a, 'clock_state_' || c.state), 'tone', c.tone),
                coalesce(said_time(c.due_at, a.zone, a.locale), '-'),
                coalesce(report_value(a, c.remaining, 'hours'), '-'),
                coalesce((SELECT p.name FROM principal p WHERE p.principal = resolve_principal(c.owner)), c.owner, '-')) ORDER BY c.n) FILTER (WHERE c.n <= 10),
-           (SELECT jsonb_agg(jsonb_build_array(s.count, s.tone, report_word(a, 'clock_count', jsonb_build_object('count', report_count(a, s.count), 'state', report_word(a, 'clock_state_' || s.state)))) ORDER BY s.n) FROM state s),
+           (SELECT jsonb_agg(jsonb_build_array(s.count, s.tone, report_word(a, 'clock_count', jsonb_build_object('count', report_count(a, s.count), 'state', report_word(a, 'clock_state_' || s.state)))) ORDER BY s.place) FROM state s),
            count(*) FILTER (WHERE c.breached), count(*)
     INTO line, counts, breached, there FROM c;
     IF there = 0 THEN
