@@ -55,8 +55,7 @@ DECLARE
     counts jsonb;
 BEGIN
     WITH h AS MATERIALIZED (
-        SELECT c.*, count(*) OVER () AS there, row_number() OVER (ORDER BY c.offered DESC, c.funnel_key, c.from_department, c.to_department) AS n,
-               dense_rank() OVER (ORDER BY c.funnel_key) AS funnel_n
+        SELECT c.*, row_number() OVER (ORDER BY c.offered DESC, c.funnel_key, c.from_department, c.to_department) AS n
         FROM handover_counts(NULL, report_instant(a.since), report_instant(a.until + 1)) c)
     SELECT jsonb_agg(jsonb_build_array(
                jsonb_build_object('text', report_word(a, 'from_to', jsonb_build_object('from', coalesce(report_unit_name(h.from_department), '-'), 'to', coalesce(report_unit_name(h.to_department), '-'))),
@@ -71,7 +70,7 @@ BEGIN
            jsonb_build_array(jsonb_build_array(sum(h.accepted), 'good', report_word(a, 'accepted')), jsonb_build_array(sum(h.refused), 'bad', report_word(a, 'refused')),
                              jsonb_build_array(sum(h.unanswered), 'warn', report_word(a, 'waiting')),
                              jsonb_build_array(sum(h.withdrawn + h.superseded), 'plain', report_word(a, 'elsewhere')))
-    INTO line, overdue, counts FROM h CROSS JOIN (SELECT max(y.funnel_n) AS funnels FROM h y) x;
+    INTO line, overdue, counts FROM h CROSS JOIN (SELECT count(DISTINCT y.funnel_key) AS funnels FROM h y) x;
     IF line IS NULL THEN
         RETURN NULL;
     END IF;

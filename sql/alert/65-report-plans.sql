@@ -5,12 +5,11 @@ RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catal
 DECLARE
     line jsonb;
     bars jsonb;
-    units bigint;
     short numeric;
 BEGIN
     WITH g AS MATERIALIZED (
         SELECT x.* FROM (
-            SELECT p.*, row_number() OVER (ORDER BY p.month, p.unit_key) AS n, count(*) OVER () AS there
+            SELECT p.*, row_number() OVER (ORDER BY p.month, p.unit_key) AS n
             FROM plan_gap p
             WHERE p.month >= date_trunc('month', a.since::timestamp)::date AND (a.units IS NULL OR p.unit_key = ANY (a.units))) x
         WHERE x.n <= 18)
@@ -24,8 +23,8 @@ BEGIN
                                   'tone', CASE WHEN g.gap < 0 THEN 'bad' WHEN g.gap >= 0 THEN 'good' ELSE 'plain' END)) ORDER BY g.n),
            CASE WHEN max(u.units) = 1 AND count(g.gap) > 1 THEN
                jsonb_agg(jsonb_build_object('label', split_part(report_month(a, g.month), ' ', 1), 'first', g.leads_needed, 'second', g.leads_planned) ORDER BY g.n) FILTER (WHERE g.gap IS NOT NULL) END,
-           max(u.units), sum(g.gap) FILTER (WHERE g.gap < 0)
-    INTO line, bars, units, short
+           sum(g.gap) FILTER (WHERE g.gap < 0)
+    INTO line, bars, short
     FROM g CROSS JOIN (SELECT count(DISTINCT y.unit_key) AS units FROM g y) u;
     IF line IS NULL THEN
         RETURN NULL;
