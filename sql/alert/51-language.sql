@@ -142,11 +142,18 @@ $$;
 COMMENT ON FUNCTION @extschema@.said_value(numeric, text, @extschema@.message_locale) IS
 'A KPI''s number as it is written there: a share in per cent, money with the organisation''s currency, else the number and what it counts.';
 
+CREATE FUNCTION @extschema@.said_month(day date, locale @extschema@.message_locale)
+RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT split_part(message_word(locale.language, 'months'), ' ', extract(month FROM day)::integer)
+$$;
+COMMENT ON FUNCTION @extschema@.said_month(date, @extschema@.message_locale) IS 'The month of a day as it is written there, without the year.';
+
 CREATE FUNCTION @extschema@.said_day(day date, locale @extschema@.message_locale)
 RETURNS text LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    month CONSTANT text := split_part(message_word(locale.language, 'months'), ' ', extract(month FROM day)::integer);
+    month CONSTANT text := said_month(day, locale);
     number CONSTANT text := extract(day FROM day)::text;
     year CONSTANT text := extract(year FROM day)::text;
 BEGIN

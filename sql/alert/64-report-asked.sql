@@ -84,7 +84,7 @@ COMMENT ON FUNCTION @extschema@.report_days(@extschema@.report_asked, date, date
 
 CREATE FUNCTION @extschema@.report_month(a @extschema@.report_asked, month date)
 RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT split_part(message_word((a.locale).language, 'months'), ' ', extract(month FROM month)::integer) || ' ' || extract(year FROM month)
+    SELECT said_month(month, a.locale) || ' ' || extract(year FROM month)
 $$;
 COMMENT ON FUNCTION @extschema@.report_month(@extschema@.report_asked, date) IS 'A month as it is written there.';
 

@@ -22,7 +22,7 @@ BEGIN
                jsonb_build_object('text', coalesce(CASE WHEN g.gap > 0 THEN '+' ELSE '' END || report_count(a, g.gap), '-'), 'number', g.gap,
                                   'tone', CASE WHEN g.gap < 0 THEN 'bad' WHEN g.gap >= 0 THEN 'good' ELSE 'plain' END)) ORDER BY g.n),
            CASE WHEN max(u.units) = 1 AND count(g.gap) > 1 THEN
-               jsonb_agg(jsonb_build_object('label', split_part(report_month(a, g.month), ' ', 1), 'first', g.leads_needed, 'second', g.leads_planned) ORDER BY g.n) FILTER (WHERE g.gap IS NOT NULL) END,
+               jsonb_agg(jsonb_build_object('label', said_month(g.month, a.locale), 'first', g.leads_needed, 'second', g.leads_planned) ORDER BY g.n) FILTER (WHERE g.gap IS NOT NULL) END,
            sum(g.gap) FILTER (WHERE g.gap < 0)
     INTO line, bars, short
     FROM g CROSS JOIN (SELECT count(DISTINCT y.unit_key) AS units FROM g y) u;
