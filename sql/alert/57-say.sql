@@ -80,6 +80,18 @@ $$;
 COMMENT ON FUNCTION @extschema@.message_parts(jsonb, @extschema@.message_locale, text) IS
 'The {parts} of the sentences about an alert, from the data of a message, times by the clock of a zone.';
 
+CREATE FUNCTION @extschema@.alert_sentence(l @extschema@.alert_log, over boolean, locale @extschema@.message_locale, zone text, label text DEFAULT NULL)
+RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT message_words(locale.language, message_sentence(over, (SELECT r.kind FROM rule r WHERE r.rule = l.rule), l.direction, l.compared IS NOT NULL),
+        message_parts(jsonb_build_object('kpi', about.kpi::jsonb || CASE WHEN label IS NULL THEN '{}' ELSE jsonb_build_object('label', label) END,
+                                         'unit', about.unit, 'record', about.record, 'value', l.value, 'level', l.level, 'compared', l.compared),
+                      locale, alert_sentence.zone))
+    FROM alert_about(l) about
+$$;
+COMMENT ON FUNCTION @extschema@.alert_sentence(@extschema@.alert_log, boolean, @extschema@.message_locale, text, text) IS
+'What an alert says as its messages would, or that it is over; label: what its KPI is called there, by default as it is.';
+
 CREATE FUNCTION @extschema@.urgent_title(urgency text, language text, title text)
 RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$

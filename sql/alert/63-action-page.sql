@@ -21,7 +21,6 @@ CREATE FUNCTION @extschema@.action_lines(a @extschema@.action, locale @extschema
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     l alert_log;
-    about record;
 BEGIN
     IF a.handover IS NOT NULL THEN
         over := EXISTS (SELECT FROM handover_answer x WHERE x.handover = a.handover);
@@ -32,12 +31,9 @@ BEGIN
     IF l.id IS NULL OR NOT audience_may_hear(l, a.principal, ARRAY[l.unit]) THEN
         RETURN;
     END IF;
-    SELECT x.* INTO about FROM alert_about(l) x;
     over := l.state NOT IN ('firing', 'acknowledged');
     lines := ARRAY[
-        message_words(locale.language, message_sentence(over, (SELECT r.kind FROM rule r WHERE r.rule = l.rule), l.direction, l.compared IS NOT NULL),
-                      message_parts(jsonb_build_object('kpi', about.kpi, 'unit', about.unit, 'record', about.record,
-                                                       'value', l.value, 'level', l.level, 'compared', l.compared), locale, zone)),
+        alert_sentence(l, over, locale, zone),
         message_word(locale.language, 'state') || ': ' || coalesce(message_word(locale.language, 'state_' || l.state), l.state)];
 END
 $$;

@@ -1,19 +1,5 @@
 -- Alerts in a report: what fires now, and what began or ended within its days.
 
-CREATE FUNCTION @extschema@.report_alert_sentence(a @extschema@.report_asked, l @extschema@.alert_log)
-RETURNS text LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    about record;
-BEGIN
-    SELECT x.* INTO about FROM alert_about(l) x;
-    RETURN message_words((a.locale).language,
-        message_sentence(l.state NOT IN ('firing', 'acknowledged', 'held', 'pending'), (SELECT r.kind FROM rule r WHERE r.rule = l.rule), l.direction, l.compared IS NOT NULL),
-        message_parts(jsonb_build_object('kpi', CASE WHEN l.kpi IS NOT NULL THEN about.kpi::jsonb || jsonb_build_object('label', report_kpi_label(a, l.kpi)) ELSE about.kpi::jsonb END,
-                                         'unit', about.unit, 'record', about.record, 'value', l.value, 'level', l.level, 'compared', l.compared), a.locale, a.zone));
-END
-$$;
-COMMENT ON FUNCTION @extschema@.report_alert_sentence(@extschema@.report_asked, @extschema@.alert_log) IS 'What an alert says, in the words of whoever reads the report.';
-
 CREATE FUNCTION @extschema@.report_alerts(a @extschema@.report_asked)
 RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -30,7 +16,9 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_array(
                jsonb_build_object('text', report_word(a, 'alert_' || CASE WHEN l.state IN ('firing', 'acknowledged') THEN l.state ELSE 'resolved' END),
                                   'tone', CASE l.state WHEN 'firing' THEN 'bad' WHEN 'acknowledged' THEN 'warn' ELSE 'good' END),
-               jsonb_build_object('text', report_alert_sentence(a, l), 'sub', nullif(concat_ws('; ', r.description, l.comment), '')),
+               jsonb_build_object('text', alert_sentence(l, l.state NOT IN ('firing', 'acknowledged', 'held', 'pending'), a.locale, a.zone,
+                                                          CASE WHEN l.kpi IS NOT NULL THEN report_kpi_label(a, l.kpi) END),
+                                  'sub', nullif(concat_ws('; ', r.description, l.comment), '')),
                said_time(l.fired_at, a.zone, a.locale),
                coalesce(said_time(l.resolved_at, a.zone, a.locale), '-')) ORDER BY s.n) FILTER (WHERE s.n <= 15),
            count(*) FILTER (WHERE s.open), count(*)
