@@ -39,28 +39,23 @@ COMMENT ON FUNCTION @extschema@.endpoint_places IS 'How many more messages may b
 
 -- Rights are asked once for each audience and what it must be allowed to see, however many messages say that.
 CREATE FUNCTION @extschema@.end_unsendable(claimed bigint[])
-RETURNS bigint[] LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    question record;
-    forbidden bigint[] := '{}';
+    forbidden CONSTANT bigint[] := ARRAY(
+        SELECT unnest(q.ids)
+        FROM (SELECT d.audience, CASE WHEN l.relation IS NOT NULL OR d.alert IS NULL AND l.id IS NOT NULL THEN ARRAY[l.unit] ELSE d.units END AS units,
+                     (array_agg(l))[1] AS alert, array_agg(d.id) AS ids
+              FROM delivery_queue d JOIN endpoint e ON e.endpoint = d.endpoint
+              LEFT JOIN alert_told t ON t.delivery = d.id AND d.alert IS NULL -- a list: each of its alerts
+              LEFT JOIN alert_log l ON l.id = coalesce(d.alert, t.alert)
+              WHERE d.id = ANY (claimed) AND e.enabled AND e.audience = d.audience
+              GROUP BY 1, 2, l.relation, l.record_key) q
+        WHERE audience_may_hear(q.alert, q.audience, q.units) IS NOT TRUE);
     ids bigint[];
     states text[];
     details text[];
 BEGIN
-    FOR question IN
-        SELECT d.audience, CASE WHEN l.relation IS NOT NULL OR d.alert IS NULL AND l.id IS NOT NULL THEN ARRAY[l.unit] ELSE d.units END AS units,
-               (array_agg(l))[1] AS alert, array_agg(d.id) AS ids
-        FROM delivery_queue d JOIN endpoint e ON e.endpoint = d.endpoint
-        LEFT JOIN alert_told t ON t.delivery = d.id AND d.alert IS NULL -- a list: each of its alerts
-        LEFT JOIN alert_log l ON l.id = coalesce(d.alert, t.alert)
-        WHERE d.id = ANY (claimed) AND e.enabled AND e.audience = d.audience
-        GROUP BY 1, 2, l.relation, l.record_key
-    LOOP
-        IF audience_may_hear(question.alert, question.audience, question.units) IS NOT TRUE THEN
-            forbidden := forbidden || question.ids;
-        END IF;
-    END LOOP;
     SELECT array_agg(j.id), array_agg(j.obstacle[1]), array_agg(j.obstacle[2]) INTO ids, states, details
     FROM (SELECT d.id, delivery_obstacle(d, e, l, d.id <> ALL (forbidden), EXISTS (
                  SELECT FROM alert_told t WHERE t.alert = d.alert AND t.endpoint = d.endpoint AND t.transition > d.transition)) AS obstacle
@@ -69,10 +64,9 @@ BEGIN
     WHERE j.obstacle IS NOT NULL;
     PERFORM take_back(d) FROM unnest(ids, states) o (id, state) JOIN delivery_queue d ON d.id = o.id WHERE o.state = 'cancelled' AND d.alert IS NULL;
     PERFORM finish_all(ids, states, details);
-    RETURN coalesce(ids, '{}');
 END
 $$;
-COMMENT ON FUNCTION @extschema@.end_unsendable IS 'Ends those of these deliveries, which the caller has locked, that must not be sent (any more); returns their ids.';
+COMMENT ON FUNCTION @extschema@.end_unsendable IS 'Ends those of these deliveries, which the caller has locked, that must not be sent (any more): they leave the queue.';
 
 -- What still waits of the same alerts and endpoints as these and is older.
 CREATE FUNCTION @extschema@.supersede_older(claimed bigint[])
@@ -104,7 +98,6 @@ DECLARE
     found_ids bigint[];
     share integer;
     locked bigint[];
-    ended bigint[];
 BEGIN
     names := ARRAY(SELECT x.endpoint FROM endpoint_state x
                    WHERE EXISTS (SELECT FROM delivery_queue q WHERE q.endpoint = x.endpoint AND q.next_at <= now())
@@ -137,9 +130,8 @@ BEGIN
         END LOOP;
         EXIT WHEN cardinality(found_ids) = 0;
         locked := ARRAY(SELECT q.id FROM delivery_queue q WHERE q.id = ANY (found_ids) AND q.next_at <= now() ORDER BY q.id FOR UPDATE SKIP LOCKED);
-        ended := end_unsendable(locked);
-        locked := ARRAY(SELECT l.id FROM unnest(locked) l (id) WHERE l.id <> ALL (ended));
-        -- of an alert the first one, which ends the older ones
+        PERFORM end_unsendable(locked);
+        -- of what is left of an alert the first one, which ends the older ones
         locked := ARRAY(SELECT DISTINCT ON (q.endpoint, q.alert) q.id FROM unnest(found_ids) WITH ORDINALITY f (id, n) JOIN delivery_queue q ON q.id = f.id
                         WHERE q.id = ANY (locked) ORDER BY q.endpoint, q.alert, f.n);
         PERFORM supersede_older(locked);
