@@ -288,10 +288,8 @@ RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
+    PERFORM lock_rule(key);
     UPDATE rule r SET enabled = coalesce(enable_rule.enabled, true) WHERE r.rule = key;
-    IF NOT FOUND THEN
-        PERFORM raise_unknown('rule', key, ARRAY(SELECT r.rule FROM rule r));
-    END IF;
     PERFORM rule_due(key);
 END
 $$;

@@ -189,15 +189,11 @@ RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    the_rule rule;
     who CONSTANT text := CASE WHEN principal IS NOT NULL THEN (require_principal(principal)).principal END;
     the_role CONSTANT text := CASE WHEN role IS NOT NULL THEN require_role(role) END;
+    the_rule CONSTANT rule := lock_rule(coalesce(rule, '')); -- an evaluation changes alerts in an order of its own
 BEGIN
-    SELECT * INTO the_rule FROM rule r WHERE r.rule = set_escalation.rule;
-    PERFORM FROM rule_schedule s WHERE s.rule = the_rule.rule FOR UPDATE; -- an evaluation changes alerts in an order of its own
-    IF the_rule.rule IS NULL THEN
-        PERFORM raise_unknown('rule', coalesce(rule, ''), ARRAY(SELECT r.rule FROM rule r));
-    ELSIF after IS NULL OR after <= interval '0' OR after > interval '1 year' THEN
+    IF after IS NULL OR after <= interval '0' OR after > interval '1 year' THEN
         RAISE EXCEPTION 'a step is taken after a positive time, at most a year' USING ERRCODE = 'RM005', HINT = 'Write after => ''30 minutes''.';
     ELSIF who IS NOT NULL AND the_role IS NOT NULL THEN
         RAISE EXCEPTION 'a step goes to a principal or to a role, and not to both'
