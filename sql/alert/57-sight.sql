@@ -32,21 +32,7 @@ RETURN ROW(subject, unit, value, numerator, denominator, compared, measured, rea
            relation, record_key, clock, due_at)::@extschema@.rule_sight;
 COMMENT ON FUNCTION @extschema@.sight_of IS 'A rule_sight by the names of what a kind of rule has; the rest is NULL.';
 
-CREATE FUNCTION @extschema@.rule_units(r @extschema@.rule, today date)
-RETURNS TABLE (unit text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 COST 1000
-SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-    SELECT b.unit FROM units_below(r.unit) b JOIN unit u ON u.unit = b.unit
-    WHERE CASE r.scope WHEN 'below' THEN b.distance > 0 AND (u.until IS NULL OR u.until > least(now(), (today + 1)::timestamp AT TIME ZONE default_zone())) ELSE b.distance = 0 END
-    ORDER BY b.distance, b.unit;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.rule_units IS 'The units that a rule watches, each with everything below it; upper ones first.';
-
--- The same for several days, each of which has those that were not over by its end.
+-- Each day has those units that were not over by its end.
 CREATE FUNCTION @extschema@.rule_watch(r @extschema@.rule, days date[])
 RETURNS TABLE (day date, unit text, distance integer)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 COST 1000
@@ -63,6 +49,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.rule_watch IS 'The units that a rule watches on each of these days, and how far below its own they are.';
+
+CREATE FUNCTION @extschema@.rule_units(r @extschema@.rule, today date)
+RETURNS TABLE (unit text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 COST 1000
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT w.unit FROM rule_watch(r, ARRAY[today]) w ORDER BY w.distance, w.unit
+$$;
+COMMENT ON FUNCTION @extschema@.rule_units IS 'The units that a rule watches, each with everything below it; upper ones first.';
 
 CREATE FUNCTION @extschema@.see_threshold(r @extschema@.rule, days date[])
 RETURNS TABLE (day date, seen @extschema@.rule_sight) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
