@@ -1,5 +1,5 @@
 -- How a rule is changed and removed. What it no longer watches in that way ends, and whoever heard of it is told.
-CREATE FUNCTION @extschema@.end_alerts(r @extschema@.rule, because text)
+CREATE FUNCTION @extschema@.end_alerts(r @extschema@.rule, because text, of_subject text DEFAULT NULL)
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -8,7 +8,7 @@ DECLARE
 BEGIN
     r.clear_for := '0';
     r.flap_within := '0';
-    FOR seen IN SELECT * FROM lost_sight(r, '{}') LOOP
+    FOR seen IN SELECT * FROM lost_sight(r, '{}') s WHERE of_subject IS NULL OR s.subject = of_subject LOOP
         seen.reason := because;
         PERFORM evaluate_subject(r, seen);
         ended := ended + 1;
@@ -17,7 +17,7 @@ BEGIN
     RETURN ended;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.end_alerts IS 'Ends the open alerts of a rule at once, with the numbers that they had; returns how many.';
+COMMENT ON FUNCTION @extschema@.end_alerts IS 'Ends the open alerts of a rule (or only that of one subject) at once, with the numbers that they had; returns how many.';
 
 -- A rule that is due again is evaluated under a new epoch: what is under way knows the old rule, and becomes stale.
 CREATE FUNCTION @extschema@.rule_due(key text)

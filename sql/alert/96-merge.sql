@@ -33,17 +33,11 @@ SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     open CONSTANT boolean := EXISTS (SELECT FROM rule_state s WHERE (s.rule, s.subject, s.alert) = (l.rule, l.subject, l.id));
-    r rule;
 BEGIN
     IF open AND EXISTS (SELECT FROM rule_state s WHERE (s.rule, s.subject) = (l.rule, new_subject) AND s.phase <> 'ok') THEN
         -- that one has an alert of its own, which goes on; this one ends, and is told to those who may read what is left
         UPDATE alert_log a SET record_key = new_key WHERE a.id = l.id;
-        SELECT * INTO STRICT r FROM rule x WHERE x.rule = l.rule;
-        r.clear_for := '0';
-        r.flap_within := '0';
-        PERFORM evaluate_subject(r, sight_of(l.subject, l.unit, l.period_since, l.period_until, reading => 'clear', reason => comment,
-                                             relation => l.relation, record_key => new_key, clock => l.clock, due_at => l.due_at));
-        PERFORM write_due(r.rule, 1000000);
+        PERFORM end_alerts(x, comment, l.subject) FROM rule x WHERE x.rule = l.rule;
         UPDATE alert_log a SET subject = new_subject WHERE a.id = l.id;
         RETURN;
     END IF;
