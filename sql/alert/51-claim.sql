@@ -230,6 +230,18 @@ COMMENT ON FUNCTION @extschema@.claim_deliveries IS
 'what may no longer be seen is cancelled here, and what is superseded, too old or out of attempts ends too. attempt counts '
 'this one; fresh: send it on a new connection. What raises an error because of what it holds is dead with it and stops no other. A lease that ran out makes the delivery due again, under a new epoch.';
 
+-- Asked of whatever crmd does some at a time.
+CREATE FUNCTION @extschema@.check_max_rows(max_rows integer)
+RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF max_rows IS NULL OR max_rows < 1 THEN
+        RAISE EXCEPTION 'max_rows must be positive' USING ERRCODE = 'RM005';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_max_rows IS 'Raises RM005 unless max_rows is positive.';
+
 CREATE FUNCTION @extschema@.check_claim(worker text, max_rows integer, lease interval)
 RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$

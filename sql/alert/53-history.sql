@@ -38,9 +38,7 @@ DECLARE
     day_end timestamptz := least(until, (date_trunc('day', oldest AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC');
     forgotten integer := 0;
 BEGIN
-    IF max_rows IS NULL OR max_rows < 1 THEN
-        RAISE EXCEPTION 'max_rows must be positive' USING ERRCODE = 'RM005';
-    END IF;
+    PERFORM check_max_rows(max_rows);
     IF oldest < until THEN
         WITH gone AS (DELETE FROM delivery_history h
                       WHERE h.id IN (SELECT x.id FROM delivery_history x WHERE x.finished_at < day_end

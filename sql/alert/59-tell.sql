@@ -318,9 +318,7 @@ CREATE FUNCTION @extschema@.write_waiting(max_rows integer DEFAULT 100)
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    IF max_rows IS NULL OR max_rows < 1 THEN
-        RAISE EXCEPTION 'max_rows must be positive' USING ERRCODE = 'RM005';
-    END IF;
+    PERFORM check_max_rows(max_rows);
     DELETE FROM alert_told t -- but for what still fires: its end is yet to be told
     USING (SELECT x.delivery, x.alert, x.transition FROM alert_told x LEFT JOIN alert_log l ON l.id = x.alert
            WHERE x.at < now() - make_interval(days => delivery_days()) AND coalesce(l.state, '') NOT IN ('firing', 'acknowledged', 'held')

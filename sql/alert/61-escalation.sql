@@ -150,9 +150,8 @@ DECLARE
     l alert_log;
     taken integer := 0;
 BEGIN
-    IF max_rows IS NULL OR max_rows < 1 THEN
-        RAISE EXCEPTION 'max_rows must be positive' USING ERRCODE = 'RM005';
-    ELSIF NOT EXISTS (SELECT FROM alert_log a WHERE a.escalate_at <= now()) THEN
+    PERFORM check_max_rows(max_rows);
+    IF NOT EXISTS (SELECT FROM alert_log a WHERE a.escalate_at <= now()) THEN
         RETURN 0;
     END IF;
     FOR s IN SELECT x.alert FROM alert_log a JOIN rule_state x ON x.rule = a.rule AND x.subject = a.subject AND x.alert = a.id

@@ -41,9 +41,7 @@ DECLARE
     forgotten bigint;
     more bigint;
 BEGIN
-    IF max_rows IS NULL OR max_rows < 1 THEN
-        RAISE EXCEPTION 'max_rows must be positive' USING ERRCODE = 'RM005';
-    END IF;
+    PERFORM check_max_rows(max_rows);
     ids := ARRAY(SELECT l.id FROM alert_log l
                  WHERE l.resolved_at < ended_before
                    AND NOT EXISTS (SELECT FROM delivery_queue q WHERE q.alert = l.id) AND NOT EXISTS (SELECT FROM delivery_history h WHERE h.alert = l.id)
