@@ -179,19 +179,19 @@ RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     ids bigint[];
-    leased boolean[];
+    states text[];
+    details text[];
 BEGIN
     PERFORM FROM endpoint e WHERE e.endpoint = remove_endpoint.key FOR UPDATE; -- writers of messages hold it, and wait for it
     IF NOT FOUND THEN
         PERFORM raise_unknown('endpoint', remove_endpoint.key, ARRAY(SELECT e.endpoint FROM endpoint e));
     END IF;
     PERFORM FROM endpoint_state s WHERE s.endpoint = remove_endpoint.key FOR UPDATE; -- so do claims
-    SELECT array_agg(d.id), array_agg(d.leased) INTO ids, leased
-    FROM (SELECT q.id, q.state = 'leased' AS leased FROM delivery_queue q WHERE q.endpoint = remove_endpoint.key ORDER BY q.id FOR UPDATE) d;
-    PERFORM finish_all(ids, array_fill('cancelled'::text, ARRAY[coalesce(cardinality(ids), 0)]),
-                       ARRAY(SELECT CASE WHEN l.leased THEN 'the endpoint was removed while this was being sent: it may have arrived'
-                                         ELSE 'the endpoint was removed' END
-                             FROM unnest(leased) WITH ORDINALITY l (leased, n) ORDER BY l.n));
+    SELECT array_agg(d.id), array_agg('cancelled'::text),
+           array_agg(CASE d.state WHEN 'leased' THEN 'the endpoint was removed while this was being sent: it may have arrived' ELSE 'the endpoint was removed' END)
+    INTO ids, states, details
+    FROM (SELECT q.id, q.state FROM delivery_queue q WHERE q.endpoint = remove_endpoint.key ORDER BY q.id FOR UPDATE) d;
+    PERFORM finish_all(ids, states, details);
     DELETE FROM endpoint e WHERE e.endpoint = remove_endpoint.key;
     RETURN coalesce(cardinality(ids), 0);
 END
