@@ -1,26 +1,35 @@
--- What is finished is kept for some days and then deleted, day by day, by crmd.
-CREATE TABLE @extschema@.delivery_retention (
-    kept boolean PRIMARY KEY DEFAULT true CHECK (kept),
+-- What is over is kept for some days, so that people can look back, and then deleted by crmd, some at a time.
+CREATE TABLE @extschema@.alert_retention (
+    item text PRIMARY KEY CHECK (item IN ('finished deliveries', 'alerts')),
     days integer NOT NULL
 );
-COMMENT ON TABLE @extschema@.delivery_retention IS 'how many days finished deliveries are kept, where somebody has said so';
+COMMENT ON TABLE @extschema@.alert_retention IS 'how many days what is over is kept, where somebody has said so: finished deliveries, and alerts after their end';
+
+CREATE FUNCTION @extschema@.keep_days(item text, days integer)
+RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF days IS NULL OR days NOT BETWEEN 1 AND 36500 THEN
+        RAISE EXCEPTION '% are kept for 1 to 36500 days, not %', item, coalesce(days::text, 'NULL') USING ERRCODE = 'RM005';
+    END IF;
+    INSERT INTO alert_retention VALUES (item, days) ON CONFLICT ON CONSTRAINT alert_retention_pkey DO UPDATE SET days = excluded.days;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.keep_days IS 'Notes how many days an item of alert_retention is kept; RM005 where that makes no sense.';
 
 CREATE FUNCTION @extschema@.delivery_days()
 RETURNS integer LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT coalesce((SELECT r.days FROM delivery_retention r), 90)
+    SELECT coalesce((SELECT r.days FROM alert_retention r WHERE r.item = 'finished deliveries'), 90)
 $$;
 COMMENT ON FUNCTION @extschema@.delivery_days IS 'How many days finished deliveries and their attempts are kept.';
 
 CREATE FUNCTION @extschema@.set_delivery_retention(days integer)
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-#variable_conflict use_variable
 BEGIN
-    IF days IS NULL OR days NOT BETWEEN 1 AND 36500 THEN
-        RAISE EXCEPTION 'finished deliveries are kept for 1 to 36500 days, not %', coalesce(days::text, 'NULL') USING ERRCODE = 'RM005';
-    END IF;
-    INSERT INTO delivery_retention (days) VALUES (days) ON CONFLICT (kept) DO UPDATE SET days = excluded.days;
+    PERFORM keep_days('finished deliveries', days);
     RETURN days;
 END
 $$;

@@ -1,29 +1,19 @@
--- What is over is kept for a time, so that people can look back, and then deleted by crmd, some at a time.
-CREATE TABLE @extschema@.alert_retention (
-    kept boolean PRIMARY KEY DEFAULT true CHECK (kept),
-    days integer NOT NULL
-);
-COMMENT ON TABLE @extschema@.alert_retention IS 'how many days alerts are kept after their end, where somebody has said so';
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_retention', '');
+-- Alerts that are over, and what goes with them.
 CREATE INDEX alert_log_resolved_at ON @extschema@.alert_log (resolved_at) WHERE resolved_at IS NOT NULL;
 
 -- Rights to a message of the history are asked by its alert: so that stays as long.
 CREATE FUNCTION @extschema@.alert_days()
 RETURNS integer LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT greatest(coalesce((SELECT r.days FROM alert_retention r), 730), delivery_days())
+    SELECT greatest(coalesce((SELECT r.days FROM alert_retention r WHERE r.item = 'alerts'), 730), delivery_days())
 $$;
 COMMENT ON FUNCTION @extschema@.alert_days IS 'How many days alerts are kept after their end: at least as long as deliveries.';
 
 CREATE FUNCTION @extschema@.set_alert_retention(days integer)
 RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-#variable_conflict use_variable
 BEGIN
-    IF days IS NULL OR days NOT BETWEEN 1 AND 36500 THEN
-        RAISE EXCEPTION 'alerts are kept for 1 to 36500 days, not %', coalesce(days::text, 'NULL') USING ERRCODE = 'RM005';
-    END IF;
-    INSERT INTO alert_retention (days) VALUES (days) ON CONFLICT (kept) DO UPDATE SET days = excluded.days;
+    PERFORM keep_days('alerts', days);
     RETURN alert_days();
 END
 $$;

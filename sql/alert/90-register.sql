@@ -14,7 +14,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_queue', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_queue_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_history', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_attempt', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_retention', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_retention', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.daemon', '');
 
 SELECT @extschema@.set_audience(f.signature, f.audience)

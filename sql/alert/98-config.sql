@@ -39,8 +39,8 @@ SELECT @extschema@.set_audience('change_endpoint(jsonb, jsonb)', 'internal');
 INSERT INTO @extschema@.config_section (section, room, "position", key, entries, put, change, remove) VALUES
     ('link_templates', 'alert', 500, '{target}', 'SELECT target, template, template LIKE ''http:%'' AS allow_http FROM link_template', 'set_link_template', NULL,
      'set_link_template($1 ->> ''target'', NULL)'),
-    ('delivery_retention', 'alert', 510, '{}', 'SELECT days FROM delivery_retention', 'set_delivery_retention', NULL, NULL),
-    ('alert_retention', 'alert', 515, '{}', 'SELECT days FROM alert_retention', 'set_alert_retention', NULL, NULL),
+    ('delivery_retention', 'alert', 510, '{}', 'SELECT days FROM alert_retention WHERE item = ''finished deliveries''', 'set_delivery_retention', NULL, NULL),
+    ('alert_retention', 'alert', 515, '{}', 'SELECT days FROM alert_retention WHERE item = ''alerts''', 'set_alert_retention', NULL, NULL),
     ('endpoints', 'alert', 520, '{key}', $q$
         SELECT endpoint AS key, kind, audience, secret_ref, description, retries, max_age, max_in_flight, per_second, unanswered, breaker_after, breaker_pause,
                enabled FROM endpoint$q$, 'put_endpoint', 'change_endpoint($1, $2)', 'remove_endpoint($1 ->> ''key'')'),
