@@ -333,6 +333,12 @@ is_text(const struct Option *option)
     return option->kind == KIND_TEXT || option->kind == KIND_START_TEXT || option->kind == KIND_SERVERS;
 }
 
+static char **
+text_field(struct Config *config, const struct Option *option)
+{
+    return (char **) (void *) ((char *) config + option->offset);
+}
+
 static size_t
 size_of(enum OptionKind kind)
 {
@@ -377,8 +383,8 @@ config_replace(struct Config *config, struct Config *fresh, struct ConfigChange 
 
     *change = (struct ConfigChange){.dsn = strcmp(config->dsn, fresh->dsn) != 0};
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        char **before = (char **) (void *) ((char *) config + options[i].offset);
-        char **after = (char **) (void *) ((char *) fresh + options[i].offset);
+        char **before = text_field(config, &options[i]);
+        char **after = text_field(fresh, &options[i]);
         bool same = is_same(&options[i], config, fresh);
         char *kept;
 
@@ -400,13 +406,9 @@ config_replace(struct Config *config, struct Config *fresh, struct ConfigChange 
 void
 config_free(struct Config *config)
 {
-    free(config->dsn);
-    free(config->worker);
-    free(config->secrets);
-    free(config->act_listen);
-    free(config->metrics_listen);
-    free(config->ca_file);
-    free(config->dns_servers);
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (is_text(&options[i]))
+            free(*text_field(config, &options[i]));
     memset(config, 0, sizeof *config);
 }
 
