@@ -9,9 +9,8 @@
 #include <string.h>
 
 #include "conn.h"
+#include "run.h"
 #include "secrets.h"
-
-#define WORKERS 6 /* each with a connection, beside the page */
 
 struct Check {
     const struct Config *config;
@@ -275,7 +274,7 @@ check_role(struct Check *check)
                               " (SELECT s.setting::pg_catalog.int8 FROM pg_catalog.pg_settings s WHERE "
                               "s.name = 'idle_session_timeout')"
                               " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
-    int needed = check->config->act_listen[0] == '\0' ? WORKERS : WORKERS + 1;
+    int needed = run_connections(check->config);
     PGresult *result = ask(check, "role", sql, 0, NULL);
     const char *role;
     long limit;

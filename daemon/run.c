@@ -79,6 +79,23 @@ is_open(const struct Worker *worker)
     return worker->kind != NULL;
 }
 
+/* The page behind messages' buttons is for who names a place for it. */
+static bool
+is_wanted(const struct Config *config, int which)
+{
+    return which != WORKER_ACT || config->act_listen[0] != '\0';
+}
+
+int
+run_connections(const struct Config *config)
+{
+    int count = 0;
+
+    for (int which = 0; which < WORKER_COUNT; which++)
+        count += is_wanted(config, which);
+    return count;
+}
+
 static void
 on_numbers_changed(void *arg)
 {
@@ -155,7 +172,7 @@ open_workers(struct Run *run)
     int last = run->once ? run->phase : WORKER_COUNT - 1;
 
     for (int which = 0; which <= last; which++)
-        if ((which != WORKER_ACT || run->config->act_listen[0] != '\0') && !open_worker(run, which))
+        if (is_wanted(run->config, which) && !open_worker(run, which))
             return false;
     if (run->once)
         return true;

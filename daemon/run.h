@@ -21,4 +21,7 @@ enum ExitCode {
 /* path is where config came from. config changes on SIGHUP; it stays the caller's to free. */
 enum ExitCode run_daemon(struct Config *config, const char *path, bool once);
 
+/* How many connections to the database `run` has: one for each of its workers. */
+int run_connections(const struct Config *config);
+
 #endif
