@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "html.h"
+#include "jsontext.h"
 
 #define HEAD_BEFORE "<!doctype html>\n<html lang=\""
 #define HEAD_AFTER                                                                                           \
@@ -17,40 +18,20 @@
     "button,textarea,select{font:inherit;margin:.3em "                                                       \
     "0;padding:.5em;width:100%;box-sizing:border-box}</style><title>"
 
-static const char *
-text_or_none(const json_t *value)
-{
-    const char *text = json_string_value(value);
-
-    return text == NULL ? "" : text;
-}
-
-static const char *
-text_of(const json_t *object, const char *name)
-{
-    return text_or_none(json_object_get(object, name));
-}
-
-static const char *
-text_at(const json_t *array, size_t index)
-{
-    return text_or_none(json_array_get(array, index));
-}
-
 /* A comment to write, or where there are reasons to choose from, one of these. */
 static void
 put_comment(FILE *out, const json_t *form)
 {
     const json_t *reasons = json_object_get(form, "reasons");
 
-    html_put_element(out, "<label>", text_of(form, "comment"), "");
+    html_put_element(out, "<label>", jsontext_of(form, "comment"), "");
     if (json_array_size(reasons) == 0) {
         fputs("<textarea name=\"comment\" rows=\"3\" maxlength=\"1000\"></textarea></label>\n", out);
         return;
     }
     fputs("<select name=\"comment\"><option></option>", out);
     for (size_t i = 0; i < json_array_size(reasons); i++)
-        html_put_element(out, "<option>", text_at(reasons, i), "</option>");
+        html_put_element(out, "<option>", jsontext_at(reasons, i), "</option>");
     fputs("</select></label>\n", out);
 }
 
@@ -60,13 +41,13 @@ put_form(FILE *out, const json_t *form)
     const json_t *verbs = json_object_get(form, "verbs");
 
     html_put_element(out, "<form method=\"post\"><input type=\"hidden\" name=\"look\" value=\"",
-                     text_of(form, "look"), "\">\n");
+                     jsontext_of(form, "look"), "\">\n");
     put_comment(out, form);
     for (size_t i = 0; i < json_array_size(verbs); i++) {
         const json_t *verb = json_array_get(verbs, i);
 
-        html_put_element(out, "<button name=\"verb\" value=\"", text_at(verb, 0), "\">");
-        html_put_element(out, "", text_at(verb, 1), "</button>\n");
+        html_put_element(out, "<button name=\"verb\" value=\"", jsontext_at(verb, 0), "\">");
+        html_put_element(out, "", jsontext_at(verb, 1), "</button>\n");
     }
     fputs("</form>\n", out);
 }
@@ -83,11 +64,11 @@ page_make(struct Page *page, const char *json)
         out = open_memstream(&page->html, &page->length);
     if (out != NULL) {
         page->status = (unsigned) json_integer_value(json_object_get(said, "status"));
-        html_put_element(out, HEAD_BEFORE, text_of(said, "language"), HEAD_AFTER);
-        html_put_element(out, "", text_of(said, "title"), "</title></head>\n<body>");
-        html_put_element(out, "<h1>", text_of(said, "title"), "</h1>\n");
+        html_put_element(out, HEAD_BEFORE, jsontext_of(said, "language"), HEAD_AFTER);
+        html_put_element(out, "", jsontext_of(said, "title"), "</title></head>\n<body>");
+        html_put_element(out, "<h1>", jsontext_of(said, "title"), "</h1>\n");
         for (size_t i = 0; i < json_array_size(json_object_get(said, "lines")); i++)
-            html_put_element(out, "<p>", text_at(json_object_get(said, "lines"), i), "</p>\n");
+            html_put_element(out, "<p>", jsontext_at(json_object_get(said, "lines"), i), "</p>\n");
         if (json_is_object(json_object_get(said, "form")))
             put_form(out, json_object_get(said, "form"));
         fputs("</body></html>\n", out);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "html.h"
+#include "jsontext.h"
 #include "report_chart.h"
 #include "report_style.h"
 
@@ -16,14 +17,6 @@
 /* Nothing may be loaded, sent, framed or run. */
 #define POLICY                                                                                               \
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'"
-
-static const char *
-text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text == NULL ? "" : text;
-}
 
 static double
 number_of(const json_t *object, const char *name)
@@ -57,7 +50,7 @@ tone_of(const char *name)
 static const char *
 id_of(const json_t *object, const char *name)
 {
-    const char *id = text_of(object, name);
+    const char *id = jsontext_of(object, name);
 
     return id[strspn(id, "abcdefghijklmnopqrstuvwxyz_")] == '\0' ? id : "";
 }
@@ -74,7 +67,7 @@ put_headings(FILE *out, const json_t *columns)
                          json_is_true(json_object_get(column, "number"))
                              ? "<th scope=\"col\" class=\"number\">"
                              : "<th scope=\"col\">",
-                         text_of(column, "label"), "</th>");
+                         jsontext_of(column, "label"), "</th>");
     }
     fputs("</tr></thead>\n", out);
 }
@@ -87,7 +80,7 @@ put_cell_begin(FILE *out, const json_t *columns, size_t column, const char *tone
 
     fprintf(out, column == 0 ? "<th scope=\"row\" class=\"%s%s\"" : "<td class=\"%s%s\"",
             json_is_true(json_object_get(heading, "number")) ? "number " : "", tone);
-    html_put_element(out, " data-label=\"", text_of(heading, "label"), "\">");
+    html_put_element(out, " data-label=\"", jsontext_of(heading, "label"), "\">");
 }
 
 static void
@@ -114,34 +107,34 @@ put_line(FILE *out, const json_t *tile)
 
         values[i] = json_is_number(point) ? json_number_value(point) : (double) NAN;
     }
-    snprintf(title, sizeof title, "%s: %s", text_of(tile, "label"), text_of(tile, "span"));
+    snprintf(title, sizeof title, "%s: %s", jsontext_of(tile, "label"), jsontext_of(tile, "span"));
     report_chart_line(out, values, count, title);
 }
 
 static void
 put_tile(FILE *out, const json_t *tile)
 {
-    const char *change = text_of(tile, "change"), *state = text_of(tile, "state");
+    const char *change = jsontext_of(tile, "change"), *state = jsontext_of(tile, "state");
     double arrow = number_of(tile, "arrow");
 
-    html_put_element(out, "<li class=\"tile\"><h4><bdi>", text_of(tile, "label"), "</bdi></h4>");
+    html_put_element(out, "<li class=\"tile\"><h4><bdi>", jsontext_of(tile, "label"), "</bdi></h4>");
     html_put_element(out, state[0] ? "<p class=\"value none\">" : "<p class=\"value\">",
-                     text_of(tile, "value"), "");
-    put_some(out, " <span class=\"counts-what\">", text_of(tile, "counts"), "</span>");
+                     jsontext_of(tile, "value"), "");
+    put_some(out, " <span class=\"counts-what\">", jsontext_of(tile, "counts"), "</span>");
     fputs("</p>", out);
     put_some(out, "<p class=\"state\">", state, "</p>");
     fputs("<p class=\"moved\">", out);
     if (change[0] != '\0') {
-        fprintf(out, "<span class=\"change %s\">", tone_of(text_of(tile, "tone")));
+        fprintf(out, "<span class=\"change %s\">", tone_of(jsontext_of(tile, "tone")));
         fputs(arrow > 0   ? "<span aria-hidden=\"true\">\xe2\x96\xb2</span> "
               : arrow < 0 ? "<span aria-hidden=\"true\">\xe2\x96\xbc</span> "
                           : "",
               out);
         html_put(out, change);
-        put_some(out, "<span class=\"unseen\">, ", text_of(tile, "change_label"), "</span>");
+        put_some(out, "<span class=\"unseen\">, ", jsontext_of(tile, "change_label"), "</span>");
         fputs("</span> ", out);
     }
-    put_some(out, "<span class=\"before\">", text_of(tile, "before"), "</span>");
+    put_some(out, "<span class=\"before\">", jsontext_of(tile, "before"), "</span>");
     fputs("</p>", out);
     put_line(out, tile);
     fputs("</li>\n", out);
@@ -153,7 +146,7 @@ put_tiles_table(FILE *out, const json_t *section)
     static const char *const fields[] = {"label", "said", "before_value", "change", "lowest", "highest"};
     const json_t *columns = json_object_get(section, "columns"), *tiles = json_object_get(section, "tiles");
 
-    html_put_element(out, "<details><summary>", text_of(section, "table"), "</summary><table>");
+    html_put_element(out, "<details><summary>", jsontext_of(section, "table"), "</summary><table>");
     put_headings(out, columns);
     fputs("<tbody>", out);
     for (size_t i = 0; i < json_array_size(tiles); i++) {
@@ -161,7 +154,7 @@ put_tiles_table(FILE *out, const json_t *section)
 
         fputs("<tr>", out);
         for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++)
-            put_cell(out, columns, f, text_of(tile, fields[f]));
+            put_cell(out, columns, f, jsontext_of(tile, fields[f]));
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></details>\n", out);
@@ -177,15 +170,15 @@ put_tiles(FILE *out, const json_t *section)
     for (size_t i = 0; i < json_array_size(tiles); i++) {
         const json_t *tile = json_array_get(tiles, i);
 
-        if (department == NULL || strcmp(department, text_of(tile, "department")) != 0) {
+        if (department == NULL || strcmp(department, jsontext_of(tile, "department")) != 0) {
             fputs(department == NULL ? "" : "</ul>\n", out);
-            department = text_of(tile, "department");
+            department = jsontext_of(tile, "department");
             html_put_element(out, "<h3><bdi>", department, "</bdi></h3>\n<ul class=\"tiles\">\n");
         }
         put_tile(out, tile);
     }
     fputs(department == NULL ? "" : "</ul>\n", out);
-    put_some(out, "<p class=\"small\">", text_of(section, "quiet"), "</p>\n");
+    put_some(out, "<p class=\"small\">", jsontext_of(section, "quiet"), "</p>\n");
     put_tiles_table(out, section);
 }
 
@@ -203,29 +196,25 @@ static void
 put_goal(FILE *out, const json_t *goal)
 {
     const json_t *lines = json_object_get(goal, "lines");
-    const char *tone = tone_of(text_of(goal, "tone"));
+    const char *tone = tone_of(jsontext_of(goal, "tone"));
     char title[512];
 
-    snprintf(title, sizeof title, "%s: %s, %s, %s", text_of(goal, "label"), text_of(goal, "value"),
-             text_of(goal, "target"), text_of(goal, "status"));
-    html_put_element(out, "<li class=\"goal\"><div class=\"head\"><h4><bdi>", text_of(goal, "label"),
+    snprintf(title, sizeof title, "%s: %s, %s, %s", jsontext_of(goal, "label"), jsontext_of(goal, "value"),
+             jsontext_of(goal, "target"), jsontext_of(goal, "status"));
+    html_put_element(out, "<li class=\"goal\"><div class=\"head\"><h4><bdi>", jsontext_of(goal, "label"),
                      "</bdi>");
-    put_some(out, " <span class=\"name\"><bdi>", text_of(goal, "name"), "</bdi></span>");
-    put_some(out, " <span class=\"name\"><bdi>", text_of(goal, "unit"), "</bdi></span>");
+    put_some(out, " <span class=\"name\"><bdi>", jsontext_of(goal, "name"), "</bdi></span>");
+    put_some(out, " <span class=\"name\"><bdi>", jsontext_of(goal, "unit"), "</bdi></span>");
     fprintf(out, "</h4><span class=\"chip %s\">", tone);
-    html_put_element(out, "", text_of(goal, "status"), "</span></div>");
-    html_put_element(out, "<p class=\"figures\"><b>", text_of(goal, "value"), "</b> ");
-    html_put_element(out, "<span>", text_of(goal, "target"), "</span></p>");
+    html_put_element(out, "", jsontext_of(goal, "status"), "</span></div>");
+    html_put_element(out, "<p class=\"figures\"><b>", jsontext_of(goal, "value"), "</b> ");
+    html_put_element(out, "<span>", jsontext_of(goal, "target"), "</span></p>");
     if (isfinite(number_of(goal, "share")))
         report_chart_meter(out, number_of(goal, "share"), number_of(goal, "target_share"),
                            number_of(goal, "expected_share"), tone, title);
     fputs("<ul class=\"facts\">", out);
-    for (size_t i = 0; i < json_array_size(lines); i++) {
-        const json_t *line = json_array_get(lines, i);
-
-        html_put_element(out, "<li><bdi>", json_is_string(line) ? json_string_value(line) : "",
-                         "</bdi></li>");
-    }
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        html_put_element(out, "<li><bdi>", jsontext_at(lines, i), "</bdi></li>");
     fputs("</ul></li>\n", out);
 }
 
@@ -235,8 +224,8 @@ put_goals(FILE *out, const json_t *section)
     const json_t *goals = json_object_get(section, "goals");
 
     fputs("<p class=\"legend\">", out);
-    put_key(out, "target", text_of(section, "mark_target"));
-    put_key(out, "expected", text_of(section, "mark_expected"));
+    put_key(out, "target", jsontext_of(section, "mark_target"));
+    put_key(out, "expected", jsontext_of(section, "mark_expected"));
     fputs("</p>\n<ul class=\"goals\">\n", out);
     for (size_t i = 0; i < json_array_size(goals); i++) {
         const json_t *goal = json_array_get(goals, i);
@@ -253,14 +242,14 @@ put_stage(FILE *out, const json_t *stage, const json_t *next)
 {
     int hue = (int) json_integer_value(json_object_get(stage, "hue"));
 
-    html_put_element(out, "<li><div class=\"stage\"><b><bdi>", text_of(stage, "label"), "</bdi></b>");
-    put_some(out, " <span class=\"name\"><bdi>", text_of(stage, "department"), "</bdi></span></div>");
+    html_put_element(out, "<li><div class=\"stage\"><b><bdi>", jsontext_of(stage, "label"), "</bdi></b>");
+    put_some(out, " <span class=\"name\"><bdi>", jsontext_of(stage, "department"), "</bdi></span></div>");
     fputs("<div class=\"bar\">", out);
     report_chart_step(out, number_of(stage, "share"), next == NULL ? (double) NAN : number_of(next, "share"),
                       hue);
-    html_put_element(out, "</div><div class=\"count\"><b>", text_of(stage, "value"), "</b> ");
-    put_some(out, "<span>", text_of(stage, "step"), "</span>");
-    put_some(out, "<span>", text_of(stage, "days"), "</span>");
+    html_put_element(out, "</div><div class=\"count\"><b>", jsontext_of(stage, "value"), "</b> ");
+    put_some(out, "<span>", jsontext_of(stage, "step"), "</span>");
+    put_some(out, "<span>", jsontext_of(stage, "days"), "</span>");
     fputs("</div></li>\n", out);
 }
 
@@ -270,7 +259,7 @@ put_funnel(FILE *out, const json_t *funnel, bool named)
     const json_t *stages = json_object_get(funnel, "stages"), *asides = json_object_get(funnel, "asides");
 
     if (named)
-        html_put_element(out, "<h3><bdi>", text_of(funnel, "label"), "</bdi></h3>\n");
+        html_put_element(out, "<h3><bdi>", jsontext_of(funnel, "label"), "</bdi></h3>\n");
     fputs("<ol class=\"funnel\">\n", out);
     for (size_t i = 0; i < json_array_size(stages); i++) {
         const json_t *stage = json_array_get(stages, i);
@@ -282,10 +271,8 @@ put_funnel(FILE *out, const json_t *funnel, bool named)
         return;
     fputs("<p class=\"small\">", out);
     for (size_t i = 0; i < json_array_size(asides); i++) {
-        const json_t *aside = json_array_get(asides, i);
-
         fputs(i == 0 ? "" : " \xc2\xb7 ", out);
-        html_put_element(out, "<bdi>", json_is_string(aside) ? json_string_value(aside) : "", "</bdi>");
+        html_put_element(out, "<bdi>", jsontext_at(asides, i), "</bdi>");
     }
     fputs("</p>\n", out);
 }
@@ -313,10 +300,10 @@ read_parts(const json_t *parts, struct ReportPart *read)
     if (count > PARTS_MAX)
         count = PARTS_MAX;
     for (size_t i = 0; i < count; i++) {
-        const json_t *part = json_array_get(parts, i), *tone = json_array_get(part, 1);
+        const json_t *part = json_array_get(parts, i);
 
         read[i].amount = json_number_value(json_array_get(part, 0));
-        read[i].tone = tone_of(json_is_string(tone) ? json_string_value(tone) : "");
+        read[i].tone = tone_of(jsontext_at(part, 1));
     }
     return count;
 }
@@ -325,7 +312,7 @@ static void
 put_table_cell(FILE *out, const json_t *columns, size_t column, const json_t *cell)
 {
     struct ReportPart parts[PARTS_MAX];
-    const char *tone = tone_of(text_of(cell, "tone"));
+    const char *tone = tone_of(jsontext_of(cell, "tone"));
     bool number = json_is_true(json_object_get(json_array_get(columns, column), "number"));
     bool chip = strcmp(tone, "plain") != 0 && !number;
 
@@ -336,8 +323,8 @@ put_table_cell(FILE *out, const json_t *columns, size_t column, const json_t *ce
     put_cell_begin(out, columns, column, chip ? "" : tone);
     if (chip)
         fprintf(out, "<span class=\"chip %s\">", tone);
-    html_put_element(out, "<bdi>", text_of(cell, "text"), chip ? "</bdi></span>" : "</bdi>");
-    put_some(out, "<span class=\"sub\"><bdi>", text_of(cell, "sub"), "</bdi></span>");
+    html_put_element(out, "<bdi>", jsontext_of(cell, "text"), chip ? "</bdi></span>" : "</bdi>");
+    put_some(out, "<span class=\"sub\"><bdi>", jsontext_of(cell, "sub"), "</bdi></span>");
     report_chart_stack(out, parts, read_parts(json_object_get(cell, "parts"), parts), NULL);
     fputs(column == 0 ? "</th>" : "</td>", out);
 }
@@ -351,11 +338,8 @@ put_counts(FILE *out, const json_t *counts)
     fputs("<div class=\"counts\">", out);
     report_chart_stack(out, parts, count, NULL);
     fputs("<p class=\"legend\">", out);
-    for (size_t i = 0; i < count; i++) {
-        const json_t *label = json_array_get(json_array_get(counts, i), 2);
-
-        put_key(out, parts[i].tone, json_is_string(label) ? json_string_value(label) : "");
-    }
+    for (size_t i = 0; i < count; i++)
+        put_key(out, parts[i].tone, jsontext_at(json_array_get(counts, i), 2));
     fputs("</p></div>\n", out);
 }
 
@@ -363,7 +347,7 @@ static void
 put_bars(FILE *out, const json_t *section)
 {
     const json_t *bars = json_object_get(section, "bars");
-    const char *first = text_of(section, "bars_first"), *second = text_of(section, "bars_second");
+    const char *first = jsontext_of(section, "bars_first"), *second = jsontext_of(section, "bars_second");
     struct ReportPair pairs[PAIRS_MAX];
     char title[512];
     size_t count = json_array_size(bars) > PAIRS_MAX ? PAIRS_MAX : json_array_size(bars);
@@ -371,7 +355,7 @@ put_bars(FILE *out, const json_t *section)
     for (size_t i = 0; i < count; i++) {
         const json_t *bar = json_array_get(bars, i);
 
-        pairs[i] = (struct ReportPair){.label = text_of(bar, "label"),
+        pairs[i] = (struct ReportPair){.label = jsontext_of(bar, "label"),
                                        .first = number_of(bar, "first"),
                                        .second = number_of(bar, "second"),
                                        .first_said = first,
@@ -423,7 +407,7 @@ static const struct {
 static void (*layout_of(const json_t *section))(FILE *, const json_t *)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(kinds[i].kind, text_of(section, "kind")) == 0)
+        if (strcmp(kinds[i].kind, jsontext_of(section, "kind")) == 0)
             return kinds[i].put;
     return NULL;
 }
@@ -431,32 +415,32 @@ static void (*layout_of(const json_t *section))(FILE *, const json_t *)
 static void
 put_section(FILE *out, const json_t *section)
 {
-    const char *note = text_of(section, "note"), *line = text_of(section, "line");
+    const char *note = jsontext_of(section, "note"), *line = jsontext_of(section, "line");
 
     if (layout_of(section) == NULL)
         return;
     html_put_element(out, "<section id=\"", id_of(section, "id"), "\">");
-    html_put_element(out, "<h2>", text_of(section, "title"), "</h2>\n");
+    html_put_element(out, "<h2>", jsontext_of(section, "title"), "</h2>\n");
     if (note[0] != '\0' || line[0] != '\0') {
         html_put_element(out, "<p class=\"note\">", note, note[0] == '\0' ? "" : " ");
         html_put_element(out, "", line, "</p>\n");
     }
     layout_of(section)(out, section);
-    put_some(out, "<p class=\"small\">", text_of(section, "more"), "</p>\n");
+    put_some(out, "<p class=\"small\">", jsontext_of(section, "more"), "</p>\n");
     fputs("</section>\n", out);
 }
 
 static void
 put_head(FILE *out, const json_t *report)
 {
-    html_put_element(out, "<!doctype html>\n<html lang=\"", text_of(report, "language"),
+    html_put_element(out, "<!doctype html>\n<html lang=\"", jsontext_of(report, "language"),
                      "\"><head><meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" "
                      "content=\"" POLICY "\">\n"
                      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                      "<meta name=\"color-scheme\" content=\"light dark\"><meta name=\"robots\" "
                      "content=\"noindex\"><meta name=\"referrer\" content=\"no-referrer\">\n");
-    html_put_element(out, "<title>", text_of(report, "title"), "");
-    html_put_element(out, ", ", text_of(report, "period"), "</title>\n<style>");
+    html_put_element(out, "<title>", jsontext_of(report, "title"), "");
+    html_put_element(out, ", ", jsontext_of(report, "period"), "</title>\n<style>");
     fputs(report_style, out);
     fputs("</style></head>\n<body>\n", out);
 }
@@ -466,19 +450,19 @@ put_top(FILE *out, const json_t *report)
 {
     const json_t *headlines = json_object_get(report, "headlines");
 
-    html_put_element(out, "<header><p class=\"kicker\">", text_of(report, "kicker"), "</p>\n");
-    html_put_element(out, "<h1><bdi>", text_of(report, "title"), "</bdi></h1>\n");
-    html_put_element(out, "<p class=\"period\">", text_of(report, "period"), "</p>\n");
-    html_put_element(out, "<p class=\"small\"><bdi>", text_of(report, "reader"), "</bdi> \xc2\xb7 ");
-    html_put_element(out, "", text_of(report, "made"), "</p>\n");
+    html_put_element(out, "<header><p class=\"kicker\">", jsontext_of(report, "kicker"), "</p>\n");
+    html_put_element(out, "<h1><bdi>", jsontext_of(report, "title"), "</bdi></h1>\n");
+    html_put_element(out, "<p class=\"period\">", jsontext_of(report, "period"), "</p>\n");
+    html_put_element(out, "<p class=\"small\"><bdi>", jsontext_of(report, "reader"), "</bdi> \xc2\xb7 ");
+    html_put_element(out, "", jsontext_of(report, "made"), "</p>\n");
     if (json_array_size(headlines) > 0) {
         fputs("<ul class=\"headlines\">", out);
         for (size_t i = 0; i < json_array_size(headlines); i++) {
             const json_t *headline = json_array_get(headlines, i);
 
-            fprintf(out, "<li class=\"%s\"><a href=\"#%s\">", tone_of(text_of(headline, "tone")),
+            fprintf(out, "<li class=\"%s\"><a href=\"#%s\">", tone_of(jsontext_of(headline, "tone")),
                     id_of(headline, "to"));
-            html_put_element(out, "", text_of(headline, "text"), "</a></li>\n");
+            html_put_element(out, "", jsontext_of(headline, "text"), "</a></li>\n");
         }
         fputs("</ul>\n", out);
     }
@@ -490,14 +474,14 @@ put_contents(FILE *out, const json_t *report, const json_t *sections)
 {
     if (json_array_size(sections) < 2)
         return;
-    html_put_element(out, "<nav aria-label=\"", text_of(report, "contents"), "\"><ul>");
+    html_put_element(out, "<nav aria-label=\"", jsontext_of(report, "contents"), "\"><ul>");
     for (size_t i = 0; i < json_array_size(sections); i++) {
         const json_t *section = json_array_get(sections, i);
 
         if (layout_of(section) == NULL)
             continue;
         fprintf(out, "<li><a href=\"#%s\">", id_of(section, "id"));
-        html_put_element(out, "", text_of(section, "title"), "</a></li>");
+        html_put_element(out, "", jsontext_of(section, "title"), "</a></li>");
     }
     fputs("</ul></nav>\n", out);
 }
@@ -522,8 +506,8 @@ report_page_write(FILE *out, const char *json)
         put_section(out, section);
     }
     fputs("</main>\n<footer>", out);
-    put_some(out, "<p>", text_of(report, "absent"), "</p>\n");
-    put_some(out, "<p>", json_array_size(sections) > 0 ? text_of(report, "rights") : "", "</p>\n");
+    put_some(out, "<p>", jsontext_of(report, "absent"), "</p>\n");
+    put_some(out, "<p>", json_array_size(sections) > 0 ? jsontext_of(report, "rights") : "", "</p>\n");
     fputs("</footer>\n</body></html>\n", out);
     json_decref(report);
     return true;
