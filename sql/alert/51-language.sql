@@ -162,6 +162,13 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.said_day(date, @extschema@.message_locale) IS 'A day as it is written there.';
 
+CREATE FUNCTION @extschema@.said_days(since date, until date, locale @extschema@.message_locale)
+RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT message_words(locale.language, 'period_is', jsonb_build_object('since', said_day(since, locale), 'until', said_day(until, locale)))
+$$;
+COMMENT ON FUNCTION @extschema@.said_days(date, date, @extschema@.message_locale) IS 'A span of days as it is written there.';
+
 CREATE FUNCTION @extschema@.said_time(at timestamptz, zone text, locale @extschema@.message_locale)
 RETURNS text LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$

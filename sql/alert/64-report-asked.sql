@@ -76,12 +76,6 @@ RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalo
 RETURN @extschema@.said_number(value, 0, (a).locale);
 COMMENT ON FUNCTION @extschema@.report_count(@extschema@.report_asked, numeric) IS 'A whole number as it is written there.';
 
-CREATE FUNCTION @extschema@.report_days(a @extschema@.report_asked, since date, until date)
-RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT message_words((a.locale).language, 'period_is', jsonb_build_object('since', said_day(since, a.locale), 'until', said_day(until, a.locale)))
-$$;
-COMMENT ON FUNCTION @extschema@.report_days(@extschema@.report_asked, date, date) IS 'A span of days as it is written there.';
-
 CREATE FUNCTION @extschema@.report_month(a @extschema@.report_asked, month date)
 RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT said_month(month, a.locale) || ' ' || extract(year FROM month)

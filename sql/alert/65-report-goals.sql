@@ -51,7 +51,7 @@ BEGIN
             CASE WHEN g.until >= a.today AND g.expected IS NOT NULL AND g.expected <> g.target THEN
                 report_word(a, 'expected_today', jsonb_build_object('value', report_value(a, g.expected, k.measured_in), 'pace', report_value(a, g.pace, 'share'))) END,
             report_forecast(a, g.kpi_key, g.unit_key, g.since, g.until, g.currency),
-            report_days(a, g.since, g.until),
+            said_days(g.since, g.until, a.locale),
             CASE WHEN g.departments <> '{}' THEN report_word(a, 'held_by', jsonb_build_object('list', report_departments(g.departments::jsonb, a))) END,
             CASE WHEN g.accountable IS NOT NULL THEN report_word(a, 'accountable', jsonb_build_object('name',
                 coalesce((SELECT p.name FROM principal p WHERE p.principal = g.accountable), g.accountable))) END], NULL))));

@@ -199,7 +199,7 @@ BEGIN
         'columns', report_columns(a, 'kpi', '+value', '+before_column', '+change', '+lowest', '+highest'),
         'line', CASE WHEN report_rolls(a) THEN report_word(a, 'line_rolls') ELSE report_word(a, 'line', jsonb_build_object('grain', report_word(a, 'grain_' || a.grain))) END,
         'quiet', CASE WHEN quiet <> '{}' THEN report_word(a, 'quiet', jsonb_build_object('list', array_to_string(quiet, ', '))) END),
-        report_word(a, 'compared', jsonb_build_object('days', report_days(a, a.before_since, a.before_until))));
+        report_word(a, 'compared', jsonb_build_object('days', said_days(a.before_since, a.before_until, a.locale))));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.report_tiles(@extschema@.report_asked) IS 'The section of a report with its numbers; NULL where there are none.';
