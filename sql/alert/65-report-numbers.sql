@@ -4,11 +4,11 @@ CREATE FUNCTION @extschema@.report_kpis()
 RETURNS TABLE (kpi text, n bigint, department text) LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 30
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT c.kpi, c.n, c.department
-    FROM (SELECT w.kpi, w.n, w.department
-          FROM unnest('{won_value,won_count,win_rate,average_deal,sales_cycle_days,open_pipeline,leads,mqls,marketing_spend,cost_per_lead,
-                        first_response_minutes,resolution_hours,ticket_backlog,sla_attainment,csat,nps,nrr}'::text[],
-                      '{sales,sales,sales,sales,sales,sales,marketing,marketing,marketing,marketing,service,service,service,service,service,service,service}'::text[])
-               WITH ORDINALITY w (kpi, department, n)
+    FROM (SELECT w.kpi, d.n + w.n AS n, d.department
+          FROM (VALUES (0, 'sales', '{won_value,won_count,win_rate,average_deal,sales_cycle_days,open_pipeline}'::text[]),
+                       (20, 'marketing', '{leads,mqls,marketing_spend,cost_per_lead}'),
+                       (40, 'service', '{first_response_minutes,resolution_hours,ticket_backlog,sla_attainment,csat,nps,nrr}')) d (n, department, kpis)
+          CROSS JOIN unnest(d.kpis) WITH ORDINALITY w (kpi, n)
           UNION ALL
           SELECT t.kpi, 100 + row_number() OVER (ORDER BY t.label, t.kpi), 'own' FROM kpi t WHERE NOT t.shipped) c
     JOIN kpi k USING (kpi)
