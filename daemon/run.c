@@ -71,7 +71,9 @@ struct Run {
 };
 
 static const struct WorkerKind *const kinds[WORKER_COUNT] = {
-    &fold_kind, &link_kind, &pack_kind, &rule_kind, &outbox_kind, &slow_rule_kind, &act_kind};
+    [WORKER_FOLD] = &fold_kind, [WORKER_LINK] = &link_kind,     [WORKER_PACK] = &pack_kind,
+    [WORKER_RULE] = &rule_kind, [WORKER_OUTBOX] = &outbox_kind, [WORKER_SLOW_RULE] = &slow_rule_kind,
+    [WORKER_ACT] = &act_kind};
 
 static bool
 is_open(const struct Worker *worker)
@@ -429,8 +431,10 @@ static void
 set_up(struct Run *run, struct Config *config, const char *path, bool once)
 {
     struct Worker *const workers[WORKER_COUNT] = {
-        &run->fold.worker,   &run->link.worker,      &run->pack.worker, &run->rule.worker,
-        &run->outbox.worker, &run->slow_rule.worker, &run->act.worker};
+        [WORKER_FOLD] = &run->fold.worker,     [WORKER_LINK] = &run->link.worker,
+        [WORKER_PACK] = &run->pack.worker,     [WORKER_RULE] = &run->rule.worker,
+        [WORKER_OUTBOX] = &run->outbox.worker, [WORKER_SLOW_RULE] = &run->slow_rule.worker,
+        [WORKER_ACT] = &run->act.worker};
 
     *run = (struct Run){.config = config, .path = path, .once = once, .signal_fd = -1, .notify = {.fd = -1}};
     memcpy(run->workers, workers, sizeof workers);
