@@ -620,3 +620,9 @@ conn_log_failed(const struct ConnAnswer *answer, const char *call)
     log_error("call-failed", LOG_TEXT("call", call), LOG_TEXT("sqlstate", answer->sqlstate),
               LOG_TEXT("error", answer->error));
 }
+
+int64_t
+conn_number(const struct ConnAnswer *answer)
+{
+    return PQntuples(answer->result) == 1 ? strtoll(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
+}

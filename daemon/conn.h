@@ -39,6 +39,9 @@ struct ConnAnswer {
 /* Logs what a call ended with that did not work. */
 void conn_log_failed(const struct ConnAnswer *answer, const char *call);
 
+/* The number that a call returned, which is done; 0 where it returned no row. */
+int64_t conn_number(const struct ConnAnswer *answer);
+
 typedef void (*ConnDone)(void *arg, const struct ConnAnswer *answer);
 
 /* What to ask. In sql, {crm} stands for the extension's schema. The values stay the caller's until done is called. */

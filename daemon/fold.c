@@ -34,26 +34,6 @@ ask(struct Fold *fold, const char *begin, const char *sql, int value_count, Conn
                                                      .arg = fold});
 }
 
-/* Says what failed; false where the connection is gone and the cycle with it. */
-static bool
-survive(struct Fold *fold, struct Trouble *trouble, const char *what, const struct ConnAnswer *answer)
-{
-    if (answer->outcome == CONN_LOST) {
-        fold->worker.busy = false;
-        return false;
-    }
-    fold->worker.failures++;
-    schedule_failed(trouble, clock_now_ms(), schedule_seed(what));
-    conn_log_failed(answer, what);
-    return true;
-}
-
-static int64_t
-count_of(const struct ConnAnswer *answer)
-{
-    return PQntuples(answer->result) == 1 ? strtoll(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
-}
-
 static struct FoldRoom *
 find_failed(struct Fold *fold, const char *relation, const char *room)
 {
@@ -94,10 +74,8 @@ on_filled(void *arg, const struct ConnAnswer *answer)
 {
     struct Fold *fold = arg;
 
-    if (answer->outcome == CONN_LOST) {
-        fold->worker.busy = false;
+    if (worker_lost(&fold->worker, answer))
         return;
-    }
     if (answer->outcome == CONN_ERROR)
         note_failed(fold, answer);
     else if (PQgetisnull(answer->result, 0,
@@ -109,10 +87,10 @@ on_filled(void *arg, const struct ConnAnswer *answer)
     } else {
         fold->found_work = true;
         metrics_add(METRIC_BACKFILLS, 1, "ok", NULL);
-        metrics_add(METRIC_BACKFILLED_ROWS, (double) count_of(answer), NULL, NULL);
+        metrics_add(METRIC_BACKFILLED_ROWS, (double) conn_number(answer), NULL, NULL);
         forget_failed(fold, find_failed(fold, fold->room.relation, fold->room.room));
         log_info("filled", LOG_TEXT("relation", fold->room.relation), LOG_TEXT("room", fold->room.room),
-                 LOG_NUMBER("rows", count_of(answer)));
+                 LOG_NUMBER("rows", conn_number(answer)));
     }
     fold->filled = true;
     ask_resolve(fold);
@@ -145,7 +123,7 @@ on_filling(void *arg, const struct ConnAnswer *answer)
 
     fold->filled = false;
     if (answer->outcome != CONN_DONE) {
-        if (survive(fold, &fold->trouble[TROUBLE_FILLING], "filling_next", answer))
+        if (worker_survives(&fold->worker, &fold->trouble[TROUBLE_FILLING], "filling_next", answer))
             ask_resolve(fold);
         return;
     }
@@ -170,8 +148,8 @@ on_resolved(void *arg, const struct ConnAnswer *answer)
 
     if (answer->outcome == CONN_DONE) {
         schedule_worked(&fold->trouble[TROUBLE_RESOLVE]);
-        fold->found_work = fold->found_work || count_of(answer) > 0;
-    } else if (!survive(fold, &fold->trouble[TROUBLE_RESOLVE], "resolve_pending", answer))
+        fold->found_work = fold->found_work || conn_number(answer) > 0;
+    } else if (!worker_survives(&fold->worker, &fold->trouble[TROUBLE_RESOLVE], "resolve_pending", answer))
         return;
     ask_fold(fold);
 }
@@ -195,12 +173,12 @@ on_folded(void *arg, const struct ConnAnswer *answer)
     if (answer->outcome == CONN_DONE) {
         schedule_worked(&fold->trouble[TROUBLE_FOLD]);
         metrics_add(METRIC_FOLDS, 1, "ok", NULL);
-        metrics_add(METRIC_FOLDED_CHANGES, (double) count_of(answer), NULL, NULL);
+        metrics_add(METRIC_FOLDED_CHANGES, (double) conn_number(answer), NULL, NULL);
         metrics_set(METRIC_FOLD_SUCCESS, (double) clock_wall_ms() / 1000, NULL, NULL);
-        fold->found_work = fold->found_work || count_of(answer) > 0;
-        if (count_of(answer) > 0)
-            log_debug("folded", LOG_NUMBER("changes", count_of(answer)));
-    } else if (!survive(fold, &fold->trouble[TROUBLE_FOLD], "fold", answer))
+        fold->found_work = fold->found_work || conn_number(answer) > 0;
+        if (conn_number(answer) > 0)
+            log_debug("folded", LOG_NUMBER("changes", conn_number(answer)));
+    } else if (!worker_survives(&fold->worker, &fold->trouble[TROUBLE_FOLD], "fold", answer))
         return;
     else
         metrics_add(METRIC_FOLDS, 1, "failed", NULL);
@@ -226,9 +204,9 @@ on_counted(void *arg, const struct ConnAnswer *answer)
 
     if (answer->outcome == CONN_DONE) {
         schedule_worked(&fold->trouble[TROUBLE_COUNT]);
-        if (count_of(answer) == 0)
+        if (conn_number(answer) == 0)
             fold->count_due_ms = clock_now_ms() + COUNT_EVERY_MS;
-    } else if (!survive(fold, &fold->trouble[TROUBLE_COUNT], "count_unmapped_due", answer))
+    } else if (!worker_survives(&fold->worker, &fold->trouble[TROUBLE_COUNT], "count_unmapped_due", answer))
         return;
     end_cycle(fold);
 }
@@ -267,7 +245,7 @@ begin_cycle(void *arg)
 {
     struct Fold *fold = arg;
 
-    if (fold->worker.busy || fold->worker.stopping || fold->worker.drained || !conn_free(&fold->worker.conn))
+    if (!worker_may_begin(&fold->worker))
         return;
     fold->worker.busy = true;
     fold->found_work = fold->filled = false;

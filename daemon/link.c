@@ -30,10 +30,8 @@ end_cycle(struct Link *link)
 static void
 on_failed(struct Link *link, const char *what, const struct ConnAnswer *answer)
 {
-    if (answer->outcome == CONN_LOST) { /* the connection comes back and begins a cycle */
-        link->worker.busy = false;
+    if (worker_lost(&link->worker, answer))
         return;
-    }
     if (!link->worker.stopping) {
         link->worker.failures++;
         link->trouble.failures++;
@@ -98,7 +96,7 @@ begin_cycle(void *arg)
 {
     struct Link *link = arg;
 
-    if (link->worker.busy || link->worker.stopping || link->worker.drained || !conn_free(&link->worker.conn))
+    if (!worker_may_begin(&link->worker))
         return;
     if (may_now(link) && schedule_allows(&link->trouble, clock_now_ms())) {
         link->worker.busy = true;

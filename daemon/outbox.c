@@ -143,17 +143,6 @@ take_row(struct Outbox *outbox, const struct DeliveryRow *row)
 }
 
 static void
-note_failure(struct Outbox *outbox, struct Trouble *trouble, const char *what,
-             const struct ConnAnswer *answer)
-{
-    if (answer->outcome == CONN_LOST)
-        return; /* the connection has said so */
-    outbox->worker.failures++;
-    schedule_failed(trouble, clock_now_ms(), schedule_seed(what));
-    conn_log_failed(answer, what);
-}
-
-static void
 on_claimed(void *arg, const struct ConnAnswer *answer)
 {
     static const char *const names[] = {"id",         "epoch", "message_id", "endpoint", "kind",
@@ -168,7 +157,7 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
         for (int i = 0; i < 9; i++)
             columns[i] = PQfnumber(answer->result, names[i]);
     } else
-        note_failure(outbox, &outbox->claim_trouble, "claim_deliveries", answer);
+        (void) worker_survives(&outbox->worker, &outbox->claim_trouble, "claim_deliveries", answer);
     for (int i = 0; i < rows; i++) {
         const char *cells[9];
 
@@ -267,8 +256,7 @@ on_reported(void *arg, const struct ConnAnswer *answer)
     free(outbox->results);
     outbox->results = NULL;
     if (answer->outcome == CONN_DONE) {
-        int taken =
-            PQntuples(answer->result) == 1 ? (int) strtol(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
+        int taken = (int) conn_number(answer);
 
         schedule_worked(&outbox->finish_trouble);
         outbox->one_by_one = outbox->one_by_one && outbox->settled.count > 0;
@@ -282,7 +270,7 @@ on_reported(void *arg, const struct ConnAnswer *answer)
         if (outbox->claimed_some) /* their places are free again */
             outbox->next_claim_ms = 0;
     } else {
-        note_failure(outbox, &outbox->finish_trouble, "finish_deliveries", answer);
+        (void) worker_survives(&outbox->worker, &outbox->finish_trouble, "finish_deliveries", answer);
         /* data that the server refuses, as letters that its encoding does not have: find out which, and report that one in plain ones */
         if (answer->outcome == CONN_ERROR && strncmp(answer->sqlstate, "22", 2) == 0) {
             if (outbox->reported.count == 1 && !outcome_plain(outbox->reported.first->detail))
@@ -322,10 +310,10 @@ static void
 on_forgotten(void *arg, const struct ConnAnswer *answer)
 {
     struct Outbox *outbox = arg;
-    long forgotten = 0;
+    int64_t forgotten = 0;
 
-    if (answer->outcome == CONN_DONE && PQntuples(answer->result) == 1)
-        forgotten = strtol(PQgetvalue(answer->result, 0, 0), NULL, 10);
+    if (answer->outcome == CONN_DONE)
+        forgotten = conn_number(answer);
     else if (answer->outcome == CONN_ERROR)
         conn_log_failed(answer, "forget");
     if (forgotten > 0) { /* the rest of that day, or the next */

@@ -5,9 +5,6 @@
  */
 #include "pack.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "clock.h"
 #include "log.h"
 
@@ -24,28 +21,28 @@ end_cycle(struct Pack *pack, bool found_work)
         loop_timer_in(&pack->worker.timer, found_work ? 0 : LOOK_EVERY_MS);
 }
 
+/* What is under way when it stops is cancelled, which is no failure. */
+static void
+on_failed(struct Pack *pack, struct Trouble *trouble, const char *call, const struct ConnAnswer *answer)
+{
+    if (pack->worker.stopping ? !worker_lost(&pack->worker, answer)
+                              : worker_survives(&pack->worker, trouble, call, answer))
+        end_cycle(pack, false);
+}
+
 static void
 on_forecasts(void *arg, const struct ConnAnswer *answer)
 {
     struct Pack *pack = arg;
     int64_t kept;
 
-    if (answer->outcome == CONN_LOST) {
-        pack->worker.busy = false;
-        return;
-    }
-    if (answer->outcome == CONN_ERROR) {
-        if (!pack->worker.stopping) {
-            pack->worker.failures++;
-            schedule_failed(&pack->forecast_trouble, clock_now_ms(), schedule_seed("keep_forecasts"));
-            conn_log_failed(answer, "keep_forecasts");
-        }
-        end_cycle(pack, false);
+    if (answer->outcome != CONN_DONE) {
+        on_failed(pack, &pack->forecast_trouble, "keep_forecasts", answer);
         return;
     }
     schedule_worked(&pack->forecast_trouble);
     pack->forecast_due_ms = clock_now_ms() + FORECAST_EVERY_MS;
-    kept = PQntuples(answer->result) == 1 ? strtoll(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
+    kept = conn_number(answer);
     if (kept > 0)
         log_info("forecasts-kept", LOG_NUMBER("forecasts", kept));
     end_cycle(pack, false);
@@ -71,21 +68,12 @@ on_packed(void *arg, const struct ConnAnswer *answer)
     struct Pack *pack = arg;
     int64_t packed;
 
-    if (answer->outcome == CONN_LOST) { /* the connection comes back and begins a cycle */
-        pack->worker.busy = false;
-        return;
-    }
-    if (answer->outcome == CONN_ERROR) {
-        if (!pack->worker.stopping) {
-            pack->worker.failures++;
-            schedule_failed(&pack->trouble, clock_now_ms(), schedule_seed("pack_journeys"));
-            conn_log_failed(answer, "pack_journeys");
-        }
-        end_cycle(pack, false);
+    if (answer->outcome != CONN_DONE) {
+        on_failed(pack, &pack->trouble, "pack_journeys", answer);
         return;
     }
     schedule_worked(&pack->trouble);
-    packed = PQntuples(answer->result) == 1 ? strtoll(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
+    packed = conn_number(answer);
     if (packed > 0)
         log_debug("packed", LOG_NUMBER("changes", packed));
     if (packed > 0)
@@ -99,7 +87,7 @@ begin_cycle(void *arg)
 {
     struct Pack *pack = arg;
 
-    if (pack->worker.busy || pack->worker.stopping || pack->worker.drained || !conn_free(&pack->worker.conn))
+    if (!worker_may_begin(&pack->worker))
         return;
     if (!schedule_allows(&pack->trouble, clock_now_ms())) {
         end_cycle(pack, false);

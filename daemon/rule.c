@@ -37,21 +37,15 @@ static void
 on_written(void *arg, const struct ConnAnswer *answer)
 {
     struct Rule *rule = arg;
-    long written;
+    int64_t written;
 
-    if (answer->outcome == CONN_LOST) {
-        rule->worker.busy = false;
-        return;
-    }
-    if (answer->outcome == CONN_ERROR) {
-        rule->worker.failures++;
-        schedule_failed(&rule->writing_trouble, clock_now_ms(), schedule_seed("write_waiting"));
-        conn_log_failed(answer, "write_waiting");
-        end_cycle(rule);
+    if (answer->outcome != CONN_DONE) {
+        if (worker_survives(&rule->worker, &rule->writing_trouble, "write_waiting", answer))
+            end_cycle(rule);
         return;
     }
     schedule_worked(&rule->writing_trouble);
-    written = strtol(PQgetvalue(answer->result, 0, 0), NULL, 10);
+    written = conn_number(answer);
     if (written > 0) {
         log_debug("written", LOG_NUMBER("messages", written));
         rule->found_work = true;
@@ -75,10 +69,8 @@ on_failure_kept(void *arg, const struct ConnAnswer *answer)
 {
     struct Rule *rule = arg;
 
-    if (answer->outcome == CONN_LOST) {
-        rule->worker.busy = false;
+    if (worker_lost(&rule->worker, answer))
         return;
-    }
     if (answer->outcome == CONN_ERROR)
         conn_log_failed(answer, "fail_rule");
     rule->claim_at++;
@@ -91,10 +83,8 @@ on_evaluated(void *arg, const struct ConnAnswer *answer)
     struct Rule *rule = arg;
     const struct RuleClaim *claim = &rule->claims[rule->claim_at];
 
-    if (answer->outcome == CONN_LOST) { /* the claims lapse with their lease */
-        rule->worker.busy = false;
+    if (worker_lost(&rule->worker, answer)) /* the claims lapse with their lease */
         return;
-    }
     metrics_observe(METRIC_RULE_TIME, (double) (clock_now_ms() - rule->begun_ms) / 1000);
     metrics_add(METRIC_RULES, 1, answer->outcome == CONN_DONE ? "ok" : "failed", NULL);
     if (answer->outcome == CONN_DONE) {
@@ -146,15 +136,9 @@ on_claimed(void *arg, const struct ConnAnswer *answer)
     struct Rule *rule = arg;
     int rows;
 
-    if (answer->outcome == CONN_LOST) {
-        rule->worker.busy = false;
-        return;
-    }
-    if (answer->outcome == CONN_ERROR) {
-        rule->worker.failures++;
-        schedule_failed(&rule->trouble, clock_now_ms(), schedule_seed("claim_rules"));
-        conn_log_failed(answer, "claim_rules");
-        end_cycle(rule);
+    if (answer->outcome != CONN_DONE) {
+        if (worker_survives(&rule->worker, &rule->trouble, "claim_rules", answer))
+            end_cycle(rule);
         return;
     }
     schedule_worked(&rule->trouble);
@@ -192,13 +176,11 @@ on_escalated(void *arg, const struct ConnAnswer *answer)
 {
     struct Rule *rule = arg;
 
-    if (answer->outcome == CONN_LOST) {
-        rule->worker.busy = false;
+    if (worker_lost(&rule->worker, answer))
         return;
-    }
     if (answer->outcome == CONN_ERROR)
         conn_log_failed(answer, "escalate_alerts");
-    else if (strcmp(PQgetvalue(answer->result, 0, 0), "0") != 0)
+    else if (conn_number(answer) != 0)
         rule->worked(rule->arg);
     if (rule->worker.stopping)
         end_cycle(rule);
@@ -211,7 +193,7 @@ begin_cycle(void *arg)
 {
     struct Rule *rule = arg;
 
-    if (rule->worker.busy || rule->worker.stopping || rule->worker.drained || !conn_free(&rule->worker.conn))
+    if (!worker_may_begin(&rule->worker))
         return;
     rule->found_work = false;
     if (!schedule_allows(&rule->trouble, clock_now_ms())) {

@@ -1,5 +1,7 @@
 #include "worker.h"
 
+#include "clock.h"
+
 /* Nothing that was begun on this connection is still to be ended on it. */
 static bool
 may_change(const struct Worker *worker)
@@ -81,6 +83,32 @@ worker_cancel(struct Worker *worker)
 {
     if (worker->busy)
         conn_cancel(&worker->conn);
+}
+
+bool
+worker_may_begin(const struct Worker *worker)
+{
+    return !worker->busy && !worker->stopping && !worker->drained && conn_free(&worker->conn);
+}
+
+bool
+worker_lost(struct Worker *worker, const struct ConnAnswer *answer)
+{
+    if (answer->outcome == CONN_LOST)
+        worker->busy = false;
+    return answer->outcome == CONN_LOST;
+}
+
+bool
+worker_survives(struct Worker *worker, struct Trouble *trouble, const char *call,
+                const struct ConnAnswer *answer)
+{
+    if (worker_lost(worker, answer))
+        return false;
+    worker->failures++;
+    schedule_failed(trouble, clock_now_ms(), schedule_seed(call));
+    conn_log_failed(answer, call);
+    return true;
 }
 
 void

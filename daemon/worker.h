@@ -13,6 +13,7 @@
 #include "config.h"
 #include "conn.h"
 #include "loop.h"
+#include "schedule.h"
 #include "status.h"
 
 struct WorkerSettings {
@@ -66,7 +67,17 @@ void worker_close(struct Worker *worker);
 /* The configuration has changed. With anew the connection is made anew as soon as nothing that was begun needs it. */
 void worker_reload(struct Worker *worker, bool anew);
 
-/* For the workers' own use: what is under way is to be given up. */
+/* For the workers' own use, down to the end. What is under way is to be given up. */
 void worker_cancel(struct Worker *worker);
+
+/* Whether a cycle of calls can begin. */
+bool worker_may_begin(const struct Worker *worker);
+
+/* Whether the connection is gone, and the cycle with it: when it has come back another one begins. */
+bool worker_lost(struct Worker *worker, const struct ConnAnswer *answer);
+
+/* Counts and logs a call that did not work and puts off the next one. False where worker_lost. */
+bool worker_survives(struct Worker *worker, struct Trouble *trouble, const char *call,
+                     const struct ConnAnswer *answer);
 
 #endif
