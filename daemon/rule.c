@@ -10,6 +10,13 @@
 
 static void evaluate_next(struct Rule *rule);
 
+/* Evaluates the rules that take a second or more, and nothing else. */
+static bool
+is_slow(const struct Rule *rule)
+{
+    return rule->worker.kind == &slow_rule_kind;
+}
+
 static void
 ask(struct Rule *rule, const char *begin, const char *sql, int value_count, ConnDone done)
 {
@@ -58,7 +65,7 @@ on_written(void *arg, const struct ConnAnswer *answer)
 static void
 write_waiting(struct Rule *rule)
 {
-    if (!rule->slow && !rule->worker.stopping && schedule_allows(&rule->writing_trouble, clock_now_ms()))
+    if (!is_slow(rule) && !rule->worker.stopping && schedule_allows(&rule->writing_trouble, clock_now_ms()))
         ask(rule, NULL, "SELECT {crm}.write_waiting()", 0, on_written);
     else
         end_cycle(rule);
@@ -164,7 +171,7 @@ claim(struct Rule *rule)
     rule->values[0] = rule->worker.settings.config->worker;
     rule->values[1] = rule->max_rows;
     rule->values[2] = rule->lease;
-    rule->values[3] = rule->worker.settings.once ? NULL : rule->slow ? "yes" : "no"; /* NULL: of both */
+    rule->values[3] = rule->worker.settings.once ? NULL : is_slow(rule) ? "yes" : "no"; /* NULL: of both */
     ask(rule, NULL,
         "SELECT rule, epoch FROM {crm}.claim_rules($1::text, $2::integer, $3::interval, $4::boolean)", 4,
         on_claimed);
@@ -201,7 +208,8 @@ begin_cycle(void *arg)
         return;
     }
     rule->worker.busy = true;
-    if (!rule->slow && (rule->escalated_ms == 0 || clock_now_ms() - rule->escalated_ms >= RULE_ESCALATE_MS)) {
+    if (!is_slow(rule) &&
+        (rule->escalated_ms == 0 || clock_now_ms() - rule->escalated_ms >= RULE_ESCALATE_MS)) {
         rule->escalated_ms = clock_now_ms();
         ask(rule, rule->begin, "SELECT {crm}.escalate_alerts()", 0, on_escalated);
     } else
@@ -217,16 +225,9 @@ configure(struct Worker *worker)
     /* long enough for two slow rules; where most are slow, other daemons get the rest of a claim */
     rule->lease_ms = (int64_t) worker->statement_timeout_ms * 2 + 1000;
     snprintf(rule->lease, sizeof rule->lease, "%lld milliseconds", (long long) rule->lease_ms);
-    snprintf(rule->max_rows, sizeof rule->max_rows, "%d", rule->slow ? 1 : RULE_CLAIM_MAX);
+    snprintf(rule->max_rows, sizeof rule->max_rows, "%d", is_slow(rule) ? 1 : RULE_CLAIM_MAX);
     snprintf(rule->begin, sizeof rule->begin, "BEGIN; SET LOCAL statement_timeout = %d",
              worker->statement_timeout_ms);
-}
-
-static void
-configure_slow(struct Worker *worker)
-{
-    ((struct Rule *) worker)->slow = true;
-    configure(worker);
 }
 
 void
@@ -238,6 +239,6 @@ rule_wake(struct Rule *rule)
 
 /* Slow rules have a connection of their own, so that they keep only each other waiting. */
 const struct WorkerKind slow_rule_kind = {
-    .name = "evaluate-slow", .configure = configure_slow, .connected = begin_cycle, .due = begin_cycle};
+    .name = "evaluate-slow", .configure = configure, .connected = begin_cycle, .due = begin_cycle};
 const struct WorkerKind rule_kind = {
     .name = "evaluate", .configure = configure, .connected = begin_cycle, .due = begin_cycle};

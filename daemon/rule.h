@@ -22,7 +22,6 @@ struct RuleClaim {
 
 struct Rule {
     struct Worker worker;
-    bool slow;                 /* evaluates the rules that take a second or more, and nothing else */
     void (*worked)(void *arg); /* there may be something to deliver; set before it is opened */
     void *arg;
     struct RuleClaim claims[RULE_CLAIM_MAX];
