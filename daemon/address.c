@@ -1,7 +1,6 @@
 #include "address.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -82,43 +81,89 @@ kind_of_v6(const uint8_t *bytes)
     return ADDRESS_PUBLIC;
 }
 
-enum AddressKind
-address_kind(const struct sockaddr *address, socklen_t length)
+bool
+address_is_number(const char *host)
+{
+    uint8_t bytes[16];
+
+    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+/* Copies its 4 or 16 bytes, and returns its family; 0 where it is no internet address. */
+static int
+read_bytes(const struct sockaddr *address, socklen_t length, uint8_t bytes[16])
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
 
     if (address->sa_family == AF_INET && length >= sizeof v4) {
         memcpy(&v4, address, sizeof v4);
-        return kind_of_v4(ntohl(v4.sin_addr.s_addr));
+        memcpy(bytes, &v4.sin_addr, 4);
+        return AF_INET;
     }
     if (address->sa_family == AF_INET6 && length >= sizeof v6) {
         memcpy(&v6, address, sizeof v6);
-        return kind_of_v6(v6.sin6_addr.s6_addr);
+        memcpy(bytes, &v6.sin6_addr, 16);
+        return AF_INET6;
     }
-    return ADDRESS_UNUSABLE;
+    return 0;
 }
 
-static void
-map_v4(uint8_t *bytes, const struct in_addr *v4)
+bool
+address_number(const struct sockaddr *address, socklen_t length, char number[INET6_ADDRSTRLEN])
 {
+    uint8_t bytes[16];
+    int family = read_bytes(address, length, bytes);
+
+    return family != 0 && inet_ntop(family, bytes, number, INET6_ADDRSTRLEN) != NULL;
+}
+
+bool
+address_same(const struct sockaddr *one, socklen_t one_length, const struct sockaddr *other,
+             socklen_t other_length)
+{
+    uint8_t bytes[2][16];
+    int family = read_bytes(one, one_length, bytes[0]);
+
+    return family != 0 && read_bytes(other, other_length, bytes[1]) == family &&
+           memcmp(bytes[0], bytes[1], family == AF_INET ? 4 : 16) == 0;
+}
+
+enum AddressKind
+address_kind(const struct sockaddr *address, socklen_t length)
+{
+    uint8_t bytes[16];
+
+    switch (read_bytes(address, length, bytes)) {
+    case AF_INET:
+        return kind_of_v4(read_v4(bytes));
+    case AF_INET6:
+        return kind_of_v6(bytes);
+    default:
+        return ADDRESS_UNUSABLE;
+    }
+}
+
+/* Makes of an IPv4 address, the first four bytes, the IPv6 address that maps it. */
+static void
+map_v4(uint8_t bytes[16])
+{
+    memcpy(bytes + 12, bytes, 4);
     memset(bytes, 0, 10);
     memset(bytes + 10, 0xff, 2);
-    memcpy(bytes + 12, v4, 4);
 }
 
 static bool
 read_network(struct AddressNetwork *network, char *word)
 {
     char *slash = strchr(word, '/'), *end = word;
-    struct in_addr v4;
     int most = 128;
     long bits;
 
     if (slash != NULL)
         *slash = '\0';
-    if (inet_pton(AF_INET, word, &v4) == 1) {
-        map_v4(network->bytes, &v4);
+    if (inet_pton(AF_INET, word, network->bytes) == 1) {
+        map_v4(network->bytes);
         most = 32;
     } else if (inet_pton(AF_INET6, word, network->bytes) != 1)
         return false;
@@ -155,18 +200,13 @@ address_networks_read(struct AddressNetworks *networks, const char *text, struct
 bool
 address_in_networks(const struct AddressNetworks *networks, const struct sockaddr *address, socklen_t length)
 {
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
     uint8_t bytes[16];
+    int family = read_bytes(address, length, bytes);
 
-    if (address->sa_family == AF_INET && length >= sizeof v4) {
-        memcpy(&v4, address, sizeof v4);
-        map_v4(bytes, &v4.sin_addr);
-    } else if (address->sa_family == AF_INET6 && length >= sizeof v6) {
-        memcpy(&v6, address, sizeof v6);
-        memcpy(bytes, &v6.sin6_addr, sizeof bytes);
-    } else
+    if (family == 0)
         return false;
+    if (family == AF_INET)
+        map_v4(bytes);
     for (int i = 0; i < networks->count; i++) {
         const struct AddressNetwork *network = &networks->list[i];
         int whole = network->bits / 8, rest = network->bits % 8;

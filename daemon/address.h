@@ -7,6 +7,7 @@
 #ifndef CRMD_ADDRESS_H
 #define CRMD_ADDRESS_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -20,6 +21,16 @@ enum AddressKind {
     ADDRESS_SERVICE, /* link-local, and where clouds have services for the machine itself: metadata, keys */
     ADDRESS_UNUSABLE /* unspecified, multicast, broadcast, reserved, documentation, not an internet address */
 };
+
+/* Whether a host is written as an address, IPv6 without brackets. */
+bool address_is_number(const char *host);
+
+/* Writes the address as a number, IPv6 without brackets; false where it is no internet address. */
+bool address_number(const struct sockaddr *address, socklen_t length, char number[INET6_ADDRSTRLEN]);
+
+/* Whether both are the same internet address, whatever their ports. */
+bool address_same(const struct sockaddr *one, socklen_t one_length, const struct sockaddr *other,
+                  socklen_t other_length);
 
 enum AddressKind address_kind(const struct sockaddr *address, socklen_t length);
 

@@ -1,10 +1,11 @@
 #include "dbhost.h"
 
-#include <arpa/inet.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "address.h"
 
 #define HOSTS_MAX 16
 
@@ -32,10 +33,7 @@ effective(const PQconninfoOption *given, const PQconninfoOption *defaults, const
 static bool
 is_name(const char *host)
 {
-    unsigned char bytes[16];
-
-    return host[0] != '\0' && host[0] != '/' && host[0] != '@' && inet_pton(AF_INET, host, bytes) != 1 &&
-           inet_pton(AF_INET6, host, bytes) != 1;
+    return host[0] != '\0' && host[0] != '/' && host[0] != '@' && !address_is_number(host);
 }
 
 static int
@@ -130,14 +128,9 @@ put_together(struct DbHosts *hosts)
             snprintf(hosts->error, sizeof hosts->error, "%s", one->answer.why);
         for (int j = 0; j < one->answer.count && good; j++) {
             const struct DnsAddress *address = &one->answer.list[j];
-            bool v6 = address->any.sa_family == AF_INET6;
             char number[INET6_ADDRSTRLEN];
 
-            good =
-                inet_ntop(address->any.sa_family,
-                          v6 ? (const void *) &address->v6.sin6_addr : (const void *) &address->v4.sin_addr,
-                          number, sizeof number) != NULL &&
-                append_host(hosts, one, number);
+            good = address_number(&address->any, address->length, number) && append_host(hosts, one, number);
         }
     }
     if (!good)

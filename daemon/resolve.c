@@ -41,29 +41,10 @@ refuse(struct ResolveGuard *guard, const struct sockaddr *address, socklen_t len
 }
 
 static bool
-same_address(const struct DnsAddress *mine, const struct sockaddr *address, socklen_t length)
-{
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-
-    if (address->sa_family != mine->any.sa_family)
-        return false;
-    if (address->sa_family == AF_INET && length >= sizeof v4) {
-        memcpy(&v4, address, sizeof v4);
-        return v4.sin_addr.s_addr == mine->v4.sin_addr.s_addr;
-    }
-    if (address->sa_family == AF_INET6 && length >= sizeof v6) {
-        memcpy(&v6, address, sizeof v6);
-        return memcmp(&v6.sin6_addr, &mine->v6.sin6_addr, sizeof v6.sin6_addr) == 0;
-    }
-    return false;
-}
-
-static bool
 is_pinned(const struct ResolveGuard *guard, const struct sockaddr *address, socklen_t length)
 {
     for (int i = 0; i < guard->pinned_count; i++)
-        if (same_address(&guard->pinned[i], address, length))
+        if (address_same(&guard->pinned[i].any, guard->pinned[i].length, address, length))
             return true;
     return false;
 }
@@ -99,14 +80,6 @@ start_resolving(void *resolver, void *reserved, void *arg)
     return 1;
 }
 
-static bool
-is_literal(const char *host)
-{
-    unsigned char bytes[16];
-
-    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
-}
-
 /* The library's own reading of the url, so that both see the same host: it makes one of all spellings of an address. */
 static enum Status
 read_place(struct ResolveGuard *guard, const char *url)
@@ -130,7 +103,7 @@ read_place(struct ResolveGuard *guard, const char *url)
             snprintf(guard->host, sizeof guard->host, "%.*s", (int) (length - 2), host + 1);
         else
             snprintf(guard->host, sizeof guard->host, "%s", host);
-        guard->literal = is_literal(guard->host);
+        guard->literal = address_is_number(guard->host);
         guard->port = strtol(port, NULL, 10);
         if (!guard->literal &&
             (length == 0 || length >= sizeof guard->host || host[strspn(host, HOST_CHARACTERS)] != '\0')) {
@@ -187,9 +160,7 @@ resolve_pin(struct ResolveGuard *guard, CURL *easy, const struct DnsAnswer *answ
                 refuse(guard, &address->any, address->length, why);
             continue;
         }
-        if (inet_ntop(address->any.sa_family,
-                      v6 ? (const void *) &address->v6.sin6_addr : (const void *) &address->v4.sin_addr,
-                      number, sizeof number) == NULL)
+        if (!address_number(&address->any, address->length, number))
             continue;
         length += (size_t) snprintf(pin + length, sizeof pin - length, "%s%s%s%s",
                                     guard->pinned_count > 0 ? "," : "", v6 ? "[" : "", number, v6 ? "]" : "");

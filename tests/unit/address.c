@@ -158,11 +158,39 @@ test_networks(void **state)
         assert_int_equal(address_networks_read(&networks, bad[i], &problem), STATUS_INVALID);
 }
 
+static void
+test_numbers(void **state)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = 80}, other = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    char number[INET6_ADDRSTRLEN];
+
+    (void) state;
+    assert_true(address_is_number("10.1.2.3") && address_is_number("fd00::1"));
+    assert_false(address_is_number("[fd00::1]") || address_is_number("10.1.2") || address_is_number(""));
+    assert_int_equal(inet_pton(AF_INET, "10.1.2.3", &v4.sin_addr), 1);
+    assert_int_equal(inet_pton(AF_INET, "10.1.2.3", &other.sin_addr), 1);
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:10.1.2.3", &v6.sin6_addr), 1);
+    assert_true(address_number((const struct sockaddr *) &v4, sizeof v4, number));
+    assert_string_equal(number, "10.1.2.3");
+    assert_true(address_number((const struct sockaddr *) &v6, sizeof v6, number));
+    assert_string_equal(number, "::ffff:10.1.2.3");
+    assert_false(address_number((const struct sockaddr *) &local, sizeof local, number));
+    assert_false(address_number((const struct sockaddr *) &v4, sizeof v4 - 1, number));
+    assert_true(address_same((const struct sockaddr *) &v4, sizeof v4, (const struct sockaddr *) &other,
+                             sizeof other));
+    assert_false(
+        address_same((const struct sockaddr *) &v4, sizeof v4, (const struct sockaddr *) &v6, sizeof v6));
+    assert_false(address_same((const struct sockaddr *) &local, sizeof local,
+                              (const struct sockaddr *) &local, sizeof local));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_kinds), cmocka_unit_test(test_not_internet),
-                                       cmocka_unit_test(test_networks)};
+                                       cmocka_unit_test(test_networks), cmocka_unit_test(test_numbers)};
 
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }
