@@ -235,7 +235,7 @@ deliver_start(struct Deliver *deliver, struct Delivery *delivery,
     delivery->request.done = mail ? on_mail_answer : on_answer;
     delivery->request.arg = delivery;
     if (mail)
-        status = mail_send(deliver->mailer, &delivery->mail, &delivery->request, secret, &delivery->people,
+        status = mail_send(deliver->http, &delivery->mail, &delivery->request, secret, &delivery->people,
                            delivery->body);
     else
         status = add_headers(delivery, secret);

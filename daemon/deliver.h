@@ -40,7 +40,6 @@ struct Delivery {
 
 struct Deliver {
     struct Http *http;
-    struct Mailer *mailer;
     const struct Secrets *secrets;
 };
 

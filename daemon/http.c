@@ -1,7 +1,6 @@
 /*
- * http.c: curl's multi interface driven by the loop. The library says which descriptors it waits for and until when;
- * finished transfers are looked for after each time it was driven. Nothing is done to the library from inside its
- * callbacks.
+ * http.c: finished transfers are looked for each time the library was driven (multi.h). Nothing is done to the library from inside
+ * its callbacks.
  */
 #include "http.h"
 
@@ -43,12 +42,13 @@ start_again(struct HttpRequest *request)
 }
 
 static void
-collect(struct Http *http)
+collect(void *arg)
 {
+    struct Http *http = arg;
     CURLMsg *message;
     int rest;
 
-    while ((message = curl_multi_info_read(http->multi, &rest)) != NULL) {
+    while ((message = curl_multi_info_read(http->multi.handle, &rest)) != NULL) {
         struct HttpRequest *request = NULL;
         struct HttpAnswer *answer;
         curl_off_t retry_after = 0, took_us = 0;
@@ -82,58 +82,6 @@ collect(struct Http *http)
     }
 }
 
-static void
-drive(struct Http *http, curl_socket_t fd, int events)
-{
-    int running;
-
-    (void) curl_multi_socket_action(http->multi, fd, events, &running);
-    collect(http);
-}
-
-static void
-on_ready(void *arg, int fd, uint32_t events)
-{
-    int happened = (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0) |
-                   (events & LOOP_ERROR ? CURL_CSELECT_ERR : 0);
-
-    drive(arg, fd, happened);
-}
-
-static void
-on_due(void *arg)
-{
-    drive(arg, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static int
-set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
-{
-    struct Http *http = arg;
-    uint32_t events = (what & CURL_POLL_IN ? LOOP_READ : 0u) | (what & CURL_POLL_OUT ? LOOP_WRITE : 0u);
-
-    (void) easy;
-    (void) socket_arg;
-    if (what == CURL_POLL_REMOVE) {
-        loop_unwatch(http->loop, fd);
-        return 0;
-    }
-    return loop_watch(http->loop, fd, events, on_ready, http) == STATUS_OK ? 0 : -1;
-}
-
-static int
-set_timer(CURLM *multi, long timeout_ms, void *arg)
-{
-    struct Http *http = arg;
-
-    (void) multi;
-    if (timeout_ms < 0)
-        loop_timer_off(&http->timer);
-    else
-        loop_timer_in(&http->timer, timeout_ms);
-    return 0;
-}
-
 /* Called with each line. An interim answer (1xx) has headers of its own before those that count. */
 static size_t
 take_header(char *data, size_t size, size_t count, void *arg)
@@ -153,18 +101,26 @@ take_header(char *data, size_t size, size_t count, void *arg)
     return length;
 }
 
+const char *
+http_too_late(const struct HttpRequest *request)
+{
+    return request->deadline_ms > 0 && clock_now_ms() > request->deadline_ms
+               ? "not sent: what is left of the lease is shorter than timeout_s"
+               : NULL;
+}
+
 /* The last moment before anything is sent, on new connections and on kept ones. */
 static int
 before_sending(void *arg, char *remote, char *local, int remote_port, int local_port)
 {
     struct HttpRequest *request = arg;
+    const char *too_late = http_too_late(request);
 
     (void) local;
     (void) remote_port;
     (void) local_port;
-    if (request->deadline_ms > 0 && clock_now_ms() > request->deadline_ms) {
-        snprintf(request->guard.refused, sizeof request->guard.refused,
-                 "not sent: what is left of the lease is shorter than timeout_s");
+    if (too_late != NULL) {
+        snprintf(request->guard.refused, sizeof request->guard.refused, "%s", too_late);
         return CURL_PREREQFUNC_ABORT;
     }
     if (!resolve_fits(&request->guard, remote)) {
@@ -200,7 +156,7 @@ http_configure(struct Http *http, const struct HttpSettings *settings)
     http->ca_file = settings->ca_file;
     http->timeout_ms = settings->timeout_ms;
     http->connect_timeout_ms = settings->connect_timeout_ms;
-    return curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long) settings->max_kept) == CURLM_OK
+    return curl_multi_setopt(http->multi.handle, CURLMOPT_MAXCONNECTS, (long) settings->max_kept) == CURLM_OK
                ? STATUS_OK
                : STATUS_SYSTEM;
 }
@@ -209,17 +165,8 @@ enum Status
 http_open(struct Http *http, struct Loop *loop, const struct HttpSettings *settings)
 {
     memset(http, 0, sizeof *http);
-    http->loop = loop;
     http->dns = settings->dns;
-    http->timer.due = on_due;
-    http->timer.arg = http;
-    loop_timer_add(loop, &http->timer);
-    http->multi = curl_multi_init();
-    if (http->multi == NULL ||
-        curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, set_socket) != CURLM_OK ||
-        curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
-        curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer) != CURLM_OK ||
-        curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK)
+    if (multi_open(&http->multi, loop, collect, http) != STATUS_OK)
         return STATUS_SYSTEM;
     return http_configure(http, settings);
 }
@@ -227,10 +174,7 @@ http_open(struct Http *http, struct Loop *loop, const struct HttpSettings *setti
 void
 http_close(struct Http *http)
 {
-    if (http->multi != NULL)
-        curl_multi_cleanup(http->multi);
-    http->multi = NULL;
-    loop_timer_off(&http->timer);
+    multi_close(&http->multi);
 }
 
 enum Status
@@ -330,9 +274,10 @@ on_resolved(void *arg, const struct DnsAnswer *addresses)
 }
 
 /* Finds out where the request goes; begins it where that is known already. */
-static enum Status
-find_place(struct Http *http, struct HttpRequest *request)
+enum Status
+http_start(struct HttpRequest *request)
 {
+    const struct Http *http = request->http;
     int timeout_ms =
         http->connect_timeout_ms < http->timeout_ms ? http->connect_timeout_ms : http->timeout_ms;
     struct DnsAnswer addresses;
@@ -362,7 +307,7 @@ http_begin(struct Http *http, struct HttpRequest *request, const char *url, bool
     request->received = request->kept = request->header_bytes = 0;
     request->headers_over = request->stale = false;
     request->http = http;
-    request->multi = http->multi;
+    request->multi = http->multi.handle;
     request->started_ms = clock_now_ms();
     request->easy = curl_easy_init();
     if (request->easy == NULL)
@@ -376,12 +321,6 @@ http_begin(struct Http *http, struct HttpRequest *request, const char *url, bool
 }
 
 enum Status
-http_start(struct Http *http, struct HttpRequest *request)
-{
-    return find_place(http, request);
-}
-
-enum Status
 http_post(struct Http *http, struct HttpRequest *request, const char *url)
 {
     enum Status status = http_begin(http, request, url, strncasecmp(url, "https:", 6) != 0);
@@ -390,7 +329,7 @@ http_post(struct Http *http, struct HttpRequest *request, const char *url)
         status = http_header(request, "Expect", "");
     if (status == STATUS_OK && set_post(request) != CURLE_OK)
         status = STATUS_SYSTEM;
-    return status == STATUS_OK ? http_start(http, request) : status;
+    return status == STATUS_OK ? http_start(request) : status;
 }
 
 void

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "loop.h"
+#include "multi.h"
 #include "resolve.h"
 #include "status.h"
 
@@ -55,11 +55,9 @@ struct HttpRequest {
 };
 
 struct Http {
-    struct Loop *loop;
-    CURLM *multi;
+    struct Multi multi;
     struct Dns *dns;
     const char *ca_file;
-    struct LoopTimer timer;
     struct ResolvePolicy policy;
     int timeout_ms, connect_timeout_ms;
 };
@@ -92,7 +90,10 @@ enum Status http_post(struct Http *http, struct HttpRequest *request, const char
  */
 enum Status http_begin(struct Http *http, struct HttpRequest *request, const char *url,
                        bool plain) MUST_CHECK;
-enum Status http_start(struct Http *http, struct HttpRequest *request) MUST_CHECK;
+enum Status http_start(struct HttpRequest *request) MUST_CHECK;
+
+/* Why it is too late to send anything, or NULL. */
+const char *http_too_late(const struct HttpRequest *request);
 
 /* Frees what the request holds; ends the transfer where it is still under way, without calling done. */
 void http_drop(struct HttpRequest *request);

@@ -1,7 +1,7 @@
 /*
  * loop.c: each event carries its descriptor and the generation in which that was watched; a watch made later under the
- * same number has another generation, so a stale event finds nobody. The daemon has a handful of timers: they are kept
- * in a list that is looked through.
+ * same number has another generation, so a stale event finds nobody. The daemon has a handful of timers, and two for each
+ * e-mail on its way: they are kept in a list that is looked through.
  */
 #include "loop.h"
 
@@ -96,6 +96,19 @@ loop_timer_add(struct Loop *loop, struct LoopTimer *timer)
 }
 
 void
+loop_timer_remove(struct Loop *loop, struct LoopTimer *timer)
+{
+    struct LoopTimer **link = &loop->timers;
+
+    while (*link != NULL && *link != timer)
+        link = &(*link)->next;
+    if (*link != NULL)
+        *link = timer->next;
+    if (loop->next_timer == timer)
+        loop->next_timer = timer->next;
+}
+
+void
 loop_timer_in(struct LoopTimer *timer, int64_t ms)
 {
     timer->at_ms = clock_now_ms() + (ms > 0 ? ms : 0);
@@ -124,7 +137,8 @@ fire_timers(struct Loop *loop)
 {
     int64_t now = clock_now_ms();
 
-    for (struct LoopTimer *timer = loop->timers; timer != NULL && !loop->stopped; timer = timer->next) {
+    for (struct LoopTimer *timer = loop->timers; timer != NULL && !loop->stopped; timer = loop->next_timer) {
+        loop->next_timer = timer->next;
         if (timer->at_ms == 0 || timer->at_ms > now)
             continue;
         timer->at_ms = 0;

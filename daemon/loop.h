@@ -3,7 +3,7 @@
  *
  * Descriptors belong to whoever opened them; unwatch one before closing it. Any callback may watch, unwatch, set and
  * clear anything: an event that was fetched for a descriptor before it was unwatched is dropped. Timers are structs of
- * their owners, added once, armed and disarmed by setting them.
+ * their owners, added once, armed and disarmed by setting them, and removed before their memory goes.
  */
 #ifndef CRMD_LOOP_H
 #define CRMD_LOOP_H
@@ -35,8 +35,8 @@ struct LoopWatch {
 
 struct Loop {
     int epoll_fd;
-    struct LoopTimer *timers;
-    struct LoopWatch *watches; /* by descriptor */
+    struct LoopTimer *timers, *next_timer; /* all; the one to look at after the one that is due */
+    struct LoopWatch *watches;             /* by descriptor */
     size_t watch_count;
     bool stopped;
 };
@@ -49,6 +49,7 @@ enum Status loop_watch(struct Loop *loop, int fd, uint32_t events, LoopReady rea
 void loop_unwatch(struct Loop *loop, int fd);
 
 void loop_timer_add(struct Loop *loop, struct LoopTimer *timer);
+void loop_timer_remove(struct Loop *loop, struct LoopTimer *timer);
 void loop_timer_in(struct LoopTimer *timer, int64_t ms); /* due once, after that long */
 void loop_timer_off(struct LoopTimer *timer);
 

@@ -6,55 +6,25 @@
 
 #include "clock.h"
 
-static int64_t
-due_ms(const struct MailTalk *mail)
-{
-    if (mail->fd >= 0)
-        return mail->until_ms;
-    return mail->library_ms > 0 ? mail->library_ms : INT64_MAX;
-}
-
-static void
-set_timer(struct Mailer *mailer)
-{
-    int64_t first = INT64_MAX;
-
-    for (const struct MailTalk *mail = mailer->first; mail != NULL; mail = mail->next)
-        if (due_ms(mail) < first)
-            first = due_ms(mail);
-    if (first == INT64_MAX)
-        loop_timer_off(&mailer->timer);
-    else
-        loop_timer_in(&mailer->timer, first - clock_now_ms());
-}
-
 /* Takes its connection out of the loop; it stays open. */
 static void
 stop_talking(struct MailTalk *mail)
 {
     if (mail->fd >= 0)
-        loop_unwatch(mail->mailer->http->loop, mail->fd);
+        loop_unwatch(mail->multi.loop, mail->fd);
     mail->fd = -1;
 }
 
 void
 mail_drop(struct MailTalk *mail)
 {
-    struct MailTalk **link;
-
-    if (mail->mailer == NULL)
+    if (mail->request == NULL)
         return;
-    link = &mail->mailer->first;
     stop_talking(mail);
     http_drop(mail->request);
-    if (mail->multi != NULL)
-        (void) curl_multi_cleanup(mail->multi);
-    while (*link != NULL && *link != mail)
-        link = &(*link)->next;
-    if (*link != NULL)
-        *link = mail->next;
-    set_timer(mail->mailer);
-    mail->mailer = NULL;
+    loop_timer_remove(mail->multi.loop, &mail->timer);
+    multi_close(&mail->multi);
+    mail->request = NULL;
 }
 
 /* Tells what became of it. What was handed over and not answered may have arrived. */
@@ -88,7 +58,7 @@ static void on_ready(void *arg, int fd, uint32_t events);
 static void
 wait_for(struct MailTalk *mail, uint32_t events)
 {
-    if (loop_watch(mail->mailer->http->loop, mail->fd, events, on_ready, mail) != STATUS_OK)
+    if (loop_watch(mail->multi.loop, mail->fd, events, on_ready, mail) != STATUS_OK)
         finish(mail, 0, "the connection could not be watched");
 }
 
@@ -139,6 +109,7 @@ on_connected(struct MailTalk *mail, CURLcode code)
 {
     struct HttpRequest *request = mail->request;
     struct HttpAnswer *answer = &request->answer;
+    const char *too_late = http_too_late(request);
     curl_socket_t fd = CURL_SOCKET_BAD;
 
     if (code != CURLE_OK) {
@@ -154,8 +125,8 @@ on_connected(struct MailTalk *mail, CURLcode code)
         finish(mail, mail->refused[0] == '\0' && said_no ? mail->login.code : 0, why);
         return;
     }
-    if (request->deadline_ms > 0 && clock_now_ms() > request->deadline_ms) {
-        finish(mail, 0, "not sent: what is left of the lease is shorter than timeout_s");
+    if (too_late != NULL) {
+        finish(mail, 0, too_late);
         return;
     }
     if (curl_easy_getinfo(request->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD) {
@@ -163,80 +134,33 @@ on_connected(struct MailTalk *mail, CURLcode code)
         return;
     }
     mail->fd = fd;
-    set_timer(mail->mailer);
+    loop_timer_off(&mail->multi.timer);
+    loop_timer_in(&mail->timer, mail->until_ms - clock_now_ms());
     smtp_begin(&mail->talk, mail->people->from, mail->people->to, mail->people->to_count, mail->letter);
     go_on(mail);
 }
 
-/* Lets the library go on; the mail may be gone afterwards. */
+/* The library has gone on; the mail may be gone afterwards. */
 static void
-drive(struct MailTalk *mail, curl_socket_t fd, int events)
+on_driven(void *arg)
 {
-    int running, rest;
-    CURLMsg *message;
+    struct MailTalk *mail = arg;
+    const CURLMsg *message;
+    int rest;
 
-    (void) curl_multi_socket_action(mail->multi, fd, events, &running);
-    message = curl_multi_info_read(mail->multi, &rest);
+    message = curl_multi_info_read(mail->multi.handle, &rest);
     if (message != NULL && message->msg == CURLMSG_DONE)
         on_connected(mail, message->data.result);
 }
 
 static void
-on_library_ready(void *arg, int fd, uint32_t events)
-{
-    drive(arg, fd,
-          (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0) |
-              (events & LOOP_ERROR ? CURL_CSELECT_ERR : 0));
-}
-
-static int
-set_library_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
-{
-    struct MailTalk *mail = arg;
-    uint32_t events = (what & CURL_POLL_IN ? LOOP_READ : 0u) | (what & CURL_POLL_OUT ? LOOP_WRITE : 0u);
-
-    (void) easy;
-    (void) socket_arg;
-    if (what != CURL_POLL_REMOVE)
-        return loop_watch(mail->mailer->http->loop, fd, events, on_library_ready, mail) == STATUS_OK ? 0 : -1;
-    loop_unwatch(mail->mailer->http->loop, fd);
-    return 0;
-}
-
-static int
-set_library_timer(CURLM *multi, long timeout_ms, void *arg)
-{
-    struct MailTalk *mail = arg;
-
-    (void) multi;
-    mail->library_ms = timeout_ms < 0 ? 0 : clock_now_ms() + timeout_ms;
-    set_timer(mail->mailer);
-    return 0;
-}
-
-static void
 on_due(void *arg)
 {
-    struct Mailer *mailer = arg;
-    int64_t now = clock_now_ms();
-    struct MailTalk *mail = mailer->first;
+    struct MailTalk *mail = arg;
 
-    while (mail != NULL) {
-        if (due_ms(mail) > now) {
-            mail = mail->next;
-            continue;
-        }
-        if (mail->fd >= 0)
-            finish(mail, 0,
-                   mail->talk.handed_over ? "timeout: no answer to the message, it may have arrived"
-                                          : "timeout before the message was handed over");
-        else {
-            mail->library_ms = 0;
-            drive(mail, CURL_SOCKET_TIMEOUT, 0);
-        }
-        mail = mailer->first; /* the list may be another one now */
-    }
-    set_timer(mailer);
+    finish(mail, 0,
+           mail->talk.handed_over ? "timeout: no answer to the message, it may have arrived"
+                                  : "timeout before the message was handed over");
 }
 
 /* What the server says before the talk, line by line. 0 ends it: nothing has been sent yet, a password neither. */
@@ -262,16 +186,6 @@ take_login(char *data, size_t size, size_t count, void *arg)
     return mail->refused[0] == '\0' ? length : 0;
 }
 
-void
-mail_open(struct Mailer *mailer, struct Http *http)
-{
-    memset(mailer, 0, sizeof *mailer);
-    mailer->http = http;
-    mailer->timer.due = on_due;
-    mailer->timer.arg = mailer;
-    loop_timer_add(http->loop, &mailer->timer);
-}
-
 /* Sets one option; after the first refusal the others are skipped. */
 #define SET(option, value) (code = code != CURLE_OK ? code : curl_easy_setopt(request->easy, option, value))
 
@@ -293,36 +207,28 @@ set_options(struct MailTalk *mail, struct HttpRequest *request, const struct Sec
     return code;
 }
 
-static bool
-set_multi(struct MailTalk *mail)
-{
-    return mail->multi != NULL &&
-           curl_multi_setopt(mail->multi, CURLMOPT_SOCKETFUNCTION, set_library_socket) == CURLM_OK &&
-           curl_multi_setopt(mail->multi, CURLMOPT_SOCKETDATA, mail) == CURLM_OK &&
-           curl_multi_setopt(mail->multi, CURLMOPT_TIMERFUNCTION, set_library_timer) == CURLM_OK &&
-           curl_multi_setopt(mail->multi, CURLMOPT_TIMERDATA, mail) == CURLM_OK;
-}
-
 enum Status
-mail_send(struct Mailer *mailer, struct MailTalk *mail, struct HttpRequest *request,
-          const struct Secret *secret, const struct LetterPeople *people, const char *letter)
+mail_send(struct Http *http, struct MailTalk *mail, struct HttpRequest *request, const struct Secret *secret,
+          const struct LetterPeople *people, const char *letter)
 {
     bool implicit = strncasecmp(secret->url, "smtps:", 6) == 0;
-    enum Status status = http_begin(mailer->http, request, secret->url, !implicit && secret->no_starttls);
+    enum Status status = http_begin(http, request, secret->url, !implicit && secret->no_starttls);
 
     memset(mail, 0, sizeof *mail);
-    mail->mailer = mailer;
-    mail->next = mailer->first;
-    mailer->first = mail;
     mail->request = request;
     mail->people = people;
     mail->letter = letter;
     mail->fd = -1;
     mail->must_secure = !implicit && !secret->no_starttls;
     mail->must_log_in = secret->user != NULL;
-    mail->until_ms = clock_now_ms() + mailer->http->timeout_ms;
-    mail->multi = request->multi = curl_multi_init();
-    if (status == STATUS_OK && (set_options(mail, request, secret) != CURLE_OK || !set_multi(mail)))
+    mail->until_ms = clock_now_ms() + http->timeout_ms;
+    mail->timer.due = on_due;
+    mail->timer.arg = mail;
+    loop_timer_add(http->multi.loop, &mail->timer);
+    if (multi_open(&mail->multi, http->multi.loop, on_driven, mail) != STATUS_OK && status == STATUS_OK)
         status = STATUS_SYSTEM;
-    return status == STATUS_OK ? http_start(mailer->http, request) : status;
+    request->multi = mail->multi.handle;
+    if (status == STATUS_OK && set_options(mail, request, secret) != CURLE_OK)
+        status = STATUS_SYSTEM;
+    return status == STATUS_OK ? http_start(request) : status;
 }

@@ -21,35 +21,25 @@
 #include "smtp.h"
 
 struct MailTalk {
-    struct Mailer *mailer;
     struct HttpRequest *request;
     struct SmtpReply login;
     struct SmtpTalk talk;
     const struct LetterPeople *people;
     const char *letter;
     bool must_secure, must_log_in;
-    CURLM *multi;
-    int replies;        /* before the talk */
-    int fd;             /* -1: not talking */
-    int64_t library_ms; /* when the library wants to be called; 0: not */
+    struct Multi multi;
+    struct LoopTimer timer; /* of the talk */
+    int replies;            /* before the talk */
+    int fd;                 /* -1: not talking */
     int64_t until_ms;
     char refused[SMTP_TEXT_MAX + 1];
-    struct MailTalk *next;
 };
-
-struct Mailer {
-    struct Http *http;
-    struct LoopTimer timer;
-    struct MailTalk *first;
-};
-
-void mail_open(struct Mailer *mailer, struct Http *http);
 
 /*
  * Sends a letter (letter.h) to its people by the section's server; request->done is called once, later. Request, people and letter stay
  * until then or until mail_drop. On failure done is not called and mail_drop is still to be called.
  */
-enum Status mail_send(struct Mailer *mailer, struct MailTalk *mail, struct HttpRequest *request,
+enum Status mail_send(struct Http *http, struct MailTalk *mail, struct HttpRequest *request,
                       const struct Secret *secret, const struct LetterPeople *people,
                       const char *letter) MUST_CHECK;
 

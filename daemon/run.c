@@ -51,7 +51,6 @@ struct Run {
     struct Loop loop;
     struct Dns dns;
     struct Http http;
-    struct Mailer mailer;
     struct Secrets secrets;
     struct Fold fold;
     struct Link link;
@@ -394,7 +393,6 @@ open_all(struct Run *run)
         log_error("cannot-start", LOG_TEXT("error", strerror(errno)));
         return status;
     }
-    mail_open(&run->mailer, &run->http);
     loop_timer_add(&run->loop, &run->stop_timer);
     loop_timer_add(&run->loop, &run->look_timer);
     notify_open(&run->notify, &run->loop);
@@ -446,8 +444,7 @@ set_up(struct Run *run, struct Config *config, const char *path, bool once)
     run->monitor.outbox = &run->outbox;
     metrics_versions(CRM_VERSION, curl_version_info(CURLVERSION_NOW)->version, PQlibVersion());
     metrics_set(METRIC_START, (double) clock_wall_ms() / 1000, NULL, NULL);
-    run->outbox.deliver =
-        (struct Deliver){.http = &run->http, .mailer = &run->mailer, .secrets = &run->secrets};
+    run->outbox.deliver = (struct Deliver){.http = &run->http, .secrets = &run->secrets};
 }
 
 enum ExitCode
