@@ -167,53 +167,16 @@ conn_keywords(const char *name, const char *dsn, const char **keys, const char *
     return count;
 }
 
-static const char *const turned_keys[3] = {"host", "hostaddr", "port"};
-
-static void
-forget_turn(struct Conn *conn)
-{
-    for (int i = 0; i < 3; i++) {
-        free(conn->turned[i]);
-        conn->turned[i] = NULL;
-    }
-    conn->turns = 0;
-}
-
-/*
- * Of several hosts one that takes a connection and then says nothing would hold up all tries, since time runs out before libpq
- * asks the next one. So the next try begins with that one. A list of one stays as it is, which libpq takes for all hosts.
- */
-static void
-turn_hosts(struct Conn *conn)
-{
-    PQconninfoOption *options = PQconninfo(conn->pg);
-    int turns = conn->turns + 1;
-
-    forget_turn(conn);
-    conn->turns = turns;
-    for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++)
-        for (int i = 0; i < 3; i++)
-            if (strcmp(option->keyword, turned_keys[i]) == 0)
-                conn->turned[i] = dbhost_turned(option->val);
-    PQconninfoFree(options);
-}
-
 static void
 connect_now(struct Conn *conn)
 {
     char name[64];
     const char *keys[CONN_KEYS_MAX], *values[CONN_KEYS_MAX];
-    char *const *hosts = conn->hosts.lists[0] != NULL ? conn->hosts.lists : conn->turned;
     int count;
 
     snprintf(name, sizeof name, "crmd %s", conn->settings.name);
     count = conn_keywords(name, conn->settings.dsn, keys, values);
-    for (int i = 0; i < 3; i++)
-        if (hosts[i] != NULL) {
-            keys[count] = turned_keys[i];
-            values[count++] = hosts[i];
-        }
-    keys[count] = values[count] = NULL;
+    dbhost_keywords(&conn->hosts, keys + count, values + count);
     conn->renew = false;
     conn->pg = PQconnectStartParams(keys, values, 1);
     dbhost_drop(&conn->hosts);
@@ -232,7 +195,6 @@ on_hosts(void *arg)
     struct Conn *conn = arg;
 
     if (conn->hosts.error[0] == '\0') {
-        dbhost_turn(&conn->hosts, conn->turns);
         connect_now(conn);
         return;
     }
@@ -261,7 +223,7 @@ make_anew(struct Conn *conn)
         conn->down_ms = clock_now_ms();
     }
     drop(conn);
-    forget_turn(conn);
+    dbhost_turn_back(&conn->hosts);
     conn->doomed = false;
     conn->failures = 0;
     loop_timer_in(&conn->timer, 0);
@@ -556,7 +518,7 @@ on_timer(void *arg)
         snprintf(conn->error, sizeof conn->error, "no answer after %d ms",
                  conn->settings.statement_timeout_ms + conn->settings.connect_timeout_ms);
     else if (!conn->doomed) {
-        turn_hosts(conn);
+        dbhost_turn(&conn->hosts, conn->pg);
         snprintf(conn->error, sizeof conn->error, "no connection after %d ms",
                  conn->settings.connect_timeout_ms);
     }
@@ -585,8 +547,8 @@ conn_close(struct Conn *conn)
 {
     conn->closed = true;
     loop_timer_off(&conn->timer);
-    forget_turn(conn);
     drop(conn);
+    dbhost_turn_back(&conn->hosts);
 }
 
 bool

@@ -80,8 +80,6 @@ struct Conn {
     int64_t down_ms;     /* while it is not ready: since when */
     bool doomed;         /* lost, and to be told of it by the timer */
     bool renew;          /* to be made anew when the call in progress is over */
-    char *turned[3];     /* host, hostaddr, port for the next try, in another order; NULL: as the dsn says */
-    int turns;           /* how often the order was changed */
     char schema[140];    /* quoted */
     char version[32];
 

@@ -9,6 +9,8 @@
 
 #define HOSTS_MAX 16
 
+static const char *const keywords[3] = {"host", "hostaddr", "port"};
+
 struct DbHost {
     struct DbHosts *hosts;
     char *name, *port;
@@ -113,6 +115,41 @@ append_host(struct DbHosts *hosts, const struct DbHost *one, const char *address
            append(&hosts->lists[2], first, one->port);
 }
 
+/* "a,b,c" as "b,c,a", to be freed; NULL where there is nothing to turn, or no memory. */
+static char *
+turn(const char *list)
+{
+    const char *comma = list == NULL ? NULL : strchr(list, ',');
+    char *turned = NULL;
+
+    if (comma != NULL && asprintf(&turned, "%s,%.*s", comma + 1, (int) (comma - list), list) < 0)
+        turned = NULL;
+    return turned;
+}
+
+/* Has the lists begin with another host: as many further on as there were turns. */
+static void
+turn_lists(struct DbHosts *hosts)
+{
+    int count = hosts->lists[0] == NULL ? 1 : count_items(hosts->lists[0]);
+
+    for (int i = 0; i < hosts->turns % count; i++) {
+        char *turned[3];
+        bool all = true;
+
+        for (int j = 0; j < 3; j++) {
+            turned[j] = turn(hosts->lists[j]);
+            all = all && turned[j] != NULL;
+        }
+        for (int j = 0; j < 3; j++)
+            if (all) {
+                free(hosts->lists[j]);
+                hosts->lists[j] = turned[j];
+            } else
+                free(turned[j]);
+    }
+}
+
 /* Makes the lists of what has been found. */
 static void
 put_together(struct DbHosts *hosts)
@@ -137,6 +174,7 @@ put_together(struct DbHosts *hosts)
         snprintf(hosts->error, sizeof hosts->error, "no memory for the addresses of the database");
     else if (hosts->lists[0] != NULL)
         hosts->error[0] = '\0';
+    turn_lists(hosts);
 }
 
 static void
@@ -182,37 +220,44 @@ dbhost_find(struct DbHosts *hosts, struct Dns *dns, const char *dsn, int timeout
     return hosts->waiting == 0;
 }
 
-char *
-dbhost_turned(const char *list)
+void
+dbhost_keywords(const struct DbHosts *hosts, const char **keys, const char **values)
 {
-    const char *comma = list == NULL ? NULL : strchr(list, ',');
-    char *turned = NULL;
+    char *const *lists = hosts->lists[0] != NULL ? hosts->lists : hosts->turned;
+    int count = 0;
 
-    if (comma != NULL && asprintf(&turned, "%s,%.*s", comma + 1, (int) (comma - list), list) < 0)
-        turned = NULL;
-    return turned;
+    for (int i = 0; i < 3; i++)
+        if (lists[i] != NULL) {
+            keys[count] = keywords[i];
+            values[count++] = lists[i];
+        }
+    keys[count] = values[count] = NULL;
 }
 
 void
-dbhost_turn(struct DbHosts *hosts, int turns)
+dbhost_turn_back(struct DbHosts *hosts)
 {
-    int count = hosts->lists[0] == NULL ? 1 : count_items(hosts->lists[0]);
-
-    for (int turn = 0; turn < turns % count; turn++) {
-        char *turned[3];
-        bool all = true;
-
-        for (int i = 0; i < 3; i++) {
-            turned[i] = dbhost_turned(hosts->lists[i]);
-            all = all && turned[i] != NULL;
-        }
-        for (int i = 0; i < 3; i++)
-            if (all) {
-                free(hosts->lists[i]);
-                hosts->lists[i] = turned[i];
-            } else
-                free(turned[i]);
+    for (int i = 0; i < 3; i++) {
+        free(hosts->turned[i]);
+        hosts->turned[i] = NULL;
     }
+    hosts->turns = 0;
+}
+
+/* A list of one stays as it is, which libpq takes for all hosts. */
+void
+dbhost_turn(struct DbHosts *hosts, PGconn *pg)
+{
+    PQconninfoOption *options = PQconninfo(pg);
+    int turns = hosts->turns + 1;
+
+    dbhost_turn_back(hosts);
+    hosts->turns = turns;
+    for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++)
+        for (int i = 0; i < 3; i++)
+            if (strcmp(option->keyword, keywords[i]) == 0)
+                hosts->turned[i] = turn(option->val);
+    PQconninfoFree(options);
 }
 
 void
@@ -224,7 +269,11 @@ dbhost_drop(struct DbHosts *hosts)
         free(hosts->list[i].port);
     }
     free(hosts->list);
-    for (int i = 0; i < 3; i++)
+    hosts->list = NULL;
+    hosts->count = hosts->waiting = 0;
+    hosts->error[0] = '\0';
+    for (int i = 0; i < 3; i++) {
         free(hosts->lists[i]);
-    memset(hosts, 0, sizeof *hosts);
+        hosts->lists[i] = NULL;
+    }
 }

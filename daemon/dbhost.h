@@ -9,6 +9,7 @@
 #ifndef CRMD_DBHOST_H
 #define CRMD_DBHOST_H
 
+#include <libpq-fe.h>
 #include <stdbool.h>
 
 #include "dns.h"
@@ -17,11 +18,13 @@ struct DbHost;
 
 /* Zeroed before it is used first. */
 struct DbHosts {
-    /* for libpq, behind the connection string; NULL: nothing to say */
-    char *lists[3];  /* host, hostaddr, port */
     char error[400]; /* "", or why there is nowhere to connect to */
 
-    /* the module's own */
+    /* the module's own; three are host, hostaddr, port */
+    char *lists[3]; /* of the answer; NULL: libpq needs no help */
+    char *turned
+        [3]; /* what libpq itself read, in another order, for where it needs no help; NULL: as it reads it */
+    int turns; /* how often the order was changed */
     void (*done)(void *arg);
     void *arg;
     struct DbHost *list;
@@ -32,13 +35,19 @@ struct DbHosts {
 bool dbhost_find(struct DbHosts *hosts, struct Dns *dns, const char *dsn, int timeout_ms,
                  void (*done)(void *arg), void *arg);
 
-/* Has the answer begin with another host: so many further on. */
-void dbhost_turn(struct DbHosts *hosts, int turns);
+/* What libpq is told behind the connection string, three of each at most; a NULL follows. Valid until dbhost_drop. */
+void dbhost_keywords(const struct DbHosts *hosts, const char **keys, const char **values);
 
-/* "a,b,c" as "b,c,a", to be freed; NULL where there is nothing to turn, or no memory. */
-char *dbhost_turned(const char *list);
+/*
+ * Of several hosts one that takes a connection and then says nothing would hold up all tries, since time runs out before libpq
+ * asks the next one. After this the next try begins with that one. pg is the connection that was tried; NULL: none was.
+ */
+void dbhost_turn(struct DbHosts *hosts, PGconn *pg);
 
-/* Frees the answer; done is not called any more. */
+/* Begins with the first host again. */
+void dbhost_turn_back(struct DbHosts *hosts);
+
+/* Frees the answer; done is not called any more. The order is kept until dbhost_turn_back. */
 void dbhost_drop(struct DbHosts *hosts);
 
 #endif
