@@ -134,15 +134,13 @@ add_signatures(struct Delivery *delivery, const struct Secret *secret, int64_t t
 static bool
 fill_body(struct Delivery *delivery, const struct Secret *secret)
 {
-    const char *place = strcmp(delivery->kind, "pagerduty") == 0  ? "routing_key"
-                        : strcmp(delivery->kind, "telegram") == 0 ? "chat_id"
-                                                                  : NULL;
+    const char *value, *place = secrets_in_body(secret, delivery->kind, &value);
     char detail[64];
     char *filled;
 
     if (place == NULL)
         return true;
-    filled = routing_fill(delivery->body, place, place[0] == 'r' ? secret->routing_key : secret->chat_id);
+    filled = routing_fill(delivery->body, place, value);
     if (filled == NULL) {
         snprintf(detail, sizeof detail, "the body has no place for the %s", place);
         set_result(delivery, OUTCOME_DEAD, detail);
@@ -176,7 +174,7 @@ write_letter(struct Delivery *delivery, const struct Secret *secret)
 }
 
 static enum Status
-add_headers(struct Delivery *delivery, const struct Secret *secret)
+post(struct Delivery *delivery, const struct Secret *secret)
 {
     int64_t timestamp_s = clock_wall_ms() / 1000;
     struct HttpRequest *request = &delivery->request;
@@ -195,7 +193,7 @@ add_headers(struct Delivery *delivery, const struct Secret *secret)
                                                                         : "application/json");
     if (status == STATUS_OK)
         status = http_header(request, "user-agent", "crmd/" CRM_VERSION);
-    return status;
+    return status == STATUS_OK ? http_post(delivery->deliver->http, request, secret->url) : status;
 }
 
 bool
@@ -234,13 +232,9 @@ deliver_start(struct Deliver *deliver, struct Delivery *delivery,
     delivery->request.body_length = strlen(delivery->body);
     delivery->request.done = mail ? on_mail_answer : on_answer;
     delivery->request.arg = delivery;
-    if (mail)
-        status = mail_send(deliver->http, &delivery->mail, &delivery->request, secret, &delivery->people,
-                           delivery->body);
-    else
-        status = add_headers(delivery, secret);
-    if (status == STATUS_OK && !mail)
-        status = http_post(deliver->http, &delivery->request, secret->url);
+    status = mail ? mail_send(deliver->http, &delivery->mail, &delivery->request, secret, &delivery->people,
+                              delivery->body)
+                  : post(delivery, secret);
     if (status == STATUS_OK)
         return true;
     drop_request(delivery);

@@ -307,9 +307,25 @@ check_complete(const struct Secrets *secrets, const char *path, struct Problem *
 }
 
 const char *
+secrets_in_body(const struct Secret *secret, const char *kind, const char **value)
+{
+    if (strcmp(kind, "pagerduty") == 0) {
+        *value = secret->routing_key;
+        return "routing_key";
+    }
+    if (strcmp(kind, "telegram") == 0) {
+        *value = secret->chat_id;
+        return "chat_id";
+    }
+    *value = NULL;
+    return NULL;
+}
+
+const char *
 secrets_lacks(const struct Secret *secret, const char *kind)
 {
     bool mail = strcmp(kind, "email") == 0;
+    const char *value, *place = secrets_in_body(secret, kind, &value);
 
     if (mail != is_mail(secret))
         return mail ? "smtps or smtp url" : "https url";
@@ -317,9 +333,7 @@ secrets_lacks(const struct Secret *secret, const char *kind)
         return secret->people.from == NULL ? "from" : secret->people.to_count == 0 ? "to" : NULL;
     if (strcmp(kind, "webhook") == 0 && secret->key_count == 0)
         return "key to sign with";
-    if (strcmp(kind, "pagerduty") == 0 && secret->routing_key == NULL)
-        return "routing_key";
-    return strcmp(kind, "telegram") == 0 && secret->chat_id == NULL ? "chat_id" : NULL;
+    return value == NULL ? place : NULL;
 }
 
 /* systemd gives a service its credentials in a folder that nobody else enters; they may be readable by their group. */

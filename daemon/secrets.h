@@ -65,6 +65,9 @@ void secrets_replace(struct Secrets *secrets, struct Secrets *fresh, int64_t now
 /* NULL where there is no such section. Valid until the next secrets_read. */
 const struct Secret *secrets_find(const struct Secrets *secrets, const char *ref);
 
+/* What a body for that kind of endpoint has a place for, by its name in body and section; NULL: nothing. value is the section's. */
+const char *secrets_in_body(const struct Secret *secret, const char *kind, const char **value);
+
 /* What an endpoint of that kind needs and the section does not say, as words after "has no"; NULL: nothing. */
 const char *secrets_lacks(const struct Secret *secret, const char *kind);
 
