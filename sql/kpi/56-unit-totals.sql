@@ -1,6 +1,32 @@
 -- A KPI of many units and many periods at once: what rules ask each time. A KPI that adds up is read once, by unit and day, and added up for
 -- each unit with all below it; any other is asked one by one.
 
+CREATE FUNCTION @extschema@.unit_facts(asked @extschema@.kpi, watched text[], since date, until date, days date[])
+    RETURNS TABLE (unit text, day date, currency text, numerator numeric, denominator numeric)
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10000 COST 100000
+    SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    root CONSTANT text := root_unit();
+    money CONSTANT boolean := (SELECT m.numerator OR m.denominator FROM kpi_money m WHERE m.kpi = asked.kpi);
+BEGIN
+    RETURN QUERY
+    WITH member AS MATERIALIZED (
+        SELECT w.unit AS watched, b.unit FROM unnest(watched) w (unit) CROSS JOIN LATERAL units_below(w.unit) b WHERE w.unit <> root
+    ), fact AS MATERIALIZED (
+        SELECT f.unit_key, f.day, f.currency, f.numerator, f.denominator
+        FROM kpi_facts(ARRAY[asked.kpi], unit_facts.since, unit_facts.until, unit_facts.days, CASE WHEN money THEN '{unit_key,currency}' ELSE '{unit_key}' END::text[],
+                       CASE WHEN root <> ALL (watched) THEN ARRAY(SELECT DISTINCT m.unit FROM member m) END) f)
+    SELECT m.watched, f.day, f.currency, sum(f.numerator), sum(f.denominator)
+    FROM fact f JOIN member m ON m.unit = f.unit_key GROUP BY m.watched, f.day, f.currency
+    UNION ALL
+    SELECT root, f.day, f.currency, sum(f.numerator), sum(f.denominator) FROM fact f WHERE root = ANY (watched) GROUP BY f.day, f.currency;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.unit_facts(@extschema@.kpi, text[], date, date, date[]) IS
+'The facts of a KPI for each of these units with all below it, by day and, of money, currency; days as kpi_facts takes them. No rights applied.';
+SELECT @extschema@.set_audience('unit_facts(kpi, text[], date, date, date[])', 'internal');
+
 CREATE FUNCTION @extschema@.kpi_totals(kpi text, watched text[], firsts date[], lasts date[])
     RETURNS TABLE (unit text, since date, until date, numerator numeric, denominator numeric, value numeric, state text)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 100000
@@ -9,8 +35,6 @@ CREATE FUNCTION @extschema@.kpi_totals(kpi text, watched text[], firsts date[], 
 DECLARE
     asked CONSTANT kpi := require_kpi(kpi_totals.kpi);
     stock CONSTANT boolean := asked.date_kind = 'stock';
-    root CONSTANT text := root_unit();
-    money CONSTANT boolean := (SELECT m.numerator OR m.denominator FROM kpi_money m WHERE m.kpi = asked.kpi);
 BEGIN
     IF cardinality(watched) * cardinality(firsts) = 1 OR is_by_period(asked.kind) OR asked.within_days IS NOT NULL
        OR coalesce(asked.valid_from, asked.valid_until) IS NOT NULL OR closed_until(asked.kpi) IS NOT NULL
@@ -25,28 +49,17 @@ BEGIN
     RETURN QUERY
     WITH span AS MATERIALIZED (
         SELECT DISTINCT s.first, s.last FROM unnest(firsts, lasts) s (first, last)
-    ), member AS MATERIALIZED (
-        SELECT w.unit AS watched, b.unit FROM unnest(watched) w (unit) CROSS JOIN LATERAL units_below(w.unit) b WHERE w.unit <> root
-    ), fact AS MATERIALIZED (
-        SELECT f.unit_key, f.day, f.currency, f.numerator, f.denominator
-        FROM kpi_facts(ARRAY[asked.kpi], (SELECT min(s.first) FROM span s), (SELECT max(s.last) FROM span s),
-                       CASE WHEN stock THEN ARRAY(SELECT DISTINCT s.last FROM span s ORDER BY s.last) END,
-                       CASE WHEN money THEN '{unit_key,currency}' ELSE '{unit_key}' END::text[],
-                       CASE WHEN root <> ALL (watched) THEN ARRAY(SELECT DISTINCT m.unit FROM member m) END) f
     ), counted AS MATERIALIZED (
-        SELECT m.watched, f.day, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator, min(f.currency) AS low, max(f.currency) AS high
-        FROM fact f JOIN member m ON m.unit = f.unit_key GROUP BY m.watched, f.day
-        UNION ALL
-        SELECT root, f.day, sum(f.numerator), sum(f.denominator), min(f.currency), max(f.currency)
-        FROM fact f WHERE root = ANY (watched) GROUP BY f.day
+        SELECT f.*
+        FROM (SELECT min(s.first) AS since, max(s.last) AS until, array_agg(DISTINCT s.last ORDER BY s.last) AS lasts FROM span s) p
+        CROSS JOIN LATERAL unit_facts(asked, watched, p.since, p.until, CASE WHEN stock THEN p.lasts END) f
     ), covered AS (
         SELECT s.first, s.last, s.first + n AS day FROM span s CROSS JOIN LATERAL generate_series(CASE WHEN stock THEN s.last - s.first ELSE 0 END, s.last - s.first) n
     ), summed AS MATERIALIZED (
-        SELECT c.watched, v.first, v.last, sum(c.numerator) AS numerator, sum(c.denominator) AS denominator,
-               min(c.low) <> max(c.high) AS mixed
-        FROM covered v JOIN counted c ON c.day = v.day GROUP BY c.watched, v.first, v.last)
+        SELECT c.unit, v.first, v.last, sum(c.numerator) AS numerator, sum(c.denominator) AS denominator, min(c.currency) <> max(c.currency) AS mixed
+        FROM covered v JOIN counted c ON c.day = v.day GROUP BY c.unit, v.first, v.last)
     SELECT w.unit, s.first, s.last, t.numerator, t.denominator, t.value, t.state
-    FROM unnest(watched) w (unit) CROSS JOIN span s LEFT JOIN summed x ON (x.watched, x.first, x.last) = (w.unit, s.first, s.last)
+    FROM unnest(watched) w (unit) CROSS JOIN span s LEFT JOIN summed x ON (x.unit, x.first, x.last) = (w.unit, s.first, s.last)
     CROSS JOIN LATERAL (SELECT coalesce(x.numerator, 0), CASE WHEN asked.denominator IS NOT NULL THEN coalesce(x.denominator, 0) END) n (numerator, denominator)
     CROSS JOIN LATERAL (SELECT n.numerator, n.denominator, sum_value(asked, n.numerator, n.denominator, NULL) AS value, 'ready' AS state WHERE x.mixed IS NOT TRUE
                         UNION ALL -- of several currencies kpi_total knows which count
@@ -68,33 +81,21 @@ DECLARE
     asked CONSTANT kpi := require_kpi(unit_days.kpi);
     stock CONSTANT boolean := asked.date_kind = 'stock';
     root CONSTANT text := root_unit();
-    money CONSTANT boolean := (SELECT m.numerator OR m.denominator FROM kpi_money m WHERE m.kpi = asked.kpi);
-    units CONSTANT text[] := CASE WHEN root <> ALL (watched)
-                                  THEN ARRAY(SELECT DISTINCT b.unit FROM unnest(watched) w (unit) CROSS JOIN LATERAL units_below(w.unit) b) END;
 BEGIN
     FOR unit, first_day, mixed_from, numerator, denominator IN
-        WITH member AS MATERIALIZED (
-            SELECT w.unit AS watched, b.unit FROM unnest(watched) w (unit) CROSS JOIN LATERAL units_below(w.unit) b WHERE w.unit <> root
-        ), fact AS MATERIALIZED (
-            SELECT f.unit_key, f.day, f.currency, f.numerator, f.denominator
-            FROM kpi_facts(ARRAY[asked.kpi], since, until, CASE WHEN stock THEN ARRAY(SELECT since + n FROM generate_series(0, until - since) n ORDER BY n) END,
-                           CASE WHEN money THEN '{unit_key,currency}' ELSE '{unit_key}' END::text[], units) f
-        ), counted AS MATERIALIZED (
-            SELECT m.watched, f.day, f.currency, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator
-            FROM fact f JOIN member m ON m.unit = f.unit_key GROUP BY m.watched, f.day, f.currency
-            UNION ALL
-            SELECT root, f.day, f.currency, sum(f.numerator), sum(f.denominator) FROM fact f WHERE root = ANY (watched) GROUP BY f.day, f.currency
+        WITH counted AS MATERIALIZED (
+            SELECT * FROM unit_facts(asked, watched, since, until, CASE WHEN stock THEN ARRAY(SELECT since + n FROM generate_series(0, until - since) n ORDER BY n) END)
         ), daily AS MATERIALIZED (
-            SELECT c.watched, c.day, sum(c.numerator) AS numerator, sum(c.denominator) AS denominator FROM counted c GROUP BY c.watched, c.day
+            SELECT c.unit, c.day, sum(c.numerator) AS numerator, sum(c.denominator) AS denominator FROM counted c GROUP BY c.unit, c.day
         ), kept AS MATERIALIZED ( -- the second currency makes a sum that is none
-            SELECT c.watched, c.currency, min(c.day) AS day FROM counted c WHERE c.currency IS NOT NULL GROUP BY c.watched, c.currency)
-        SELECT w.unit, (SELECT min(y.day) FROM daily y WHERE y.watched = w.unit AND isfinite(y.day)),
-               (SELECT y.day FROM kept y WHERE y.watched = w.unit ORDER BY y.day OFFSET 1 LIMIT 1), d.numerator, d.denominator
+            SELECT c.unit, c.currency, min(c.day) AS day FROM counted c WHERE c.currency IS NOT NULL GROUP BY c.unit, c.currency)
+        SELECT w.unit, (SELECT min(y.day) FROM daily y WHERE y.unit = w.unit AND isfinite(y.day)),
+               (SELECT y.day FROM kept y WHERE y.unit = w.unit ORDER BY y.day OFFSET 1 LIMIT 1), d.numerator, d.denominator
         FROM unnest(watched) w (unit)
         JOIN (SELECT g.unit, array_agg(coalesce(y.numerator, 0)::double precision ORDER BY g.n) AS numerator,
                      array_agg(coalesce(y.denominator, 0)::double precision ORDER BY g.n) AS denominator
               FROM (SELECT u.unit, n FROM unnest(watched) u (unit) CROSS JOIN generate_series(0, until - since) n) g
-              LEFT JOIN daily y ON y.watched = g.unit AND y.day = since + g.n GROUP BY g.unit) d ON d.unit = w.unit
+              LEFT JOIN daily y ON y.unit = g.unit AND y.day = since + g.n GROUP BY g.unit) d ON d.unit = w.unit
     LOOP
         IF NOT stock AND coalesce(first_day > old_by, true) THEN
             first_day := coalesce((SELECT min(f.day) FROM kpi_facts(ARRAY[asked.kpi], NULL, since - 1, NULL, '{}',
