@@ -1,5 +1,6 @@
 /*
- * command.c: what a DDL command did to partitions, which pg_event_trigger_ddl_commands() tells to C alone.
+ * command.c: what a DDL command did to partitions and to labels of enums, which pg_event_trigger_ddl_commands() tells to C
+ * alone.
  */
 #include "base/compat.h"
 
@@ -33,4 +34,16 @@ crm_moves_partitions(PG_FUNCTION_ARGS)
         if (subcommand_moves(((const CollectedATSubcmd *) lfirst(cell))->parsetree))
             PG_RETURN_BOOL(true);
     PG_RETURN_BOOL(false);
+}
+
+PG_FUNCTION_INFO_V1(crm_renames_label);
+
+/* crm.renames_label(command): whether it gave a value of an enum another name. */
+Datum
+crm_renames_label(PG_FUNCTION_ARGS)
+{
+    const CollectedCommand *command = (const CollectedCommand *) PG_GETARG_POINTER(0);
+
+    PG_RETURN_BOOL(command->type == SCT_Simple && IsA(command->parsetree, AlterEnumStmt) &&
+                   ((const AlterEnumStmt *) command->parsetree)->oldVal != NULL);
 }

@@ -109,7 +109,7 @@ crm_plan_keep(Oid relid, CrmPlan *plan)
 }
 
 static bool
-has_instances_in(Oid relid, const char *table)
+has_instances_in(Oid relid, const char *table, Snapshot snapshot)
 {
     Relation instances = table_open(crm_relation_oid(table), AccessShareLock);
     ScanKeyData key;
@@ -117,20 +117,24 @@ has_instances_in(Oid relid, const char *table)
     bool found;
 
     ScanKeyInit(&key, COL_RELATION, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-    scan = systable_beginscan(instances, InvalidOid, false, NULL, 1, &key);
+    scan = systable_beginscan(instances, InvalidOid, false, snapshot, 1, &key);
     found = HeapTupleIsValid(systable_getnext(scan));
     systable_endscan(scan);
     table_close(instances, AccessShareLock);
     return found;
 }
 
+/* By one snapshot, as below: a table may have nothing but a successor. */
 static bool
 has_instances(Oid relid)
 {
-    for (int i = 0; i < (int) lengthof(instance_tables); i++)
-        if (has_instances_in(relid, instance_tables[i]))
-            return true;
-    return false;
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    bool found = false;
+
+    for (int i = 0; i < (int) lengthof(instance_tables) && !found; i++)
+        found = has_instances_in(relid, instance_tables[i], snapshot);
+    UnregisterSnapshot(snapshot);
+    return found;
 }
 
 Oid

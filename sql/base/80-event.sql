@@ -6,6 +6,12 @@ COMMENT ON FUNCTION @extschema@.moves_partitions(pg_ddl_command) IS
 'Of a row of pg_event_trigger_ddl_commands(): whether it created a table, or attached or detached a partition.';
 SELECT @extschema@.set_audience('moves_partitions(pg_ddl_command)', 'admin');
 
+CREATE FUNCTION @extschema@.renames_label(command pg_ddl_command) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_renames_label' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.renames_label(pg_ddl_command) IS
+'Of a row of pg_event_trigger_ddl_commands(): whether it gave a value of an enum another name.';
+SELECT @extschema@.set_audience('renames_label(pg_ddl_command)', 'admin');
+
 CREATE FUNCTION @extschema@.follow_partitions() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$

@@ -1,4 +1,5 @@
--- Rows that come and go without a trigger: with partitions that are attached, detached or dropped, and with rewritten columns.
+-- Rows that come and go without a trigger: with partitions that are attached, detached or dropped, with rewritten columns, and with
+-- values of an enum that get another name.
 -- Counting them at once would hold locks while a table is read, so the numbers are unknown until backfill has read it again.
 
 CREATE TABLE @extschema@.kpi_member (
@@ -105,6 +106,37 @@ COMMENT ON FUNCTION @extschema@.follow_rewrite() IS
 'Event trigger: where a column of a captured table gets another type, its values may be others.';
 CREATE EVENT TRIGGER crm_count_rewritten ON table_rewrite EXECUTE FUNCTION @extschema@.follow_rewrite();
 COMMENT ON EVENT TRIGGER crm_count_rewritten IS 'A table whose column was rewritten is counted again.';
+
+-- A row is taken away by what it is called when it goes: a value of an enum that got another name in between would be taken from a
+-- group where it never was. No lock of the table belongs to ALTER TYPE, so writers that used the old name are waited for here.
+CREATE FUNCTION @extschema@.follow_label() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    named record;
+BEGIN
+    FOR named IN
+        WITH RECURSIVE renamed (type) AS (
+            SELECT c.objid FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass AND renames_label(c.command)
+            UNION
+            SELECT d.oid FROM renamed r JOIN pg_type d ON d.typbasetype = r.type
+        )
+        SELECT DISTINCT m.relation FROM adoption_attribute m
+        JOIN pg_class c ON c.oid = m.relation
+        JOIN pg_proc p ON p.proname = 'map_' || m.attribute AND p.proargtypes[0] = c.reltype AND p.pronargs = 1
+        WHERE p.prorettype IN (SELECT r.type FROM renamed r) AND EXISTS (SELECT FROM kpi_captured i WHERE i.relation = m.relation)
+        ORDER BY 1
+    LOOP
+        PERFORM lock_members(named.relation, 'SHARE ROW EXCLUSIVE', '2 seconds');
+        PERFORM recount(named.relation);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_label() IS
+'Event trigger: where a value of an enum gets another name, the tables that map a column of it are counted again.';
+CREATE EVENT TRIGGER crm_count_renamed ON ddl_command_end WHEN TAG IN ('ALTER TYPE')
+    EXECUTE FUNCTION @extschema@.follow_label();
+COMMENT ON EVENT TRIGGER crm_count_renamed IS 'Tables with a column of an enum whose value got another name are counted again.';
 
 -- TRUNCATE, ATTACH, DETACH and rewrites show at once, whatever a snapshot says. Who has read pending changes by an older
 -- snapshot than such a change, and the table after it, would count the change twice.

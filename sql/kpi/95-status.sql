@@ -132,9 +132,27 @@ CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
     UNION ALL
     SELECT 'kpi', format('trigger %s of %s', t.tgname, t.tgrelid::regclass), 'warning', NULL, NULL,
            'it is disabled, so changes are not counted',
-           format('ALTER TABLE %1$s ENABLE TRIGGER %2$I; then SELECT @extschema@.restate(%3$L);', t.tgrelid::regclass, t.tgname,
+           format('ALTER TABLE %1$s ENABLE ALWAYS TRIGGER %2$I; then SELECT @extschema@.restate(%3$L);', t.tgrelid::regclass, t.tgname,
                   adopted_root(t.tgrelid)::text)
     FROM pg_trigger t WHERE t.tgfoid = 'capture_change()'::regprocedure AND t.tgenabled = 'D'
+    UNION ALL
+    SELECT 'kpi', format('trigger %s of %s', t.tgname, t.tgrelid::regclass), 'warning', NULL, NULL,
+           'it was enabled without ALWAYS, so changes in replica mode are not counted, nor those of when it was disabled',
+           format('ALTER TABLE %1$s ENABLE ALWAYS TRIGGER %2$I; then SELECT @extschema@.restate(%3$L);', t.tgrelid::regclass, t.tgname,
+                  adopted_root(t.tgrelid)::text)
+    FROM pg_trigger t WHERE t.tgfoid = 'capture_change()'::regprocedure AND t.tgenabled NOT IN ('A', 'D') AND t.tgname LIKE 'crm\_kpi\_%'
+    UNION ALL
+    SELECT 'kpi', format('storage of %s', m), 'warning', NULL, NULL, 'it is unlogged: empty after a crash, while the numbers are not',
+           format('ALTER TABLE %s SET LOGGED;', m)
+    FROM (SELECT DISTINCT i.relation FROM kpi_captured i) t, members(t.relation) m JOIN pg_class c ON c.oid = m AND c.relpersistence = 'u'
+    UNION ALL
+    SELECT 'kpi', format('children of %s', c.oid::regclass), 'warning', NULL, NULL,
+           'tables inherit from it, and what is written to them is not counted',
+           (SELECT string_agg(format('ALTER TABLE %s NO INHERIT %s;', h.inhrelid::regclass, c.oid::regclass), ' ' ORDER BY h.inhrelid)
+            FROM pg_inherits h WHERE h.inhparent = c.oid)
+               || format(' then SELECT @extschema@.restate(%L);', c.oid::regclass::text)
+    FROM pg_class c
+    WHERE c.oid IN (SELECT i.relation FROM kpi_captured i) AND c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid)
     UNION ALL
     SELECT 'kpi', format('changes of %s', a.relation), 'warning', NULL, NULL,
            'a subscription fills it, whose writes fire no statement trigger, so they are not counted',
@@ -143,8 +161,8 @@ CREATE FUNCTION @extschema@.kpi_doctor() RETURNS SETOF @extschema@.status_row
     WHERE NOT a.row_triggers AND EXISTS (SELECT FROM pg_subscription_rel s JOIN members(a.relation) m ON s.srrelid = m)
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_doctor() IS
-'Rows of doctor: KPIs that nothing feeds yet, lead tables without a funnel, invalid numbers, days cut in another zone, disabled '
-'triggers.';
+'Rows of doctor: KPIs that nothing feeds yet, lead tables without a funnel, invalid numbers, days cut in another zone, triggers '
+'that are disabled or do not always fire, unlogged storage, tables that inherit.';
 SELECT @extschema@.set_audience('kpi_doctor()', 'admin');
 INSERT INTO @extschema@.status_source (function_name, room, kind) VALUES
     ('kpi_status', 'kpi', 'status'), ('kpi_doctor', 'kpi', 'doctor');
