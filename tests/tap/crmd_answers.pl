@@ -143,12 +143,7 @@ subtest 'encodings' => sub {
         my $name = lc $encoding;
         $d->sql("CREATE DATABASE $name ENCODING '$encoding' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
         my $sql = sub { return $d->{node}->safe_psql($name, "SET client_encoding = '$encoding'; $_[0]") };
-        my ($code, undef, $error) = $d->{node}->psql($name, 'CREATE SCHEMA crm; CREATE EXTENSION crm SCHEMA crm');
-        if ($error =~ /ERROR/)
-        {
-            like($error, qr/encoding|conversion/, "$encoding: the extension says that it cannot be there");
-            next;
-        }
+        is($d->{node}->psql($name, 'CREATE SCHEMA crm; CREATE EXTENSION crm SCHEMA crm'), 0, "$encoding: the extension is there");
         $sql->("SELECT crm.grant_daemon('daemon');
                 CREATE OR REPLACE FUNCTION crm.audience_may(audience text, units text[]) RETURNS boolean LANGUAGE sql AS 'SELECT true';
                 INSERT INTO crm.endpoint (endpoint, kind, audience, secret_ref, retries, max_age, breaker_after, created_by)
@@ -156,7 +151,6 @@ subtest 'encodings' => sub {
         $sql->("INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
                 VALUES ('msg_other_spoiled', 1, 1, 't', 'r', 'u', '{u}', 'hook', 'someone', $body), ('msg_other_good', 2, 1, 't', 'r', 'u', '{u}', 'hook', 'someone', '{}')");
         $receiver->modes('raw:not_latin 200');
-        my $before = arrivals('msg_other_good');
         my $daemon = $d->start($d->config($name, dsn => $d->{node}->connstr($name) . ' user=daemon', lease_s => 20, timeout_s => 3));
         until_true("$encoding: everything has its end", sub { $sql->('SELECT count(*) FROM crm.delivery_queue') == 0 });
         is($d->stop($daemon), 0, 'stops');
