@@ -86,8 +86,7 @@ sub row
 sub fates
 {
     my ($self, $receiver, @names) = @_;
-    my %arrivals;
-    $arrivals{ $_->{headers}{'webhook-id'} // '' }++ for $receiver->requests;
+    my %arrivals = $receiver->arrivals;
     my %row = map { split /\|/, $_, 2 } split /\n/, $self->sql("SELECT message_id, state || ' ' || attempt FROM (
         SELECT message_id, state, attempt FROM crm.delivery_history UNION ALL SELECT message_id, state, attempt FROM crm.delivery_queue) d");
     return map { "$_ " . ($row{$_} // 'lost') . ' ' . ($arrivals{$_} // 0) } @names;

@@ -298,12 +298,21 @@ sub modes
     die "receiver said $answer\n" if $answer !~ / 200 /;
 }
 
-# What has arrived so far, as hashes.
+# What has arrived so far, as hashes; with an id: of that message.
 sub requests
 {
-    my ($self) = @_;
+    my ($self, $id) = @_;
     open my $file, '<', $self->{log} or return ();
-    return map { decode_json($_) } grep { /\n\z/ } <$file>;
+    return grep { !defined $id || ($_->{headers}{'webhook-id'} // '') eq $id } map { decode_json($_) } grep { /\n\z/ } <$file>;
+}
+
+# How often each message has arrived.
+sub arrivals
+{
+    my ($self) = @_;
+    my %times;
+    $times{ $_->{headers}{'webhook-id'} // '' }++ for $self->requests;
+    return %times;
 }
 
 sub stop

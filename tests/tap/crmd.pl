@@ -36,8 +36,6 @@ SECRETS
 $d->endpoint(qw(hook nobody two-keys missing));
 my $config = config('main');
 
-sub requests_for { my ($id) = @_; return grep { $_->{headers}{'webhook-id'} eq $id } $receiver->requests }
-
 subtest 'the command line' => sub {
     my ($code, $out, $err) = $d->run_crmd('', '--version');
     is("$code $out", "0 crmd 0.1.0\n", 'version');
@@ -149,7 +147,7 @@ subtest 'one pass' => sub {
     my ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'once');
     is($code, 0, 'exit code') or diag($err);
     is($d->state('msg_once'), 'delivered', 'delivered');
-    my @got = requests_for('msg_once');
+    my @got = $receiver->requests('msg_once');
     is(scalar @got, 1, 'one request');
     is($got[0]{verified}, 1, 'signature verified');
     is($got[0]{body}, "{\"type\": \"alert.firing\", \"text\": \"Umsatz f\x{e4}llt\"}", 'the body as it was written');
@@ -159,7 +157,7 @@ subtest 'one pass' => sub {
     unlike($err, qr/whsec_|\/hook/, 'neither key nor address is in the log');
     ($code) = $d->run_crmd('', '-c', $config, 'once');
     is($code, 0, 'a second pass');
-    is(scalar(requests_for('msg_once')), 1, 'sends nothing twice');
+    is(scalar($receiver->requests('msg_once')), 1, 'sends nothing twice');
 };
 
 subtest 'what receivers answer' => sub {
@@ -174,7 +172,7 @@ subtest 'what receivers answer' => sub {
     $due->();
     is($once->(), 0, 'then 200');
     is($d->state('msg_500'), 'delivered', 'delivered');
-    my @got = requests_for('msg_500');
+    my @got = $receiver->requests('msg_500');
     is(scalar @got, 2, 'two requests with one id');
     is(scalar(grep { $_->{verified} eq '1' } @got), 2, 'both verified');
 
@@ -237,7 +235,7 @@ subtest 'what receivers answer' => sub {
 
     $d->queue('two-keys', 'msg_two');
     $once->();
-    @got = requests_for('msg_two');
+    @got = $receiver->requests('msg_two');
     is(split(/ /, $got[0]{headers}{'webhook-signature'}) + 0, 2, 'two keys: two signatures');
     is($got[0]{verified}, 1, 'two keys: the receiver needs one');
     is($d->sql('SELECT count(*) FROM crm.delivery_queue'), 0, 'nothing is left');
@@ -288,8 +286,7 @@ subtest 'run, and SIGTERM' => sub {
     my ($code) = $d->run_crmd('', '-c', $config, 'once');
     is($code, 0, 'the rest goes with the next pass');
     is($d->sql("SELECT count(*) FROM crm.delivery_history WHERE message_id LIKE 'msg\\_many%' AND state = 'delivered'"), 40, 'all of it');
-    my %times;
-    $times{ $_->{headers}{'webhook-id'} }++ for $receiver->requests;
+    my %times = $receiver->arrivals;
     is(scalar(grep { $times{"msg_many_$_"} == 1 } 1 .. 40), 40, 'each once');
 };
 
@@ -297,7 +294,7 @@ subtest 'SIGTERM while a request is under way' => sub {
     $receiver->modes('hang 200');
     my $daemon = $d->start($config);
     $d->queue('hook', 'msg_flying');
-    ok(wait_until { requests_for('msg_flying') }, 'is being sent');
+    ok(wait_until { $receiver->requests('msg_flying') }, 'is being sent');
     is($d->stop($daemon), 0, 'exit code 0');
     is($d->state('msg_flying'), 'pending', 'its result was reported');
     like($d->detail('msg_flying'), qr/timed out/, 'with the reason');
@@ -338,7 +335,7 @@ subtest 'the server restarts' => sub {
     is($d->stop($daemon), 0, 'stops');
     $daemon = $d->start($patient);
     $d->queue('hook', 'msg_between');
-    ok(wait_until { requests_for('msg_between') }, 'is being sent');
+    ok(wait_until { $receiver->requests('msg_between') }, 'is being sent');
     $node->stop;
     ok(wait_until { slurp_file($daemon->{log}) =~ /event=unanswered .*msg_between/ }, 'its answer comes while the server is down');
     $node->start;
@@ -354,13 +351,13 @@ subtest 'kill -9, and another daemon' => sub {
     $receiver->modes('hang 200');
     my $daemon = $d->start($config);
     $d->queue('hook', 'msg_kill');
-    ok(wait_until { requests_for('msg_kill') }, 'is being sent');
+    ok(wait_until { $receiver->requests('msg_kill') }, 'is being sent');
     kill 'KILL', $daemon->{pid};
     $daemon->{handle}->finish;
     is($d->state('msg_kill'), 'leased', 'claimed by the dead');
     my $second = $d->start(config('second'));
     ok(wait_until { $d->state('msg_kill') eq 'delivered' }, 'the other delivers when the lease is over');
-    my @got = requests_for('msg_kill');
+    my @got = $receiver->requests('msg_kill');
     cmp_ok($got[1]{at} - $got[0]{at}, '>', 2.5, 'not before');
     is($d->stop($second), 0, 'exit code 0');
 };
@@ -375,8 +372,7 @@ subtest 'two daemons share the work' => sub {
     is($d->stop($_), 0, 'exit code 0') for @daemons;
     is($d->sql("SELECT count(DISTINCT worker) FROM crm.delivery_attempt a JOIN crm.delivery_history h ON h.id = a.delivery
             WHERE h.message_id LIKE 'msg\\_share%'"), 2, 'by both');
-    my %times;
-    $times{ $_->{headers}{'webhook-id'} }++ for $receiver->requests;
+    my %times = $receiver->arrivals;
     is(scalar(grep { $times{"msg_share_$_"} == 1 } 1 .. 300), 300, 'each once');
     my %connections = map { $_->{connection} => 1 } grep { $_->{headers}{'webhook-id'} =~ /^msg_share/ } $receiver->requests;
     cmp_ok(scalar keys %connections, '<=', 8, 'over connections that are kept');
@@ -474,8 +470,7 @@ subtest 'killed again and again' => sub {
     is($d->stop($daemon), 0, 'exit code 0');
     is($d->sql("SELECT count(*) FROM crm.delivery_history WHERE message_id LIKE 'msg\\_killed%' AND state = 'delivered'"), 150,
         'all is delivered');
-    my %times;
-    $times{ $_->{headers}{'webhook-id'} }++ for $receiver->requests;
+    my %times = $receiver->arrivals;
     is(scalar(grep { $times{"msg_killed_$_"} } 1 .. 150), 150, 'and has arrived');
     note scalar(grep { ($times{"msg_killed_$_"} // 0) > 1 } 1 .. 150), ' arrived more than once';
 };

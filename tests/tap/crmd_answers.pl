@@ -18,7 +18,6 @@ $d->write_file('secrets.ini', join '', map { "[$_]\nurl = " . $receiver->url($pa
 my $main = $d->config('main', timeout_s => 3, lease_s => 20, max_parallel => 32);
 
 sub until_true { my ($what, $condition, $seconds) = @_; return ok(&wait_until($condition, $seconds // 60) || !$d->tell, $what) }
-sub arrivals { my ($id) = @_; return scalar grep { $_->{headers}{'webhook-id'} eq $id } $receiver->requests }
 
 # Of each message: outcome and status of its first attempt, and its end.
 sub first_attempts
@@ -65,13 +64,13 @@ subtest 'answers that are none' => sub {
         until_true("$name: has its end", sub { $d->state("msg_raw_$name") eq 'delivered' }, 20);
         my %got = first_attempts('msg\\_raw');
         is($got{"msg_raw_$name"}, $expected, "$name: $expected");
-        is(arrivals("msg_raw_$name"), $expected =~ /^delivered/ ? 1 : 2, "$name: as often as attempts were made");
+        is(scalar $receiver->requests("msg_raw_$name"), $expected =~ /^delivered/ ? 1 : 2, "$name: as often as attempts were made");
     }
     # nothing of an answer came on a connection that was kept: the library asks again by itself
     $receiver->modes('raw:cut 200');
     $d->queue('hook', 'msg_raw_cut');
     until_true('cut: has its end', sub { $d->state('msg_raw_cut') eq 'delivered' });
-    is(arrivals('msg_raw_cut'), 2, 'cut: twice');
+    is(scalar $receiver->requests('msg_raw_cut'), 2, 'cut: twice');
     is($d->sql("SELECT a.detail FROM crm.delivery_attempt a JOIN crm.delivery_history h ON h.id = a.delivery WHERE h.message_id = 'msg_raw_bytes' ORDER BY a.epoch LIMIT 1"),
         '??', 'bytes of an answer are kept as far as they are text');
     open my $status, '<', "/proc/$daemon->{pid}/status" or die $!;

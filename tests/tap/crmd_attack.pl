@@ -86,7 +86,7 @@ is($d->row("state || ' ' || attempt", 'msg_redirect'), 'pending 1', 'a redirect 
 $d->sql("INSERT INTO crm.delivery_queue (message_id, alert, transition, type, rule, unit, units, endpoint, audience, body)
          VALUES ('msg_large', 9002, 1, 't', 'r', 'u', '{u}', 'hook', 'someone', repeat('x', 2000000))");
 $d->run_crmd('', '-c', $main, 'once');
-my ($large) = grep { $_->{headers}{'webhook-id'} eq 'msg_large' } $receiver->requests;
+my ($large) = $receiver->requests('msg_large');
 is(length $large->{body}, 2_000_000, 'two million bytes arrive as they are');
 
 # --- both signatures in one header ------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ SKIP: {
     $receiver->modes('200');
     $d->queue('hook', 'msg_verified');
     $d->run_crmd('', '-c', $main, 'once');
-    my ($one) = grep { $_->{headers}{'webhook-id'} eq 'msg_verified' } $receiver->requests;
+    my ($one) = $receiver->requests('msg_verified');
     my %headers = map { ($_ => $one->{headers}{$_}) } qw(webhook-id webhook-timestamp webhook-signature);
     is(scalar(split / /, $headers{'webhook-signature'}), 3, 'three signatures in one header');
     ok($takes->($key, $one->{body}, %headers), 'standardwebhooks takes it with the old key');

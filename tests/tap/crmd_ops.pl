@@ -196,8 +196,7 @@ subtest 'SIGHUP in the middle of deliveries' => sub {
     unlike(log_of($daemon), qr/ level=debug /, 'and nothing of the good configuration holds');
     $d->write_file('secrets.ini', $secrets);
     ok(wait_until { $d->sql('SELECT count(*) FROM crm.delivery_queue') == 0 }, 'all is delivered meanwhile');
-    my %times;
-    $times{ $_->{headers}{'webhook-id'} }++ for $receiver->requests;
+    my %times = $receiver->arrivals;
     is(scalar(grep { ($times{"msg_hup_$_"} // 0) == 1 } 1 .. 60), 60, 'each once');
     is(metrics()->{'crmd_reloads_total{result="failed"}'}, 2, 'both are counted');
 
@@ -219,7 +218,7 @@ subtest 'SIGHUP in the middle of deliveries' => sub {
     is($names->(), '6|crmd_ops.pl', 'connections before'); # PGAPPNAME says so
     $receiver->modes('slow:0.3 200');
     $d->queue('hook', 'msg_hup_dsn');
-    ok(wait_until { grep { $_->{headers}{'webhook-id'} eq 'msg_hup_dsn' } $receiver->requests }, 'a message is being sent');
+    ok(wait_until { $receiver->requests('msg_hup_dsn') }, 'a message is being sent');
     $d->config('reload', %options, dsn => $node->connstr('postgres') . ' user=daemon application_name=anew');
     ok(hup($daemon, 'reloaded'), 'another dsn');
     ok(wait_until { $names->() eq '6|anew' }, 'every connection is a new one');
@@ -242,7 +241,7 @@ subtest 'answers to what was sent with old secrets are redacted' => sub {
     my $daemon = $d->start($d->config('redact', timeout_s => 2, lease_s => 4));
     $receiver->modes('slow:1 echo 200');
     $d->queue('hook', 'msg_slow');
-    ok(wait_until { grep { $_->{headers}{'webhook-id'} eq 'msg_slow' } $receiver->requests }, 'the receiver is busy');
+    ok(wait_until { $receiver->requests('msg_slow') }, 'the receiver is busy');
     $d->queue('hook', 'msg_redact');
     ok(wait_until { $d->state('msg_redact') eq 'leased' }, 'and another is under way');
     $d->write_file('secrets.ini', $secrets =~ s/hook-of-sales/elsewhere-now/r);
@@ -381,7 +380,7 @@ subtest 'systemd' => sub {
 
     # drained: what is being sent ends, then it stops
     $d->queue('hook', 'msg_drain');
-    ok(wait_until { grep { $_->{headers}{'webhook-id'} eq 'msg_drain' } $receiver->requests }, 'a message is being sent');
+    ok(wait_until { $receiver->requests('msg_drain') }, 'a message is being sent');
     $forget->();
     kill 'TERM', $daemon->{pid};
     ok($heard->(qr/^STOPPING=1$/), 'stopping is announced');

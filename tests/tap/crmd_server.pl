@@ -94,7 +94,7 @@ subtest 'the server is killed while it takes a report' => sub {
     $receiver->modes('slow:0.3 200');
     my $daemon = $d->start($d->config('patient', lease_s => 30, timeout_s => 20));
     $d->queue('hook', 'msg_taking');
-    until_true('sent', sub { grep { $_->{headers}{'webhook-id'} eq 'msg_taking' } $receiver->requests });
+    until_true('sent', sub { $receiver->requests('msg_taking') });
     my $session = Session->new($node, 'postgres');
     $session->run('BEGIN; LOCK TABLE crm.delivery_attempt IN ACCESS EXCLUSIVE MODE');
     until_true('the report has changed rows, and waits', sub {
@@ -151,7 +151,7 @@ subtest 'the disk is full' => sub {
     my $daemon = $d->start($d->config('full', lease_s => 60, timeout_s => 20));
     my @names = map { "msg_full_$_" } 1 .. 10;
     $d->queue('hook', @names);
-    until_true('one is sent', sub { grep { $_->{headers}{'webhook-id'} eq 'msg_full_1' } $receiver->requests });
+    until_true('one is sent', sub { $receiver->requests('msg_full_1') });
     $d->disk_full(1);
     until_true('reports fail', sub { logged($daemon, qr/event=call-failed call=finish_deliveries sqlstate=53100/) });
     until_true('all have arrived', sub { (grep { $_->{headers}{'webhook-id'} =~ /^msg_full/ } $receiver->requests) == 10 });
@@ -174,7 +174,7 @@ subtest 'clocks are set' => sub {
         $d->queue('spare', $retried);
         until_true("$way: one waits for its second attempt", sub { $d->attempt($retried) == 1 && $d->state($retried) eq 'pending' });
         $d->queue('hook', $flying);
-        until_true("$way: another one is sent", sub { grep { $_->{headers}{'webhook-id'} eq $flying } $receiver->requests });
+        until_true("$way: another one is sent", sub { $receiver->requests($flying) });
         my $before = $d->sql('SELECT extract(epoch FROM now())');
         $d->clock($step > 0 ? 3600 : 0);
         cmp_ok(abs($d->sql('SELECT extract(epoch FROM now())') - $before - $step), '<', 60, "$way: by an hour");
