@@ -8,7 +8,7 @@ use FindBin;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Support qw(private_file);
+use Support qw(wait_until private_file);
 
 # conf: lines of postgresql.conf; init: arguments of init; faulty: the server's disk and clock obey disk_full and clock; retry: how long a try waits after the one before; body: of messages.
 sub new
@@ -121,6 +121,18 @@ sub start
     $self->{logs}{$log} = 1;
     my $handle = IPC::Run::start([ $ENV{CRMD}, '-c', $config, 'run' ], '<', \undef, '>', '/dev/null', '2>>', $log);
     return { handle => $handle, log => $log, pid => $handle->{KIDS}[0]{PID} };
+}
+
+# How often it has said this.
+sub said { my ($self, $daemon, $pattern) = @_; return scalar(() = slurp_file($daemon->{log}) =~ /$pattern/g) }
+
+# SIGHUP; whether it has said so once more: reloaded, reload-refused, restart-needed.
+sub hup
+{
+    my ($self, $daemon, $event) = @_;
+    my $before = $self->said($daemon, qr/ event=$event /);
+    kill 'HUP', $daemon->{pid};
+    return wait_until { $self->said($daemon, qr/ event=$event /) > $before };
 }
 
 # What the daemons said last, for whoever looks why a test failed.

@@ -312,8 +312,7 @@ subtest 'SIGHUP reads the secrets again' => sub {
     ok(wait_until { $d->state('msg_hup') eq 'delivered' }, 'delivered when there is one');
     $d->write_file('secrets.ini.good', slurp_file("$dir/secrets.ini"));
     $d->write_file('secrets.ini', "[hook]\nurl = nonsense\n");
-    kill 'HUP', $daemon->{pid};
-    ok(wait_until { slurp_file($daemon->{log}) =~ /event=reload-refused/ }, 'a bad file is refused');
+    ok($d->hup($daemon, 'reload-refused'), 'a bad file is refused');
     $d->queue('missing', 'msg_hup2');
     ok(wait_until { $d->state('msg_hup2') eq 'delivered' }, 'and the old secrets stay');
     rename "$dir/secrets.ini.good", "$dir/secrets.ini";

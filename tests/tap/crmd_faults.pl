@@ -285,9 +285,7 @@ subtest 'keys change between two attempts' => sub {
     $d->queue('hook', 'msg_rotate');
     until_true('the first attempt', sub { $d->attempt('msg_rotate') == 1 && $d->state('msg_rotate') eq 'pending' });
     secrets("$new_key $key");
-    my $read = () = slurp_file($daemon->{log}) =~ /event=reloaded/g;
-    kill 'HUP', $daemon->{pid};
-    until_true('the file is read again', sub { $read < (() = slurp_file($daemon->{log}) =~ /event=reloaded/g) });
+    ok($d->hup($daemon, 'reloaded'), 'the file is read again');
     $d->sql("UPDATE crm.delivery_queue SET next_at = now() WHERE message_id = 'msg_rotate'");
     delivered('msg_rotate');
     my @got = $receiver->requests('msg_rotate');
@@ -295,8 +293,7 @@ subtest 'keys change between two attempts' => sub {
     is_deeply([ map { $_->{verified} } @got ], [ JSON::PP::true, JSON::PP::true ], 'both right');
     # a file that makes no sense changes nothing
     $d->write_file('secrets.ini', "[hook]\nurl = nonsense\n");
-    kill 'HUP', $daemon->{pid};
-    until_true('a bad file is refused', sub { slurp_file($daemon->{log}) =~ /event=reload-refused/ });
+    ok($d->hup($daemon, 'reload-refused'), 'a bad file is refused');
     $d->queue('hook', 'msg_kept');
     delivered('msg_kept');
     secrets($key);

@@ -168,15 +168,6 @@ subtest 'health before the database is there' => sub {
 };
 
 sub log_of { my ($daemon) = @_; return slurp_file($daemon->{log}) }
-sub matches { my ($daemon, $pattern) = @_; return scalar(() = log_of($daemon) =~ /$pattern/g) }
-
-sub hup
-{
-    my ($daemon, $event) = @_;
-    my $before = matches($daemon, qr/ event=$event /);
-    kill 'HUP', $daemon->{pid};
-    return wait_until { matches($daemon, qr/ event=$event /) > $before };
-}
 
 subtest 'SIGHUP in the middle of deliveries' => sub {
     my %options = (metrics_listen => "127.0.0.1:$monitor", max_parallel => 2, timeout_s => 2, lease_s => 4);
@@ -188,11 +179,11 @@ subtest 'SIGHUP in the middle of deliveries' => sub {
     $d->queue('hook', map { "msg_hup_$_" } 1 .. 60);
     ok(wait_until { $receiver->requests > $before + 5 }, 'deliveries are under way');
     $d->config('reload', %options, poll_ms => 'soon');
-    ok(hup($daemon, 'reload-refused'), 'a bad option: refused');
+    ok($d->hup($daemon, 'reload-refused'), 'a bad option: refused');
     like(log_of($daemon), qr/ event=reload-refused error="\Q$config\E line [0-9]+: poll_ms must be a whole number from 1 to 60000, not \\"soon\\""$/m, 'with the reason');
     $d->write_file('secrets.ini', "[hook]\nurl = nonsense\n");
     $d->config('reload', %options, log_level => 'debug');
-    ok(hup($daemon, 'reload-refused'), 'bad secrets: refused');
+    ok($d->hup($daemon, 'reload-refused'), 'bad secrets: refused');
     unlike(log_of($daemon), qr/ level=debug /, 'and nothing of the good configuration holds');
     $d->write_file('secrets.ini', $secrets);
     ok(wait_until { $d->sql('SELECT count(*) FROM crm.delivery_queue') == 0 }, 'all is delivered meanwhile');
@@ -201,7 +192,7 @@ subtest 'SIGHUP in the middle of deliveries' => sub {
     is(metrics()->{'crmd_reloads_total{result="failed"}'}, 2, 'both are counted');
 
     $d->config('reload', %options, worker => 'another', act_listen => "127.0.0.1:$closed", log_level => 'debug', timeout_s => 1);
-    ok(hup($daemon, 'reloaded'), 'a good one');
+    ok($d->hup($daemon, 'reloaded'), 'a good one');
     like(log_of($daemon), qr/ event=reloaded changed="timeout_s log_level" secrets=\Q$dir\E\/secrets\.ini$/m, 'says what has changed');
     like(log_of($daemon), qr/ event=restart-needed options="worker act_listen"$/m, 'says what needs a restart');
     $receiver->modes('hang 200');
@@ -220,19 +211,19 @@ subtest 'SIGHUP in the middle of deliveries' => sub {
     $d->queue('hook', 'msg_hup_dsn');
     ok(wait_until { $receiver->requests('msg_hup_dsn') }, 'a message is being sent');
     $d->config('reload', %options, dsn => $node->connstr('postgres') . ' user=daemon application_name=anew');
-    ok(hup($daemon, 'reloaded'), 'another dsn');
+    ok($d->hup($daemon, 'reloaded'), 'another dsn');
     ok(wait_until { $names->() eq '6|anew' }, 'every connection is a new one');
-    is(matches($daemon, qr/ event=reconnecting /), 6, 'that was not a loss');
-    is(matches($daemon, qr/ event=connection-lost /), 0, 'of any');
+    is($d->said($daemon, qr/ event=reconnecting /), 6, 'that was not a loss');
+    is($d->said($daemon, qr/ event=connection-lost /), 0, 'of any');
     is($d->state('msg_hup_dsn'), 'delivered', 'what was being sent was reported before');
     is($d->attempt('msg_hup_dsn'), 1, 'with one attempt');
     $d->queue('hook', 'msg_hup_anew');
     ok(wait_until { $d->state('msg_hup_anew') eq 'delivered' }, 'and deliveries go on');
     $d->config('reload', %options, worker => 'another', log_level => 'warning', dsn => $node->connstr('postgres') . ' user=daemon application_name=anew');
-    ok(hup($daemon, 'restart-needed'), 'another level of the log');
+    ok($d->hup($daemon, 'restart-needed'), 'another level of the log');
     $d->queue('hook', 'msg_hup_quiet');
     ok(wait_until { $d->state('msg_hup_quiet') eq 'delivered' }, 'delivered');
-    is(matches($daemon, qr/msg_hup_quiet/), 0, 'and not said');
+    is($d->said($daemon, qr/msg_hup_quiet/), 0, 'and not said');
     unlike(log_of($daemon), qr/whsec_|hook-of-sales/, 'no secret in the log');
     is($d->stop($daemon), 0, 'exit code 0');
 };
@@ -245,7 +236,7 @@ subtest 'answers to what was sent with old secrets are redacted' => sub {
     $d->queue('hook', 'msg_redact');
     ok(wait_until { $d->state('msg_redact') eq 'leased' }, 'and another is under way');
     $d->write_file('secrets.ini', $secrets =~ s/hook-of-sales/elsewhere-now/r);
-    ok(hup($daemon, 'reloaded'), 'then the address changes');
+    ok($d->hup($daemon, 'reloaded'), 'then the address changes');
     ok(wait_until { ($d->detail('msg_redact') // '') =~ /\*\*\*/ || $d->state('msg_redact') eq 'delivered' }, 'answered');
     like($d->sql(q{SELECT a.detail FROM crm.delivery_attempt a JOIN crm.delivery d ON d.id = a.delivery WHERE d.message_id = 'msg_redact' AND a.attempt = 1}), qr/\*\*\*/, 'with the address');
     unlike($d->sql(q{SELECT coalesce(string_agg(detail, ' '), '') FROM crm.delivery_attempt}) . log_of($daemon), qr/hook-of-sales/, 'which is not shown');

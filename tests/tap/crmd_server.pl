@@ -130,7 +130,7 @@ subtest 'limits of the role and of the server' => sub {
              ALTER ROLE daemon SET statement_timeout = '100ms'; ALTER ROLE daemon SET lock_timeout = '100ms'");
     my $daemon = $d->start($d->config('limits', lease_s => 20, timeout_s => 10, idle_ms => 300));
     until_true('idle connections are ended', sub { slurp_file($node->logfile) =~ /terminating connection due to idle-session timeout/ });
-    until_true('and come back', sub { 2 < (() = slurp_file($daemon->{log}) =~ /event=connected connection=outbox/g) });
+    until_true('and come back', sub { $d->said($daemon, qr/event=connected connection=outbox/) > 2 });
     my $session = Session->new($node, 'postgres');
     $session->run('BEGIN; LOCK TABLE crm.delivery_attempt IN ACCESS EXCLUSIVE MODE');
     $d->queue('hook', 'msg_limits');
