@@ -16,8 +16,9 @@ use warnings;
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
-use POSIX ();
 use Socket qw(SOL_SOCKET SO_LINGER);
+use Support qw(replace_file);
+use parent 'Forked';
 
 sub connect_to
 {
@@ -40,7 +41,6 @@ sub serve
     my (%peer, %is_client, %held, %answer_held); # of sockets: what they sent and is kept; of clients: whose answer is kept
     my $select = IO::Select->new($listener);
     local $SIG{PIPE} = 'IGNORE';
-    local $SIG{TERM} = 'DEFAULT';
     my $part = sub {
         my ($socket) = @_;
         my $other = delete $peer{$socket};
@@ -65,7 +65,7 @@ sub serve
     my $caught = sub { open my $file, '>', "$mode_file.caught" or die $! };
     while (1)
     {
-        open my $file, '<', $mode_file or POSIX::_exit(0);
+        open my $file, '<', $mode_file or return;
         my $mode = <$file> // 'pass';
         close $file;
         if ($mode eq 'cut')
@@ -132,40 +132,19 @@ sub start
     $self->mode('pass');
     my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64, Proto => 'tcp') or die "cutter: $@\n";
     $self->{port} = $listener->sockport;
-    $self->{pid} = fork // die "cutter: $!\n";
-    if (!$self->{pid})
-    {
-        serve($listener, $arg{to}, $mode_file);
-        POSIX::_exit(0); # no END block of the test
-    }
+    $self->run_forked(sub { serve($listener, $arg{to}, $mode_file) });
     close $listener;
     return $self;
 }
-
-sub port { return $_[0]{port} }
 
 sub mode
 {
     my ($self, $mode) = @_;
     unlink "$self->{mode_file}.caught";
-    open my $file, '>', "$self->{mode_file}.new" or die $!;
-    print $file $mode;
-    close $file;
-    rename "$self->{mode_file}.new", $self->{mode_file} or die $!;
+    replace_file($self->{mode_file}, $mode);
     select undef, undef, undef, 0.1;
 }
 
 sub caught { return -e "$_[0]{mode_file}.caught" }
-
-sub stop
-{
-    my ($self) = @_;
-    return if !$self->{pid};
-    kill 'KILL', $self->{pid};
-    waitpid $self->{pid}, 0;
-    $self->{pid} = 0;
-}
-
-sub DESTROY { local ($?, $!); $_[0]->stop if $_[0]{pid} }
 
 1;

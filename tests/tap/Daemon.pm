@@ -8,7 +8,7 @@ use FindBin;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Support qw(wait_until private_file);
+use Support qw(wait_until private_file replace_file);
 
 # conf: lines of postgresql.conf; init: arguments of init; faulty: the server's disk and clock obey disk_full and clock; retry: how long a try waits after the one before; body: of messages.
 sub new
@@ -52,7 +52,7 @@ sub faulty
 sub disk_full { my ($self, $full) = @_; return $full ? $self->write_file('full', '') : unlink "$self->{dir}/full" }
 
 # Sets the clock of what was started so, by this many seconds; in one step.
-sub clock { my ($self, $seconds) = @_; rename $self->write_file('clock.new', $seconds), "$self->{dir}/clock"; return }
+sub clock { my ($self, $seconds) = @_; replace_file("$self->{dir}/clock", $seconds); return }
 
 sub sql { my ($self, $query) = @_; return $self->{node}->safe_psql('postgres', $query) }
 

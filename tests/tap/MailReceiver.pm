@@ -15,7 +15,10 @@ use warnings;
 use IO::Socket::INET;
 use JSON::PP;
 use MIME::Base64 qw(decode_base64);
+use POSIX ();
+use Support qw(replace_file);
 use Time::HiRes qw(sleep);
+use parent 'Forked';
 
 my $has_tls = eval { require IO::Socket::SSL; 1 };
 sub has_tls { return $has_tls && system('command -v openssl >/dev/null 2>&1') == 0 }
@@ -45,12 +48,7 @@ sub start
     $self->{listener} = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64, ReuseAddr => 1) or die $!;
     $self->{port} = $self->{listener}->sockport;
     $self->modes('ok');
-    $self->{pid} = fork // die $!;
-    if ($self->{pid} == 0)
-    {
-        $SIG{TERM} = sub { require POSIX; POSIX::_exit(0) };
-        $self->serve;
-    }
+    $self->run_forked(sub { $self->serve });
     close delete $self->{listener};
     return $self;
 }
@@ -58,10 +56,7 @@ sub start
 sub modes
 {
     my ($self, $modes) = @_;
-    open my $file, '>', "$self->{modes}.new" or die $!;
-    print $file $modes;
-    close $file;
-    rename "$self->{modes}.new", $self->{modes};
+    replace_file($self->{modes}, $modes);
 }
 
 sub next_mode
@@ -84,13 +79,12 @@ sub serve
         $n++;
         next if fork; # the child says what it has to say and ends
         close $self->{listener};
-        $SIG{ALRM} = sub { require POSIX; POSIX::_exit(0) };
+        $SIG{ALRM} = sub { POSIX::_exit(0) };
         alarm 60;
         $self->{line} = { n => $n, commands => [], secure => JSON::PP::false, login => undef, from => undef, to => [], mode => $mode };
         $self->{mode} = { map { /^(\w+)[=:](.*)$/ ? ($1, $2) : ($_, 1) } split /\+/, $mode };
         eval { $self->talk($socket) };
         $self->note('end');
-        require POSIX;
         POSIX::_exit(0);
     }
 }
@@ -217,8 +211,6 @@ sub talk
 
 # --- the test's side --------------------------------------------------------------------------------------------------
 
-sub port { return $_[0]{port} }
-
 # Lines of the log so far, those of an event where it is named.
 sub lines
 {
@@ -228,16 +220,5 @@ sub lines
 }
 
 sub messages { return $_[0]->lines('message') }
-
-sub stop
-{
-    my ($self) = @_;
-    return if !$self->{pid};
-    kill 'TERM', $self->{pid};
-    waitpid $self->{pid}, 0;
-    $self->{pid} = 0;
-}
-
-sub DESTROY { local $?; $_[0]->stop if $_[0]{pid} }
 
 1;

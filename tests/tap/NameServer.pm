@@ -20,8 +20,9 @@ use warnings;
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
-use POSIX ();
 use Socket qw(AF_INET AF_INET6 inet_pton);
+use Support qw(replace_file);
+use parent 'Forked';
 
 my %types = (A => 1, AAAA => 28);
 
@@ -52,7 +53,7 @@ sub say_now
     my $inode = (stat "$self->{dir}/names.json")[1];
     if ($inode != $self->{inode})
     {
-        open my $file, '<', "$self->{dir}/names.json" or POSIX::_exit(1);
+        open my $file, '<', "$self->{dir}/names.json" or die $!;
         $self->{names} = JSON::PP->new->decode(do { local $/; <$file> });
         $self->{inode} = $inode;
     }
@@ -97,7 +98,6 @@ sub serve
     my $select = IO::Select->new($udp, $tcp);
     my %buffers;
     local $SIG{PIPE} = 'IGNORE';
-    local $SIG{TERM} = 'DEFAULT';
     while (1)
     {
         for my $socket ($select->can_read)
@@ -162,26 +162,16 @@ sub go
     my ($self) = @_;
     my ($udp, $tcp) = sockets($self->{port});
     $self->{port} = $tcp->sockport;
-    $self->{pid} = fork // die "name server: $!\n";
-    if (!$self->{pid})
-    {
-        open $self->{log}, '>>', "$self->{dir}/names.log" or POSIX::_exit(1);
-        $self->{log}->autoflush(1);
-        $self->serve($udp, $tcp);
-        POSIX::_exit(0); # no END block of the test
-    }
+    open $self->{log}, '>>', "$self->{dir}/names.log" or die $!;
+    $self->{log}->autoflush(1);
+    $self->run_forked(sub { $self->serve($udp, $tcp) });
 }
-
-sub port { return $_[0]{port} }
 
 sub set
 {
     my ($self, %names) = @_;
     $self->{names} = { %{ $self->{names} }, %names };
-    open my $file, '>', "$self->{dir}/names.json.new" or die $!;
-    print $file JSON::PP->new->canonical->encode($self->{names});
-    close $file;
-    rename "$self->{dir}/names.json.new", "$self->{dir}/names.json" or die $!;
+    replace_file("$self->{dir}/names.json", JSON::PP->new->canonical->encode($self->{names}));
 }
 
 sub asked
@@ -190,16 +180,5 @@ sub asked
     open my $file, '<', "$self->{dir}/names.log" or return 0;
     return scalar grep { /^\Q$name\E 1 / && (!defined $how || /\Q$how\E$/) } <$file>;
 }
-
-sub stop
-{
-    my ($self) = @_;
-    return if !$self->{pid};
-    kill 'KILL', $self->{pid};
-    waitpid $self->{pid}, 0;
-    $self->{pid} = 0;
-}
-
-sub DESTROY { local ($?, $!); $_[0]->stop if $_[0]{pid} }
 
 1;

@@ -1,11 +1,12 @@
-# What tests of daemons share: waiting for something to happen, and files that only their owner may read.
+# What tests of daemons share: waiting for something to happen, files, ports.
 package Support;
 use strict;
 use warnings;
 use Exporter 'import';
+use IO::Socket::INET;
 use Time::HiRes qw(time sleep);
 
-our @EXPORT_OK = qw(wait_until private_file);
+our @EXPORT_OK = qw(wait_until private_file replace_file free_port);
 
 # Whether the condition became true within so many seconds, 30 unless given.
 sub wait_until(&;$)
@@ -29,6 +30,24 @@ sub private_file
     close $file;
     chmod 0600, "$dir/$name";
     return "$dir/$name";
+}
+
+# Writes a file that others read meanwhile: they see the old text or the new one.
+sub replace_file
+{
+    my ($path, $text) = @_;
+    open my $file, '>', "$path.new" or die $!;
+    print $file $text;
+    close $file;
+    rename "$path.new", $path or die $!;
+    return;
+}
+
+# A port of 127.0.0.1 at which nobody listens.
+sub free_port
+{
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die $!;
+    return $socket->sockport;
 }
 
 1;

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 use Receiver;
-use Support qw(wait_until private_file);
+use Support qw(wait_until private_file free_port);
 
 my $key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 my $dir = PostgreSQL::Test::Utils::tempdir;
@@ -24,12 +24,6 @@ $node->start;
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
 sub write_file { return private_file($dir, @_) }
-
-sub free_port
-{
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die $!;
-    return $socket->sockport;
-}
 
 # One request on a connection of its own: status, headers, body.
 sub request

@@ -3,13 +3,12 @@
 # daemon change about it. The receiver verifies every signature.
 use strict;
 use warnings;
-use IO::Socket::INET;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 use Daemon;
 use Receiver;
-use Support qw(wait_until);
+use Support qw(wait_until free_port);
 
 my $key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 my $d = Daemon->new(retry => '200 ms', body => qq({"type": "alert.firing", "text": "Umsatz f\xc3\xa4llt"}));
@@ -19,7 +18,7 @@ my ($node, $dir) = @$d{qw(node dir)};
 sub config { my ($name, %options) = @_; return $d->config($name, lease_s => 3, %options) }
 
 my $receiver = Receiver->start(log => "$dir/requests.log", keys => [$key]);
-my $closed = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport; # nobody listens there any more
+my $closed = free_port(); # nobody listens there
 $d->write_file('secrets.ini', <<"SECRETS");
 [hook]
 url = ${\$receiver->url('/hook-of-sales')}

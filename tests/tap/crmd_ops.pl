@@ -14,19 +14,13 @@ use Time::HiRes qw(time sleep);
 use Daemon;
 use OpenMetrics qw(openmetrics);
 use Receiver;
-use Support qw(wait_until);
+use Support qw(wait_until free_port);
 
 my $key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 my $source = "$ENV{CRM_STAGE}";
 my $d = Daemon->new(retry => '100 ms');
 my ($node, $dir) = @$d{qw(node dir)};
 my $receiver = Receiver->start(log => "$dir/requests.log", keys => [$key]);
-
-sub free_port
-{
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die $!;
-    return $socket->sockport;
-}
 
 my $closed = free_port();
 my $monitor = free_port();

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Daemon;
 use NameServer;
-use Support qw(wait_until);
+use Support qw(wait_until free_port);
 
 plan skip_all => 'no openssl program' if system('command -v openssl >/dev/null') != 0;
 
@@ -63,9 +63,7 @@ END { local $?; kill 'KILL', @children if $$ == $test } # or the pipes to them w
 sub receiver
 {
     my ($name, $certificate, @options) = @_;
-    my $probe = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 1) or die $!;
-    my $port = $probe->sockport;
-    close $probe;
+    my $port = free_port();
     my $pid = open my $pipe, '|-', "exec openssl s_server -quiet -accept 127.0.0.1:$port -cert '$dir/$certificate.pem' -key '$dir/$certificate.key' @options"
         . " >'$dir/$name.seen' 2>'$dir/$name.err'" or die $!;
     $pipe->autoflush(1);
