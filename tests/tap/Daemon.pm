@@ -78,8 +78,7 @@ sub queue
 sub row
 {
     my ($self, $columns, $name) = @_;
-    return $self->sql("SELECT $columns FROM (SELECT message_id, state, attempt, detail FROM crm.delivery_history
-        UNION ALL SELECT message_id, state, attempt, detail FROM crm.delivery_queue) d WHERE message_id = '$name'");
+    return $self->sql("SELECT $columns FROM crm.delivery WHERE message_id = '$name'");
 }
 
 # What became of messages, as "name state attempts arrivals".
@@ -87,8 +86,7 @@ sub fates
 {
     my ($self, $receiver, @names) = @_;
     my %arrivals = $receiver->arrivals;
-    my %row = map { split /\|/, $_, 2 } split /\n/, $self->sql("SELECT message_id, state || ' ' || attempt FROM (
-        SELECT message_id, state, attempt FROM crm.delivery_history UNION ALL SELECT message_id, state, attempt FROM crm.delivery_queue) d");
+    my %row = map { split /\|/, $_, 2 } split /\n/, $self->sql("SELECT message_id, state || ' ' || attempt FROM crm.delivery");
     return map { "$_ " . ($row{$_} // 'lost') . ' ' . ($arrivals{$_} // 0) } @names;
 }
 
