@@ -28,6 +28,11 @@
      true)
 #endif
 
+#if PG_VERSION_NUM < 180000
+/* No column has it before 18. */
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define CRM_NORETURN pg_noreturn
 #else

@@ -6,7 +6,8 @@
  * the kind of attribute promises. It goes through the server's own parser and comes back deparsed from the analysed
  * tree, so that nothing but an expression can come out of it. Refused, by name of the attribute:
  *
- * - columns that do not exist, with the nearest one in the hint; system columns and whole rows;
+ * - columns that do not exist, with the nearest one in the hint; system columns and whole rows; virtual generated columns,
+ *   whose value no row has: a trigger would read NULL;
  * - whatever is not immutable: a number must not change because somebody's time zone does;
  * - subqueries, aggregates and the like (the parser's rules for index expressions);
  * - functions that belong to neither pg_catalog nor an extension, and values of a team's own types: mappings are
@@ -239,7 +240,7 @@ refuse_foreign(const Mapping *m, Node *node)
         ereport(
             ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
             errmsg("mapping of attribute \"%s\" calls a function that belongs to no extension", m->attribute),
-            errhint("Make a generated column of it, and map that column."));
+            errhint("Make a stored generated column of it, and map that column."));
     case CRM_FOREIGN_TYPE:
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
                 errmsg("mapping of attribute \"%s\" makes a value of a type of your own", m->attribute),
@@ -258,6 +259,12 @@ refuse_walker(Node *node, void *context)
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
                 errmsg("mapping of attribute \"%s\" uses a whole row or a system column", m->attribute),
                 errhint("Name the columns that it needs."));
+    if (IsA(node, Var) && ((Var *) node)->varno > 0 &&
+        TupleDescAttr(RelationGetDescr(m->rel), ((Var *) node)->varattno - 1)->attgenerated ==
+            ATTRIBUTE_GENERATED_VIRTUAL)
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
+                errmsg("mapping of attribute \"%s\" uses a virtual generated column", m->attribute),
+                errhint("Map its expression, or make the column STORED."));
     return expression_tree_walker(node, refuse_walker, context);
 }
 

@@ -97,13 +97,21 @@ CREATE FUNCTION @extschema@.follow_rewrite() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    IF pg_event_trigger_table_rewrite_reason() & 4 <> 0 THEN -- a column of another type; the rest keeps its values
+    -- 4: a column of another type. 2: new values, of a new column or, since 17, of a generated one that has another expression
+    IF pg_event_trigger_table_rewrite_reason() & 4 <> 0
+       OR pg_event_trigger_table_rewrite_reason() & 2 <> 0 AND EXISTS (
+           SELECT FROM adoption_attribute m JOIN pg_class c ON c.oid = m.relation
+           JOIN pg_proc p ON p.proname = 'map_' || m.attribute AND p.proargtypes[0] = c.reltype AND p.pronargs = 1
+           JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+           JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attgenerated <> ''
+           WHERE m.relation = adopted_root(pg_event_trigger_table_rewrite_oid()))
+    THEN
         PERFORM recount(adopted_root(pg_event_trigger_table_rewrite_oid()));
     END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.follow_rewrite() IS
-'Event trigger: where a column of a captured table gets another type, its values may be others.';
+'Event trigger: where a column of a captured table gets another type, or a mapped generated one another expression, its values may be others.';
 CREATE EVENT TRIGGER crm_count_rewritten ON table_rewrite EXECUTE FUNCTION @extschema@.follow_rewrite();
 COMMENT ON EVENT TRIGGER crm_count_rewritten IS 'A table whose column was rewritten is counted again.';
 
