@@ -5,7 +5,9 @@ PG_CONFIG ?= $(shell scripts/pg-config)
 PG_MAJOR  = $(shell $(PG_CONFIG) --version 2>/dev/null | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 BUILD     = build/pg$(PG_MAJOR)
 WERROR    ?=
-export PG_CONFIG WERROR
+# LLVM's form of the code, for the server's JIT: what `make` and `make install` build, and the tests do without
+BITCODE  ?= $(if $(filter-out install uninstall,$(MAKECMDGOALS)),no,yes)
+export PG_CONFIG WERROR BITCODE
 .DEFAULT_GOAL := all
 
 all: extension daemon  ## build the extension and crmd into build/
@@ -35,9 +37,19 @@ unit: daemon
 	@mkdir -p build/unit
 	@+$(MAKE) -s -C build/unit -f ../../tests/unit/Makefile SRC=../.. all
 
-install: all           ## install (PG_CONFIG, DESTDIR are heeded)
-	@+$(MAKE) -s -C $(BUILD) -f ../../extension/Makefile SRC=../.. install
-	@+$(MAKE) -s -C build/daemon -f ../../daemon/Makefile SRC=../.. install
+# PGXS cannot cope with a space in DESTDIR: such a folder is reached by a link. Folders are made for all to read, whatever the umask.
+install_into = umask 022; to='$(DESTDIR)'; case $$to in *' '*) link=$$(mktemp -d) && trap 'rm -rf "$$link"' EXIT && mkdir -p "$$to" && \
+               ln -s "$$(cd "$$to" && pwd)" "$$link/to" && to=$$link/to ;; esac;
+install: install-extension install-daemon  ## install (PG_CONFIG, DESTDIR are heeded)
+uninstall: uninstall-extension uninstall-daemon  ## take away what make install put there (with the same PG_CONFIG, DESTDIR)
+install-extension: extension
+install-daemon: daemon
+install-extension uninstall-extension: %-extension:
+	@mkdir -p $(BUILD)
+	@+$(install_into) $(MAKE) -s -C $(BUILD) -f ../../extension/Makefile SRC=../.. DESTDIR="$$to" $*
+install-daemon uninstall-daemon: %-daemon:
+	@mkdir -p build/daemon
+	@+$(install_into) $(MAKE) -s -C build/daemon -f ../../daemon/Makefile SRC=../.. DESTDIR="$$to" $*
 
 demo: setup            ## the main job, start to end, on a throw-away server (KEEP=1 leaves it running)
 	@+$(MAKE) -s all
@@ -88,6 +100,7 @@ clean:                 ## remove build/
 help:                  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
 
+.PHONY: uninstall install-extension uninstall-extension install-daemon uninstall-daemon
 .PHONY: all unit daemon-sanitized setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
         check-other-schema check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
 soak:

@@ -1,5 +1,5 @@
--- uninstall.sql: takes crm off every table in plain SQL, where the library is missing or broken. Run it as superuser:
---   psql -v ON_ERROR_STOP=1 -d DATABASE -f uninstall.sql
+-- uninstall_crm.sql: takes crm off every table in plain SQL, where the library is missing or broken. Run it as superuser:
+--   psql -v ON_ERROR_STOP=1 -d DATABASE -f "$(pg_config --sharedir)/extension/uninstall_crm.sql"
 -- It drops the triggers, policies and functions that crm made on your tables, puts ROW SECURITY and FORCE back as they
 -- were, and drops the extension. No row of a table is touched. All or nothing.
 BEGIN;

@@ -123,10 +123,10 @@ isnt(($node->psql('team', 'INSERT INTO shop.deals SELECT * FROM shop.deals WHERE
     'without the library a captured table takes no writes');
 my $sharedir = (run_command([ $ENV{PG_CONFIG}, '--sharedir' ]))[0];
 my ($status) = $node->psql('team', undef, on_error_stop => 1,
-    extra_params => [ '-v', 'ON_ERROR_STOP=1', '-f', "$sharedir/extension/uninstall.sql" ]);
+    extra_params => [ '-v', 'ON_ERROR_STOP=1', '-f', "$sharedir/extension/uninstall_crm.sql" ]);
 rename "$library.away", $library or die "cannot rename $library: $!";
-is($status, 0, 'uninstall.sql runs without the library');
+is($status, 0, 'uninstall_crm.sql runs without the library');
 $team->prints(q(SELECT count(*) FROM pg_extension WHERE extname = 'crm'), '0', 'the extension is gone');
-as_before('uninstall.sql');
+as_before('uninstall_crm.sql');
 
 done_testing();
