@@ -23,9 +23,84 @@ WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'crm_bi') A
   AND col_description(c.oid, a.attnum) IS NULL
 ORDER BY 1;
 
+-- What is looked up when it runs, and not when it was made: a body that is a text. Its path is its own, with nothing in it but the
+-- system's schema, crm's and, last, where temporary objects lie: not named, those would come first. Functions without such a path write
+-- every name in full; scripts/lint/names.pl reads them.
 SELECT what || ': SECURITY DEFINER without a search_path of its own'
 FROM routine
-WHERE prosecdef AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s LIKE 'search_path=pg_catalog, %pg_temp')
+WHERE prosecdef AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s LIKE 'search_path=%')
+ORDER BY 1;
+
+SELECT format('%s: %s', what, s)
+FROM routine, unnest(proconfig) s
+WHERE s LIKE 'search\_path=%' AND s <> ALL ('{"search_path=pg_catalog, crm, pg_temp","search_path=pg_catalog, pg_temp"}')
+ORDER BY 1;
+
+SELECT what || ': its names are looked up by the path of whoever calls'
+FROM routine
+WHERE prolang IN (SELECT oid FROM pg_language WHERE lanname IN ('sql', 'plpgsql')) AND prosqlbody IS NULL
+  AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s LIKE 'search\_path=%')
+  AND NOT (prokind = 'p' AND proname IN ('backfill', 'resolve')) -- they commit, which a SET clause forbids
+  AND oid <> 'crm.customer_of(regclass, text)'::regprocedure -- is inlined, which a SET clause forbids
+ORDER BY 1;
+
+-- Expressions that are kept parsed (views, defaults, checks, policies, conditions of indexes and triggers, bodies without quotes) found
+-- their names when they were made. Whatever they found is the system's, which is not noted here, or of crm.
+WITH RECURSIVE part AS (
+    SELECT classid, objid FROM member
+    UNION
+    SELECT d.classid, d.objid FROM part p JOIN pg_depend d ON (d.refclassid, d.refobjid) = (p.classid, p.objid) AND d.deptype IN ('a', 'i'))
+SELECT format('%s uses %s, which is neither the system''s nor of crm', pg_describe_object(d.classid, d.objid, d.objsubid),
+              pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid))
+FROM part p JOIN pg_depend d USING (classid, objid)
+WHERE d.deptype <> 'e' AND d.refobjid >= 16384 AND NOT EXISTS (SELECT FROM part q WHERE (q.classid, q.objid) = (d.refclassid, d.refobjid))
+  AND (d.refclassid, d.refobjid) NOT IN (SELECT 'pg_namespace'::regclass, oid FROM pg_namespace WHERE nspname IN ('crm', 'crm_bi')
+                                         UNION ALL SELECT 'pg_language'::regclass, oid FROM pg_language WHERE lanname = 'plpgsql'
+                                         UNION ALL SELECT 'pg_extension'::regclass, oid FROM pg_extension WHERE extname = 'crm')
+ORDER BY 1;
+
+-- Operators and casts between types of Postgres would change what others' queries mean where crm's schema is in their path.
+SELECT pg_describe_object('pg_operator'::regclass, o.oid, 0) || ': takes nothing but types of Postgres'
+FROM member m JOIN pg_operator o ON m.classid = 'pg_operator'::regclass AND o.oid = m.objid
+WHERE NOT EXISTS (SELECT FROM pg_type t JOIN member k ON k.classid = 'pg_type'::regclass AND k.objid IN (t.oid, t.typelem)
+                  WHERE t.oid IN (o.oprleft, o.oprright))
+ORDER BY 1;
+
+SELECT pg_describe_object('pg_cast'::regclass, c.oid, 0) || CASE c.castcontext WHEN 'i' THEN ': is implicit' ELSE ': has no type of crm' END
+FROM member m JOIN pg_cast c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
+WHERE c.castcontext = 'i'
+   OR NOT EXISTS (SELECT FROM member k WHERE k.classid = 'pg_type'::regclass AND k.objid IN (c.castsource, c.casttarget))
+ORDER BY 1;
+
+-- What is leakproof is asked of rows that the reader may not see. So it is C, cannot fail because of a value, and stands here.
+SELECT what || ': marked LEAKPROOF'
+FROM routine
+WHERE proleakproof
+  AND (prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+       OR proname !~ '^(email|phone|stage|journey)_(eq|ne|lt|le|gt|ge|cmp|hash|hash_extended)$'
+          AND proname <> ALL ('{email_local,email_domain,email_match_key,phone_calling_code,phone_extension,phone_match_key,iso_date,
+                               jaro_winkler,token_similarity,monge_elkan,trigram_similarity,phonetic}'))
+ORDER BY 1;
+
+-- A view that anybody may read as its owner, and that leaves rows out by who asks, asks before the reader's own functions do.
+SELECT m.what || ': filters by who asks without security_barrier'
+FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+WHERE c.relkind = 'v' AND has_table_privilege('public', c.oid, 'SELECT')
+  AND coalesce(array_to_string(c.reloptions, ','), '') !~ 'security_(barrier|invoker)=true'
+  AND pg_get_viewdef(c.oid) ~ '\m(caller|visible|may_\w+|current_principal|record_access|units_with_total|is_audience|owned|shared)\('
+ORDER BY 1;
+
+-- PUBLIC changes nothing but through functions.
+SELECT format('%s: PUBLIC may %s', m.what, a.privilege_type)
+FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid, aclexplode(c.relacl) a
+WHERE a.grantee = 0 AND a.privilege_type <> 'SELECT'
+UNION ALL
+SELECT format('%s: PUBLIC may %s its column %s', m.what, a.privilege_type, t.attname)
+FROM member m JOIN pg_attribute t ON m.classid = 'pg_class'::regclass AND t.attrelid = m.objid, aclexplode(t.attacl) a
+WHERE a.grantee = 0 AND a.privilege_type <> 'SELECT'
+UNION ALL
+SELECT format('schema %s: PUBLIC may %s', n.nspname, a.privilege_type)
+FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname IN ('crm', 'crm_bi') AND a.grantee = 0 AND a.privilege_type <> 'USAGE'
 ORDER BY 1;
 
 SELECT format('%s: its audience is %s and PUBLIC may call it', r.what, f.audience)

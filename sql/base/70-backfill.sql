@@ -63,7 +63,7 @@ CREATE PROCEDURE @extschema@.backfill(relation pg_catalog.regclass)
 DECLARE
     each pg_catalog.record;
     count bigint;
-    reason text;
+    reason pg_catalog.text;
 BEGIN
     PERFORM @extschema@.require_adopted(relation);
     FOR each IN SELECT f.room FROM @extschema@.filling_of(relation) f WHERE f.state OPERATOR(pg_catalog.<>) 'ready' LOOP

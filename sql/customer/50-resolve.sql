@@ -233,11 +233,11 @@ CREATE PROCEDURE @extschema@.resolve(refit boolean DEFAULT true, INOUT records b
                                      INOUT milliseconds bigint DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
-    started CONSTANT timestamptz := pg_catalog.clock_timestamp();
+    started CONSTANT pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     covered bigint[];
     keys pg_catalog.record;
     written pg_catalog.record;
-    report jsonb;
+    report pg_catalog.jsonb;
 BEGIN
     CALL @extschema@.resolve_begin();
     PERFORM @extschema@.resolve_open();

@@ -100,7 +100,7 @@ COMMENT ON FUNCTION @extschema@.register_reference(pg_catalog.regclass, text[], 
 'Example: SELECT register_reference(''public.note'', ''customer_id'', ''public.customer'');';
 
 CREATE FUNCTION @extschema@.register_reference(relation pg_catalog.regclass, "column" text, target pg_catalog.regclass) RETURNS void
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS $$ SELECT @extschema@.register_reference(relation, ARRAY["column"], target, NULL) $$;
 COMMENT ON FUNCTION @extschema@.register_reference(pg_catalog.regclass, text, pg_catalog.regclass) IS
 'register_reference of one column that holds the primary key of another table.';
