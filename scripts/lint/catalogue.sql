@@ -124,6 +124,19 @@ WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE')
                        golden_relation,golden_plan,resolve_stage,stage_milestone,stage_kind,kpi_today,kpi_state,kept_state,require_kpi,home_currency,fiscal_month,rate_on,require_rate_set}')
 ORDER BY 1;
 
+-- The list of such functions in docs/security.md is what it says: each of them with its reason.
+\set listed `sed -n '/^## Functions with the rights/,/^## Who could/p' docs/security.md | grep -v '^| asks' | sed -n 's/^|.*| //p' | tr -cs 'a-z_0-9' ' '`
+SELECT format('docs/security.md does not say why %s is open to PUBLIC', r.what)
+FROM routine r
+WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE') AND proname <> ALL (string_to_array(:'listed', ' '))
+UNION ALL
+SELECT format('docs/security.md: %s is no SECURITY DEFINER function open to PUBLIC', l.name)
+FROM unnest(string_to_array(trim(:'listed'), ' ')) l (name)
+WHERE NOT EXISTS (SELECT FROM routine r WHERE r.proname = l.name AND r.prosecdef AND has_function_privilege('public', r.oid, 'EXECUTE'))
+UNION ALL
+SELECT format('docs/security.md lists %s twice', l.name) FROM unnest(string_to_array(trim(:'listed'), ' ')) l (name) GROUP BY l.name HAVING count(*) > 1
+ORDER BY 1;
+
 -- Whoever may call a trigger function may put it on a table of his own, with columns of types and casts of his own.
 SELECT what || ': a definer''s trigger function that PUBLIC may put on any table'
 FROM routine
