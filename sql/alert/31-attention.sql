@@ -125,7 +125,7 @@ DECLARE
 BEGIN
     LOOP
         since := (day + a.digest_at) AT TIME ZONE zone;
-        EXIT WHEN since <= at;
+        EXIT WHEN (since <= at) IS NOT FALSE; -- also where an argument is NULL
         until := since;
         day := day - 1;
     END LOOP;
@@ -143,7 +143,7 @@ DECLARE
 BEGIN
     LOOP
         next := (attention_day(a, zone, next)).until;
-        EXIT WHEN a.digest <> 'weekly' OR extract(isodow FROM next AT TIME ZONE zone) = 1;
+        EXIT WHEN (a.digest <> 'weekly' OR extract(isodow FROM next AT TIME ZONE zone) = 1) IS NOT FALSE;
     END LOOP;
     RETURN quiet_until(a, zone, next);
 END

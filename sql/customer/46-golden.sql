@@ -15,7 +15,7 @@ COMMENT ON FUNCTION @extschema@.record_value_changed() IS 'Trigger on record_cop
 SELECT @extschema@.set_audience('record_value_changed()', 'internal');
 
 CREATE FUNCTION @extschema@.golden_attributes(r @extschema@.record_copy) RETURNS text[]
-    AS 'MODULE_PATHNAME', 'crm_golden_attributes' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
+    AS 'MODULE_PATHNAME', 'crm_golden_attributes' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION @extschema@.golden_attributes(@extschema@.record_copy) IS
     'The golden attributes of a record, by position of golden_attribute. An organisation is named by its company, anybody else by the full '
     'name, the parts of it, or the company.';

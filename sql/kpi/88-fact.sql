@@ -32,6 +32,13 @@ DECLARE
     staged CONSTANT boolean := 'stage' = ANY (columns);
     anonymous CONSTANT boolean := 'anonymous_id' = ANY (columns);
 BEGIN
+    -- Anybody may ask, and what he writes becomes SQL: names are words, and types those of the views.
+    IF cardinality(columns) <> cardinality(types) OR EXISTS (
+        SELECT FROM unnest(columns, types) u (name, type)
+        WHERE (u.name ~ '^[a-z_]+$' AND u.type = ANY ('{text,bigint,date,timestamptz,"numeric(24,6)"}')) IS NOT TRUE)
+    THEN
+        RAISE EXCEPTION 'a fact has no such columns' USING ERRCODE = 'RM005', HINT = 'Read the views of crm_bi.';
+    END IF;
     RETURN (
         SELECT string_agg(format(
             '(WITH t AS MATERIALIZED (SELECT * FROM fact_source(%1$s::regclass, %2$L) AS t (record_key text, customer_key text, unit text, value text, decides text[]%3$s)), '
