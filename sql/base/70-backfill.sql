@@ -24,8 +24,8 @@ BEGIN
         EXECUTE format('SELECT @extschema@.%I($1)', backfill) USING relation INTO count;
         UPDATE filling f SET state = 'ready', rows = count, error = NULL, started_at = now(), finished_at = clock_timestamp()
         WHERE f.relation = backfill_room.relation AND f.room = backfill_room.room;
-    EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
-        RAISE;
+    EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled OR lock_not_available OR insufficient_resources THEN
+        RAISE; -- it has nothing to do with the table: whoever called tries again
     WHEN OTHERS THEN
         UPDATE filling f SET state = 'failed', error = format('%s (%s)', sqlerrm, sqlstate), started_at = now(),
                              finished_at = clock_timestamp()
@@ -37,7 +37,8 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.backfill_room(pg_catalog.regclass, text) IS
 'One room reads the rows of an adopted table, in the caller''s REPEATABLE READ transaction; returns how many, 0 where there is '
-'nothing to do, NULL where it failed (filling.error says why). For the owner of the table and for crmd.';
+'nothing to do, NULL where it failed (filling.error says why). What has nothing to do with the table is raised, and it stays to be read: 40001, 40P01, 55P03, 57014, and '
+'class 53 (disk full, out of memory). For the owner of the table and for crmd.';
 
 CREATE FUNCTION @extschema@.filling_next(OUT relation pg_catalog.regclass, OUT room text) RETURNS SETOF record
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$

@@ -133,6 +133,7 @@ BEGIN
     END IF;
     PERFORM capture_entries();
     PERFORM attach_clocks(relation);
+    PERFORM note_members(relation); -- of tables without components, too: other rooms read their rows
     IF NOT EXISTS (SELECT FROM wanted_components(relation)) AND NOT EXISTS (SELECT FROM kpi_captured i WHERE i.relation = capture.relation) THEN
         RETURN;
     END IF;
@@ -166,7 +167,6 @@ BEGIN
     FROM unnest(wanted) w
     WHERE w.component = ANY (beside)
       AND NOT EXISTS (SELECT FROM kpi_captured i WHERE (i.relation, i.component, i.version, i.sums) = (w.relation, w.component, w.version, w.sums));
-    PERFORM note_members(relation);
     PERFORM capture_changed(relation);
     IF EXISTS (SELECT FROM kpi_captured i WHERE i.relation = capture.relation AND i.state = 'filling') THEN
         INSERT INTO filling (relation, room) VALUES (relation, 'kpi')

@@ -7,7 +7,7 @@ CREATE TABLE @extschema@.kpi_member (
     relation pg_catalog.regclass NOT NULL
 );
 COMMENT ON TABLE @extschema@.kpi_member IS
-'Captured partitioned tables with their partitions at every level, as of the last DDL: what they are compared with after the next.';
+'Adopted partitioned tables with their partitions at every level, as of the last DDL: what they are compared with after the next.';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_member', '');
 
 CREATE FUNCTION @extschema@.recount(relation pg_catalog.regclass) RETURNS void
@@ -32,7 +32,7 @@ CREATE FUNCTION @extschema@.note_members(relation pg_catalog.regclass) RETURNS v
     SELECT m, note_members.relation FROM pg_partitioned_table p, members(note_members.relation) m
     WHERE p.partrelid = note_members.relation
 $$;
-COMMENT ON FUNCTION @extschema@.note_members(pg_catalog.regclass) IS 'Keeps which partitions a captured table has now.';
+COMMENT ON FUNCTION @extschema@.note_members(pg_catalog.regclass) IS 'Keeps which partitions an adopted table has now.';
 SELECT @extschema@.set_audience('note_members(regclass)', 'admin');
 
 -- A partition that left is no table of crm's any more.
@@ -82,12 +82,12 @@ BEGIN
         END IF;
     END LOOP;
     PERFORM note_members(r) FROM (SELECT DISTINCT r FROM unnest(changed) r) x;
-    PERFORM recount(r) FROM (SELECT DISTINCT r FROM unnest(uncounted) r) x;
+    PERFORM recount(r), refill(r) FROM (SELECT DISTINCT r FROM unnest(uncounted) r) x; -- numbers, and what other rooms made of the rows
 END
 $$;
 COMMENT ON FUNCTION @extschema@.follow_members() IS
-'Event trigger: where a captured table got or lost a partition that has rows, or had some when it was dropped, its components '
-'are counted again.';
+'Event trigger: where an adopted table got or lost a partition that has rows, or had some when it was dropped, its components '
+'are counted again, and its records and stages read again.';
 CREATE EVENT TRIGGER crm_count_members ON ddl_command_end
     WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
     EXECUTE FUNCTION @extschema@.follow_members();
