@@ -73,6 +73,10 @@ check-mutants: setup   ## mistakes put into the extension, each of which the ora
 	@+$(MAKE) -s all
 	@tests/mutants/run $(T)
 
+soak: setup            ## everything at once for an hour (MINUTES=5: five), then every invariant
+	@+$(MAKE) -s all
+	@SOAK_MINUTES=$(or $(MINUTES),60) tests/run --kind tap --only soak
+
 check-all: check       ## check, and whatever takes longer
 	@tests/mutants/run
 
@@ -103,5 +107,3 @@ help:                  ## this list
 .PHONY: uninstall install-extension uninstall-extension install-daemon uninstall-daemon
 .PHONY: all unit daemon-sanitized setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
         check-other-schema check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
-soak:
-	@echo "make soak is not built yet" >&2; exit 1

@@ -2,6 +2,7 @@
 #
 #   my $session = Session->new($node, 'database', '-c jit=off');
 #   my $printed = $session->run($sql)     waits for the end; what was printed, errors as lines ERROR:  SQLSTATE: message
+#   $session->lost                        whether its connection has ended: nothing can be run any more
 #   $session->quit
 package Session;
 
@@ -26,13 +27,17 @@ sub run {
     print { $self->{in} } "$sql\n;\n\\echo $mark\n";
     $self->{in}->flush;
     my $printed = '';
+    $self->{lost} = 1; # until the mark comes
     while (defined(my $line = readline $self->{out})) {
-        last if $line =~ s/\Q$mark\E\n\z// && ($printed .= $line, 1);
+        $self->{lost} = 0 if $line =~ s/\Q$mark\E\n\z//;
         $printed .= $line;
+        last if !$self->{lost};
     }
     chomp $printed;
     return $printed;
 }
+
+sub lost { return $_[0]{lost} }
 
 sub quit {
     my ($self) = @_;
