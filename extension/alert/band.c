@@ -6,11 +6,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define WEEK 7
-#define SEASONAL_DAYS 42 /* a history of six weeks */
-#define SEASONAL_USED 6
-#define PLAIN_USED 14
 #define SCORE_MOST 1e6
+
+/* Every step-th is compared with, where there are more than so many before it, and at least so many of them to use. */
+typedef struct Season {
+    size_t step, history, used;
+} Season;
+
+static const Season seasons[][2] = {
+    [CRM_DAYS] = {{7, 42, 6}, {1, 0, 14}},
+    [CRM_HOURS] = {{7 * 24, 42 * 24, 6}, {24, 0, 14}},
+};
 
 static int
 compare(const void *a, const void *b)
@@ -27,31 +33,40 @@ median_of(double *number, size_t count)
     return count % 2 == 1 ? number[count / 2] : number[count / 2 - 1] / 2 + number[count / 2] / 2;
 }
 
-/* Every step-th day before the last that is not left out. */
+/* Every step-th before the last that is not left out. */
 static size_t
-gather(const double *day, size_t count, size_t step, double *work)
+gather(const double *value, size_t count, size_t step, double *work)
 {
     size_t used = 0;
 
     for (size_t back = step; back < count; back += step)
-        if (!isnan(day[count - 1 - back]))
-            work[used++] = day[count - 1 - back];
+        if (!isnan(value[count - 1 - back]))
+            work[used++] = value[count - 1 - back];
     return used;
 }
 
+/* How far a count is from another in what chance makes of it. */
+static double
+chance(double value, double middle)
+{
+    return 2 * (sqrt(fmax(value, 0) + 0.375) - sqrt(fmax(middle, 0) + 0.375));
+}
+
 int
-crm_band_judge(const double *day, size_t count, double *work, CrmBand *band)
+crm_band_judge(CrmGrain grain, int counted, const double *value, size_t count, double *work, CrmBand *band)
 {
     size_t used = 0;
     double middle, spread, sum = 0, off;
+    const Season *season = seasons[grain];
 
-    if (count == 0 || isnan(day[count - 1]))
+    if (count == 0 || isnan(value[count - 1]))
         return 0;
-    if (count > SEASONAL_DAYS)
-        used = gather(day, count, WEEK, work);
-    if (used < SEASONAL_USED) {
-        used = gather(day, count, 1, work);
-        if (used < PLAIN_USED)
+    if (count > season->history)
+        used = gather(value, count, season->step, work);
+    if (used < season->used) {
+        season++;
+        used = gather(value, count, season->step, work);
+        if (used < season->used)
             return 0;
     }
     middle = median_of(work, used);
@@ -62,7 +77,7 @@ crm_band_judge(const double *day, size_t count, double *work, CrmBand *band)
     spread = 1.4826 * median_of(work, used);
     if (!(spread > 0))
         spread = 1.2533 * sum / (double) used;
-    off = day[count - 1] - middle;
+    off = value[count - 1] - middle;
     band->middle = middle;
     band->spread = spread;
     band->used = used;
@@ -72,5 +87,7 @@ crm_band_judge(const double *day, size_t count, double *work, CrmBand *band)
         band->score = off > 0 ? SCORE_MOST : -SCORE_MOST;
     else
         band->score = off / spread;
+    if (counted && fabs(chance(value[count - 1], middle)) < fabs(band->score))
+        band->score = chance(value[count - 1], middle);
     return 1;
 }

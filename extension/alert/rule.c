@@ -1,5 +1,5 @@
 /*
- * rule.c: the state machine of a rule, and what is usual of a day, for SQL.
+ * rule.c: the state machine of a rule, and what is usual of a day or an hour, for SQL.
  */
 #include "base/compat.h"
 
@@ -57,32 +57,27 @@ crm_rule_step_sql(PG_FUNCTION_ARGS)
     PG_RETURN_TEXT_P(cstring_to_text(phase_name[next]));
 }
 
-PG_FUNCTION_INFO_V1(crm_usual_day_sql);
-
-/*
- * usual_day(days float8[], OUT middle float8, OUT spread float8, OUT score float8, OUT used integer): the last of the days against those
- * before it; a NULL is a day that is left out. NULL in all columns where there is too little to judge by.
- */
-Datum
-crm_usual_day_sql(PG_FUNCTION_ARGS)
+/* The row (middle, spread, score, used) of the last of values against those before it; a NULL is left out. */
+static Datum
+usual_row(FunctionCallInfo fcinfo, CrmGrain grain, bool counted)
 {
     ArrayType *array = PG_GETARG_ARRAYTYPE_P(0);
     Datum *number, result[4];
     bool *missing, absent[4] = {true, true, true, true};
     int count;
-    double *day, *work;
+    double *value, *work;
     CrmBand band;
     TupleDesc desc;
 
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-        elog(ERROR, "usual_day returns a row");
+        elog(ERROR, "usual_day and usual_hour return a row");
     deconstruct_array(array, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &number, &missing,
                       &count);
-    day = palloc(mul_size(count + 1, sizeof(double)));
+    value = palloc(mul_size(count + 1, sizeof(double)));
     work = palloc(mul_size(count + 1, sizeof(double)));
     for (int i = 0; i < count; i++)
-        day[i] = missing[i] ? get_float8_nan() : DatumGetFloat8(number[i]);
-    if (crm_band_judge(day, (size_t) count, work, &band)) {
+        value[i] = missing[i] ? get_float8_nan() : DatumGetFloat8(number[i]);
+    if (crm_band_judge(grain, counted, value, (size_t) count, work, &band)) {
         memset(absent, 0, sizeof absent);
         result[0] = Float8GetDatum(band.middle);
         result[1] = Float8GetDatum(band.spread);
@@ -90,4 +85,22 @@ crm_usual_day_sql(PG_FUNCTION_ARGS)
         result[3] = Int32GetDatum((int32) band.used);
     }
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), result, absent)));
+}
+
+PG_FUNCTION_INFO_V1(crm_usual_day_sql);
+
+/* usual_day(days float8[], OUT middle float8, OUT spread float8, OUT score float8, OUT used integer) */
+Datum
+crm_usual_day_sql(PG_FUNCTION_ARGS)
+{
+    return usual_row(fcinfo, CRM_DAYS, false);
+}
+
+PG_FUNCTION_INFO_V1(crm_usual_hour_sql);
+
+/* usual_hour(hours float8[], counted boolean, OUT middle float8, OUT spread float8, OUT score float8, OUT used integer) */
+Datum
+crm_usual_hour_sql(PG_FUNCTION_ARGS)
+{
+    return usual_row(fcinfo, CRM_HOURS, PG_GETARG_BOOL(1));
 }

@@ -11,6 +11,7 @@ CREATE TABLE @extschema@.rule (
     unit            text NOT NULL,
     scope           text NOT NULL DEFAULT 'unit' CHECK (scope IN ('unit', 'below')),
     period          text,
+    grain           text CHECK (grain IN ('day', 'hour')),
     measure         text CHECK (measure IN ('share', 'amount')),
     goal            text,
     direction       text NOT NULL CHECK (direction IN ('below', 'above', 'either')),
@@ -37,6 +38,7 @@ COMMENT ON COLUMN @extschema@.rule.sla IS 'the service level whose clocks are wa
 COMMENT ON COLUMN @extschema@.rule.handover IS 'the funnel whose hand-overs are watched, * for all';
 COMMENT ON COLUMN @extschema@.rule.condition IS 'a team''s own function (unit, since, until), by its name and arguments: what it returns is held against the levels';
 COMMENT ON COLUMN @extschema@.rule.scope IS 'unit: that unit with all below it; below: each unit below it, with an alert of its own';
+COMMENT ON COLUMN @extschema@.rule.grain IS 'of an anomaly: whether days are judged, or hours';
 COMMENT ON COLUMN @extschema@.rule.min_base IS 'with less to compare with (the period before, what was expected, what is usual) it counts as no data';
 
 COMMENT ON COLUMN @extschema@.rule.clear_for IS 'how long it must have been clear before an alert resolves';

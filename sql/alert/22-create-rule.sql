@@ -66,7 +66,7 @@ BEGIN
     IF r.kind IS NULL OR r.kind NOT IN ('warning', 'breach') THEN
         PERFORM raise_unknown('kind of a rule on records', r.kind, '{warning,breach}');
     ELSIF r.sla IS NOT NULL AND r.handover IS NOT NULL OR coalesce(r.kpi, r.goal, r.measure, r.direction) IS NOT NULL
-          OR coalesce(r.fire_level, r.clear_level, r.min_denominator, r.min_base) IS NOT NULL OR r.scope IS DISTINCT FROM 'unit' THEN
+          OR coalesce(r.fire_level, r.clear_level, r.min_denominator, r.min_base) IS NOT NULL OR r.grain IS NOT NULL OR r.scope IS DISTINCT FROM 'unit' THEN
         RAISE EXCEPTION 'a rule on a service level or on hand-overs has no KPI, goal, direction or level'
             USING ERRCODE = 'RM005', HINT = 'Give sla or handover, kind => ''warning'' or ''breach'', and a unit.';
     ELSIF r.sla <> '*' AND NOT EXISTS (SELECT FROM sla s WHERE s.sla = r.sla) THEN
@@ -86,6 +86,30 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.complete_record_rule IS 'complete_rule of rules on service levels and hand-overs.';
+
+CREATE FUNCTION @extschema@.check_grain(grain text, kpi text)
+RETURNS void LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    grains CONSTANT text[] := ARRAY['day', 'hour'];
+    without text;
+BEGIN
+    IF grain <> ALL (grains) THEN
+        PERFORM raise_unknown('grain', grain, grains);
+    ELSIF grain = 'hour' THEN
+        IF (SELECT k.date_kind FROM kpi k WHERE k.kpi = check_grain.kpi) = 'stock' THEN
+            RAISE EXCEPTION 'KPI "%" is a stock, which has no number of an hour', kpi
+                USING ERRCODE = 'RM005', HINT = 'Leave grain out; or take the KPI of what comes or of what goes.';
+        END IF;
+        SELECT min(t.component) INTO without FROM kpi_term t WHERE t.kpi = check_grain.kpi AND NOT component_has_hours(t.component);
+        IF without IS NOT NULL THEN
+            RAISE EXCEPTION 'KPI "%" has no number of an hour: its component "%" has days only', kpi, without
+                USING ERRCODE = 'RM005', HINT = 'Leave grain out; or define a component whose day is a time, such as created_at.';
+        END IF;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_grain(text, text) IS 'Raises RM001 or RM005 unless a KPI has numbers of that grain, day or hour.';
 
 -- What a kind needs, and what it takes for itself where it is not told.
 CREATE FUNCTION @extschema@.complete_rule(INOUT r @extschema@.rule)
@@ -116,6 +140,8 @@ BEGIN
         RAISE EXCEPTION 'a rule of kind % has no goal', r.kind USING ERRCODE = 'RM005', HINT = 'Kinds with a goal are pace and forecast.';
     ELSIF r.measure IS NOT NULL AND r.kind <> 'change' THEN
         RAISE EXCEPTION 'a rule of kind % has no measure', r.kind USING ERRCODE = 'RM005', HINT = 'measure says how a change is measured.';
+    ELSIF r.grain IS NOT NULL AND r.kind <> 'anomaly' THEN
+        RAISE EXCEPTION 'a rule of kind % has no grain', r.kind USING ERRCODE = 'RM005', HINT = 'grain says whether an anomaly is one of a day or of an hour.';
     END IF;
     IF r.goal IS NOT NULL THEN
         SELECT * INTO held FROM goal g WHERE g.goal = require_goal(r.goal);
@@ -136,6 +162,10 @@ BEGIN
     ELSIF r.kind = 'anomaly' AND NOT is_forecastable(r.kpi) THEN
         RAISE EXCEPTION 'KPI "%" has no number of a single day to compare with others', r.kpi
             USING ERRCODE = 'RM005', HINT = 'Sums, ratios of sums and stocks have; for others take a rule of kind change.';
+    END IF;
+    IF r.kind = 'anomaly' THEN
+        r.grain := coalesce(r.grain, 'day');
+        PERFORM check_grain(r.grain, r.kpi);
     END IF;
     r.unit := CASE WHEN r.unit IS NULL OR r.scope = 'whole' THEN root_unit() ELSE (require_unit(r.unit)).unit END;
     r.scope := CASE r.scope WHEN 'whole' THEN 'unit' ELSE r.scope END;
@@ -216,7 +246,8 @@ CREATE FUNCTION @extschema@.create_rule(
     inhibited_by text[] DEFAULT '{}',
     warn_before interval DEFAULT NULL,
     condition regprocedure DEFAULT NULL,
-    urgency text DEFAULT 'normal')
+    urgency text DEFAULT 'normal',
+    grain text DEFAULT NULL)
 RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_variable
@@ -234,6 +265,7 @@ BEGIN
     r.unit := unit;
     r.scope := scope;
     r.period := period;
+    r.grain := grain;
     r.measure := measure;
     r.goal := goal;
     r.direction := direction;
@@ -267,7 +299,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.create_rule IS
 $c$Watches a KPI. kind: threshold (its value), change (against the period before), pace (to its goals), forecast (of the end of
-a goal or of a period), anomaly (of yesterday, by the days before), no_data (no facts, or no number at all). unit: whose
+a goal or of a period), anomaly (of yesterday, by the days before; with grain => 'hour' of the last hour, by the hours before), no_data (no facts, or no number at all). unit: whose
 number, with everything below it (default: the root, as with scope 'whole'); scope 'below': of each unit below it, each
 with an alert of its own. period: 'last 7 days', 'month to date' ... direction, fire_level: an alert fires when what the
 kind measures is below (above) the level; by default the direction that is worse for this KPI. clear_level: it resolves when

@@ -29,7 +29,8 @@ CREATE TABLE @extschema@.alert_log (
     acknowledged_by text,
     comment         text,
     suppressed      text CHECK (suppressed IN ('silenced', 'inhibited')),
-    escalate_at     timestamptz
+    escalate_at     timestamptz,
+    hour            timestamptz
 );
 COMMENT ON TABLE @extschema@.alert_log IS 'alerts, one row from the first breach to the end';
 COMMENT ON COLUMN @extschema@.alert_log.state IS 'pending: until hold_for is over; lapsed: over before that; firing, acknowledged; held: clear, until clear_for is over; resolved';
@@ -38,6 +39,7 @@ COMMENT ON COLUMN @extschema@.alert_log.relation IS 'of an alert about a record 
 COMMENT ON COLUMN @extschema@.alert_log.compared IS 'what the value was compared with: the period before, what was expected or is usual, the target';
 COMMENT ON COLUMN @extschema@.alert_log.measured IS 'what was held against the level';
 COMMENT ON COLUMN @extschema@.alert_log.escalate_at IS 'when it is looked at whether somebody else is told, since nobody has answered';
+COMMENT ON COLUMN @extschema@.alert_log.hour IS 'of a rule by the hour, when the hour that it judged began';
 CREATE UNIQUE INDEX alert_log_open ON @extschema@.alert_log (rule, subject) WHERE state IN ('pending', 'firing', 'acknowledged', 'held');
 CREATE INDEX alert_log_fired_at ON @extschema@.alert_log (rule, subject, fired_at);
 CREATE INDEX alert_log_since ON @extschema@.alert_log (since);

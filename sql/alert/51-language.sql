@@ -169,15 +169,28 @@ SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.said_days(date, date, @extschema@.message_locale) IS 'A span of days as it is written there.';
 
+CREATE FUNCTION @extschema@.said_clock(at timestamptz, zone text, locale @extschema@.message_locale)
+RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT to_char(at AT TIME ZONE zone, CASE locale.hours WHEN 12 THEN 'FMHH12:MI AM' ELSE 'HH24:MI' END)
+$$;
+COMMENT ON FUNCTION @extschema@.said_clock(timestamptz, text, @extschema@.message_locale) IS 'What the clock of a zone says at an instant, as it is written there.';
+
 CREATE FUNCTION @extschema@.said_time(at timestamptz, zone text, locale @extschema@.message_locale)
 RETURNS text LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    there CONSTANT timestamp := at AT TIME ZONE zone;
 BEGIN
-    RETURN said_day(there::date, locale) || ', ' || to_char(there, CASE locale.hours WHEN 12 THEN 'FMHH12:MI AM' ELSE 'HH24:MI' END);
+    RETURN said_day((at AT TIME ZONE zone)::date, locale) || ', ' || said_clock(at, zone, locale);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.said_time(timestamptz, text, @extschema@.message_locale) IS 'An instant by the clock of a zone, as it is written there.';
+
+CREATE FUNCTION @extschema@.said_hour(at timestamptz, zone text, locale @extschema@.message_locale)
+RETURNS text LANGUAGE sql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT message_words(locale.language, 'hour_is', jsonb_build_object('day', said_day((at AT TIME ZONE said_hour.zone)::date, locale),
+        'since', said_clock(at, said_hour.zone, locale), 'until', said_clock(at + interval '1 hour', said_hour.zone, locale)))
+$$;
+COMMENT ON FUNCTION @extschema@.said_hour(timestamptz, text, @extschema@.message_locale) IS 'The hour that begins at an instant, by the clock of a zone, as it is written there.';
 
 SELECT @extschema@.set_audience('set_language(text, text, text)', 'admin');

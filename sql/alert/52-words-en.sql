@@ -18,6 +18,7 @@ INSERT INTO @extschema@.message_language (language, words) VALUES ('en', '{
   "level": "Level",
   "period": "Period",
   "period_is": "{since} to {until}",
+  "hour_is": "{day}, {since} to {until}",
   "made_of": "Made of",
   "made_of_is": "{numerator} of {denominator}",
   "goal": "Goal",

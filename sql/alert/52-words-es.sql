@@ -18,6 +18,7 @@ INSERT INTO @extschema@.message_language (language, words) VALUES ('es', '{
   "level": "L\u00edmite",
   "period": "Per\u00edodo",
   "period_is": "{since} a {until}",
+  "hour_is": "{day}, {since} a {until}",
   "made_of": "Calculado con",
   "made_of_is": "{numerator} de {denominator}",
   "goal": "Objetivo",

@@ -18,6 +18,7 @@ INSERT INTO @extschema@.message_language (language, words) VALUES ('nl', '{
   "level": "Grens",
   "period": "Periode",
   "period_is": "{since} tot en met {until}",
+  "hour_is": "{day}, {since} tot {until}",
   "made_of": "Berekend uit",
   "made_of_is": "{numerator} van {denominator}",
   "goal": "Doel",

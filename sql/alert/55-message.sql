@@ -21,8 +21,8 @@ DECLARE
     days CONSTANT integer := l.period_until - l.period_since + 1;
     whole record;
 BEGIN
-    IF l.kpi IS NULL OR l.value IS NULL OR l.period_until > kpi_today() THEN
-        RETURN; -- no number, or a forecast
+    IF l.kpi IS NULL OR l.value IS NULL OR l.period_until > kpi_today() OR l.hour IS NOT NULL THEN
+        RETURN; -- no number, a forecast, or one of an hour
     END IF;
     SELECT * INTO whole FROM kpi_total(l.kpi, l.unit, l.period_since - days, l.period_until - days);
     IF whole.value IS NULL THEN
@@ -89,7 +89,8 @@ BEGIN
         'data', json_build_object(
             'alert', l.id, 'rule', l.rule, 'description', r.description, 'urgency', r.urgency, 'state', l.state,
             'kpi', about.kpi, 'unit', about.unit,
-            'period', json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period),
+            'period', CASE WHEN l.hour IS NULL THEN json_build_object('since', l.period_since, 'until', l.period_until, 'words', r.period)
+                           ELSE json_build_object('since', l.period_since, 'until', l.period_until, 'hour', iso_time(l.hour)) END,
             'kind', r.kind, 'value', short_number(l.value), 'measured', short_number(l.measured),
             'compared', short_number(l.compared), 'reason', l.reason, 'direction', l.direction, 'level', l.level, 'clear_level', r.clear_level,
             'numerator', short_number(l.numerator), 'denominator', short_number(l.denominator),

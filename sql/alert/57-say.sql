@@ -24,7 +24,8 @@ BEGIN
         ('compared', CASE WHEN data ->> 'compared' IS NOT NULL THEN said_value((data ->> 'compared')::numeric, measured_in, locale) END),
         -- levels of other kinds are held against a share or a distance, not against the value
         ('level', CASE WHEN data ->> 'level' IS NOT NULL AND coalesce(data ->> 'kind', 'threshold') IN ('threshold', 'condition') THEN said_value((data ->> 'level')::numeric, measured_in, locale) END),
-        ('period', said_days((data #>> '{period,since}')::date, (data #>> '{period,until}')::date, locale)),
+        ('period', CASE WHEN data #>> '{period,hour}' IS NULL THEN said_days((data #>> '{period,since}')::date, (data #>> '{period,until}')::date, locale)
+                        ELSE said_hour((data #>> '{period,hour}')::timestamptz, zone, locale) END),
         ('made_of', CASE WHEN data ->> 'denominator' IS NOT NULL THEN
              message_words(l, 'made_of_is', jsonb_build_object('numerator', said_number((data ->> 'numerator')::numeric, 2, locale),
                                                                'denominator', said_number((data ->> 'denominator')::numeric, 2, locale))) END),

@@ -16,20 +16,21 @@ CREATE TYPE @extschema@.rule_sight AS (
     relation    pg_catalog.regclass,
     record_key  text,
     clock       text,
-    due_at      timestamptz
+    due_at      timestamptz,
+    hour        timestamptz
 );
 COMMENT ON TYPE @extschema@.rule_sight IS
 'What a rule sees of one thing that it watches: measured is held against the levels, compared is what the value was compared with; '
-'reading where that is known without levels, with the reason.';
+'reading where that is known without levels, with the reason; hour: of one by the hour, when that began.';
 
 CREATE FUNCTION @extschema@.sight_of(
     subject text, unit text, since date, until date,
     value numeric DEFAULT NULL, numerator numeric DEFAULT NULL, denominator numeric DEFAULT NULL, compared numeric DEFAULT NULL,
     measured numeric DEFAULT NULL, reading text DEFAULT NULL, reason text DEFAULT NULL, goal text DEFAULT NULL,
-    relation pg_catalog.regclass DEFAULT NULL, record_key text DEFAULT NULL, clock text DEFAULT NULL, due_at timestamptz DEFAULT NULL)
+    relation pg_catalog.regclass DEFAULT NULL, record_key text DEFAULT NULL, clock text DEFAULT NULL, due_at timestamptz DEFAULT NULL, hour timestamptz DEFAULT NULL)
 RETURNS @extschema@.rule_sight LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ROW(subject, unit, value, numerator, denominator, compared, measured, reading, reason, since, until, goal,
-           relation, record_key, clock, due_at)::@extschema@.rule_sight;
+           relation, record_key, clock, due_at, hour)::@extschema@.rule_sight;
 COMMENT ON FUNCTION @extschema@.sight_of IS 'A rule_sight by the names of what a kind of rule has; the rest is NULL.';
 
 -- Each day has those units that were not over by its end.
@@ -243,6 +244,85 @@ COMMENT ON FUNCTION @extschema@.see_anomaly IS
 'How unusual the day before was: its distance from the median in median distances, of the same weekday with six weeks of history or more, else of all '
 'days. Holidays of the calendar "default" are left out on both sides. Currencies are those of the year that is read.';
 
+-- The hour before the present one, by the clock: where it was set back, the one of that name that was first is judged with the second, that is not.
+CREATE FUNCTION @extschema@.last_hour(zone text) RETURNS timestamp
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT date_trunc('hour', timezone(last_hour.zone, now() - interval '1 hour'))
+$$;
+COMMENT ON FUNCTION @extschema@.last_hour(text) IS 'The last hour that is over, by the clock of a zone.';
+
+-- A minute is left to those who write a row just before the hour is over.
+CREATE FUNCTION @extschema@.hour_over(zone text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT now() + (date_trunc('hour', t.at) + interval '61 minutes' - t.at) FROM timezone(hour_over.zone, now()) t (at)
+$$;
+COMMENT ON FUNCTION @extschema@.hour_over(text) IS 'When the present hour of the clock of a zone can be judged.';
+
+-- Half a year is read before the first hour that is judged, and the days before that are asked whether there was anything.
+CREATE FUNCTION @extschema@.see_hours(r @extschema@.rule, since timestamp, until timestamp)
+RETURNS TABLE (hour timestamp, seen @extschema@.rule_sight) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 24 COST 1000000
+SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    state CONSTANT text := coalesce((SELECT s.state FROM kpi_state(r.kpi) s), 'not_available');
+    zone CONSTANT text := kpi_zone(r.kpi);
+    depth CONSTANT integer := 182 * 24;
+    first CONSTANT timestamp := date_trunc('day', since) - make_interval(hours => depth);
+    counted CONSTANT boolean := NOT EXISTS (SELECT FROM kpi k LEFT JOIN kpi_term t USING (kpi)
+                                            WHERE k.kpi = r.kpi AND (k.kind <> 'simple' OR t.measure <> 'count' OR t.sign < 0));
+BEGIN
+    RETURN QUERY
+    WITH judged AS MATERIALIZED (
+        SELECT since + make_interval(hours => n) AS hour, (extract(epoch FROM since - first) / 3600)::integer + 1 + n AS n -- the n-th of the hours that are read
+        FROM generate_series(0, (extract(epoch FROM until - since) / 3600)::integer) n
+    ), watched AS MATERIALIZED (
+        SELECT * FROM rule_watch(r, ARRAY(SELECT DISTINCT j.hour::date FROM judged j))
+    ), off AS MATERIALIZED (
+        SELECT h.day + make_interval(hours => n) AS hour, 'a holiday is not judged' AS reason
+        FROM holiday h CROSS JOIN generate_series(0, 23) n WHERE h.calendar = 'default' AND h.day BETWEEN first::date AND until::date
+        UNION
+        SELECT c, 'the clock was changed in that hour' FROM changed_hours(zone, first::date, until::date) c
+    ), of AS MATERIALIZED (
+        SELECT ARRAY(SELECT DISTINCT w.unit FROM watched w) AS units WHERE state = 'ready'
+    ), older AS MATERIALIZED (
+        SELECT DISTINCT f.unit FROM of CROSS JOIN LATERAL unit_facts(require_kpi(r.kpi), of.units, NULL, first::date - 1, NULL) f
+    ), known AS MATERIALIZED (
+        SELECT k.*, CASE WHEN EXISTS (SELECT FROM older o WHERE o.unit = k.unit) THEN first ELSE k.first_hour END AS begins,
+               ARRAY(SELECT CASE WHEN o.hour IS NOT NULL THEN NULL
+                                 WHEN k.denominator IS NULL THEN k.numerator[n]
+                                 WHEN k.denominator[n] < r.min_denominator THEN NULL
+                                 ELSE k.numerator[n] / nullif(k.denominator[n], 0) END
+                     FROM generate_series(1, cardinality(k.numerator)) n
+                     LEFT JOIN (SELECT DISTINCT o.hour FROM off o) o ON o.hour = first + make_interval(hours => n - 1) ORDER BY n) AS hours
+        FROM of CROSS JOIN LATERAL unit_hours(r.kpi, of.units, first, until + interval '1 hour', zone) k
+    ), said AS MATERIALIZED (
+        SELECT j.hour, j.n, w.unit, w.distance, (extract(epoch FROM k.begins - first) / 3600)::integer + 1 AS begins, k.hours, k.numerator, k.denominator,
+               CASE WHEN state <> 'ready' THEN format('no value: %s', state)
+                    WHEN k.mixed_from <= j.hour THEN 'no value: mixed_currencies'
+                    WHEN k.begins IS NULL OR k.begins > j.hour THEN 'no value: no_history'
+                    ELSE (SELECT min(o.reason) FROM off o WHERE o.hour = j.hour) END AS reason
+        FROM judged j JOIN watched w ON w.day = j.hour::date LEFT JOIN known k ON k.unit = w.unit)
+    SELECT s.hour, sight_of(s.unit, s.unit, s.hour::date, s.hour::date, value => v.value, numerator => v.numerator, denominator => v.denominator,
+                            compared => v.compared, measured => v.measured, reading => CASE WHEN v.reason IS NOT NULL THEN 'none' END, reason => v.reason,
+                            hour => timezone(zone, s.hour))
+    FROM said s
+    CROSS JOIN LATERAL (
+        SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, s.reason WHERE s.reason IS NOT NULL
+        UNION ALL
+        SELECT s.hours[s.n]::numeric, s.numerator[s.n]::numeric, s.denominator[s.n]::numeric, u.middle::numeric, u.score::numeric,
+               CASE WHEN u.used IS NULL THEN CASE WHEN s.hours[s.n] IS NULL THEN 'no value of the hour' ELSE 'too few hours to compare with' END
+                    WHEN abs(u.middle::numeric) < r.min_base THEN format('usual is %s, less than %s', trim_scale(round(u.middle::numeric, 6)), r.min_base) END
+        FROM usual_hour(s.hours[greatest(s.n - depth, s.begins):s.n], counted) u WHERE s.reason IS NULL)
+        v (value, numerator, denominator, compared, measured, reason)
+    ORDER BY s.hour, s.distance, s.unit;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.see_hours(@extschema@.rule, timestamp, timestamp) IS
+'How unusual each hour (by the clock of the KPI''s zone) from since to until was, of each unit that a rule watches: as see_anomaly, of the same hour of the week '
+'with six weeks of history or more, else of the day. Hours in which the clock was changed are left out as holidays are. No rights are applied: for rules.';
+
 -- The last day with facts behind these KPIs (of several the one that is longest silent), for each unit with all below it, as of each of these days
 -- and so many days back; whole: every KPI has one.
 CREATE FUNCTION @extschema@.last_facts(kpis text[], watched text[], days date[], depth integer)
@@ -403,8 +483,17 @@ COMMENT ON FUNCTION @extschema@.see_days IS
 'What a rule sees as of the end of each of these days (of records: now), of each thing that it watches, day by day. No rights are applied: for rules.';
 
 CREATE FUNCTION @extschema@.see_rule(r @extschema@.rule, today date)
-RETURNS SETOF @extschema@.rule_sight LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
+RETURNS SETOF @extschema@.rule_sight LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 100000
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT (d.seen).* FROM see_days(r, ARRAY[today]) WITH ORDINALITY d (day, seen, n) ORDER BY d.n
+BEGIN
+    IF r.grain = 'hour' THEN
+        RETURN QUERY
+        SELECT (h.seen).*
+        FROM last_hour(kpi_zone(r.kpi)) l (hour) CROSS JOIN LATERAL see_hours(r, l.hour, l.hour) WITH ORDINALITY h (hour, seen, n) ORDER BY h.n;
+    ELSE
+        RETURN QUERY SELECT (d.seen).* FROM see_days(r, ARRAY[today]) WITH ORDINALITY d (day, seen, n) ORDER BY d.n;
+    END IF;
+END
 $$;
-COMMENT ON FUNCTION @extschema@.see_rule IS 'What a rule sees as of a day (of records: now), of each thing that it watches. No rights are applied: for rules.';
+COMMENT ON FUNCTION @extschema@.see_rule IS
+'What a rule sees as of a day (of records: now; of hours: the last one), of each thing that it watches. No rights are applied: for rules.';

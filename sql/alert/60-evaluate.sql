@@ -12,6 +12,13 @@ COMMENT ON FUNCTION @extschema@.usual_day IS
 'The last of days that follow each other against those before it (NULL: left out): the median of the same weekday, from six weeks on, or of all days, '
 'the spread (1.4826 times the median distance from it) and how many spreads the day is off. NULL where there is too little to judge by.';
 
+CREATE FUNCTION @extschema@.usual_hour(hours double precision[], counted boolean, OUT middle double precision, OUT spread double precision,
+                                       OUT score double precision, OUT used integer)
+    AS 'MODULE_PATHNAME', 'crm_usual_hour_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION @extschema@.usual_hour IS
+'usual_day of hours: compared with the same hour of the week, from six weeks on, else of the day. Of values that are counts the score is at most '
+'the distance in what chance makes of such a count.';
+
 CREATE FUNCTION @extschema@.rule_reading(r @extschema@.rule, seen @extschema@.rule_sight, OUT reading text, OUT reason text)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -71,10 +78,10 @@ DECLARE
 BEGIN
     IF s.phase = 'ok' THEN
         INSERT INTO alert_log (rule, subject, kpi, unit, state, value, numerator, denominator, compared, measured, level, direction,
-                               period_since, period_until, since, fired_at, goal, reason, relation, record_key, clock, due_at)
+                               period_since, period_until, since, fired_at, goal, reason, relation, record_key, clock, due_at, hour)
         VALUES (r.rule, s.subject, r.kpi, now_seen.unit, phase, now_seen.value, now_seen.numerator, now_seen.denominator,
                 now_seen.compared, now_seen.measured, r.fire_level, r.direction, now_seen.since, now_seen.until, now(),
-                CASE phase WHEN 'firing' THEN now() END, now_seen.goal, now_seen.reason, now_seen.relation, now_seen.record_key, now_seen.clock, now_seen.due_at)
+                CASE phase WHEN 'firing' THEN now() END, now_seen.goal, now_seen.reason, now_seen.relation, now_seen.record_key, now_seen.clock, now_seen.due_at, now_seen.hour)
         RETURNING * INTO l;
     ELSE
         SELECT a.state INTO STRICT before FROM alert_log a WHERE a.id = s.alert FOR UPDATE;
@@ -86,7 +93,7 @@ BEGIN
             escalate_at = NULL,
             value = now_seen.value, numerator = now_seen.numerator, denominator = now_seen.denominator,
             compared = now_seen.compared, measured = now_seen.measured, reason = now_seen.reason,
-            period_since = now_seen.since, period_until = now_seen.until
+            period_since = now_seen.since, period_until = now_seen.until, hour = now_seen.hour
         WHERE a.id = s.alert RETURNING * INTO l;
     END IF;
     PERFORM record_transition(l, before);
@@ -169,7 +176,7 @@ BEGIN
             IF announce(l, 'alert.firing') > 0 THEN -- told with the number of now
                 UPDATE alert_log a
                 SET value = l.value, numerator = l.numerator, denominator = l.denominator, compared = l.compared, measured = l.measured,
-                    reason = l.reason, period_since = l.period_since, period_until = l.period_until
+                    reason = l.reason, period_since = l.period_since, period_until = l.period_until, hour = l.hour
                 WHERE a.id = l.id AND a IS DISTINCT FROM l;
             END IF;
         END IF;
@@ -224,6 +231,7 @@ BEGIN
         l.reason := seen.reason;
         l.period_since := seen.since;
         l.period_until := seen.until;
+        l.hour := seen.hour;
     END IF;
     UPDATE rule_state x
     SET phase = next_phase, since = CASE next_phase WHEN x.phase THEN x.since ELSE now() END, reading = meant.reading,
@@ -250,7 +258,7 @@ BEGIN
     RETURN QUERY
     SELECT l.subject, l.unit, l.value, l.numerator, l.denominator, l.compared, l.measured, 'clear',
            CASE WHEN l.relation IS NULL THEN 'it is not watched any more' ELSE 'it is done, paused or not watched any more' END,
-           l.period_since, l.period_until, l.goal, l.relation, l.record_key, l.clock, l.due_at
+           l.period_since, l.period_until, l.goal, l.relation, l.record_key, l.clock, l.due_at, l.hour
     FROM rule_state s JOIN alert_log l ON l.id = s.alert
     WHERE s.rule = r.rule AND s.phase <> 'ok' AND s.subject <> ALL (subjects) ORDER BY s.subject;
 END
@@ -298,7 +306,7 @@ BEGIN
     SELECT * INTO STRICT r FROM rule x WHERE x.rule = finish_rule.rule;
     state := evaluate_rule(r);
     UPDATE rule_schedule s
-    SET leased_by = NULL, leased_until = NULL, next_at = now() + r.every, failures = 0, error = NULL,
+    SET leased_by = NULL, leased_until = NULL, next_at = greatest(now() + r.every, CASE r.grain WHEN 'hour' THEN hour_over(kpi_zone(r.kpi)) END), failures = 0, error = NULL,
         took_ms = extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000
     WHERE s.rule = finish_rule.rule;
     RETURN state;

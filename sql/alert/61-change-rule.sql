@@ -72,7 +72,7 @@ DECLARE
     was CONSTANT rule := lock_rule(key);
     kept CONSTANT text[] := '{rule,enabled,created_at,created_by}';
     -- of whose change what it says of a thing is another fact
-    meaning CONSTANT text[] := '{kind,kpi,sla,handover,condition,goal,measure,period,direction,warn_before}';
+    meaning CONSTANT text[] := '{kind,kpi,sla,handover,condition,goal,measure,period,grain,direction,warn_before}';
     known text[];
     told jsonb := to_jsonb(rule_as_told(was));
     becomes rule;
@@ -85,7 +85,7 @@ BEGIN
     PERFORM raise_unknown('rule argument', k, known) FROM jsonb_object_keys(changes) k WHERE k <> ALL (known);
     -- what complete_rule took by itself it takes again
     told := told || CASE WHEN changes ? 'kpi' THEN '{"direction": null}' ELSE '{}' END::jsonb
-                 || CASE WHEN changes ? 'kind' THEN '{"direction": null, "fire_level": null, "clear_level": null, "measure": null}' ELSE '{}' END::jsonb
+                 || CASE WHEN changes ? 'kind' THEN '{"direction": null, "fire_level": null, "clear_level": null, "measure": null, "grain": null}' ELSE '{}' END::jsonb
                  || CASE WHEN was.clear_level = was.fire_level THEN '{"clear_level": null}' ELSE '{}' END::jsonb
                  || CASE WHEN was.period IS NULL THEN '{"period": "last 7 days"}' ELSE '{}' END::jsonb;
     BEGIN

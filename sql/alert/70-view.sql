@@ -3,7 +3,7 @@ CREATE VIEW @extschema@.alert WITH (security_barrier) AS
 SELECT l.id, l.rule, l.kpi, l.unit, l.state, l.value, l.numerator, l.denominator, l.level, l.direction,
        l.period_since, l.period_until, l.since, l.fired_at, l.resolved_at, l.acknowledged_at, l.acknowledged_by, l.comment,
        l.subject, l.compared, l.measured, l.goal, l.reason, l.suppressed,
-       l.relation, l.record_key, l.clock, l.due_at, r.urgency
+       l.relation, l.record_key, l.clock, l.due_at, r.urgency, l.hour
 FROM @extschema@.alert_log l LEFT JOIN @extschema@.rule r ON r.rule = l.rule
 WHERE @extschema@.may_see_alert(l.relation, l.record_key, l.unit);
 COMMENT ON VIEW @extschema@.alert IS 'alerts on units whose numbers the caller may see, and on records that the caller may read';

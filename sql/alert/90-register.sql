@@ -25,7 +25,7 @@ FROM (VALUES
     ('add_endpoint_state()', 'internal'),
     ('set_delivery_retention(integer)', 'admin'),
     ('enable_endpoint(text, boolean)', 'admin'),
-    ('create_rule(text, text, text, text, text, text, numeric, numeric, interval, interval, numeric, text, text, text, text, text, text, text, numeric, interval, integer, interval, text[], interval, regprocedure, text)', 'admin'),
+    ('create_rule(text, text, text, text, text, text, numeric, numeric, interval, interval, numeric, text, text, text, text, text, text, text, numeric, interval, integer, interval, text[], interval, regprocedure, text, text)', 'admin'),
     ('enable_rule(text, boolean)', 'admin'),
     ('subscribe(text, text, text, text, text, text, text)', 'admin'),
     ('unsubscribe(bigint)', 'admin'),

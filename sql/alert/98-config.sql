@@ -45,7 +45,7 @@ INSERT INTO @extschema@.config_section (section, room, "position", key, entries,
         SELECT endpoint AS key, kind, audience, secret_ref, description, retries, max_age, max_in_flight, per_second, unanswered, breaker_after, breaker_pause,
                enabled FROM endpoint$q$, 'put_endpoint', 'change_endpoint($1, $2)', 'remove_endpoint($1 ->> ''key'')'),
     ('rules', 'alert', 530, '{key}', $q$
-        SELECT t.rule AS key, t.kind, t.kpi, t.sla, t.handover, t.warn_before, t.condition, t.unit, t.scope, t.period, t.measure, t.goal, t.direction,
+        SELECT t.rule AS key, t.kind, t.kpi, t.sla, t.handover, t.warn_before, t.condition, t.unit, t.scope, t.period, t.grain, t.measure, t.goal, t.direction,
                t.fire_level, t.clear_level, t.hold_for, t.clear_for, t.flap_limit, t.flap_within, t.inhibited_by, t.every, t.min_denominator, t.min_base,
                t.urgency, t.description
         FROM rule r, rule_as_told(r) t$q$, 'create_rule',

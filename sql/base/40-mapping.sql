@@ -187,3 +187,17 @@ CREATE FUNCTION @extschema@.foreign_key_target(relation pg_catalog.regclass, "co
             ORDER BY c.oid LIMIT 1);
 COMMENT ON FUNCTION @extschema@.foreign_key_target(pg_catalog.regclass, text) IS
 'The table that a column refers to by a foreign key of its own; NULL where there is none.';
+
+CREATE FUNCTION @extschema@.selected_attribute(relation pg_catalog.regclass, attribute text, kind text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    type CONSTANT text := CASE kind WHEN 'time' THEN 'timestamptz' WHEN 'date' THEN 'date' WHEN 'number' THEN 'numeric'
+                                    WHEN 'integer' THEN 'bigint' WHEN 'boolean' THEN 'boolean' WHEN 'json' THEN 'jsonb' ELSE 'text' END;
+BEGIN
+    RETURN CASE WHEN has_attribute(relation, attribute) THEN format('@extschema@.%I(r)::%s AS %I', 'map_' || attribute, type, attribute)
+                ELSE format('NULL::%s AS %I', type, attribute) END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.selected_attribute(pg_catalog.regclass, text, text) IS
+'SQL that gives an attribute of the row r its name, as expressions over attributes write it; NULL where it is not mapped (relation NULL: nothing is).';
+SELECT @extschema@.set_audience('selected_attribute(regclass, text, text)', 'internal');

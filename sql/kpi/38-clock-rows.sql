@@ -1,19 +1,5 @@
 -- Making clocks, from the rows of an adopted table and their history.
 
-CREATE FUNCTION @extschema@.clock_attribute(relation pg_catalog.regclass, attribute text, kind text) RETURNS text
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    type CONSTANT text := CASE kind WHEN 'time' THEN 'timestamptz' WHEN 'date' THEN 'date' WHEN 'number' THEN 'numeric'
-                                    WHEN 'integer' THEN 'bigint' WHEN 'boolean' THEN 'boolean' WHEN 'json' THEN 'jsonb' ELSE 'text' END;
-BEGIN
-    RETURN CASE WHEN has_attribute(relation, attribute) THEN format('@extschema@.%I(r)::%s AS %I', 'map_' || attribute, type, attribute)
-                ELSE format('NULL::%s AS %I', type, attribute) END;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.clock_attribute(pg_catalog.regclass, text, text) IS
-'SQL that gives an attribute of the row r its name, as conditions of service levels write it; NULL where it is not mapped.';
-SELECT @extschema@.set_audience('clock_attribute(regclass, text, text)', 'internal');
-
 -- What decides about clocks is evaluated where the rows are read. Conditions are wrapped by line, since they may end in a comment.
 CREATE FUNCTION @extschema@.clock_verdicts(attributes record, conditions text[]) RETURNS text[]
     AS 'MODULE_PATHNAME', 'crm_clock_verdicts' LANGUAGE C IMMUTABLE STRICT PARALLEL UNSAFE COST 100;
@@ -29,7 +15,7 @@ DECLARE
     attributes text;
 BEGIN
     SELECT * INTO a FROM adoption x WHERE x.relation = clock_source.relation;
-    SELECT array_agg(e.attribute), string_agg(clock_attribute(a.relation, e.attribute, e.kind), ', ')
+    SELECT array_agg(e.attribute), string_agg(selected_attribute(a.relation, e.attribute, e.kind), ', ')
     INTO names, attributes FROM entity_attribute e WHERE e.entity = a.entity;
     RETURN format(
         'SELECT a.id, coalesce(a.unit, %L), %s, a.owner, %s, %s, %s, finite(coalesce(%s)), %s, finite(coalesce(%s)), %s, %s, %s '

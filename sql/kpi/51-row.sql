@@ -7,20 +7,22 @@ CREATE FUNCTION @extschema@.row_day(value timestamptz, zone text) RETURNS date
     LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN pg_catalog.isfinite(value) THEN pg_catalog.timezone(zone, value)::date END;
 COMMENT ON FUNCTION @extschema@.row_day(timestamptz, text) IS 'A time as the day of a component in a zone; NULL for infinity.';
 
+CREATE FUNCTION @extschema@.component_source(relation pg_catalog.regclass, entity text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT format('(SELECT %s%s) x', string_agg(selected_attribute(component_source.relation, e.attribute, e.kind), ', '), ' FROM ' || component_source.relation || ' r')
+    FROM entity_attribute e WHERE e.entity = component_source.entity
+$$;
+COMMENT ON FUNCTION @extschema@.component_source(pg_catalog.regclass, text) IS
+'The rows of a table with the attributes of its entity by their names, for FROM; without a table one row in which they are all NULL.';
+SELECT @extschema@.set_audience('component_source(regclass, text)', 'internal');
+
 CREATE FUNCTION @extschema@.component_query(instance @extschema@.kpi_instance, measure text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     adopted CONSTANT text := (SELECT a.entity FROM adoption a WHERE a.relation = (instance).relation);
-    attributes CONSTANT text := (
-        SELECT string_agg(format('%s AS %I', CASE WHEN has_attribute((instance).relation, e.attribute) THEN format('@extschema@.%I(r)', 'map_' || e.attribute)
-                                                  ELSE format('NULL::%s', CASE e.kind WHEN 'time' THEN 'timestamptz' WHEN 'number' THEN 'numeric'
-                                                                                      WHEN 'integer' THEN 'bigint' WHEN 'date' THEN 'date'
-                                                                                      WHEN 'boolean' THEN 'boolean' WHEN 'json' THEN 'jsonb' ELSE 'text' END) END,
-                                 e.attribute), ', ')
-        FROM entity_attribute e WHERE e.entity = adopted);
     sum CONSTANT text := (instance).sums[array_position((instance).sum_names, measure)];
 BEGIN
-    RETURN format('SELECT x.id::text, coalesce(@extschema@.row_day(%s, %L)%s), %s, %s, %s FROM (SELECT %s FROM %s r) x WHERE %s',
+    RETURN format('SELECT x.id::text, coalesce(@extschema@.row_day(%s, %L)%s), %s, %s, %s FROM %s WHERE %s',
                   (instance).day, (instance).zone, CASE (instance).undated WHEN 'beginning' THEN ', ''-infinity''' ELSE '' END,
                   CASE WHEN measure = 'count' THEN '1::numeric' WHEN sum IS NOT NULL THEN format('(%s)::numeric', sum) ELSE 'NULL::numeric' END,
                   CASE WHEN EXISTS (SELECT FROM entity_attribute e WHERE e.entity = adopted AND e.attribute = measure) THEN format('x.%I::text', measure)
@@ -28,7 +30,7 @@ BEGIN
                   (SELECT string_agg(CASE WHEN EXISTS (SELECT FROM entity_attribute e WHERE e.entity = adopted AND e.attribute = d)
                                           THEN format('x.%I::text', d) ELSE 'NULL::text' END, ', ' ORDER BY n)
                    FROM unnest('{unit,stage,campaign,channel,product,owner,segment,currency}'::text[]) WITH ORDINALITY AS u (d, n)),
-                  attributes, (instance).relation, coalesce((instance).filter, 'true'));
+                  component_source((instance).relation, adopted), coalesce((instance).filter, 'true'));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.component_query(@extschema@.kpi_instance, text) IS

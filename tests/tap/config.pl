@@ -65,7 +65,7 @@ SELECT crm.set_link_template('kpi', 'https://app.example/kpi/{key}'), crm.set_li
 SELECT crm.create_rule('z-first', 'won_value', unit => 'sales', fire_level => 100, clear_level => 120, hold_for => '1 day', min_denominator => 3);
 SELECT crm.create_rule('a-second', 'won_value', 'change', scope => 'below', unit => 'sales', fire_level => -0.2, inhibited_by => '{z-first,a-second}', endpoint => 'chat');
 SELECT crm.create_rule('pace', kind => 'pace', goal => 'grow'), crm.create_rule('late', sla => 'urgent', kind => 'warning'), crm.create_rule('unanswered', handover => 'sales', kind => 'warning', warn_before => '2 hours');
-SELECT crm.create_rule('stuck', condition => 'public.stuck(text,date,date)', direction => 'above', fire_level => 2), crm.create_rule('odd', 'won_count', 'anomaly'), crm.create_rule('silent', 'won_count', 'no_data', urgency => 'low');
+SELECT crm.create_rule('stuck', condition => 'public.stuck(text,date,date)', direction => 'above', fire_level => 2), crm.create_rule('odd', 'won_count', 'anomaly'), crm.create_rule('odd-hour', 'won_count', 'anomaly', grain => 'hour'), crm.create_rule('silent', 'won_count', 'no_data', urgency => 'low');
 SELECT crm.enable_rule('odd', false), crm.subscribe('anna', rule => 'pace'), crm.subscribe('anna', unit => 'sales');
 SELECT crm.allow_report('anna'), crm.set_attention('anna', 5, '22:00-07:00', '{6,7}', 'daily', group_for => '1 minute'), crm.subscribe(role => 'chief', rule => 'late'), crm.subscribe(members_of => 'service', kpi => 'won_count');
 SELECT crm.set_escalation('z-first', '30 minutes', 'clerk'), crm.set_escalation('z-first', '1 day', role => 'chief');

@@ -83,4 +83,4 @@ SELECT rule, count(*) AS days, count(*) FILTER (WHERE fires) AS fires, count(*) 
        bool_and(day >= before) AS in_order
 FROM (SELECT r.rule, b.*, lag(b.day, 1, b.day) OVER (PARTITION BY r.rule ORDER BY n) AS before
       FROM crm.rule r, crm.backtest_rule(r.rule, date '2024-03-20' - 60, '2024-03-20') WITH ORDINALITY
-           b (day, subject, unit, value, numerator, denominator, compared, measured, reading, phase, fires, n)) x GROUP BY rule ORDER BY rule;
+           b (day, subject, unit, value, numerator, denominator, compared, measured, reading, phase, fires, hour, n)) x GROUP BY rule ORDER BY rule;
