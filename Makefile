@@ -16,6 +16,8 @@ setup:                 ## install missing packages of the distribution
 	@scripts/setup
 setup-lint:
 	@scripts/setup --lint
+setup-package:         ## install what makes a clean Debian for the tests of packages
+	@scripts/setup --package
 setup-bi:              ## install the drivers that BI tools use, for their tests
 	@scripts/setup --bi
 
@@ -50,6 +52,13 @@ install-extension uninstall-extension: %-extension:
 install-daemon uninstall-daemon: %-daemon:
 	@mkdir -p build/daemon
 	@+$(install_into) $(MAKE) -s -C build/daemon -f ../../daemon/Makefile SRC=../.. DESTDIR="$$to" $*
+
+dist:                  ## the committed tree as build/dist/crm-VERSION.zip, as PGXN takes it
+	@scripts/package/dist build/dist
+package:               ## Debian packages of the extension and of crmd, in build/package
+	@scripts/package/debian build/package
+check-package: setup-package  ## archive and packages: the same when built twice; installed, upgraded, purged in a clean Debian (T=stage)
+	@tests/package/run $(T)
 
 demo: setup            ## the main job, start to end, on a throw-away server (KEEP=1 leaves it running)
 	@+$(MAKE) -s all
@@ -104,6 +113,6 @@ clean:                 ## remove build/
 help:                  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
 
-.PHONY: uninstall install-extension uninstall-extension install-daemon uninstall-daemon
+.PHONY: setup-package dist package check-package uninstall install-extension uninstall-extension install-daemon uninstall-daemon
 .PHONY: all unit daemon-sanitized setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
         check-other-schema check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help

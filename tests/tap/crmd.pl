@@ -99,6 +99,11 @@ subtest 'check' => sub {
     is($code, 1, 'no server');
     like($out, qr/^FAIL  connection     connection to server on socket "\/nowhere/m, 'no server: says so');
 
+    ($code, $out) = $d->run_crmd('', '-c', config('secretless', secrets => "$dir/none.ini"), 'check');
+    like($out, qr/^warn  secrets        cannot read the secrets file \Q$dir\E\/none\.ini: No such file or directory; crmd secret set makes it$/m,
+        'no secrets file: run goes on without');
+    is(scalar(() = $out =~ /^FAIL  /mg), 4, 'no secrets file: what fails is that endpoints have no section');
+
     chmod 0640, "$dir/secrets.ini";
     ($code, $out) = $d->run_crmd('', '-c', $config, 'check');
     like($out, qr/^FAIL  secrets        \Q$dir\E\/secrets\.ini can be read by others \(mode 0640\): type chmod 600 /m,
