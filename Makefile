@@ -86,8 +86,9 @@ soak: setup            ## everything at once for an hour (MINUTES=5: five), then
 	@+$(MAKE) -s all
 	@SOAK_MINUTES=$(or $(MINUTES),60) tests/run --kind tap --only soak
 
-check-all: check       ## check, and whatever takes longer
+check-all: check setup-package  ## check, and whatever takes longer
 	@tests/mutants/run
+	@tests/package/run
 
 sandbox: setup         ## a throw-away server with the extension in database crm; prints its URI
 	@+$(MAKE) -s all
