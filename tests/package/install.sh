@@ -37,7 +37,10 @@ echo "$*" >>/tmp/systemctl.log
 unit=/lib/systemd/system/crmd.service
 running() { [ -e /tmp/crmd.pid ] && kill -0 "$(cat /tmp/crmd.pid)" 2>/dev/null; }
 stop() { ! running || { kill "$(cat /tmp/crmd.pid)"; while running; do sleep 0.1; done; }; rm -f /tmp/crmd.pid; }
-start() { cd / && setsid setpriv --reuid "$(sed -n 's/^User=//p' $unit)" --regid crmd --init-groups $(sed -n 's/^ExecStart=//p' $unit) >>/tmp/crmd.log 2>&1 & echo $! >/tmp/crmd.pid; }
+start() {
+    (cd / && exec setpriv --reuid "$(sed -n 's/^User=//p' $unit)" --regid crmd --init-groups $(sed -n 's/^ExecStart=//p' $unit)) >>/tmp/crmd.log 2>&1 &
+    echo $! >/tmp/crmd.pid
+}
 case "$*" in
 *is-active*) running ;;
 *is-enabled*) [ -e /tmp/enabled ] && echo enabled || { echo disabled; exit 1; } ;;
@@ -160,6 +163,7 @@ ok 'remove and purge'
 is "$(dpkg-query -W -f '${Package} ' crmd 'postgresql-*-crm' 2>/dev/null)" '' 'dpkg knows them no more'
 [ ! -e /etc/crmd ]
 ok 'no configuration and no secret is left'
+apt-get -y autoremove --purge >/tmp/last 2>&1
 mv /bin/systemctl.real /bin/systemctl; rm -rf /run/systemd/system /etc/apt/sources.list.d/later.list
 files >/tmp/after
 is "$(comm -13 /tmp/before /tmp/after | grep -vE '^/(opt/fake|var/lib/(apt|postgresql|systemd/deb-systemd-helper-(enabled|masked)$)|run/|etc/(\.pwd\.lock|(passwd|group|shadow|gshadow|subuid|subgid)-?)$|root/|etc/\.updated$|var/lib/man-db|etc/sudoers)')" \
