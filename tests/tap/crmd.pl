@@ -10,6 +10,7 @@ use Daemon;
 use Receiver;
 use Support qw(wait_until free_port);
 
+my ($version) = slurp_file("$ENV{CRM_STAGE}/crm.control") =~ /^default_version = '(.*)'/m;
 my $key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 my $d = Daemon->new(retry => '200 ms', body => qq({"type": "alert.firing", "text": "Umsatz f\xc3\xa4llt"}));
 my ($node, $dir) = @$d{qw(node dir)};
@@ -37,7 +38,7 @@ my $config = config('main');
 
 subtest 'the command line' => sub {
     my ($code, $out, $err) = $d->run_crmd('', '--version');
-    is("$code $out", "0 crmd 0.1.0\n", 'version');
+    is("$code $out", "0 crmd $version\n", 'version');
     ($code, $out) = $d->run_crmd('', '--help');
     is($code, 0, 'help');
     like($out, qr/^  $_ /m, "help explains $_") for qw(run once check report dsn worker secrets poll_ms idle_ms lease_s
@@ -156,7 +157,7 @@ subtest 'one pass' => sub {
     is($got[0]{verified}, 1, 'signature verified');
     is($got[0]{body}, "{\"type\": \"alert.firing\", \"text\": \"Umsatz f\x{e4}llt\"}", 'the body as it was written');
     is($got[0]{headers}{'content-type'}, 'application/json', 'content-type');
-    is($got[0]{headers}{'user-agent'}, 'crmd/0.1.0', 'user-agent');
+    is($got[0]{headers}{'user-agent'}, "crmd/$version", 'user-agent');
     is($got[0]{path}, '/hook-of-sales', 'path');
     unlike($err, qr/whsec_|\/hook/, 'neither key nor address is in the log');
     ($code) = $d->run_crmd('', '-c', $config, 'once');
