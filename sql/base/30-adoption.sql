@@ -9,11 +9,21 @@ CREATE TABLE @extschema@.adoption (
     fallback_unit text,
     row_triggers boolean NOT NULL DEFAULT false,
     adopted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    adopted_by name NOT NULL
+    adopted_by name NOT NULL,
+    name text NOT NULL,
+    owner name NOT NULL
 );
 COMMENT ON TABLE @extschema@.adoption IS
 'One row for each adopted table: the entity it holds, the department that keeps it, the time zone in which its dates and '
-'timestamps without zone are read, the funnel its stages feed, and the unit of rows that name none.';
+'timestamps without zone are read, the funnel its stages feed, and the unit of rows that name none. name is the one that it was adopted by, '
+'owner who owns it: a table that takes the name is adopted in its place.';
+
+CREATE FUNCTION @extschema@.qualified_name(relation pg_catalog.regclass) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+            WHERE c.oid OPERATOR(pg_catalog.=) relation);
+COMMENT ON FUNCTION @extschema@.qualified_name(pg_catalog.regclass) IS 'A table''s name with its schema, whatever the search path; NULL where it is gone.';
 
 CREATE TABLE @extschema@.adoption_attribute (
     relation pg_catalog.regclass NOT NULL REFERENCES @extschema@.adoption ON DELETE CASCADE,
@@ -33,12 +43,14 @@ CREATE TABLE @extschema@.room_hook (
     attach text NOT NULL,
     detach text NOT NULL,
     backfill text,
-    holds text
+    holds text,
+    leave text
 );
 COMMENT ON TABLE @extschema@.room_hook IS
 'Functions by which a room takes part in adoption: attach(regclass) returns SETOF attachment, none where it has no use for '
 'the table; detach(regclass); backfill(regclass) returns the rows it read; holds() returns the tables, adopted or not, that '
-'detach would change. Called in order of position. Shipped.';
+'detach would change; leave(oid, name) is called where a table is replaced by one that takes its name, as where it is dropped. Called in order of '
+'position. Shipped.';
 
 CREATE TYPE @extschema@.attachment AS (room text, object text, lock text, detail text);
 COMMENT ON TYPE @extschema@.attachment IS 'One thing that a room attached to an adopted table.';

@@ -70,17 +70,18 @@ SELECT @extschema@.set_audience('attach_triggers(regclass, text, text, text[], b
 CREATE FUNCTION @extschema@.detach_triggers(relation pg_catalog.regclass, room text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    each record;
-BEGIN
-    FOR each IN
-        SELECT t.tgname, t.tgrelid::regclass AS member
+    drops text[] := ARRAY(
+        SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass)
         FROM attached_trigger a, members(a.relation) m, unnest(a.events) e, pg_trigger t
         WHERE a.relation = detach_triggers.relation AND a.room = detach_triggers.room
-          AND t.tgrelid = m AND t.tgname = trigger_name(a.room, e) AND t.tgparentid = 0
-    LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', each.tgname, each.member);
-    END LOOP;
+          AND t.tgrelid = m AND t.tgname = trigger_name(a.room, e) AND t.tgparentid = 0);
+    each text;
+BEGIN
+    -- first: a trigger that stands here is not dropped
     DELETE FROM attached_trigger a WHERE a.relation = detach_triggers.relation AND a.room = detach_triggers.room;
+    FOREACH each IN ARRAY drops LOOP
+        EXECUTE each;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.detach_triggers(pg_catalog.regclass, text) IS

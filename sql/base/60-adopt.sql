@@ -33,6 +33,9 @@ BEGIN
         WHEN NOT row_triggers AND EXISTS (SELECT FROM pg_subscription_rel s JOIN members(relation) m ON s.srrelid = m) THEN
             what := 'filled by a subscription, whose writes fire no statement trigger';
             instead := 'Say row_triggers => true: then each row is captured as it is applied.';
+        WHEN EXISTS (SELECT FROM members(relation) m JOIN pg_class c ON c.oid = m WHERE c.relpersistence = 'u') THEN
+            what := 'a table with an unlogged partition';
+            instead := 'That is empty after a crash while the numbers are not: type ALTER TABLE ... SET LOGGED first.';
         WHEN class.relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
              OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = relation
                                                   AND d.deptype = 'e') THEN
@@ -161,8 +164,9 @@ BEGIN
     PERFORM lock_members(relation, 'SHARE ROW EXCLUSIVE', lock_timeout);
     locked_at := clock_timestamp();
     lock := 'SHARE ROW EXCLUSIVE';
-    INSERT INTO adoption (relation, entity, department, zone, funnel, fallback_unit, row_triggers, adopted_by)
-    VALUES (relation, entity, department, zone, funnel, fallback_unit, row_triggers, caller()::text::name);
+    INSERT INTO adoption (relation, entity, department, zone, funnel, fallback_unit, row_triggers, adopted_by, name, owner)
+    SELECT relation, entity, department, zone, funnel, fallback_unit, row_triggers, caller()::text::name, qualified_name(relation), pg_get_userbyid(c.relowner)
+    FROM pg_class c WHERE c.oid = relation;
     room := 'base';
     FOREACH checked IN ARRAY mapping LOOP
         object := create_mapping(relation, checked);
@@ -224,13 +228,13 @@ BEGIN
     FOR hook IN SELECT * FROM room_hook h ORDER BY h."position" DESC LOOP
         EXECUTE format('SELECT @extschema@.%I($1)', hook.detach) USING relation;
     END LOOP;
+    DELETE FROM adoption a WHERE a.relation = forget.relation; -- first: mappings of adopted tables are not dropped
     FOR mapped IN SELECT p.oid FROM pg_proc p JOIN pg_class c ON c.reltype = p.proargtypes[0]
                   WHERE c.oid = relation AND p.pronargs = 1 AND p.proname LIKE 'map\_%'
                     AND p.pronamespace = '@extschema@'::regnamespace
     LOOP
         EXECUTE format('DROP FUNCTION %s', mapped);
     END LOOP;
-    DELETE FROM adoption a WHERE a.relation = forget.relation;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.forget(pg_catalog.regclass) IS 'Detaches all rooms from a table and forgets its adoption.';

@@ -1,5 +1,23 @@
 -- Reading the rows that an adopted table had, after adoption, beside its writers.
 
+CREATE FUNCTION @extschema@.require_triggers(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    off record;
+BEGIN
+    SELECT t.tgname, t.tgrelid::regclass AS member INTO off
+    FROM attached_trigger a, members(a.relation) m, unnest(a.events) e, pg_trigger t
+    WHERE a.relation = require_triggers.relation AND t.tgrelid = m AND t.tgname = trigger_name(a.room, e) AND t.tgenabled = 'D' LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'trigger % of % is disabled: what changes there is not seen', off.tgname, off.member
+            USING ERRCODE = 'RM006', HINT = format('ALTER TABLE %s ENABLE TRIGGER ALL;', off.member);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_triggers(pg_catalog.regclass) IS
+'Raises RM006 where a trigger of crm is disabled on an adopted table: what backfill reads would not stay true.';
+SELECT @extschema@.set_audience('require_triggers(regclass)', 'admin');
+
 CREATE FUNCTION @extschema@.backfill_room(relation pg_catalog.regclass, room text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -21,6 +39,7 @@ BEGIN
     END IF;
     SELECT h.backfill INTO backfill FROM room_hook h WHERE h.room = backfill_room.room;
     BEGIN
+        PERFORM require_triggers(relation);
         EXECUTE format('SELECT @extschema@.%I($1)', backfill) USING relation INTO count;
         UPDATE filling f SET state = 'ready', rows = count, error = NULL, started_at = now(), finished_at = clock_timestamp()
         WHERE f.relation = backfill_room.relation AND f.room = backfill_room.room;

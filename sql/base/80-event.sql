@@ -57,17 +57,19 @@ CREATE FUNCTION @extschema@.forget_dropped() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    dropped regclass;
+    dropped record;
 BEGIN
-    FOR dropped IN SELECT a.relation FROM pg_event_trigger_dropped_objects() d JOIN adoption a ON a.relation = d.objid
+    FOR dropped IN SELECT a.relation, ARRAY[a.name, format('%I.%I', d.schema_name, d.object_name)] AS names
+                   FROM pg_event_trigger_dropped_objects() d JOIN adoption a ON a.relation = d.objid
                    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
     LOOP
-        PERFORM forget(dropped);
+        PERFORM leave_adoption(dropped.relation, dropped.names);
+        PERFORM forget(dropped.relation);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.forget_dropped() IS
-'Event trigger: an adopted table that was dropped is forgotten by all rooms.';
+'Event trigger: an adopted table that was dropped is forgotten by all rooms; how it was adopted is kept for whichever takes its name.';
 
 CREATE FUNCTION @extschema@.tie_mappings() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -202,3 +202,5 @@ $$;
 COMMENT ON FUNCTION @extschema@.status_parked() IS 'Rows of status: what waits for a table to come back.';
 SELECT @extschema@.set_audience('status_parked()', 'admin');
 INSERT INTO @extschema@.status_source (function_name, room) VALUES ('status_parked', 'customer');
+
+UPDATE @extschema@.room_hook SET leave = 'park_dropped' WHERE room = 'customer';

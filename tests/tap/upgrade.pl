@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use lib '.';
 use PostgreSQL::Test::Utils;
+use EveryRoom;
 use TeamDatabase;
 use Test::More;
 
@@ -52,27 +53,6 @@ WHERE c.relkind = 'r'
 SQL
 }
 
-# What people see of the data; nothing that depends on the clock.
-my %shown = (
-    customers => 'SELECT relation::text, record_key, customer_id FROM crm.customer_record ORDER BY 1, 2',
-    units => 'SELECT * FROM crm.unit ORDER BY unit',
-    members => 'SELECT principal, unit, role FROM crm.membership ORDER BY 1, 2, 3',
-    numbers => 'SELECT kpi_key, day, unit_key, stage, channel, owner, currency, numerator, denominator, value, state FROM crm_bi.kpi_value ORDER BY 1, 2, 3, 4, 5, 6',
-    counted => q(SELECT value, state FROM crm.kpi_total('half')),
-    history => 'SELECT * FROM crm.transition_log ORDER BY id',
-    journeys => q(SELECT f.funnel, j.journey::text FROM crm.funnel f CROSS JOIN LATERAL crm.total_journey(f.funnel) j ORDER BY 1, 2),
-    closed => 'SELECT * FROM crm.kpi_closing ORDER BY closing',
-    merges => 'SELECT * FROM crm.merge_log',
-    alerts => 'SELECT id, rule, unit, state FROM crm.alert_log ORDER BY id',
-    deliveries => 'SELECT message_id, endpoint, body FROM crm.delivery_queue ORDER BY id',
-    configuration => 'SELECT jsonb_pretty(crm.export_config())',
-    policies => q(SELECT polrelid::regclass, polname, pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid::regclass::text LIKE 'shop.%' ORDER BY 1, 2),
-    triggers => q(SELECT pg_get_triggerdef(oid), tgenabled FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'shop.%' AND NOT tgisinternal ORDER BY 1),
-    columns => 'SELECT id, mail, entered FROM shop.deals ORDER BY id',
-    index => q(SET enable_seqscan = off; SELECT id FROM shop.deals WHERE mail OPERATOR(crm.=) '7@example.com'),
-);
-sub seen { my ($team) = @_; return { map { $_ => $team->run($shown{$_}) } keys %shown } }
-
 my $wanted = catalogue($fresh);
 my $wanted_rows = shipped($fresh);
 cmp_ok(scalar(keys %$wanted), '>', 5000, 'the catalogue has something to compare');
@@ -97,18 +77,14 @@ sub updates {
 
     my $team = database('team_' . $from =~ tr/./_/r);
     $team->run("CREATE SCHEMA crm; CREATE EXTENSION crm SCHEMA crm VERSION '$from'");
-    my ($status, undef, $err) = $node->psql($team->{database}, undef, extra_params => [ '-q', '-v', 'ON_ERROR_STOP=1', '-f', $data ]);
-    is($status, 0, "$from: data in every room") or diag($err);
+    load_rooms($team, $data);
     my $before = seen($team);
-    cmp_ok(length $before->{$_}, '>', 0, "$from: $_: there is something to compare") for sort keys %shown;
+    cmp_ok(length $before->{$_}, '>', 0, "$from: $_: there is something to compare") for sort keys %$before;
     $team->run('ALTER EXTENSION crm UPDATE');
     $team->prints("SELECT extversion FROM pg_extension WHERE extname = 'crm'", $version, "$from: updated");
     is_deeply([ differences($wanted, catalogue($team)) ], [], "$from: with data, no catalogue entry differs");
-    my $after = seen($team);
-    is($after->{$_}, $before->{$_}, "$from: $_ as before") for sort keys %shown;
-    # it goes on
-    $team->run(q(UPDATE shop.deals SET status = 'lost' WHERE id = 2; SELECT crm.unmerge(merge_id) FROM crm.merge_log; SELECT crm.fold(); CALL crm.resolve()));
-    $team->prints(q(SELECT count(*) FROM crm.kpi k, crm.verify_kpi(k.kpi) v WHERE k.kpi IN ('won_value', 'won_count') AND v.groups_different <> 0), '0', "$from: numbers are right after more writes");
+    same($team, $before, $from);
+    goes_on($team, $from);
     $team->run('SELECT crm.disown_all(); DROP INDEX shop.deals_mail, shop.deals_entered; ALTER TABLE shop.deals DROP COLUMN mail, DROP COLUMN entered; DROP EXTENSION crm');
     $node->safe_psql('postgres', "DROP DATABASE $team->{database}");
     return ($old, $old_rows);

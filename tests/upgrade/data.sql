@@ -53,6 +53,7 @@ SELECT crm.protect('shop.deals', '{"organisation": "region"}', fallback_unit => 
 SELECT crm.set_survivorship('email', 'most_trusted', '{sales,shop.customers}'), crm.set_contact_basis('service', 'contract', 'they bought');
 SELECT crm.restrict_customer(customer_id, '{contact}', 'asked') FROM crm.customer_record WHERE (relation, record_key) = ('shop.customers'::regclass, '5');
 SELECT crm.merge('shop.customers', '7', '{8}', 'the same');
+SELECT crm.resolve_pending();
 SELECT crm.set_credit('north', '{"north": 0.6, "service": 0.4}', since => '2026-01-01', until => '2026-06-30');
 SELECT crm.set_goal('grow', 'won_value', 1000, '2026-01-01', '2026-12-31', unit => 'sales', departments => '{"sales": 0.7, "service": 0.3}', accountable => 'anna');
 SELECT crm.close_period('2026-02-15', 'won_value', note => 'half');

@@ -1,0 +1,114 @@
+-- What would leave an adopted table half adopted is refused, with what to do instead.
+
+CREATE FUNCTION @extschema@.keep_attached() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    dropped record;
+BEGIN
+    -- A mapped column that goes with CASCADE takes its mapping along; the table itself is forgotten before this is called.
+    SELECT a.relation, a.attribute INTO dropped
+    FROM pg_event_trigger_dropped_objects() d
+    JOIN adoption_attribute a ON d.address_names[2] = 'map_' || a.attribute AND to_regtype(d.address_args[1])::oid = (SELECT c.reltype FROM pg_class c WHERE c.oid = a.relation)
+    WHERE d.classid = 'pg_proc'::regclass AND d.schema_name = '@extschema@' AND (NOT d.original OR current_query() ~* '^\s*drop\M') AND cardinality(d.address_args) = 1
+      AND to_regprocedure(format('@extschema@.%I(%s)', 'map_' || a.attribute, a.relation)) IS NULL LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'attribute "%" of % would lose what it is mapped to', dropped.attribute, dropped.relation
+            USING ERRCODE = 'dependent_objects_still_exist', DETAIL = 'What is counted of it would go on as if its values were there.',
+                  HINT = format('Type SELECT @extschema@.disown(%L); first, and adopt it again without the attribute.', dropped.relation);
+    END IF;
+    SELECT adopted_root(t.relation) AS relation, d.address_names[3] AS name INTO dropped
+    FROM pg_event_trigger_dropped_objects() d CROSS JOIN LATERAL (SELECT to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))) AS t (relation)
+    JOIN attached_trigger a ON a.relation = adopted_root(t.relation)
+    WHERE d.object_type = 'trigger' AND d.address_names[3] = ANY (ARRAY(SELECT trigger_name(a.room, e) FROM unnest(a.events) e)) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'trigger % stands on %, which is adopted', dropped.name, dropped.relation
+            USING ERRCODE = 'dependent_objects_still_exist', DETAIL = 'Without it changes are not seen.',
+                  HINT = format('Type SELECT @extschema@.disown(%L);', dropped.relation);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.keep_attached() IS
+'Event trigger: refuses to drop mappings and triggers from a table that stays adopted.';
+CREATE EVENT TRIGGER crm_keep_attached ON sql_drop WHEN TAG IN ('ALTER TABLE', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP TRIGGER', 'DROP TYPE', 'DROP DOMAIN', 'DROP OWNED', 'DROP SCHEMA')
+    EXECUTE FUNCTION @extschema@.keep_attached();
+COMMENT ON EVENT TRIGGER crm_keep_attached IS 'Mappings and triggers of adopted tables are not dropped.';
+
+CREATE FUNCTION @extschema@.refuse_altered() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    adopted adoption;
+    why text;
+BEGIN
+    FOR adopted IN
+        SELECT DISTINCT a.* FROM pg_event_trigger_ddl_commands() c
+        CROSS JOIN LATERAL (SELECT c.objid UNION SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.objid
+                            UNION SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = c.objid) touched (relation)
+        JOIN adoption a ON a.relation = adopted_root(touched.relation) OR a.relation = touched.relation
+        WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table')
+    LOOP
+        BEGIN
+            PERFORM refuse_unadoptable(adopted.relation, true);
+            CONTINUE;
+        EXCEPTION WHEN SQLSTATE 'RM003' THEN
+            why := regexp_replace(SQLERRM, '.*: it is ', '');
+        END;
+        RAISE EXCEPTION '% is adopted, and cannot be %', adopted.relation, why
+            USING ERRCODE = 'RM003', DETAIL = 'Changes would not be seen, or not be there after a crash.',
+                  HINT = format('Leave it as it is, or type SELECT @extschema@.disown(%L); first.', adopted.relation);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.refuse_altered() IS
+'Event trigger: what cannot be adopted, an adopted table cannot become: unlogged, a partition, part of plain inheritance.';
+CREATE EVENT TRIGGER crm_refuse_altered ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE')
+    EXECUTE FUNCTION @extschema@.refuse_altered();
+COMMENT ON EVENT TRIGGER crm_refuse_altered IS 'Adopted tables stay what can be adopted.';
+
+CREATE FUNCTION @extschema@.refuse_retyped(altered pg_catalog.regclass, retyped text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    mapped text;
+BEGIN
+    SELECT min(t.attribute) INTO mapped
+    FROM adoption_attribute t
+    JOIN pg_depend d ON d.objid = to_regprocedure(mapping_function(t.relation, t.attribute)) AND d.classid = 'pg_proc'::regclass
+    JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE t.relation = altered AND d.refclassid = 'pg_class'::regclass AND d.refobjid = altered AND a.attname = retyped;
+    IF mapped IS NOT NULL AND pg_has_role(caller()::oid, (SELECT c.relowner FROM pg_class c WHERE c.oid = altered), 'USAGE') THEN -- whom else the server refuses itself
+        RAISE EXCEPTION 'column "%" of % keeps its type: attribute "%" is mapped to it', retyped, altered, mapped
+            USING ERRCODE = 'RM003', DETAIL = 'What was counted, linked and noted of it stands on its values as they are.',
+                  HINT = format('Add a column of the new type and write both; or type SELECT @extschema@.disown(%L); before, and adopt it again afterwards, which '
+                                'begins its history of stages anew.', altered);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.refuse_retyped(pg_catalog.regclass, text) IS 'Raises RM003 where an attribute of an adopted table is mapped to this column.';
+SELECT @extschema@.set_audience('refuse_retyped(regclass, text)', 'internal');
+
+CREATE FUNCTION @extschema@.guard_retyped() RETURNS event_trigger
+    AS 'MODULE_PATHNAME', 'crm_guard_retyped' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.guard_retyped() IS
+'Event trigger: ALTER COLUMN TYPE of a mapped column is refused with what to do instead.';
+CREATE EVENT TRIGGER crm_guard_retyped ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION @extschema@.guard_retyped();
+COMMENT ON EVENT TRIGGER crm_guard_retyped IS 'Mapped columns keep their types.';
+
+-- The functions follow a renamed column by themselves; what was typed is kept as it would have to be typed now.
+CREATE FUNCTION @extschema@.follow_mapped_columns() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    UPDATE adoption_attribute t SET expression = a.attname
+    FROM pg_event_trigger_ddl_commands() c JOIN pg_attribute a ON a.attrelid = c.objid AND a.attnum = c.objsubid
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.objid AND d.refobjsubid = c.objsubid AND d.classid = 'pg_proc'::regclass
+    WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table column' AND t.relation = c.objid
+      AND d.objid = to_regprocedure(mapping_function(t.relation, t.attribute))
+      -- nothing but a column that is not there any more
+      AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = t.relation AND o.attname = t.expression AND NOT o.attisdropped)
+      AND t.expression ~ '^[[:alpha:]_][[:alnum:]_$]*$';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_mapped_columns() IS 'Event trigger: a mapping to a column that was renamed is kept by its new name.';
+CREATE EVENT TRIGGER crm_follow_mapped_columns ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION @extschema@.follow_mapped_columns();
+COMMENT ON EVENT TRIGGER crm_follow_mapped_columns IS 'Mappings name renamed columns by their new names.';
