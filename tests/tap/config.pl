@@ -84,7 +84,7 @@ WHERE e.extname = 'crm'
   AND NOT EXISTS (SELECT FROM crm.config_section s WHERE s.entries ~ ('\m' || c.relname || '\M') OR s.entries LIKE '%funnel_entry(%' AND c.relname = 'funnel_stage')
   AND c.relname NOT IN (
     -- follow from what is in the document
-    'filling', 'attached_trigger', 'protection_member', 'protection_left', 'masked_grant', 'unit_past', 'tracking', 'tracking_date', 'team_kpi_term', 'kpi_instance',
+    'filling', 'attached_trigger', 'protection_member', 'protection_left', 'adoption_left', 'masked_grant', 'unit_past', 'tracking', 'tracking_date', 'team_kpi_term', 'kpi_instance',
     'kpi_successor', 'kpi_dims', 'kpi_rollup', 'kpi_pending', 'kpi_broken', 'kpi_member', 'kpi_counted', 'kpi_value_key', 'clock_table', 'record_clock', 'clock_touched',
     'clock_paused', 'clock_broken', 'rule_schedule', 'rule_state', 'funnel_change', 'handover_anchor', 'handover_promise', 'handover_happening', 'probability_model', 'learned_probability',
     -- records, and what people did with single ones

@@ -54,7 +54,7 @@ INSERT INTO deals VALUES (201, 'north', 7, 'open', '2026-03-01', NULL, 1);
 CALL crm.backfill('deals');
 SELECT exact('deals'), (SELECT string_agg(DISTINCT state, ',') FROM crm.kpi_instance WHERE relation = 'deals'::regclass) AS state;
 -- and the check can fail
-BEGIN; ALTER TABLE deals DISABLE TRIGGER USER; DELETE FROM deals WHERE id = 1; SELECT exact('deals'); ROLLBACK;
+BEGIN; ALTER EVENT TRIGGER crm_follow_disabled DISABLE; ALTER TABLE deals DISABLE TRIGGER USER; DELETE FROM deals WHERE id = 1; SELECT exact('deals'); ROLLBACK;
 
 -- INSERT, with NULL dimensions, dates and sums
 INSERT INTO deals VALUES (301, NULL, NULL, NULL, NULL, NULL, NULL), (302, '', 0, '', '2026-01-01', '2026-01-01', 2);
@@ -195,7 +195,7 @@ CALL crm.backfill('notes');
 SELECT value, state FROM crm_bi.kpi('marketing_spend', until => '2026-12-31');
 
 -- changes that no trigger sees: verify_kpi shows them, restate mends them
-ALTER TABLE notes DISABLE TRIGGER USER; UPDATE notes SET amount = 100 WHERE id = 1; ALTER TABLE notes ENABLE TRIGGER USER;
+ALTER EVENT TRIGGER crm_follow_disabled DISABLE; ALTER TABLE notes DISABLE TRIGGER USER; UPDATE notes SET amount = 100 WHERE id = 1; ALTER TABLE notes ENABLE TRIGGER USER; ALTER EVENT TRIGGER crm_follow_disabled ENABLE;
 SELECT * FROM crm.verify_kpi('marketing_spend');
 SELECT crm.restate('notes'); CALL crm.backfill('notes');
 SELECT measure, counted, recomputed, groups_different FROM crm.verify_kpi('marketing_spend');
