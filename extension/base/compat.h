@@ -46,6 +46,13 @@
 #define crm_buffile_write(file, data, size) BufFileWrite(file, (void *) (uintptr_t) (data), size)
 #endif
 
+/* Since 18 a scan may count its searches for EXPLAIN; ours are none of a plan. */
+#if PG_VERSION_NUM >= 180000
+#define crm_index_beginscan(table, index, snapshot, keys) index_beginscan(table, index, snapshot, NULL, keys, 0)
+#else
+#define crm_index_beginscan(table, index, snapshot, keys) index_beginscan(table, index, snapshot, keys, 0)
+#endif
+
 #if PG_VERSION_NUM < 160000
 /* What a check hook hands on as extra; before 16 the server frees it with free(). */
 #define guc_malloc(elevel, size) malloc(size)

@@ -19,7 +19,7 @@ index_probe_open(IndexProbe *probe, const char *table, const char *index, int co
     probe->slot = table_slot_create(probe->table, NULL);
     probe->columns = columns;
     probe->context = CurrentMemoryContext;
-    probe->scan = index_beginscan(probe->table, probe->index, GetActiveSnapshot(), columns, 0);
+    probe->scan = crm_index_beginscan(probe->table, probe->index, GetActiveSnapshot(), columns);
 }
 
 TupleTableSlot *
