@@ -20,6 +20,8 @@ setup-package:         ## install what makes a clean Debian for the tests of pac
 	@scripts/setup --package
 setup-bi:              ## install the drivers that BI tools use, for their tests
 	@scripts/setup --bi
+setup-majors:          ## install what unpacks the newer PostgreSQLs, for check-version and check-upgrade
+	@scripts/setup --majors
 
 extension:
 	@test -n "$(PG_CONFIG)" || { echo "no pg_config: type 'make setup'" >&2; exit 1; }
@@ -86,9 +88,19 @@ soak: setup            ## everything at once for an hour (MINUTES=5: five), then
 	@+$(MAKE) -s all
 	@SOAK_MINUTES=$(or $(MINUTES),60) tests/run --kind tap --only soak
 
+# Status 77: this machine cannot run that version, and a line has said why.
+MAJORS = 17 18
+check-version: setup-majors  ## tests on another PostgreSQL (V=17 or V=18; KIND=regress, isolation, tap or unit; T=name runs one)
+	@$(if $(filter $(MAJORS),$(V)),,echo "say which: make check-version V=17 (or $(MAJORS))" >&2; exit 1;) \
+	 tests/version $(V) $(addprefix --kind ,$(KIND)) $(if $(T),--only '$(T)') || [ $$? = 77 ]
+check-upgrade: setup-majors  ## dump and restore, and pg_upgrade, from 15 to 17 and from 17 to 18 (V=17 or V=18: one of them)
+	@for v in $(or $(V),$(MAJORS)); do tests/upgrade-major $$v '$(T)' || [ $$? = 77 ] || exit 1; done
+
 check-all: check setup-package  ## check, and whatever takes longer
 	@tests/mutants/run
 	@tests/package/run
+	@+for v in $(MAJORS); do $(MAKE) -s check-version V=$$v || exit 1; done
+	@+$(MAKE) -s check-upgrade
 
 sandbox: setup         ## a throw-away server with the extension in database crm; prints its URI
 	@+$(MAKE) -s all
@@ -106,14 +118,19 @@ lint: setup-lint       ## format, static checks, house rules
 	@+$(MAKE) -s all
 	@scripts/lint/run
 
-clean:                 ## remove build/
+clean:                 ## remove build/, but for the unpacked PostgreSQLs of check-version
 	@scripts/sandbox stop
 	@scripts/demo/stop
-	@rm -rf build
+	@rm -rf build/major-*/src
+	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name 'major-*' -exec rm -rf {} +
+	@rmdir build 2>/dev/null || [ ! -d build ] || \
+	 echo "left: $$(echo build/major-*[0-9]), which take minutes to make; make clean-majors removes them"
+clean-majors: clean    ## remove build/ with them
+	@rm -rf --one-file-system build
 
 help:                  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
 
 .PHONY: setup-package dist package check-package uninstall install-extension uninstall-extension install-daemon uninstall-daemon
 .PHONY: all unit daemon-sanitized setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
-        check-other-schema check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
+        check-other-schema check-version check-upgrade setup-majors clean-majors check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help

@@ -40,9 +40,15 @@ SELECT crm.allow_transition('sales', 'offer', 'lead');
 SELECT crm.allow_transition('sales', 'Offer', 'Lead');
 SELECT * FROM crm.allowed_transition ORDER BY 1, 2, 3, 4;
 SELECT from_stage, to_stage, unit, verdict, who, transitions, records, first_at = last_at AS once FROM crm.preview_workflow('sales');
-\set VERBOSITY verbose
-UPDATE deals SET status = 'won' WHERE id = 1;
-\set VERBOSITY default
+DO $$
+DECLARE
+    s text; t text; state text; message text; detail text; hint text;
+BEGIN
+    UPDATE deals SET status = 'won' WHERE id = 1;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, s = SCHEMA_NAME, t = TABLE_NAME;
+    RAISE NOTICE '% %.%: %', state, s, t, message USING DETAIL = detail, HINT = hint;
+END $$;
 SELECT id, status FROM deals ORDER BY 1;
 INSERT INTO deals VALUES (3, 'offer', 'north', 7);
 UPDATE deals SET status = 'offer' WHERE id = 1;

@@ -1,0 +1,127 @@
+# From the major release of PostgreSQL before this one, with data in every room: dumped and restored into a new server, and
+# moved there by pg_upgrade. Nothing that people see has changed, the extension is what a fresh install makes here, the rows of each of
+# its tables are there, and it goes on: writes are captured, the daemon works, a merge is taken back.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Catalogue qw(catalogue differences seen);
+use Support qw(private_file);
+use TeamDatabase;
+
+my $old_server = $ENV{CRM_OLD_SERVER} or die "CRM_OLD_SERVER is not set: run tests/upgrade-major\n";
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my @pg = (extra => [ '-E', 'UTF8', '--locale', 'C.UTF-8' ]);
+
+sub database { my ($node, $name) = @_; return bless { node => $node, database => $name }, 'TeamDatabase' }
+
+sub server
+{
+    my ($name, $init, %options) = @_;
+    my $node = PostgreSQL::Test::Cluster->new($name, %options);
+    $node->init(@$init);
+    $node->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\n");
+    return $node;
+}
+
+my $old = server('old', \@pg, install_path => $old_server);
+$old->start;
+my $version = $old->safe_psql('postgres', q(SELECT current_setting('server_version_num')::integer / 10000));
+$old->safe_psql('postgres', 'CREATE DATABASE team');
+my $team = database($old, 'team');
+$team->run('CREATE SCHEMA crm; CREATE EXTENSION crm SCHEMA crm; CREATE ROLE daemon LOGIN; SELECT crm.grant_daemon(\'daemon\')');
+my ($status, undef, $err) = $old->psql('team', undef, extra_params => [ '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$ENV{CRM_STAGE}/tests/upgrade/data.sql" ]);
+is($status, 0, "PostgreSQL $version: data in every room") or diag($err);
+$team->run('SELECT crm.fold()');
+$team->run(q(UPDATE shop.deals SET status = 'won', closed = '2026-06-01' WHERE id = 1)); # is pending when the server changes
+my $before = seen($team);
+cmp_ok(length $before->{$_}, '>', 0, "$_: there is something to compare") for sort keys %$before;
+
+# Tables of the extension: how many rows, and what stands in them.
+sub rows
+{
+    my ($on, $condition) = @_;
+    my $tables = $on->run(qq(SELECT string_agg(format('SELECT %L AS name, count(*) AS rows, md5(string_agg(t::text, E''\\n'' ORDER BY t::text COLLATE "C")) AS content FROM %s t', c.oid::regclass, c.oid::regclass), ' UNION ALL ')
+        FROM pg_class c JOIN pg_depend d ON (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')
+        JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'crm' WHERE c.relkind = 'r' AND $condition));
+    return { map { my ($name, $rest) = split /\|/, $_, 2; ($name => $rest) } split /\n/, $on->run($tables) };
+}
+my $dumped = '(c.oid = ANY (e.extconfig) AND e.extcondition[array_position(e.extconfig, c.oid)] IS NOT DISTINCT FROM \'\')';
+my %rows_before = (upgraded => rows($team, 'true'), restored => rows($team, $dumped));
+cmp_ok(scalar(grep { !/^0\|/ } values %{ $rows_before{$_} }), '>', 40, "$_: so many tables have rows to compare") for sort keys %rows_before;
+
+# What doctor and status say on a server; sizes and times are not of interest.
+sub complaints
+{
+    my ($on) = @_;
+    return $on->run(q(SELECT DISTINCT 'doctor', d.* FROM crm.doctor() d ORDER BY 2, 3))
+        . "\n" . $on->run(q(SELECT what, state FROM crm.status WHERE state NOT IN ('ok', 'ready', 'none') ORDER BY 1, 2));
+}
+my $complaints = complaints($team);
+
+# The new server, once to be restored into and once to be upgraded to; both have checksums as the old one has.
+sub newer
+{
+    my ($name) = @_;
+    my @checksums = `$ENV{PG_BIN}/initdb --help` =~ /--no-data-checksums/ ? '--no-data-checksums' : ();
+    return server($name, [ extra => [ @{ $pg[1] }, @checksums ] ]);
+}
+
+sub lives
+{
+    my ($how, $on, $fresh) = @_;
+    my $after = seen($on);
+    is($after->{$_}, $before->{$_}, "$how: $_ as before") for sort keys %$before;
+    my $rows = rows($on, $how eq 'restored' ? $dumped : 'true');
+    is_deeply([ differences($rows_before{$how}, $rows) ], [], "$how: the rows of each table") or
+        diag(join "\n", map { "$_: $rows_before{$how}{$_} became $rows->{$_}" } differences($rows_before{$how}, $rows));
+    is(complaints($on), $complaints, "$how: doctor and status say what they said");
+    my $here = catalogue($on);
+    is_deeply([ differences(catalogue($fresh), $here) ], [], "$how: no catalogue entry differs from a fresh install");
+
+    # it goes on
+    $on->run(q(UPDATE shop.deals SET status = 'lost' WHERE id = 2; INSERT INTO shop.deals (id, customer, value, status, opened, region) VALUES (1001, 3, 50, 'won', '2026-03-01', 'north')));
+    isnt($on->run('SELECT count(*) FROM crm.kpi_pending'), '0', "$how: a write is captured");
+    my $config = private_file($dir, "$how.ini", "[crmd]\ndsn = " . $on->node->connstr($on->{database}) . " user=daemon\nworker = $how\nsecrets = "
+        . private_file($dir, "$how-secrets.ini", '') . "\n");
+    my ($out, $said) = ('', '');
+    IPC::Run::run([ $ENV{CRMD}, '-c', $config, 'check' ], '<', \undef, '>', \$out, '2>', \$said);
+    like($out . $said, qr/PostgreSQL \Q${\($fresh->run('SHOW server_version') =~ s{ .*}{}r)}\E|server_version=\d+/, "$how: crmd check names the server") or diag($out, $said);
+    ok(IPC::Run::run([ $ENV{CRMD}, '-c', $config, 'once' ], '<', \undef, '>', \$out, '2>', \$said), "$how: crmd does a full pass") or diag($out, $said);
+    $on->prints('SELECT count(*) FROM crm.kpi_pending', '0', "$how: which folds what was pending, from before and since");
+    $on->prints(q(SELECT count(*) FROM crm.kpi k, crm.verify_kpi(k.kpi) v WHERE k.kpi IN ('won_value', 'won_count') AND v.groups_different <> 0), '0', "$how: numbers are right");
+    my $apart = q(SELECT id, name FROM shop.customers WHERE id IN (7, 8) ORDER BY id);
+    $on->prints($apart, '7|Customer 7', "$how: a merge of before");
+    $on->run('SELECT crm.unmerge(merge_id) FROM crm.merge_log; CALL crm.resolve()');
+    $on->prints($apart, "7|Customer 7\n8|Customer 8", "$how: is taken back");
+    my $mine = q(SET ROLE clerk; SELECT count(*), min(region) FROM shop.deals);
+    $on->run(q(CREATE ROLE clerk; GRANT USAGE ON SCHEMA shop TO clerk; GRANT SELECT ON shop.deals TO clerk; UPDATE crm.principal SET role_name = 'clerk' WHERE principal = 'clerk'));
+    $on->prints($mine, $on->run(q(SELECT count(*), 'north' FROM shop.deals WHERE coalesce(region, 'north') = 'north')), "$how: who may see one unit sees that");
+    $on->run('SELECT crm.disown_all(); DROP INDEX shop.deals_mail, shop.deals_entered; ALTER TABLE shop.deals DROP COLUMN mail, DROP COLUMN entered; DROP EXTENSION crm');
+    $on->prints(q(SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text LIKE 'shop.%'), '0', "$how: and crm goes away");
+    return;
+}
+
+# --- dump and restore
+my $node = newer('new');
+$node->start;
+$node->safe_psql('postgres', "CREATE DATABASE $_") for 'team', 'fresh';
+my $fresh = database($node, 'fresh');
+$fresh->run('CREATE SCHEMA crm; CREATE EXTENSION crm SCHEMA crm; CREATE ROLE daemon LOGIN; SELECT crm.grant_daemon(\'daemon\')');
+my $major = $fresh->run(q(SELECT current_setting('server_version_num')::integer / 10000));
+cmp_ok($major, '>', $version, "from $version to $major");
+command_ok([ 'pg_dump', '-h', $old->host, '-p', $old->port, '-Fc', '-f', "$dir/team.dump", 'team' ], "pg_dump of $major reads $version");
+my ($out, $said) = run_command([ 'pg_restore', '-h', $node->host, '-p', $node->port, '-d', 'team', '-j', '2', "$dir/team.dump" ]);
+is($said, '', 'restored by two at once without an error');
+lives('restored', database($node, 'team'), $fresh);
+
+# --- pg_upgrade
+my $moved = newer('moved');
+$old->stop;
+command_ok([ 'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $moved->data_dir, '-b', "$old_server/bin", '-B', $ENV{PG_BIN}, '-s', $moved->host,
+        '-p', $old->port, '-P', $moved->port, '--jobs', '2' ], "pg_upgrade from $version to $major");
+$moved->start;
+lives('upgraded', database($moved, 'team'), $fresh);
+
+done_testing();
