@@ -47,7 +47,7 @@ BEGIN
     UPDATE deals SET status = 'won' WHERE id = 1;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, s = SCHEMA_NAME, t = TABLE_NAME;
-    RAISE NOTICE '% %.%: %', state, s, t, message USING DETAIL = detail, HINT = hint;
+    RAISE WARNING '% %.%: %', state, s, t, message USING DETAIL = detail, HINT = hint;
 END $$;
 SELECT id, status FROM deals ORDER BY 1;
 INSERT INTO deals VALUES (3, 'offer', 'north', 7);
