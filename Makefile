@@ -84,9 +84,10 @@ check-mutants: setup   ## mistakes put into the extension, each of which the ora
 	@+$(MAKE) -s all
 	@tests/mutants/run $(T)
 
-soak: setup            ## everything at once for an hour (MINUTES=5: five), then every invariant
+soak: setup            ## everything at once for an hour (MINUTES=5: five), every invariant, every fault
 	@+$(MAKE) -s all
 	@SOAK_MINUTES=$(or $(MINUTES),60) tests/run --kind tap --only soak
+	@FAULTS=all tests/run --kind tap --only faults
 
 # Status 77: this machine cannot run that version, and a line has said why.
 MAJORS = 17 18
