@@ -61,7 +61,7 @@ BEGIN
             PERFORM keep_clocks(each.relation, CASE WHEN NOT whole THEN taken END);
             count := count + coalesce(cardinality(taken), 0);
             DELETE FROM clock_broken b WHERE b.relation = each.relation;
-        EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
+        EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled OR lock_not_available OR insufficient_resources THEN
             RAISE;
         WHEN OTHERS THEN
             failed := format('%s (%s)', sqlerrm, sqlstate);
@@ -122,7 +122,7 @@ BEGIN
     END IF;
     BEGIN
         RETURN QUERY SELECT c.* FROM clock_rows(clock_current.relation, touched) c WHERE c.stopped_at IS NULL = open;
-    EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
+    EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled OR lock_not_available OR insufficient_resources THEN
         RAISE;
     WHEN OTHERS THEN -- before any was returned
         RETURN QUERY SELECT c.* FROM clock_unknown(clock_current.relation, touched, sqlerrm) c WHERE c.stopped_at IS NULL = open;
@@ -174,7 +174,7 @@ CREATE FUNCTION @extschema@.clock_failing(relation pg_catalog.regclass, keys tex
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM clock_rows(clock_failing.relation, keys) c WHERE c.error IS NOT NULL);
-EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled THEN
+EXCEPTION WHEN serialization_failure OR deadlock_detected OR query_canceled OR lock_not_available OR insufficient_resources THEN
     RAISE;
 WHEN OTHERS THEN
     RETURN true;

@@ -147,7 +147,7 @@ sub crash {
         scalar(@pids) . ' backends are killed, the server recovers');
     return;
 }
-for my $round (0 .. $all ? 3 : 0) {
+for my $round (0 .. ($all ? 3 : 0)) {
     my (@runs, @holders);
     for my $name (@names) {
         my $point = ($operations->points($name))[$round] // next;
@@ -164,7 +164,7 @@ for my $round (0 .. $all ? 3 : 0) {
     eval { IPC::Run::finish($_->{handle}) } for @runs;
 }
 srand 1;
-for my $round (1 .. $all ? 5 : 1) {
+for my $round (1 .. ($all ? 5 : 1)) {
     my @runs = map { start_psql($_) } @names;
     sleep rand 0.2;
     crash();
