@@ -274,16 +274,14 @@ DECLARE
                                             WHERE k.kpi = r.kpi AND (k.kind <> 'simple' OR t.measure <> 'count' OR t.sign < 0));
 BEGIN
     RETURN QUERY
-    WITH judged AS MATERIALIZED (
-        SELECT since + make_interval(hours => n) AS hour, (extract(epoch FROM since - first) / 3600)::integer + 1 + n AS n -- the n-th of the hours that are read
-        FROM generate_series(0, (extract(epoch FROM until - since) / 3600)::integer) n
-    ), watched AS MATERIALIZED (
-        SELECT * FROM rule_watch(r, ARRAY(SELECT DISTINCT j.hour::date FROM judged j))
+    WITH watched AS MATERIALIZED (
+        SELECT * FROM rule_watch(r, ARRAY(SELECT since::date + n FROM generate_series(0, until::date - since::date) n))
     ), off AS MATERIALIZED (
-        SELECT h.day + make_interval(hours => n) AS hour, 'a holiday is not judged' AS reason
-        FROM holiday h CROSS JOIN generate_series(0, 23) n WHERE h.calendar = 'default' AND h.day BETWEEN first::date AND until::date
-        UNION
-        SELECT c, 'the clock was changed in that hour' FROM changed_hours(zone, first::date, until::date) c
+        SELECT o.hour, min(o.reason) AS reason
+        FROM (SELECT h.day + make_interval(hours => n), 'a holiday is not judged'
+              FROM holiday h CROSS JOIN generate_series(0, 23) n WHERE h.calendar = 'default' AND h.day BETWEEN first::date AND until::date
+              UNION ALL
+              SELECT c, 'the clock was changed in that hour' FROM changed_hours(zone, first::date, until::date) c) o (hour, reason) GROUP BY o.hour
     ), of AS MATERIALIZED (
         SELECT ARRAY(SELECT DISTINCT w.unit FROM watched w) AS units WHERE state = 'ready'
     ), older AS MATERIALIZED (
@@ -294,29 +292,33 @@ BEGIN
                                  WHEN k.denominator IS NULL THEN k.numerator[n]
                                  WHEN k.denominator[n] < r.min_denominator THEN NULL
                                  ELSE k.numerator[n] / nullif(k.denominator[n], 0) END
-                     FROM generate_series(1, cardinality(k.numerator)) n
-                     LEFT JOIN (SELECT DISTINCT o.hour FROM off o) o ON o.hour = first + make_interval(hours => n - 1) ORDER BY n) AS hours
+                     FROM generate_series(1, cardinality(k.numerator)) n LEFT JOIN off o ON o.hour = first + make_interval(hours => n - 1) ORDER BY n) AS hours
         FROM of CROSS JOIN LATERAL unit_hours(r.kpi, of.units, first, until + interval '1 hour', zone) k
-    ), said AS MATERIALIZED (
-        SELECT j.hour, j.n, w.unit, w.distance, (extract(epoch FROM k.begins - first) / 3600)::integer + 1 AS begins, k.hours, k.numerator, k.denominator,
-               CASE WHEN state <> 'ready' THEN format('no value: %s', state)
-                    WHEN k.mixed_from <= j.hour THEN 'no value: mixed_currencies'
-                    WHEN k.begins IS NULL OR k.begins > j.hour THEN 'no value: no_history'
-                    ELSE (SELECT min(o.reason) FROM off o WHERE o.hour = j.hour) END AS reason
-        FROM judged j JOIN watched w ON w.day = j.hour::date LEFT JOIN known k ON k.unit = w.unit)
-    SELECT s.hour, sight_of(s.unit, s.unit, s.hour::date, s.hour::date, value => v.value, numerator => v.numerator, denominator => v.denominator,
+    ), judged AS MATERIALIZED ( -- the n-th of the hours that were read
+        SELECT k.unit, first + make_interval(hours => u.n - 1) AS hour, k.begins, k.mixed_from, k.numerator[u.n] AS numerator, k.denominator[u.n] AS denominator,
+               u.value, u.middle, u.score, u.used
+        FROM known k
+        CROSS JOIN LATERAL usual_hours(k.hours, counted, coalesce((extract(epoch FROM k.begins - first) / 3600)::integer + 1, 2147483647),
+                                       (extract(epoch FROM since - first) / 3600)::integer + 1, cardinality(k.hours), depth) u)
+    SELECT h.hour, sight_of(w.unit, w.unit, w.day, w.day, value => v.value, numerator => v.numerator, denominator => v.denominator,
                             compared => v.compared, measured => v.measured, reading => CASE WHEN v.reason IS NOT NULL THEN 'none' END, reason => v.reason,
-                            hour => timezone(zone, s.hour))
-    FROM said s
+                            hour => timezone(zone, h.hour))
+    FROM watched w CROSS JOIN generate_series(0, 23) n CROSS JOIN LATERAL (SELECT w.day + make_interval(hours => n) AS hour) h
+    LEFT JOIN judged j ON (j.unit, j.hour) = (w.unit, h.hour) LEFT JOIN off o ON o.hour = h.hour
+    CROSS JOIN LATERAL (SELECT CASE WHEN state <> 'ready' THEN format('no value: %s', state)
+                                    WHEN j.mixed_from <= h.hour THEN 'no value: mixed_currencies'
+                                    WHEN j.begins IS NULL OR j.begins > h.hour THEN 'no value: no_history'
+                                    ELSE o.reason END AS reason) i
     CROSS JOIN LATERAL (
-        SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, s.reason WHERE s.reason IS NOT NULL
+        SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, i.reason WHERE i.reason IS NOT NULL
         UNION ALL
-        SELECT s.hours[s.n]::numeric, s.numerator[s.n]::numeric, s.denominator[s.n]::numeric, u.middle::numeric, u.score::numeric,
-               CASE WHEN u.used IS NULL THEN CASE WHEN s.hours[s.n] IS NULL THEN 'no value of the hour' ELSE 'too few hours to compare with' END
-                    WHEN abs(u.middle::numeric) < r.min_base THEN format('usual is %s, less than %s', trim_scale(round(u.middle::numeric, 6)), r.min_base) END
-        FROM usual_hour(s.hours[greatest(s.n - depth, s.begins):s.n], counted) u WHERE s.reason IS NULL)
+        SELECT j.value::numeric, j.numerator::numeric, j.denominator::numeric, j.middle::numeric, j.score::numeric,
+               CASE WHEN j.used IS NULL THEN CASE WHEN j.value IS NULL THEN 'no value of the hour' ELSE 'too few hours to compare with' END
+                    WHEN abs(j.middle::numeric) < r.min_base THEN format('usual is %s, less than %s', trim_scale(round(j.middle::numeric, 6)), r.min_base) END
+        WHERE i.reason IS NULL)
         v (value, numerator, denominator, compared, measured, reason)
-    ORDER BY s.hour, s.distance, s.unit;
+    WHERE h.hour BETWEEN since AND until
+    ORDER BY h.hour, w.distance, w.unit;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.see_hours(@extschema@.rule, timestamp, timestamp) IS

@@ -12,12 +12,12 @@ COMMENT ON FUNCTION @extschema@.usual_day IS
 'The last of days that follow each other against those before it (NULL: left out): the median of the same weekday, from six weeks on, or of all days, '
 'the spread (1.4826 times the median distance from it) and how many spreads the day is off. NULL where there is too little to judge by.';
 
-CREATE FUNCTION @extschema@.usual_hour(hours double precision[], counted boolean, OUT middle double precision, OUT spread double precision,
-                                       OUT score double precision, OUT used integer)
-    AS 'MODULE_PATHNAME', 'crm_usual_hour_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION @extschema@.usual_hour IS
-'usual_day of hours: compared with the same hour of the week, from six weeks on, else of the day. Of values that are counts the score is at most '
-'the distance in what chance makes of such a count.';
+CREATE FUNCTION @extschema@.usual_hours(hours double precision[], counted boolean, begins integer, since integer, until integer, depth integer)
+    RETURNS TABLE (n integer, value double precision, middle double precision, spread double precision, score double precision, used integer)
+    AS 'MODULE_PATHNAME', 'crm_usual_hours_sql' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 24;
+COMMENT ON FUNCTION @extschema@.usual_hours IS
+'usual_day of hours, of each from the since-th to the until-th, by up to depth hours before it, from the begins-th on: compared with the same hour of '
+'the week, from six weeks on, else of the day. Of values that are counts (counted) the score is at most the distance in what chance makes of such a count.';
 
 CREATE FUNCTION @extschema@.rule_reading(r @extschema@.rule, seen @extschema@.rule_sight, OUT reading text, OUT reason text)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -123,6 +123,5 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.backtest_rule IS
 $c$What a rule would have read and done at the end of each day (default: of the past year), with the numbers and units as they are known
-today; of a rule with several subjects a row for each; of a rule by the hour a row for each hour, with its beginning (several hundred thousand
-in a year of a hundred units: give a shorter period). fires: whether an alert would have fired then. Nothing is written.
+today; of a rule with several subjects a row for each; of a rule by the hour a row for each hour, with its beginning. fires: whether an alert would have fired then. Nothing is written.
 Example: SELECT day, subject, value FROM crm.backtest_rule('win-rate-low') WHERE fires;$c$;
