@@ -3,7 +3,7 @@
 SHELL     = /bin/bash
 PG_CONFIG ?= $(shell scripts/pg-config)
 PG_MAJOR  = $(shell $(PG_CONFIG) --version 2>/dev/null | sed 's/[^0-9]*\([0-9]*\).*/\1/')
-BUILD     = build/pg$(PG_MAJOR)
+BUILD     = $(or $(CRM_BUILD),build/pg$(PG_MAJOR))
 WERROR    ?=
 # LLVM's form of the code, for the server's JIT: what `make` and `make install` build, and the tests do without
 BITCODE  ?= $(if $(filter-out install uninstall,$(MAKECMDGOALS)),no,yes)
@@ -18,6 +18,8 @@ setup-lint:
 	@scripts/setup --lint
 setup-package:         ## install what makes a clean Debian for the tests of packages
 	@scripts/setup --package
+setup-valgrind:        ## install what builds a server with assertions, and valgrind
+	@scripts/setup --valgrind
 setup-bi:              ## install the drivers that BI tools use, for their tests
 	@scripts/setup --bi
 setup-majors:          ## install what unpacks the newer PostgreSQLs, for check-version and check-upgrade
@@ -80,6 +82,14 @@ check-sanitize: setup  ## unit tests and all tests of crmd with a crmd built wit
 	@+$(MAKE) -s all unit daemon-sanitized
 	@CRM_SANITIZED=all tests/run --kind unit --kind sanitized $(if $(T),--only '$(T)')
 
+check-assert: setup-valgrind ## tests in a server with assertions, the extension built with UBSan: half an hour (T=name runs one)
+	@+UNDEFINED=1 CRM_BUILD=build/assert-undefined tests/assert --kind regress --kind isolation --kind tap $(if $(T),--only '$(T)')
+check-valgrind: setup-valgrind ## check-assert, then the C of the extension under valgrind: an hour (T=name runs one under valgrind)
+	@+$(if $(T),,$(MAKE) -s check-assert)
+	@+CRM_BUILD=build/assert tests/assert --kind valgrind $(if $(T),--only '$(T)')
+check-caches: setup-valgrind ## what keeps caches, in a server that forgets its own at every step (T=name runs one)
+	@+UNDEFINED=1 CRM_BUILD=build/assert-undefined tests/assert --kind caches $(if $(T),--only '$(T)')
+
 check-mutants: setup   ## mistakes put into the extension, each of which the oracle must notice (T=name tries some)
 	@+$(MAKE) -s all
 	@tests/mutants/run $(T)
@@ -135,3 +145,4 @@ help:                  ## this list
 .PHONY: setup-package dist package check-package uninstall install-extension uninstall-extension install-daemon uninstall-daemon
 .PHONY: all unit daemon-sanitized setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
         check-other-schema check-version check-upgrade setup-majors clean-majors check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
+.PHONY: setup-valgrind check-assert check-valgrind check-caches

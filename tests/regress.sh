@@ -1,5 +1,7 @@
 #!/bin/bash
 # In a stage: pg_regress over tests/regress/sql, in the order of tests/regress/schedule.  $1: one test, or empty
+# CRM_TESTS="name ..." are the tests without $1, in place of the schedule's.
+# CRM_POSTGRES is a program to start in postgres' place, where it is set, once the extension is installed.
 # CRM_SCHEMA=name runs the same tests with the extension in another schema, but for those that the schedule has as "once".
 set -eu
 schema=${CRM_SCHEMA:-crm}
@@ -12,14 +14,27 @@ if [ "$schema" != crm ]; then
         sed -i -E "s/\bcrm\./$schema./g; s/\b$schema\.(token|token_audience|token_key_file|require_local_token|allow_drop|pending_limit|pending_hard_limit|schema|identity|outer_role)\b/crm.\1/g; s/(SCHEMA|schema) crm\b/\1 $schema/g" "$file"
     done
 fi
-tests=$(sed -nE "s/^($wanted): *//p" "$in/schedule")
+tests=${CRM_TESTS:-$(sed -nE "s/^($wanted): *//p" "$in/schedule")}
 if [ -n "${1:-}" ]; then
-    echo "$tests" | grep -qx "$1" || exit 0
-    tests="setup ${1#setup}"
+    grep -qxE "($wanted): *$1" "$in/schedule" || exit 0
+    tests=$1
 fi
+tests=$(echo "$tests" | grep -vx setup || true)
 "$CRM_STAGE/scripts/server" "$CRM_STAGE/pg" C "$in/postgresql.conf"
 trap 'pg_ctl -D "$CRM_STAGE/pg/data" -m immediate stop >/dev/null 2>&1' EXIT
-# shellcheck disable=SC2086
-"$PGXS_TEST/regress/pg_regress" --host="$CRM_STAGE/pg" --user=postgres --dbname=regression --bindir="$PG_BIN" \
-    --inputdir="$in" --outputdir="$in" $tests ||
-    { cat "$in/regression.diffs" 2>/dev/null; [ -z "${DIFFS:-}" ] || cp "$in/regression.diffs" "$in"/results/*.out "$DIFFS"; exit 1; }
+run() {
+    "$PGXS_TEST/regress/pg_regress" --host="$CRM_STAGE/pg" --user=postgres --dbname=regression --bindir="$PG_BIN" \
+        --inputdir="$in" --outputdir="$in" "$@" ||
+        { cat "$in/regression.diffs" 2>/dev/null; grep -aE '^TRAP:|runtime error:|terminated by signal' "$CRM_STAGE/pg/server.log"; [ -z "${DIFFS:-}" ] || cp "$in/regression.diffs" "$in"/results/*.out "$DIFFS"; exit 1; }
+}
+if [ -n "${CRM_POSTGRES:-}" ]; then
+    run setup
+    pg_ctl -D "$CRM_STAGE/pg/data" -m fast -w stop >/dev/null
+    pg_ctl -p "$CRM_POSTGRES" -D "$CRM_STAGE/pg/data" -l "$CRM_STAGE/pg/server.log" -w -t 300 start >/dev/null ||
+        { cat "$CRM_STAGE/pg/server.log"; exit 1; }
+    # shellcheck disable=SC2086
+    [ -z "$tests" ] || run $tests
+else
+    # shellcheck disable=SC2086
+    run setup $tests
+fi
