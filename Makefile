@@ -24,6 +24,8 @@ setup-bi:              ## install the drivers that BI tools use, for their tests
 	@scripts/setup --bi
 setup-majors:          ## install what unpacks the newer PostgreSQLs, for check-version and check-upgrade
 	@scripts/setup --majors
+setup-fuzz:            ## install clang with its fuzzer
+	@scripts/setup --fuzz
 
 extension:
 	@test -n "$(PG_CONFIG)" || { echo "no pg_config: type 'make setup'" >&2; exit 1; }
@@ -42,6 +44,11 @@ daemon-sanitized:
 unit: daemon
 	@mkdir -p build/unit
 	@+$(MAKE) -s -C build/unit -f ../../tests/unit/Makefile SRC=../.. all
+
+# Nothing where there is no clang with its fuzzer: the tests say so.
+fuzz-programs:
+	@if clang=$$(scripts/fuzz-clang); then mkdir -p build/fuzz && \
+		$(MAKE) -s -C build/fuzz -f ../../tests/fuzz/Makefile SRC=../.. CLANG=$$clang all; else rm -rf build/fuzz; fi
 
 # PGXS cannot cope with a space in DESTDIR: such a folder is reached by a link. Folders are made for all to read, whatever the umask.
 install_into = umask 022; to='$(DESTDIR)'; case $$to in *' '*) link=$$(mktemp -d) && trap 'rm -rf "$$link"' EXIT && mkdir -p "$$to" && \
@@ -72,6 +79,7 @@ demo-stop:             ## stop and remove what make demo KEEP=1 left running
 
 check: setup           ## all tests of a normal day (T=name runs one)
 	@+$(MAKE) -s all unit daemon-sanitized
+	@+$(MAKE) -s fuzz-programs
 	@tests/run $(if $(T),--only '$(T)')
 
 check-regress check-isolation check-tap check-unit check-other-schema: check-%: setup
@@ -89,6 +97,9 @@ check-valgrind: setup-valgrind ## check-assert, then the C of the extension unde
 	@+CRM_BUILD=build/assert tests/assert --kind valgrind $(if $(T),--only '$(T)')
 check-caches: setup-valgrind ## what keeps caches, in a server that forgets its own at every step (T=name runs one)
 	@+UNDEFINED=1 CRM_BUILD=build/assert-undefined tests/assert --kind caches $(if $(T),--only '$(T)')
+fuzz: setup-fuzz       ## new inputs for parsers and codecs (T=name one of them, SECONDS=n for each, 60 unless given)
+	@+$(MAKE) -s fuzz-programs
+	@tests/fuzz/run build/fuzz tests/fuzz/corpus $(or $(SECONDS),60) build/fuzz-found $(T)
 
 check-mutants: setup   ## mistakes put into the extension, each of which the oracle must notice (T=name tries some)
 	@+$(MAKE) -s all
@@ -143,6 +154,6 @@ help:                  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
 
 .PHONY: setup-package dist package check-package uninstall install-extension uninstall-extension install-daemon uninstall-daemon
-.PHONY: all unit daemon-sanitized setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
+.PHONY: all fuzz fuzz-programs setup-fuzz unit daemon-sanitized setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
         check-other-schema check-version check-upgrade setup-majors clean-majors check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
 .PHONY: setup-valgrind check-assert check-valgrind check-caches

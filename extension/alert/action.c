@@ -6,6 +6,7 @@
  * a signature is never good for the other kind, or for a copy of the database under another name.
  */
 #include "base/compat.h"
+#include "base/error.h"
 #include "alert/lend.h"
 #include "base/schema.h"
 #include "org/token_file.h"
@@ -74,12 +75,18 @@ crm_verify_action(PG_FUNCTION_ARGS)
 Datum
 crm_act_as(PG_FUNCTION_ARGS)
 {
-    CrmLent lent = {.token = text_to_cstring(PG_GETARG_TEXT_PP(0)), .role = PG_GETARG_OID(1)};
+    CrmLent lent = {0};
     char *sql = psprintf("SELECT %s.perform_action($1, $2, $3)", crm_schema_quoted());
     Oid types[] = {INT8OID, TEXTOID, TEXTOID};
     Datum values[] = {PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
                       PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4)};
     char nulls[] = {' ', ' ', PG_ARGISNULL(4) ? 'n' : ' '};
 
+    for (int i = 0; i < 4; i++)
+        if (PG_ARGISNULL(i))
+            ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
+                    errmsg("act_as needs a token, a role, an action and a verb"));
+    lent.token = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    lent.role = PG_GETARG_OID(1);
     PG_RETURN_DATUM(crm_lend_query(&lent, sql, 3, types, values, nulls));
 }

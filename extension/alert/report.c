@@ -2,6 +2,7 @@
  * report.c: the report of a principal, read as that principal and writing nothing.
  */
 #include "base/compat.h"
+#include "base/error.h"
 #include "alert/lend.h"
 #include "base/schema.h"
 
@@ -24,7 +25,7 @@ crm_report_as(PG_FUNCTION_ARGS)
     char *sql;
 
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-        elog(ERROR, "report_as needs a token and a role");
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("report_as needs a token and a role"));
     lent.token = text_to_cstring(PG_GETARG_TEXT_PP(0));
     lent.role = PG_GETARG_OID(1);
     for (int i = 0; i < ASKED; i++) {

@@ -13,7 +13,9 @@ crm_aggregate_context(FunctionCallInfo fcinfo)
     MemoryContext context;
 
     if (!AggCheckCallContext(fcinfo, &context))
-        elog(ERROR, "a function of an aggregate is called outside of it");
+        ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                errmsg("a function of an aggregate is called outside of it"),
+                errhint("Call the aggregate that it belongs to."));
     return context;
 }
 

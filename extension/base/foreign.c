@@ -3,6 +3,7 @@
  */
 #include "base/compat.h"
 #include "base/foreign.h"
+#include "base/schema.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -142,7 +143,7 @@ PG_FUNCTION_INFO_V1(crm_read_as_owner);
 Datum
 crm_read_as_owner(PG_FUNCTION_ARGS)
 {
-    Relation relation = table_open(PG_GETARG_OID(0), AccessShareLock);
+    Relation relation = crm_given_table_open(PG_GETARG_OID(0), AccessShareLock);
     const char *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
     ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
     SPIExecuteOptions options = {.read_only = true};

@@ -331,7 +331,7 @@ crm_mapping_expression(PG_FUNCTION_ARGS)
 
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row type");
-    m.rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+    m.rel = crm_given_table_open(PG_GETARG_OID(0), AccessShareLock);
     error_context_stack = &context;
     rights = crm_rights_enter(m.rel->rd_rel->relowner);
     node = analyse(&m);

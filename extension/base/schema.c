@@ -98,3 +98,14 @@ crm_relation_oid(const char *name)
                 errhint("The library is newer than the installed script: type ALTER EXTENSION crm UPDATE."));
     return oid;
 }
+
+Relation
+crm_given_table_open(Oid table, LOCKMODE lock)
+{
+    Relation rel = try_table_open(table, lock);
+
+    if (rel == NULL)
+        ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", table),
+                errhint("It was dropped, or the number is none of a table."));
+    return rel;
+}

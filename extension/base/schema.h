@@ -9,6 +9,9 @@
 
 #include "postgres.h"
 
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
+
 extern Oid crm_extension_oid(void);
 extern Oid crm_extension_owner(void);
 extern Oid crm_schema_oid(void);
@@ -16,5 +19,7 @@ extern Oid crm_schema_oid(void);
 extern char *crm_schema_quoted(void);
 /* OID of a table, view or sequence of the extension. */
 extern Oid crm_relation_oid(const char *name);
+/* Opens a table whose OID somebody gave: one that is not there is an error of his. Closed by table_close. */
+extern Relation crm_given_table_open(Oid table, LOCKMODE lock);
 
 #endif

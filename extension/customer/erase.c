@@ -8,6 +8,7 @@
 #include "base/caller.h"
 #include "base/error.h"
 #include "base/foreign.h"
+#include "base/schema.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -19,7 +20,7 @@ PG_FUNCTION_INFO_V1(crm_change_as_owner);
 Datum
 crm_change_as_owner(PG_FUNCTION_ARGS)
 {
-    Relation relation = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+    Relation relation = crm_given_table_open(PG_GETARG_OID(0), RowExclusiveLock);
     const char *statement = text_to_cstring(PG_GETARG_TEXT_PP(1));
     CrmRights rights;
     uint64 changed;
@@ -32,7 +33,8 @@ crm_change_as_owner(PG_FUNCTION_ARGS)
     code = SPI_execute(statement, false, 0);
     crm_rights_leave(rights);
     if (code != SPI_OK_UPDATE && code != SPI_OK_DELETE && code != SPI_OK_SELECT)
-        elog(ERROR, "change_as_owner takes an UPDATE, a DELETE or a SELECT FOR UPDATE");
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
+                errmsg("change_as_owner takes an UPDATE, a DELETE or a SELECT FOR UPDATE"));
     changed = SPI_processed;
     SPI_finish();
     table_close(relation, NoLock);

@@ -210,7 +210,8 @@ typedef struct LinkKey {
     uint32_t group; /* from 0 */
 } LinkKey;
 
-/* Of a record that was added; after the first call none can be added. At most LINK_MAX_KEYS are written. */
+/* Of a record that was added, before linker_run, which forgets what they are made of; after the first call none can be added. At most
+ * LINK_MAX_KEYS are written. */
 extern LinkStatus linker_keys(Linker *linker, uint32_t number, LinkKey *keys, int *count);
 
 #endif

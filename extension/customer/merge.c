@@ -151,15 +151,20 @@ Datum
 crm_merge_rows(PG_FUNCTION_ARGS)
 {
     bool as_owner = !PG_ARGISNULL(0);
-    const char *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    Relation relation = as_owner ? table_open(PG_GETARG_OID(0), AccessShareLock) : NULL;
+    const char *query;
+    Relation relation;
     CrmRights rights;
     Oid *types;
     Datum *values;
     int count, code;
 
     if (!gate.busy)
-        elog(ERROR, "nobody stands at the gate");
+        ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                errmsg("merge_rows works inside of merge and unmerge only"));
+    if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+        elog(ERROR, "merge_rows needs a statement and its parameters");
+    query = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    relation = as_owner ? table_open(PG_GETARG_OID(0), AccessShareLock) : NULL;
     InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
     count = read_parameters(PG_GETARG_ARRAYTYPE_P(2), &types, &values);
     SPI_connect();

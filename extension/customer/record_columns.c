@@ -102,18 +102,26 @@ record_columns_attributes(const RecordColumns *columns, const Datum *values, con
 Datum
 crm_golden_attributes(PG_FUNCTION_ARGS)
 {
-    HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(0);
+    HeapTupleHeader row;
     RecordColumns *columns = fcinfo->flinfo->fn_extra;
-    TupleDesc desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
-    HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
-    Datum *values = palloc(sizeof(Datum) * (Size) desc->natts);
-    bool *nulls = palloc(sizeof(bool) * (Size) desc->natts);
+    TupleDesc desc;
+    HeapTupleData tuple = {0};
+    Datum *values;
+    bool *nulls;
     const text *attributes[RECORD_ATTRIBUTES];
     Datum elements[RECORD_ATTRIBUTES];
     bool missing[RECORD_ATTRIBUTES];
     int count = RECORD_ATTRIBUTES;
     int lower = 1;
 
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    row = PG_GETARG_HEAPTUPLEHEADER(0);
+    desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+    tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+    tuple.t_data = row;
+    values = palloc(sizeof(Datum) * (Size) desc->natts);
+    nulls = palloc(sizeof(bool) * (Size) desc->natts);
     if (columns == NULL) {
         columns = fcinfo->flinfo->fn_extra =
             MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(RecordColumns));

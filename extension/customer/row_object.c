@@ -26,7 +26,8 @@ read_names(ArrayType *array, Datum **names)
     deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, names, &nulls, &count);
     for (int i = 0; i < count; i++)
         if (nulls[i])
-            elog(ERROR, "a column without name");
+            ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("a column without name"),
+                    errhint("Leave NULL out of the list of columns."));
     return count;
 }
 
@@ -295,7 +296,8 @@ crm_row_list_add(PG_FUNCTION_ARGS)
     Jsonb *row, *wanted;
 
     if (PG_ARGISNULL(2))
-        elog(ERROR, "a list of rows without the row");
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("a list of rows without the row"),
+                errhint("The third argument is the row, as JSON."));
     row = PG_GETARG_JSONB_P(2); /* here, so that what they are unpacked to is soon gone */
     wanted = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
     before = MemoryContextSwitchTo(context);

@@ -73,6 +73,13 @@ typedef struct ShareState {
     int64 *sets;   /* groups times 3 times sets of channels */
 } ShareState;
 
+static void
+wrong_argument(const char *message)
+{
+    ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("%s", message),
+            errhint("SELECT * FROM attribution(model) takes care of all this."));
+}
+
 static const char *const model_names[] = {"first",      "last",     "last_non_direct", "linear",
                                           "time_decay", "position", "markov",          "shapley"};
 
@@ -82,18 +89,23 @@ read_model(const char *name)
     for (int i = 0; i < (int) lengthof(model_names); i++)
         if (strcmp(name, model_names[i]) == 0)
             return (AttributionModel) i;
-    elog(ERROR, "unknown attribution model %s", name);
+    ereport(ERROR, errcode(ERRCODE_CRM_UNKNOWN_NAME), errmsg("unknown attribution model %s", name));
 }
 
 /* (state, model, half_life, weights, look_back, since, groups, strict, ...) */
 static void
 read_rule(FunctionCallInfo fcinfo, ShareState *state)
 {
-    ArrayType *weights = PG_GETARG_ARRAYTYPE_P(3);
-    float8 *position = (float8 *) ARR_DATA_PTR(weights);
+    ArrayType *weights;
+    float8 *position;
 
+    for (int i = 1; i <= 7; i++)
+        if (i != 4 && i != 5 && PG_ARGISNULL(i))
+            wrong_argument("the rule of attribution_shares lacks something");
+    weights = PG_GETARG_ARRAYTYPE_P(3);
+    position = (float8 *) ARR_DATA_PTR(weights);
     if (ArrayGetNItems(ARR_NDIM(weights), ARR_DIMS(weights)) != 3 || ARR_HASNULL(weights))
-        elog(ERROR, "positions weigh three numbers");
+        wrong_argument("positions weigh three numbers");
     state->rule = (AttributionRule){read_model(TextDatumGetCString(PG_GETARG_DATUM(1))),
                                     (double) crm_window_read(PG_GETARG_INTERVAL_P(2)), position[0],
                                     position[1], position[2]};
@@ -362,7 +374,7 @@ open_path(FunctionCallInfo fcinfo, ShareState *state)
     path->group = PG_ARGISNULL(10) ? NO_CONVERSION : PG_GETARG_INT32(10);
     if (path->group > state->groups ||
         (path->group == NO_CONVERSION && state->rule.model != ATTRIBUTION_MARKOV))
-        elog(ERROR, "group %d is none", path->group);
+        wrong_argument("a conversion is in none of the groups");
     path->count = 0;
     path->worth = (Worth){{CONVERSION, 0, 0}, 1};
     if (path->group > 0) {
@@ -383,6 +395,8 @@ crm_attribution_step(PG_FUNCTION_ARGS)
     ShareState *state = PG_ARGISNULL(0) ? new_state(fcinfo) : (ShareState *) PG_GETARG_POINTER(0);
     AttributionTouch touch;
 
+    if (PG_ARGISNULL(8) || PG_ARGISNULL(17) || PG_ARGISNULL(18))
+        wrong_argument("a row of attribution_shares has no path, or does not say what it is");
     if (state->open && (state->path.number != PG_GETARG_INT64(8) ||
                         !is_same_text(state->path.stray, PG_ARGISNULL(9) ? NULL : PG_GETARG_TEXT_PP(9))))
         close_path(state);

@@ -34,7 +34,7 @@ static const char *
 parse_distance(const char *text, SequenceStep *next)
 {
     char relation = *text;
-    bool or_equal = text[1] == '=';
+    bool or_equal = relation != '\0' && text[1] == '=';
     int64_t least = INT64_MIN;
     int64_t most = INT64_MAX;
     int64_t limit;

@@ -418,11 +418,13 @@ static Datum
 recompute(FunctionCallInfo fcinfo, CrmChangesSink sink)
 {
     Oid root = PG_GETARG_OID(0);
-    Capture capture = {
-        .root = root, .relations = leaves(root), .scan_sign = 1, .snapshot = GetActiveSnapshot()};
-    List *instances = crm_plan_instances(root);
+    Capture capture = {.root = root, .scan_sign = 1, .snapshot = GetActiveSnapshot()};
+    List *instances;
     CrmChanges *changes;
 
+    table_close(crm_given_table_open(root, AccessShareLock), NoLock);
+    capture.relations = leaves(root);
+    instances = crm_plan_instances(root);
     InitMaterializedSRF(fcinfo, 0);
     changes = crm_changes_begin(sink, fcinfo->resultinfo);
     if (instances != NIL)

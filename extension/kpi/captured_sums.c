@@ -381,7 +381,8 @@ read_periods(FunctionCallInfo fcinfo, CellPeriods *periods)
     for (int i = 0; i < periods->count; i++) {
         days[i] = DatumGetDateADT(ends[i]);
         if (i > 0 && days[i] <= days[i - 1])
-            elog(ERROR, "periods are not in order");
+            ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("periods are not in order"),
+                    errhint("Each ends later than the one before."));
     }
     periods->ends = days;
     if (periods->count > 0)
@@ -409,7 +410,8 @@ crm_captured_sums(PG_FUNCTION_ARGS)
     SPI_finish();
     summing.organisation = crm_organisation();
     summing.cells = cells_read(summing.terms->sources, summing.terms->source_count, &periods);
-    read_by(PG_GETARG_ARRAYTYPE_P(4), summing.by);
+    if (!PG_ARGISNULL(4))
+        read_by(PG_GETARG_ARRAYTYPE_P(4), summing.by);
     summing.units = PG_ARGISNULL(5) ? NULL : read_units(summing.organisation, PG_GETARG_ARRAYTYPE_P(5));
     summing.readings = MemoryContextAllocExtended(
         CurrentMemoryContext,

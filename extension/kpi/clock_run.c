@@ -26,6 +26,8 @@ clock_between(const BusinessCalendar *calendar, int64_t since, int64_t until)
 int64_t
 clock_after(const BusinessCalendar *calendar, int64_t since, int64_t time, int64_t last)
 {
+    if (since > last)
+        return BUSINESS_NEVER;
     if (has_calendar(calendar))
         return business_after(calendar, since, time, last);
     return time <= last - since ? since + time : BUSINESS_NEVER;

@@ -34,7 +34,9 @@ crm_value_key(void)
     ValueKey key;
 
     if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "the key of counted values is missing");
+        ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                errmsg("the key of counted values is missing"),
+                errhint("It is made with the first KPI whose values are counted: count_values(kpi)."));
     memcpy(key.bytes, DatumGetUUIDP(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull))->data,
            SIPHASH_BYTES);
     systable_endscan(scan);

@@ -125,7 +125,7 @@ BEGIN
                                                         AND o.state = 'leased' AND o.next_at + interval '0' > now())
                                     ORDER BY q.next_at, q.id LIMIT least(n.places, share)) w) p
                 ORDER BY p.rank, p.next_at, p.id LIMIT max_rows);
-            EXIT WHEN cardinality(found_ids) = max_rows OR share = max_rows;
+            EXIT WHEN (cardinality(found_ids) = max_rows OR share = max_rows) IS NOT FALSE;
             share := least(4 * share::bigint, max_rows);
         END LOOP;
         EXIT WHEN cardinality(found_ids) = 0;

@@ -61,11 +61,23 @@ COMMENT ON FUNCTION @extschema@.set_audience(text, text) IS
 'For the install script: revokes a function from PUBLIC and notes whom it is for (admin, daemon or internal).';
 SELECT @extschema@.set_audience('set_audience(text, text)', 'admin');
 
+CREATE FUNCTION @extschema@.require_role_name(role pg_catalog.regrole) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
+        RAISE EXCEPTION 'database role % does not exist', coalesce(role::text, 'NULL') USING ERRCODE = 'RM001', HINT = 'SELECT rolname FROM pg_roles lists them.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.require_role_name(pg_catalog.regrole) IS
+'Raises RM001 where there is no such database role: a regrole may be any number.';
+
 CREATE FUNCTION @extschema@.grant_audience(role pg_catalog.regrole, audiences text[]) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     routine text;
 BEGIN
+    PERFORM require_role_name(role);
     FOR routine IN SELECT f.signature FROM function_audience f WHERE f.audience = ANY (audiences) ORDER BY 1 LOOP
         EXECUTE format('GRANT EXECUTE ON ROUTINE @extschema@.%s TO %s', routine, role);
     END LOOP;
@@ -94,6 +106,10 @@ CREATE FUNCTION @extschema@.require_owner(relation pg_catalog.regclass) RETURNS 
 DECLARE
     owner oid := (SELECT relowner FROM pg_class WHERE oid = relation);
 BEGIN
+    IF owner IS NULL THEN -- nothing has an owner that may do it
+        RAISE EXCEPTION 'there is no table %', coalesce(relation::text, 'NULL')
+            USING ERRCODE = 'RM001', HINT = 'SELECT relation FROM adoption lists the adopted ones.';
+    END IF;
     IF NOT pg_has_role(caller()::oid, owner, 'USAGE') THEN
         RAISE EXCEPTION 'must be owner of table %', relation
             USING ERRCODE = 'insufficient_privilege',
@@ -102,7 +118,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.require_owner(pg_catalog.regclass) IS
-'Raises 42501 unless the caller owns the table or is a member of the role that does.';
+'Raises 42501 unless the caller owns the table or is a member of the role that does; RM001 where there is no such table, or it is NULL.';
 
 -- Also planning a query runs code of the table's owner (immutable functions in indexes, constraints, statistics).
 CREATE FUNCTION @extschema@.read_as_owner(relation pg_catalog.regclass, query text) RETURNS SETOF pg_catalog.jsonb

@@ -50,6 +50,10 @@ CREATE FUNCTION @extschema@.set_calendar(key text, zone text, hours jsonb DEFAUL
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
+    IF key IS NULL OR key = '' OR hours IS NULL THEN
+        RAISE EXCEPTION 'a calendar has a key and working hours' USING ERRCODE = 'RM005',
+            HINT = 'The one of the organisation is "default"; without working hours they are ''{}''.';
+    END IF;
     PERFORM require_zone(zone);
     PERFORM check_calendar(zone, hours);
     IF key = 'default' AND zone <> default_zone() AND EXISTS (SELECT FROM adoption) THEN

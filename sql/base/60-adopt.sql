@@ -60,6 +60,9 @@ DECLARE
     wanted regclass[] := ARRAY(SELECT DISTINCT t FROM unnest(tables) t ORDER BY t);
     patience bigint;
 BEGIN
+    IF mode IS NULL OR array_position(wanted, NULL) IS NOT NULL OR cardinality(wanted) = 0 THEN
+        RAISE EXCEPTION 'no table or no mode to lock it in' USING ERRCODE = 'RM005', HINT = 'Name a table that exists.';
+    END IF;
     LOOP
         patience := ceil(extract(epoch FROM deadline - clock_timestamp()) * 1000);
         EXIT WHEN patience <= 0;

@@ -117,7 +117,7 @@ BEGIN
             HINT = 'It needs 32 random bytes or more: head -c 32 /dev/urandom > FILE.';
     END IF;
     RETURN sha256(content);
-EXCEPTION WHEN io_error OR undefined_file OR insufficient_privilege OR invalid_name OR system_error THEN
+EXCEPTION WHEN io_error OR undefined_file OR insufficient_privilege OR invalid_name OR system_error OR internal_error THEN -- the last one: a name that is too long
     RAISE EXCEPTION 'the key file of tombstones cannot be read: %', sqlerrm USING ERRCODE = 'RM206',
         DETAIL = 'Without it nobody knows who was erased, so no record is read.',
         HINT = 'Bring the file back, readable for the server, as it was when the persons were erased.';

@@ -82,7 +82,7 @@ DECLARE
     wanted name;
     chosen pg_constraint;
 BEGIN
-    FOREACH wanted IN ARRAY columns LOOP
+    FOREACH wanted IN ARRAY coalesce(columns, '{}') LOOP
         IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = wanted AND a.attnum > 0) THEN
             PERFORM raise_unknown(format('column of %s', relation), wanted,
                                   ARRAY(SELECT a.attname::text FROM pg_attribute a

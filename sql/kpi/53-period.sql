@@ -9,6 +9,10 @@ BEGIN
         RETURN QUERY VALUES (since, since, until);
         RETURN;
     END IF;
+    IF NOT (isfinite(since) AND isfinite(until)) OR until - since > 366000 THEN
+        RAISE EXCEPTION 'a % from % to % are more periods than can be listed', grain, since, until USING ERRCODE = 'RM005',
+            HINT = 'Name two days that are at most 1,000 years apart, or ask by the grain total.';
+    END IF;
     RETURN QUERY
     SELECT g::date, greatest(g::date, since), least((g + step)::date - 1, until)
     FROM generate_series(CASE WHEN grain LIKE 'fiscal%' THEN fiscal_trunc(substr(grain, 8), since, fiscal_month())::timestamp

@@ -124,6 +124,7 @@ CREATE FUNCTION @extschema@.grant_report_views(role_name regrole) RETURNS void
 DECLARE
     each record;
 BEGIN
+    PERFORM require_role_name(role_name);
     EXECUTE format('GRANT USAGE ON SCHEMA crm_bi, @extschema@ TO %s', role_name);
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA crm_bi TO %s', role_name);
     EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA crm_bi TO %s', role_name);

@@ -259,6 +259,7 @@ test_order(void **state)
     const ClockChange disorder[] = {{start + 2 * HOUR, false}, {start + HOUR, true}};
     const ClockChange back[] = {{start + 2 * HOUR, true}, {start + HOUR, false}, {start + 4 * HOUR, true}};
     const ClockChange twice[] = {{start + HOUR, false}, {start + 2 * HOUR, false}, {start + 3 * HOUR, true}};
+    const ClockChange beyond[] = {{start + 5 * HOUR, true}};
     ClockRun run = changing_clock(&calendar, start, OPEN, early, COUNT(early));
 
     (void) state;
@@ -279,6 +280,11 @@ test_order(void **state)
     assert_int_equal(clock_due(&run, 3 * HOUR), start + 5 * HOUR);
     run.count = 2;
     assert_int_equal(clock_paused(&run), start + HOUR); /* since the first of them */
+    run = changing_clock(&calendar, start, OPEN, beyond, COUNT(beyond));
+    run.last =
+        start + 2 * HOUR; /* used up beyond the last instant that there is, and before it stands still */
+    assert_int_equal(clock_due(&run, 3 * HOUR), BUSINESS_NEVER);
+    assert_int_equal(clock_after(&calendar, start, 0, start - 1), BUSINESS_NEVER);
 }
 
 int

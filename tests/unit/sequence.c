@@ -77,6 +77,15 @@ test_no_pattern(void **state)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (sequence_parse(texts[i], 3, &pattern) == NULL)
             fail_msg("\"%s\" is taken for a pattern", texts[i]);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]);
+         i++) /* cut anywhere, in memory of just that size */
+        for (size_t length = 0; length < strlen(texts[i]); length++) {
+            char *cut = strndup(texts[i], length);
+
+            assert_non_null(cut);
+            (void) sequence_parse(cut, 3, &pattern);
+            free(cut);
+        }
     memset(many, '.', sizeof(many));
     many[SEQUENCE_STEPS_MAX] = '\0';
     assert_null(sequence_parse(many, 3, &pattern));
