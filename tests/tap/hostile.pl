@@ -43,6 +43,8 @@ my @explained = (
     [ qr/^counted_|_deserialize\(/, qr/^XX001/ ], # bytes that are no such state: data corrupted, as Postgres says of a page
     [ qr/^last_facts\(/, qr/^57014/ ], # goes from day to day up to the one that rules ask for, of the past: here the year 5874897
     [ qr/^(check_expression|expression_is_empty|holds_any)\(/, qr/^22004/ ], # null elements of an array that only crm makes
+    [ qr/^search_everything\(/, qr/^57014/ ], # looks for a word, here of 300,000 letters, in every row of every table
+    [ qr/regclass/, qr/^42809.*cannot lock relation/ ],
     [ qr/regclass/, qr/^42P01.*relation with OID \d+ does not exist/ ],
     [ qr/^(track|backfill)_failed|^tracking_failed\(|^forget_statistics\(/, qr/^warning/ ]);
 
