@@ -2,6 +2,7 @@
  * foreign.c: see foreign.h.
  */
 #include "base/compat.h"
+#include "base/error.h"
 #include "base/foreign.h"
 #include "base/schema.h"
 
@@ -156,7 +157,7 @@ crm_read_as_owner(PG_FUNCTION_ARGS)
                                     false, result->setDesc, "the query has other columns than are expected");
     rights = crm_rights_enter(relation->rd_rel->relowner);
     if (SPI_execute_extended(query, &options) != SPI_OK_SELECT)
-        elog(ERROR, "read_as_owner takes a query");
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("read_as_owner takes a query"));
     crm_rights_leave(rights);
     SPI_finish();
     table_close(relation, NoLock);

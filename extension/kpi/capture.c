@@ -458,6 +458,7 @@ PG_FUNCTION_INFO_V1(crm_capture_changed);
 Datum
 crm_capture_changed(PG_FUNCTION_ARGS)
 {
+    table_close(crm_given_table_open(PG_GETARG_OID(0), AccessShareLock), NoLock);
     CacheInvalidateRelcacheByRelid(PG_GETARG_OID(0));
     PG_RETURN_VOID();
 }

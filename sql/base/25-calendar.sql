@@ -50,8 +50,8 @@ CREATE FUNCTION @extschema@.set_calendar(key text, zone text, hours jsonb DEFAUL
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    IF key IS NULL OR key = '' OR hours IS NULL THEN
-        RAISE EXCEPTION 'a calendar has a key and working hours' USING ERRCODE = 'RM005',
+    IF key IS NULL OR key = '' OR zone IS NULL OR hours IS NULL THEN
+        RAISE EXCEPTION 'a calendar has a key, a time zone and working hours' USING ERRCODE = 'RM005',
             HINT = 'The one of the organisation is "default"; without working hours they are ''{}''.';
     END IF;
     PERFORM require_zone(zone);

@@ -21,7 +21,7 @@ TARGET(url)
         struct DnsAnswer answer = {.count = 1};
         struct DnsAddress *address = &answer.list[0];
 
-        CHECK(guard.host[0] != '\0' && guard.port > 0 && guard.port <= 65535 && guard.refused[0] == '\0');
+        CHECK(guard.host[0] != '\0' && guard.port >= 0 && guard.port <= 65535 && guard.refused[0] == '\0');
         CHECK(strncasecmp(url + strspn(url, " "), "http", 4) == 0 ||
               strncasecmp(url + strspn(url, " "), "smtp", 4) == 0 || strstr(url, "://") == NULL);
         if (inet_pton(AF_INET, guard.host, &address->v4.sin_addr) == 1) {

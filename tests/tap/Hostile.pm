@@ -70,8 +70,7 @@ $hostile{'character varying'} = $hostile{text};
 
 sub new {
     my ($class, $team, $seed) = @_;
-    my $self = bless { team => $team }, $class;
-    srand $seed;
+    my $self = bless { team => $team, seed => $seed, drawn => {} }, $class;
     $self->read_types;
     $self->read_names;
     return $self;
@@ -235,6 +234,8 @@ sub arguments {
 
 sub call {
     my ($self, $function, $manner) = @_;
+    # each function has draws of its own: one that is new does not change those of the others
+    srand(unpack('%31C*', join ' ', $self->{seed}, $function->{signature}) + 7919 * $self->{seed} + 104729 * $self->{drawn}{ $function->{signature} }++);
     $manner = one_of('plain', 'one', 'one', 'all') if $manner eq 'any';
     my @arguments = $self->arguments($function, $manner);
     if ($function->{kind} eq 'a') { return $self->aggregate_call($function, $manner, @arguments) }

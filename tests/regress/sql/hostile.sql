@@ -38,6 +38,8 @@ SELECT * FROM crm.kpi_facts('{}', NULL, NULL, '{2026-01-02,2026-01-01}', NULL, N
 SELECT crm.change_as_owner('deal', '  ');
 SELECT crm.change_as_owner(0::oid::regclass, 'DELETE FROM deal');
 SELECT crm.recompute(4294967295::oid::regclass);
+SELECT crm.capture_changed(1::oid::regclass);
+SELECT crm.read_as_owner('deal', '');
 \set VERBOSITY sqlstate
 SELECT crm.set_erasure_key(repeat('x', 5000));
 \set VERBOSITY terse
@@ -46,5 +48,6 @@ SELECT crm.grant_daemon(NULL);
 SELECT * FROM crm.grant_reader(4294967295::oid::regrole);
 SELECT crm.set_calendar(NULL, 'UTC');
 SELECT crm.set_calendar('desk', 'UTC', NULL);
+SELECT crm.set_calendar('desk', NULL);
 SELECT crm.install_redirect('deal', NULL);
 DROP ROLE regress_hostile_plain;
