@@ -107,7 +107,10 @@ SELECT @extschema@.set_audience('protect_members(protection)', 'admin');
 CREATE FUNCTION @extschema@.begin_protection(plan @extschema@.protection) RETURNS SETOF pg_catalog.regclass
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    INSERT INTO protection SELECT plan.*;
+    INSERT INTO protection SELECT plan.* ON CONFLICT DO NOTHING; -- which an old snapshot does not see, and where that raises 40001
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% was protected meanwhile', plan.relation USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+    END IF;
     RETURN QUERY SELECT protect_members(plan);
     PERFORM watch_assign(plan);
 END
