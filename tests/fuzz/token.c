@@ -33,10 +33,10 @@ sign_payload(const uint8_t *data, size_t size)
     token = malloc(8192);
     CHECK(token != NULL);
     crm_base64url_encode("{\"alg\":\"HS256\",\"kid\":\"k\"}", 25, token);
-    strcat(token, ".");
+    memcpy(token + strlen(token), ".", 2);
     crm_base64url_encode(data, size, token + strlen(token));
     CHECK(crm_token_key_sign(&keys.keys[0], token, strlen(token), signature));
-    strcat(token, ".");
+    memcpy(token + strlen(token), ".", 2);
     crm_base64url_encode(signature, sizeof signature, token + strlen(token));
     length = strlen(token);
     if (crm_token_split(token, length, &parts) == NULL) {
