@@ -48,7 +48,8 @@
 
 /* Since 18 a scan may count its searches for EXPLAIN; ours are none of a plan. */
 #if PG_VERSION_NUM >= 180000
-#define crm_index_beginscan(table, index, snapshot, keys) index_beginscan(table, index, snapshot, NULL, keys, 0)
+#define crm_index_beginscan(table, index, snapshot, keys)                                                    \
+    index_beginscan(table, index, snapshot, NULL, keys, 0)
 #else
 #define crm_index_beginscan(table, index, snapshot, keys) index_beginscan(table, index, snapshot, keys, 0)
 #endif

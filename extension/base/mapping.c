@@ -242,9 +242,10 @@ refuse_foreign(const Mapping *m, Node *node)
             errmsg("mapping of attribute \"%s\" calls a function that belongs to no extension", m->attribute),
             errhint("Make a stored generated column of it, and map that column."));
     case CRM_FOREIGN_TYPE:
-        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
-                errmsg("mapping of attribute \"%s\" makes a value of a type of your own", m->attribute),
-                errhint("Cast to a type of the system instead, or make a generated column and map that."));
+        ereport(
+            ERROR, errcode(ERRCODE_CRM_INVALID_MAPPING),
+            errmsg("mapping of attribute \"%s\" makes a value of a type of your own", m->attribute),
+            errhint("Cast to a type of the system instead, or make a stored generated column and map that."));
     }
 }
 

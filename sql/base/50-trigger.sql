@@ -20,6 +20,7 @@ DECLARE
     name text;
     whole boolean; -- for each statement
     seen text;
+    enable text;
 BEGIN
     FOREACH event IN ARRAY wanted.events LOOP
         name := trigger_name(wanted.room, event);
@@ -33,11 +34,12 @@ BEGIN
                        name, CASE event WHEN 'truncate' THEN 'BEFORE' ELSE 'AFTER' END, upper(event), member, seen,
                        CASE WHEN whole THEN 'STATEMENT' ELSE 'ROW' END, wanted.function_name);
     END LOOP;
-    FOR name IN SELECT t.tgname FROM pg_trigger t
-                WHERE wanted.always AND t.tgrelid = member AND t.tgparentid = 0
-                  AND t.tgname = ANY (ARRAY(SELECT trigger_name(wanted.room, e) FROM unnest(wanted.events) e)) LOOP
-        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', member, name);
-    END LOOP;
+    enable := (SELECT string_agg(format('ENABLE ALWAYS TRIGGER %I', t.tgname), ', ') FROM pg_trigger t
+               WHERE wanted.always AND t.tgrelid = member AND t.tgparentid = 0
+                 AND t.tgname = ANY (ARRAY(SELECT trigger_name(wanted.room, e) FROM unnest(wanted.events) e)));
+    IF enable IS NOT NULL THEN -- all at once: between one and the other those left would look as if somebody had disabled them
+        EXECUTE format('ALTER TABLE %s %s', member, enable);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.attach_member(pg_catalog.regclass, @extschema@.attached_trigger) IS

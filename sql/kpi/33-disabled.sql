@@ -45,6 +45,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.doubt_restored() IS
 'Trigger: what a restore of data alone says was read is read again where the tables had their triggers meanwhile.';
+SELECT @extschema@.set_audience('doubt_restored()', 'internal');
 CREATE TRIGGER doubt_restored BEFORE INSERT ON @extschema@.filling FOR EACH ROW WHEN (NEW.state OPERATOR(pg_catalog.=) 'ready')
     EXECUTE FUNCTION @extschema@.doubt_restored();
 CREATE TRIGGER doubt_restored BEFORE INSERT ON @extschema@.kpi_instance FOR EACH ROW WHEN (NEW.state OPERATOR(pg_catalog.=) 'ready')
