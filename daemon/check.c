@@ -11,6 +11,7 @@
 #include "conn.h"
 #include "run.h"
 #include "secrets.h"
+#include "version.h"
 
 struct Check {
     const struct Config *config;
@@ -195,14 +196,14 @@ check_extension(struct Check *check)
             " JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'crm'",
             0, NULL);
     bool found = result != NULL && PQntuples(result) == 1;
+    char advice[200];
 
     if (found) {
         check->schema = strdup(PQgetvalue(result, 0, 0));
         say(check, true, "extension", "crm %s in schema %s", PQgetvalue(result, 0, 1),
             PQgetvalue(result, 0, 0));
-        if (strcmp(PQgetvalue(result, 0, 1), CRM_VERSION) != 0)
-            say(check, false, "extension",
-                "crmd is %s: type ALTER EXTENSION crm UPDATE, or install the other crmd", CRM_VERSION);
+        if (version_differs(PQgetvalue(result, 0, 1), CRM_VERSION, advice, sizeof advice))
+            say(check, false, "extension", "%s", advice);
     } else if (result != NULL)
         say(check, false, "extension",
             "not installed: type CREATE SCHEMA crm; CREATE EXTENSION crm SCHEMA crm;");

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "schedule.h"
+#include "version.h"
 
 #define RETRY_BASE_MS 100
 #define RETRY_CAP_MS 10000
@@ -384,6 +385,8 @@ prepare(struct Conn *conn)
 static void
 end_prepare(struct Conn *conn, PGresult *result)
 {
+    char advice[200];
+
     if (!is_good(result)) {
         note_error(conn, result);
         goto refuse;
@@ -410,6 +413,9 @@ end_prepare(struct Conn *conn, PGresult *result)
     metrics_add(METRIC_CONNECTIONS, 1, conn->settings.name, NULL);
     log_info("connected", LOG_TEXT("connection", conn->settings.name), LOG_TEXT("database", PQdb(conn->pg)),
              LOG_TEXT("role", PQuser(conn->pg)), LOG_TEXT("extension", conn->version));
+    if (version_differs(conn->version, CRM_VERSION, advice, sizeof advice))
+        log_warning("versions_differ", LOG_TEXT("connection", conn->settings.name),
+                    LOG_TEXT("extension", conn->version), LOG_TEXT("detail", advice));
     conn->ready(conn->arg);
     return;
 refuse:

@@ -80,9 +80,8 @@ subtest 'a bad configuration' => sub {
 };
 
 subtest 'check' => sub {
-    my ($code, $out) = $d->run_crmd('', '-c', $config, 'check');
+    my ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'check');
     is($code, 1, 'an endpoint without a section fails');
-    my $version = $node->pg_version;
     like($out, qr/^ok    configuration  \Q$config\E, worker main$/m, 'configuration');
     like($out, qr/^ok    secrets        \Q$dir\E\/secrets\.ini, 3 sections$/m, 'secrets');
     like($out, qr/^ok    connection     database postgres as role daemon, server /m, 'connection');
@@ -104,6 +103,17 @@ subtest 'check' => sub {
     like($out, qr/^warn  secrets        cannot read the secrets file \Q$dir\E\/none\.ini: No such file or directory; crmd secret set makes it$/m,
         'no secrets file: run goes on without');
     is(scalar(() = $out =~ /^FAIL  /mg), 4, 'no secrets file: what fails is that endpoints have no section');
+
+    for (['0.0.9', "the extension is older than crmd $version: type ALTER EXTENSION crm UPDATE"],
+         ['99.0', "crmd $version is older than the extension: install the crmd of its version"]) {
+        my ($other, $advice) = @$_;
+        $d->sql("UPDATE pg_extension SET extversion = '$other' WHERE extname = 'crm'");
+        ($code, $out) = $d->run_crmd('', '-c', $config, 'check');
+        like($out, qr/^FAIL  extension      \Q$advice\E$/m, "extension $other: check says which is behind");
+        ($code, $out, $err) = $d->run_crmd('', '-c', $config, 'once');
+        like($out . $err, qr/level=warning event=versions_differ connection=\w+ extension=\Q$other\E detail="\Q$advice\E"/, 'and so does what runs');
+    }
+    $d->sql("UPDATE pg_extension SET extversion = '$version' WHERE extname = 'crm'");
 
     chmod 0640, "$dir/secrets.ini";
     ($code, $out) = $d->run_crmd('', '-c', $config, 'check');

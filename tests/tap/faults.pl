@@ -142,7 +142,8 @@ sub start_psql {
 my $kills = 0;
 sub crash {
     my @pids = grep { /^\d+$/ } split /\n/, server("SELECT pid FROM pg_stat_activity WHERE application_name = 'operation'");
-    $kills += kill 'KILL', @pids;
+    kill 'KILL', @pids; # the server ends the others as soon as it sees the first
+    $kills += @pids;
     ok(wait_until(sub { my ($status, $out) = $node->psql('postgres', 'SELECT count(*) FROM pg_stat_activity WHERE application_name = $$operation$$'); return ($status // 1) == 0 && $out eq '0' }, 60),
         scalar(@pids) . ' backends are killed, the server recovers');
     return;

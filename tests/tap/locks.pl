@@ -64,7 +64,7 @@ SQL
 my %call = map { chomp; /^([a-z_]+): (.*)$/ ? ($1 => $2) : () } <DATA>;
 # Why some are not here: procedures commit as they go.
 my %exempt = (backfill => 'commits after each room: register_records and capture_rows read by ACCESS SHARE', resolve => 'commits after each step',
-    acknowledge_handover_event => 'nothing happened', forget_parked => 'no table was dropped', forget_protection => 'likewise', release_record => 'nobody was erased');
+    acknowledge_handover_event => 'nothing happened', forget_parked => 'no table was dropped', forget_adoption => 'likewise', forget_protection => 'likewise', release_record => 'nobody was erased');
 
 my @rank = qw(AccessShareLock RowShareLock RowExclusiveLock ShareUpdateExclusiveLock ShareLock ShareRowExclusiveLock ExclusiveLock AccessExclusiveLock);
 my $look = sprintf q(SELECT 'locks|%%s|' || coalesce((array_agg(mode ORDER BY array_position('{%s}', mode) DESC) FILTER (WHERE nspname = 'public'))[1], '') || '|' ||
