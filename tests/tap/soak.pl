@@ -146,7 +146,7 @@ Soak::broken($team, $_, $_) for split /\n/, $team->run('SELECT invariant.names()
 # And they can fail: each kind of damage is found.
 my %damage = ( # where triggers are off in replica mode they are the team's and those of the other rooms; capture goes on
     i01_rows => "SET application_name = 'crmd fold'; UPDATE people SET name = 'nobody asked' WHERE id = (SELECT min(id) FROM people)",
-    i02_numbers => 'ALTER TABLE deals DISABLE TRIGGER USER; DELETE FROM deals WHERE closed IS NOT NULL AND id = (SELECT max(id) FROM deals WHERE closed IS NOT NULL)',
+    i02_numbers => 'ALTER EVENT TRIGGER crm_follow_disabled DISABLE; ALTER TABLE deals DISABLE TRIGGER USER; DELETE FROM deals WHERE closed IS NOT NULL AND id = (SELECT max(id) FROM deals WHERE closed IS NOT NULL)',
     i02_journeys => 'DELETE FROM crm.journey_kept WHERE subject = (SELECT min(subject) FROM crm.journey_kept)',
     i02_history => "SET LOCAL session_replication_role = replica; UPDATE tickets SET stage = 'elsewhere' WHERE id = (SELECT min(id) FROM tickets)",
     i02_clocks => "SET LOCAL session_replication_role = replica; UPDATE tickets SET opened = opened - interval '1 day' WHERE id = (SELECT min(id) FROM tickets)",
