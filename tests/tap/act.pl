@@ -80,7 +80,7 @@ if ($program)
     my $conf = write_file('alertmanager.yml', "route: {receiver: none}\nreceivers: [{name: none}]\n");
     $alertmanager = IPC::Run::start([ $program, "--config.file=$conf", "--storage.path=$dir/alerts", "--web.listen-address=127.0.0.1:$alerts",
             '--cluster.listen-address=' ], '<', \undef, '>', '/dev/null', '2>', "$dir/alertmanager.log");
-    ok(wait_until { (get($alerts, '/-/ready'))[0] == 200 }, 'Alertmanager is up');
+    ok(wait_until { (get($alerts, '/-/ready'))[0] == 200 }, 'Alertmanager is up') or diag(slurp_file("$dir/alertmanager.log"));
 }
 my $secrets = join '', map { "[$_]\nurl = " . $receiver->url("/$_") . "\nkey = $key\n" . ($_ eq 'pagerduty' ? "routing_key = R0123456789abcdef\n" : $_ eq 'telegram' ? "chat_id = -1001234567\n" : '') }
   qw(webhook slack teams mattermost google_chat discord pagerduty cloudevents telegram);

@@ -76,3 +76,5 @@ SELECT count(*) FILTER (WHERE state = 'PC001') > 1000 AS many_ran FROM outcome;
 
 DROP OWNED BY regress_public_member;
 DROP ROLE regress_public_member;
+DROP OWNED BY regress_alert_anna, regress_alert_ben;
+DROP ROLE regress_alert_anna, regress_alert_ben;

@@ -81,3 +81,5 @@ DROP ROLE regress_public_nobody;
 SET client_min_messages = warning;
 DROP OWNED BY regress_public_member;
 DROP ROLE regress_public_member;
+DROP OWNED BY regress_alert_anna, regress_alert_ben;
+DROP ROLE regress_alert_anna, regress_alert_ben;
