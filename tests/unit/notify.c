@@ -63,7 +63,7 @@ test_address(void **state)
 }
 
 static void
-stop(void *arg)
+end_loop(void *arg)
 {
     loop_stop(arg);
 }
@@ -79,7 +79,7 @@ test_told(void **state)
 {
     struct Loop loop;
     struct Notify notify;
-    struct LoopTimer end = {.due = stop, .arg = &loop};
+    struct LoopTimer end = {.due = end_loop, .arg = &loop};
     char name[60], long_words[400];
     int fd = listen_abstract(name, sizeof name);
 
