@@ -134,8 +134,10 @@ is(places($after, 'quixley'), 'shop.invoice 1, shop.ticket_note_1 1', 'in the du
 is(places($after, '5550199'), '', 'her phone is nowhere');
 is(places($after, 'gasworks'), 'shop.invoice 1', 'her address is in the invoice alone');
 is(places($after, 'cookie-quix-1'), '', 'her visits are nowhere');
-$team->prints(q{SELECT count(*) FROM pg_stats WHERE concat(most_common_vals, histogram_bounds) ~* 'quixley|5550199' AND (schemaname, tablename) <> ('shop', 'invoice') AND tablename !~ 'ticket_note'},
-    '0', 'nor in the statistics');
+$team->prints(q{SELECT count(*), string_agg(DISTINCT format('%s.%s', tablename, attname), ' ') FROM pg_stats WHERE concat(most_common_vals, histogram_bounds) ~* 'quixley|5550199' AND (schemaname, tablename) <> ('shop', 'invoice') AND tablename !~ 'ticket_note'
+    AND tablename <> 'pg_description' -- a comment has that number as its example
+    },
+    '0|', 'nor in the statistics');
 $team->prints(q{SELECT status, value FROM shop.deal ORDER BY id}, "won|500\nwon|300", 'the deal is there without a name');
 $team->prints(q{SELECT merge_id, keep, lose FROM crm.merge_log ORDER BY 1}, "1|1|{2}\n2|1|{2}", 'that rows were merged is known');
 $team->refused('SELECT crm.unmerge(1)', 'RM204', qr/the customer was erased/, 'what they held is not');
