@@ -28,7 +28,7 @@ FROM (SELECT q.id, q.message_id, q.alert, q.type, q.rule, q.unit, q.endpoint, q.
       FROM @extschema@.delivery_queue q
       UNION ALL
       SELECT h.id, h.message_id, h.alert, h.type, h.rule, h.unit, h.endpoint, h.audience, h.state, h.attempt, h.replays,
-             h.created_at, NULL, h.finished_at, h.detail
+             h.created_at, NULL::timestamptz, h.finished_at, h.detail
       FROM @extschema@.delivery_history h) d
 LEFT JOIN @extschema@.alert_log l ON l.id = d.alert
 WHERE CASE WHEN d.alert IS NULL THEN @extschema@.may_see_list(d.id) ELSE @extschema@.may_see_alert(l.relation, l.record_key, d.unit) END;
