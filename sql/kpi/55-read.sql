@@ -71,7 +71,8 @@ WHERE (s.state = 'ready' OR s.closed IS NOT NULL) AND (s.state = 'ready' OR v.da
   AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)
   AND @extschema@.visible(v.unit_key, 'kpi', 'total')
 UNION ALL
-SELECT k.kpi, NULL, @extschema@.root_unit(), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT k.kpi, NULL::date AS day, @extschema@.root_unit(), NULL::text AS stage, NULL::text AS campaign, NULL::text AS channel, NULL::text AS product, NULL::text AS owner, NULL::text AS segment, NULL::text AS currency,
+       NULL::numeric AS numerator, NULL::numeric AS denominator, NULL::numeric AS value,
        k.kind = 'simple' AND k.date_kind = 'event' AND 'day' <> ALL (k.apart), true, CASE s.state WHEN 'ready' THEN 'by_period' ELSE s.state END, k.version
 FROM @extschema@.kpi_state() s JOIN @extschema@.kpi k ON k.kpi = s.kpi
 WHERE (s.state <> 'ready' OR @extschema@.is_by_period(k.kind)) AND (SELECT @extschema@.visible(@extschema@.root_unit(), 'kpi', 'total') IS NOT NULL)) r;
