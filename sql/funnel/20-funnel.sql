@@ -96,7 +96,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.keep_stage() IS 'Refuses what would change the identity or position of a stage.';
 REVOKE ALL ON FUNCTION @extschema@.keep_stage() FROM PUBLIC;
 CREATE TRIGGER keep_stage BEFORE UPDATE ON @extschema@.funnel_stage FOR EACH ROW
-    WHEN ((OLD.funnel, OLD.stage, OLD."position") IS DISTINCT FROM (NEW.funnel, NEW.stage, NEW."position"))
+    WHEN (OLD.funnel IS DISTINCT FROM NEW.funnel OR OLD.stage IS DISTINCT FROM NEW.stage OR OLD."position" IS DISTINCT FROM NEW."position")
     EXECUTE FUNCTION @extschema@.keep_stage();
 
 GRANT SELECT ON @extschema@.stage_kind_name, @extschema@.milestone, @extschema@.funnel, @extschema@.funnel_stage,
