@@ -75,7 +75,7 @@ SELECT @extschema@.set_audience('records_touched()', 'internal');
 CREATE TRIGGER journeys_registered AFTER INSERT ON @extschema@.record_copy
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.records_touched();
 CREATE TRIGGER journeys_rekeyed AFTER UPDATE ON @extschema@.record_copy FOR EACH ROW
-    WHEN ((OLD.relation, OLD.record_key, OLD.record_no) IS DISTINCT FROM (NEW.relation, NEW.record_key, NEW.record_no))
+    WHEN (OLD.relation IS DISTINCT FROM NEW.relation OR OLD.record_key IS DISTINCT FROM NEW.record_key OR OLD.record_no IS DISTINCT FROM NEW.record_no)
     EXECUTE FUNCTION @extschema@.records_touched();
 CREATE TRIGGER journeys_unregistered AFTER DELETE ON @extschema@.record_copy
     REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.records_touched();
