@@ -56,9 +56,7 @@ BEGIN
                   'FROM (SELECT (\n%s\n) AS at, (\n%s\n)::numeric AS amount, %s FROM %s WHERE (\n%s\n)) h '
                   'WHERE h.at >= pg_catalog.to_timestamp(%s) AND h.at < pg_catalog.to_timestamp(%s) GROUP BY 1, 2, 3, 4',
                   zone, 'h.unit, h.stage, h.currency', (instance).day, coalesce(sum, '1'),
-                  (SELECT string_agg(CASE WHEN EXISTS (SELECT FROM entity_attribute e WHERE e.entity = adopted AND e.attribute = d)
-                                          THEN format('x.%I::text', d) ELSE format('NULL::text AS %I', d) END, ', ' ORDER BY n)
-                   FROM unnest('{unit,stage,currency}'::text[]) WITH ORDINALITY AS u (d, n)),
+                  component_columns(adopted, '{unit,stage,currency}'),
                   component_source((instance).relation, adopted), coalesce((instance).filter, 'true'), extract(epoch FROM since), extract(epoch FROM until));
 END
 $$;

@@ -16,6 +16,16 @@ COMMENT ON FUNCTION @extschema@.component_source(pg_catalog.regclass, text) IS
 'The rows of a table with the attributes of its entity by their names, for FROM; without a table one row in which they are all NULL.';
 SELECT @extschema@.set_audience('component_source(regclass, text)', 'internal');
 
+CREATE FUNCTION @extschema@.component_columns(entity text, attributes text[]) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT string_agg(format(CASE WHEN e.attribute IS NOT NULL THEN 'x.%1$I::text AS %1$I' ELSE 'NULL::text AS %1$I' END, a.name), ', ' ORDER BY a.n)
+    FROM unnest(component_columns.attributes) WITH ORDINALITY a (name, n)
+    LEFT JOIN entity_attribute e ON e.entity = component_columns.entity AND e.attribute = a.name
+$$;
+COMMENT ON FUNCTION @extschema@.component_columns(text, text[]) IS
+'SQL that selects these attributes from component_source as text, each under its name; NULL where the entity has none of that name.';
+SELECT @extschema@.set_audience('component_columns(text, text[])', 'internal');
+
 CREATE FUNCTION @extschema@.component_query(instance @extschema@.kpi_instance, measure text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -27,9 +37,7 @@ BEGIN
                   CASE WHEN measure = 'count' THEN '1::numeric' WHEN sum IS NOT NULL THEN format('(%s)::numeric', sum) ELSE 'NULL::numeric' END,
                   CASE WHEN EXISTS (SELECT FROM entity_attribute e WHERE e.entity = adopted AND e.attribute = measure) THEN format('x.%I::text', measure)
                        ELSE 'NULL::text' END, -- also where a sum has its name: different values are not added up
-                  (SELECT string_agg(CASE WHEN EXISTS (SELECT FROM entity_attribute e WHERE e.entity = adopted AND e.attribute = d)
-                                          THEN format('x.%I::text', d) ELSE 'NULL::text' END, ', ' ORDER BY n)
-                   FROM unnest('{unit,stage,campaign,channel,product,owner,segment,currency}'::text[]) WITH ORDINALITY AS u (d, n)),
+                  component_columns(adopted, '{unit,stage,campaign,channel,product,owner,segment,currency}'),
                   component_source((instance).relation, adopted), coalesce((instance).filter, 'true'));
 END
 $$;

@@ -188,7 +188,6 @@ for my $name (@names) {
         $state = $state eq 'ok' ? try_it($old{$level}, 'COMMIT') : $state;
         $old{$level}->quit;
         $seen{ lc $level }{$state}++;
-        # protect does not see by its snapshot that the table is protected: the key of crm.protection says so
         like($state, qr/\A(?:ok|40001|RM\d\d\d)\z/, "$name with an old snapshot, $level: $state");
     }
     $operations->same($database{$name}, $name, "$name: and nothing is done twice");
