@@ -44,8 +44,11 @@ has_invisible(const unsigned char *text, size_t length)
 
         if (i + more >= length || (c >= 0x80 && c < 0xC2) || c > 0xF4)
             return true;
-        for (size_t k = 1; k <= more; k++)
+        for (size_t k = 1; k <= more; k++) {
+            if ((text[i + k] & 0xC0) != 0x80)
+                return true;
             code = code << 6 | (text[i + k] & 0x3Fu);
+        }
         if ((code >= 0x80 && code <= 0xA0) || code == 0xAD || code == 0x1680 ||
             (code >= 0x2000 && code <= 0x200F) || (code >= 0x2028 && code <= 0x202F) ||
             (code >= 0x205F && code <= 0x206F) || code == 0x3000 || code == 0xFEFF ||
