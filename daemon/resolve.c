@@ -80,21 +80,39 @@ start_resolving(void *resolver, void *reserved, void *arg)
     return 1;
 }
 
+/* What the library was built with is more: each transfer allows fewer yet, with CURLOPT_PROTOCOLS_STR. */
+static bool
+is_spoken(const char *scheme)
+{
+    static const char *const schemes[] = {"http", "https", "smtp", "smtps"};
+
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strcasecmp(scheme, schemes[i]) == 0)
+            return true;
+    return false;
+}
+
 /* The library's own reading of the url, so that both see the same host: it makes one of all spellings of an address. */
 static enum Status
 read_place(struct ResolveGuard *guard, const char *url)
 {
     CURLU *parts = curl_url();
-    char *host = NULL, *port = NULL;
+    char *scheme = NULL, *host = NULL, *port = NULL;
     enum Status status = parts == NULL ? STATUS_MEMORY : STATUS_OK;
     size_t length;
 
     if (status == STATUS_OK &&
         (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
+         curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
          curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
          curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK)) {
         snprintf(guard->refused, sizeof guard->refused,
                  "not sent: the url has no host and port to connect to");
+        status = STATUS_INVALID;
+    }
+    if (status == STATUS_OK && !is_spoken(scheme)) {
+        snprintf(guard->refused, sizeof guard->refused,
+                 "not sent: the url begins with none of http, https, smtp and smtps");
         status = STATUS_INVALID;
     }
     if (status == STATUS_OK) {
@@ -114,6 +132,7 @@ read_place(struct ResolveGuard *guard, const char *url)
             status = STATUS_INVALID;
         }
     }
+    curl_free(scheme);
     curl_free(host);
     curl_free(port);
     curl_url_cleanup(parts);

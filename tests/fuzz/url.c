@@ -23,7 +23,7 @@ TARGET(url)
 
         CHECK(guard.host[0] != '\0' && guard.port >= 0 && guard.port <= 65535 && guard.refused[0] == '\0');
         CHECK(strncasecmp(url + strspn(url, " "), "http", 4) == 0 ||
-              strncasecmp(url + strspn(url, " "), "smtp", 4) == 0 || strstr(url, "://") == NULL);
+              strncasecmp(url + strspn(url, " "), "smtp", 4) == 0);
         if (inet_pton(AF_INET, guard.host, &address->v4.sin_addr) == 1) {
             address->v4.sin_family = AF_INET;
             address->length = sizeof address->v4;
