@@ -12,6 +12,7 @@
 #   hang             never answers
 #   drop             closes the connection without an answer
 #   slow:0.02        200, after so many seconds in which nobody else is answered
+#   gate             200, when ->release lets it through (SIGUSR1); nobody else is answered before
 #   big              200 with a body of 200,000 bytes, and a Content-Length that says 10
 #   echo             500 with the request's path and body as the answer
 #   drip:0.2         headers of a 200 that come one byte at a time, so many seconds apart
@@ -25,7 +26,7 @@
 # A request for /status/N gets N, whatever the modes.
 # POST /_modes sets them anew while it runs.
 #
-# As a module: Receiver->start(log => ..., keys => [...]), ->port, ->modes('500 200'), ->requests, ->stop.
+# As a module: Receiver->start(log => ..., keys => [...]), ->port, ->modes('500 200'), ->release, ->requests, ->stop.
 package Receiver;
 use strict;
 use warnings;
@@ -201,6 +202,12 @@ sub answer
         sleep $1;
         $mode = '200';
     }
+    if ($mode eq 'gate')
+    {
+        sleep 0.01 while !$self->{released};
+        $self->{released} = 0;
+        $mode = '200';
+    }
     print $socket response($mode, $request);
     return $mode ne 'big';
 }
@@ -213,6 +220,7 @@ sub serve
     local $SIG{PIPE} = 'IGNORE';
     local $SIG{CHLD} = 'IGNORE';
     local $SIG{TERM} = sub { exit 0 };
+    local $SIG{USR1} = sub { $self->{released} = 1 };
     while (1)
     {
         for my $socket ($select->can_read)
@@ -296,6 +304,13 @@ sub modes
     print $socket "POST /_modes HTTP/1.1\r\nContent-Length: ", length $modes, "\r\n\r\n$modes";
     my $answer = <$socket> // '';
     die "receiver said $answer\n" if $answer !~ / 200 /;
+}
+
+# Lets one request through the gate, that waits there or is still to come.
+sub release
+{
+    my ($self) = @_;
+    kill 'USR1', $self->{pid};
 }
 
 # What has arrived so far, as hashes; with an id: of that message.

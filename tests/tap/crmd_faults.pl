@@ -91,10 +91,11 @@ subtest 'crmd is killed' => sub {
     once_each('killed while claiming: arrives once', 'msg_claim');
 
     # while finishing: the receiver has answered, the report waits for a lock
-    $receiver->modes('slow:0.4 200');
+    $receiver->modes('gate 200');
     $d->queue('hook', 'msg_finish');
     until_true('sent', sub { arrived('msg_finish') });
     $session->run('BEGIN; LOCK TABLE crm.delivery_attempt IN ACCESS EXCLUSIVE MODE');
+    $receiver->release;
     until_true('finishing', sub { $d->sql("$waiting '%finish_deliveries(%'") > 0 });
     $d->stop($daemon, 'KILL');
     $session->run('ROLLBACK');
@@ -179,11 +180,11 @@ subtest 'the connection to the server is cut, or half open' => sub {
     delivered('msg_cut');
     once_each('cut: arrives once', 'msg_cut');
     # nothing comes back any more, and nobody says so: another daemon goes on, and this one after its connection was given up
-    $receiver->modes('slow:2.5 200'); # long enough for the hold to come before the answer
+    $receiver->modes('gate 200');
     $d->queue('hook', 'msg_half');
     until_true('sent', sub { arrived('msg_half') });
     $cutter->mode('hold');
-    $receiver->modes('200');
+    $receiver->release;
     my $other = $d->start($main);
     delivered('msg_half');
     is(arrived('msg_half'), 2, 'half open: another daemon sends what could not be reported');

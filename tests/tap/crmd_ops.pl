@@ -223,14 +223,15 @@ subtest 'SIGHUP in the middle of deliveries' => sub {
 };
 
 subtest 'answers to what was sent with old secrets are redacted' => sub {
-    my $daemon = $d->start($d->config('redact', timeout_s => 2, lease_s => 4));
-    $receiver->modes('slow:1 echo 200');
+    my $daemon = $d->start($d->config('redact', timeout_s => 20, lease_s => 40));
+    $receiver->modes('gate echo 200');
     $d->queue('hook', 'msg_slow');
     ok(wait_until { $receiver->requests('msg_slow') }, 'the receiver is busy');
     $d->queue('hook', 'msg_redact');
     ok(wait_until { $d->state('msg_redact') eq 'leased' }, 'and another is under way');
     $d->write_file('secrets.ini', $secrets =~ s/hook-of-sales/elsewhere-now/r);
     ok($d->hup($daemon, 'reloaded'), 'then the address changes');
+    $receiver->release;
     ok(wait_until { ($d->detail('msg_redact') // '') =~ /\*\*\*/ || $d->state('msg_redact') eq 'delivered' }, 'answered');
     like($d->sql(q{SELECT a.detail FROM crm.delivery_attempt a JOIN crm.delivery d ON d.id = a.delivery WHERE d.message_id = 'msg_redact' AND a.attempt = 1}), qr/\*\*\*/, 'with the address');
     unlike($d->sql(q{SELECT coalesce(string_agg(detail, ' '), '') FROM crm.delivery_attempt}) . log_of($daemon), qr/hook-of-sales/, 'which is not shown');
@@ -334,11 +335,11 @@ subtest 'systemd' => sub {
     my $hear = sub { my $text; push @told, $text while defined $socket->recv($text, 4096); return @told };
     my $heard = sub { my ($pattern) = @_; return wait_until { grep { /$pattern/ } $hear->() } };
     my $forget = sub { $hear->(); @told = () };
-    $receiver->modes('slow:1 200');
+    $receiver->modes('gate 200');
     $node->stop;
     local $ENV{NOTIFY_SOCKET} = $path;
     local $ENV{WATCHDOG_USEC} = 400_000;
-    my $daemon = $d->start($d->config('systemd', timeout_s => 2, lease_s => 4));
+    my $daemon = $d->start($d->config('systemd', timeout_s => 20, lease_s => 40));
     ok($heard->(qr/^WATCHDOG=1$/), 'the watchdog hears of it');
     ok($heard->(qr/^STATUS=connection fold: not connected yet/), 'it says what it waits for');
     sleep 0.5;
@@ -370,6 +371,7 @@ subtest 'systemd' => sub {
     kill 'TERM', $daemon->{pid};
     ok($heard->(qr/^STOPPING=1$/), 'stopping is announced');
     is($d->state('msg_drain'), 'leased', 'before the receiver has answered');
+    $receiver->release;
     $daemon->{handle}->finish;
     is($daemon->{handle}->result(0), 0, 'exit code 0');
     is($d->state('msg_drain') . $d->attempt('msg_drain'), 'delivered1', 'and its result was reported');

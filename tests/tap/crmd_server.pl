@@ -91,12 +91,13 @@ subtest 'a connection on which nothing comes any more' => sub {
 };
 
 subtest 'the server is killed while it takes a report' => sub {
-    $receiver->modes('slow:0.3 200');
+    $receiver->modes('gate 200');
     my $daemon = $d->start($d->config('patient', lease_s => 30, timeout_s => 20));
     $d->queue('hook', 'msg_taking');
     until_true('sent', sub { $receiver->requests('msg_taking') });
     my $session = Session->new($node, 'postgres');
     $session->run('BEGIN; LOCK TABLE crm.delivery_attempt IN ACCESS EXCLUSIVE MODE');
+    $receiver->release;
     until_true('the report has changed rows, and waits', sub {
         $d->sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%finish_deliveries(%'") > 0 });
     restart();
@@ -147,12 +148,13 @@ subtest 'the disk is full' => sub {
     # each finished message takes a page of its own, so that finishing it needs room
     $d->sql('ALTER TABLE crm.delivery_history ALTER body SET STORAGE PLAIN');
     local $d->{body} = 'x' x 7000;
-    $receiver->modes('slow:0.3 200');
+    $receiver->modes('gate 200');
     my $daemon = $d->start($d->config('full', lease_s => 60, timeout_s => 20));
     my @names = map { "msg_full_$_" } 1 .. 10;
     $d->queue('hook', @names);
-    until_true('one is sent', sub { $receiver->requests('msg_full_1') });
+    until_true('one is sent', sub { grep { $_->{headers}{'webhook-id'} =~ /^msg_full/ } $receiver->requests });
     $d->disk_full(1);
+    $receiver->release;
     until_true('reports fail', sub { logged($daemon, qr/event=call-failed call=finish_deliveries sqlstate=53100/) });
     until_true('all have arrived', sub { (grep { $_->{headers}{'webhook-id'} =~ /^msg_full/ } $receiver->requests) == 10 });
     cmp_ok($d->sql("SELECT count(*) FROM crm.delivery_queue WHERE state = 'leased'"), '>', 0, 'and cannot be finished');
