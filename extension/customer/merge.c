@@ -68,6 +68,29 @@ path_behind_catalogue(void)
     return path.data;
 }
 
+/* A function of its own: nothing that the caller knows has to outlast the jump. */
+static Datum
+call_through_gate(FunctionCallInfo call)
+{
+    Datum result;
+
+    gate.search_path = path_behind_catalogue();
+    gate.user = GetUserId();
+    gate.busy = true;
+    PG_TRY()
+        ;
+        {
+            result = FunctionCallInvoke(call);
+        }
+        PG_FINALLY();
+        {
+            gate.busy = false;
+            gate.search_path = NULL;
+        }
+    PG_END_TRY();
+    return result;
+}
+
 PG_FUNCTION_INFO_V1(crm_merge_gate);
 
 Datum
@@ -89,23 +112,10 @@ crm_merge_gate(PG_FUNCTION_ARGS)
     twin.fn_expr = fcinfo->flinfo->fn_expr;
     InitFunctionCallInfoData(*call, &twin, fcinfo->nargs, fcinfo->fncollation, NULL, fcinfo->resultinfo);
     memcpy(call->args, fcinfo->args, sizeof(NullableDatum) * (size_t) fcinfo->nargs);
-    gate.busy = true;
-    gate.user = GetUserId();
-    gate.search_path = path_behind_catalogue();
     /* Long statements that run once, and estimates that are made up: to compile them never pays. */
     level = NewGUCNestLevel();
     (void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-    PG_TRY()
-        ;
-        {
-            result = FunctionCallInvoke(call);
-        }
-        PG_FINALLY();
-        {
-            gate.busy = false;
-            gate.search_path = NULL;
-        }
-    PG_END_TRY();
+    result = call_through_gate(call);
     AtEOXact_GUC(true, level);
     fcinfo->isnull = call->isnull;
     return result;
