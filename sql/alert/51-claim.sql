@@ -86,7 +86,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.supersede_older IS 'Ends what still waits of the same alerts and endpoints as these deliveries and is older.';
 
 -- Look-ups by key, however few rows the tables had when the connection began: a plan is kept as long as that.
-CREATE FUNCTION @extschema@.lease_deliveries(worker text, max_rows integer, lease interval)
+CREATE FUNCTION @extschema@.lease_deliveries(worker text, max_rows integer, lease interval, oldest_at timestamptz, oldest_id bigint)
 RETURNS TABLE (id bigint, epoch bigint, message_id text, endpoint text, kind text, secret_ref text, body text,
                attempt integer, created_at timestamptz, fresh boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100 COST 10000
@@ -100,7 +100,8 @@ DECLARE
     locked bigint[];
 BEGIN
     names := ARRAY(SELECT x.endpoint FROM endpoint_state x
-                   WHERE EXISTS (SELECT FROM delivery_queue q WHERE q.endpoint = x.endpoint AND q.next_at <= now())
+                   WHERE EXISTS (SELECT FROM delivery_queue q
+                                 WHERE q.endpoint = x.endpoint AND (q.next_at, q.id) >= (oldest_at, oldest_id) AND q.next_at <= now())
                    ORDER BY x.endpoint FOR UPDATE OF x SKIP LOCKED);
     IF names = '{}' THEN
         RETURN;
@@ -119,7 +120,7 @@ BEGIN
                 FROM unnest(names, places) n (endpoint, places),
                      LATERAL (SELECT w.id, w.next_at, row_number() OVER (ORDER BY w.next_at, w.id) AS rank
                               FROM (SELECT q.id, q.next_at FROM delivery_queue q
-                                    WHERE q.endpoint = n.endpoint AND q.next_at <= now()
+                                    WHERE q.endpoint = n.endpoint AND (q.next_at, q.id) >= (oldest_at, oldest_id) AND q.next_at <= now()
                                       AND NOT EXISTS (SELECT FROM delivery_queue o
                                                       WHERE o.endpoint = q.endpoint AND o.alert = q.alert
                                                         AND o.state = 'leased' AND o.next_at + interval '0' > now())
@@ -207,13 +208,16 @@ RETURNS TABLE (id bigint, epoch bigint, message_id text, endpoint text, kind tex
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100 COST 10000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    oldest record; -- what is finished, and an old snapshot keeps in the indexes, is walked past once
 BEGIN
     PERFORM check_claim(worker, max_rows, lease);
-    IF NOT EXISTS (SELECT FROM delivery_queue q WHERE q.next_at <= now()) THEN
+    SELECT q.next_at, q.id INTO oldest FROM delivery_queue q WHERE q.next_at <= now() ORDER BY q.next_at, q.id LIMIT 1;
+    IF NOT FOUND THEN
         RETURN;
     END IF;
     BEGIN
-        RETURN QUERY SELECT * FROM lease_deliveries(worker, max_rows, lease);
+        RETURN QUERY SELECT * FROM lease_deliveries(worker, max_rows, lease, oldest.next_at, oldest.id);
         RETURN;
     EXCEPTION WHEN OTHERS THEN
         IF NOT is_fault_of_data(SQLSTATE) THEN
@@ -221,7 +225,7 @@ BEGIN
         END IF;
     END;
     PERFORM end_spoiled(max_rows);
-    RETURN QUERY SELECT * FROM lease_deliveries(worker, max_rows, lease);
+    RETURN QUERY SELECT * FROM lease_deliveries(worker, max_rows, lease, oldest.next_at, oldest.id);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.claim_deliveries IS

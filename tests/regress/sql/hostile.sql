@@ -19,7 +19,7 @@ SELECT crm.attribution_shares('linear', '1 day', '{1,2,3}', NULL, NULL, 1, false
 SELECT * FROM crm.kpi_spans('day', '2026-01-01', 'infinity');
 SELECT * FROM crm.kpi_spans('day', '2026-01-01', '5874897-12-31');
 SELECT * FROM crm.kpi_spans('total', '2026-01-01', 'infinity');
-SELECT * FROM crm.lease_deliveries(NULL, NULL, NULL);
+SELECT * FROM crm.lease_deliveries(NULL, NULL, NULL, '-infinity', 0);
 
 -- let pass: whoever names no table is owner of none
 SET ROLE regress_hostile_plain;
