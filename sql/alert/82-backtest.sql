@@ -97,16 +97,17 @@ SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     r rule;
-    first CONSTANT date := coalesce(backtest_rule.since, (coalesce(backtest_rule.until, kpi_today()) - interval '1 year')::date + 1);
     last CONSTANT date := coalesce(backtest_rule.until, kpi_today());
+    first CONSTANT date := coalesce(backtest_rule.since, CASE WHEN last <= '9999-12-31' THEN (last - interval '1 year')::date + 1 END);
 BEGIN
     SELECT * INTO r FROM rule x WHERE x.rule = backtest_rule.rule;
     IF r.rule IS NULL THEN
         PERFORM raise_unknown('rule', backtest_rule.rule, ARRAY(SELECT x.rule FROM rule x));
     ELSIF NOT may_see_total(r.unit) THEN
         RAISE EXCEPTION 'you may not see the numbers of unit "%"', r.unit USING ERRCODE = 'insufficient_privilege';
-    ELSIF NOT isfinite(first) OR NOT isfinite(last) OR last < first OR last - first > 3660 THEN
-        RAISE EXCEPTION 'since and until are not a period of up to ten years' USING ERRCODE = 'RM005';
+    ELSIF (first >= '0001-01-01' AND last <= '9999-12-31' AND first <= last AND last - first <= 3660) IS NOT TRUE THEN
+        RAISE EXCEPTION 'since and until are not a period of up to ten years' USING ERRCODE = 'RM005',
+            HINT = 'Without them it is the year until today.';
     END IF;
     IF r.kind IN ('warning', 'breach') THEN
         RETURN QUERY

@@ -111,6 +111,9 @@ SELECT crm.kpi_today() - day AS days_ago, round(value, 2) AS value, reading, pha
 FROM crm.backtest_rule('win-low', crm.kpi_today() - 41, crm.kpi_today() - 30);
 SELECT * FROM crm.backtest_rule('win', current_date, current_date);
 SELECT * FROM crm.backtest_rule('win-low', current_date, current_date - 1);
+-- nor of days that are too far away for times
+SELECT * FROM crm.backtest_rule('win-low', until => '5874000-01-01');
+SELECT * FROM crm.backtest_rule('win-low', '4713-12-01 BC', '4713-12-31 BC');
 
 -- not there yet
 SELECT crm.act('token', 'acknowledge');
