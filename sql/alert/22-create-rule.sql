@@ -92,20 +92,12 @@ RETURNS void LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     grains CONSTANT text[] := ARRAY['day', 'hour'];
-    without text;
 BEGIN
     IF grain <> ALL (grains) THEN
         PERFORM raise_unknown('grain', grain, grains);
-    ELSIF grain = 'hour' THEN
-        IF (SELECT k.date_kind FROM kpi k WHERE k.kpi = check_grain.kpi) = 'stock' THEN
-            RAISE EXCEPTION 'KPI "%" is a stock, which has no number of an hour', kpi
-                USING ERRCODE = 'RM005', HINT = 'Leave grain out; or take the KPI of what comes or of what goes.';
-        END IF;
-        SELECT min(t.component) INTO without FROM kpi_term t WHERE t.kpi = check_grain.kpi AND NOT component_has_hours(t.component);
-        IF without IS NOT NULL THEN
-            RAISE EXCEPTION 'KPI "%" has no number of an hour: its component "%" has days only', kpi, without
-                USING ERRCODE = 'RM005', HINT = 'Leave grain out; or define a component whose day is a time, such as created_at.';
-        END IF;
+    ELSIF grain = 'hour' AND kpi_without_hours(kpi) IS NOT NULL THEN
+        RAISE EXCEPTION 'KPI "%" has no number of an hour: %', kpi, kpi_without_hours(kpi)
+            USING ERRCODE = 'RM005', HINT = 'Leave grain out; or take a KPI of what comes or goes, of components whose day is a time, such as created_at.';
     END IF;
 END
 $$;

@@ -220,7 +220,7 @@ BEGIN
                                       WHEN k.denominator[n] < r.min_denominator THEN NULL
                                       ELSE k.numerator[n] / nullif(k.denominator[n], 0) END
                           FROM generate_series(1, last - first + 1) n LEFT JOIN off o ON o.day = first + (n - 1) ORDER BY n) AS days
-        FROM unit_days(r.kpi, ARRAY(SELECT DISTINCT w.unit FROM watched w), first, last, first + 183) k)
+        FROM unit_series(r.kpi, ARRAY(SELECT DISTINCT w.unit FROM watched w), first, last, first + 183, NULL) k)
     SELECT w.day, sight_of(w.unit, w.unit, j.day, j.day, value => v.value, numerator => v.numerator, denominator => v.denominator,
                            compared => v.compared, measured => v.measured, reading => CASE WHEN v.reason IS NOT NULL THEN 'none' END, reason => v.reason)
     FROM watched w JOIN known k ON k.unit = w.unit
@@ -228,14 +228,14 @@ BEGIN
     CROSS JOIN LATERAL (
         SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
                CASE WHEN k.mixed_from <= j.day THEN 'no value: mixed_currencies'
-                    WHEN k.first_day IS NULL OR k.first_day > j.day THEN 'no value: no_history' ELSE 'a holiday is not judged' END
-        WHERE k.mixed_from <= j.day OR k.first_day IS NULL OR k.first_day > j.day OR EXISTS (SELECT FROM off o WHERE o.day = j.day)
+                    WHEN k.begins IS NULL OR k.begins > j.day THEN 'no value: no_history' ELSE 'a holiday is not judged' END
+        WHERE k.mixed_from <= j.day OR k.begins IS NULL OR k.begins > j.day OR EXISTS (SELECT FROM off o WHERE o.day = j.day)
         UNION ALL
         SELECT k.days[j.n]::numeric, k.numerator[j.n]::numeric, k.denominator[j.n]::numeric, u.middle::numeric, u.score::numeric,
                CASE WHEN u.used IS NULL THEN CASE WHEN k.days[j.n] IS NULL THEN 'no value of the day' ELSE 'too few days to compare with' END
                     WHEN abs(u.middle::numeric) < r.min_base THEN format('usual is %s, less than %s', trim_scale(round(u.middle::numeric, 6)), r.min_base) END
-        FROM usual_day(k.days[greatest(j.n - 182, k.first_day - first + 1):j.n]) u
-        WHERE coalesce(k.mixed_from > j.day, true) AND k.first_day <= j.day AND NOT EXISTS (SELECT FROM off o WHERE o.day = j.day))
+        FROM usual_day(k.days[greatest(j.n - 182, k.begins::date - first + 1):j.n]) u
+        WHERE coalesce(k.mixed_from > j.day, true) AND k.begins <= j.day AND NOT EXISTS (SELECT FROM off o WHERE o.day = j.day))
         v (value, numerator, denominator, compared, measured, reason)
     ORDER BY w.day, w.distance, w.unit;
 END
@@ -260,19 +260,22 @@ SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.hour_over(text) IS 'When the present hour of the clock of a zone can be judged.';
 
--- Half a year is read before the first hour that is judged, and the days before that are asked whether there was anything.
+-- Half a year is read before the first hour that is judged.
 CREATE FUNCTION @extschema@.see_hours(r @extschema@.rule, since timestamp, until timestamp)
 RETURNS TABLE (hour timestamp, seen @extschema@.rule_sight) LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 24 COST 1000000
 SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-    state CONSTANT text := coalesce((SELECT s.state FROM kpi_state(r.kpi) s), 'not_available');
+    state text := coalesce((SELECT s.state FROM kpi_state(r.kpi) s), 'not_available');
     zone CONSTANT text := kpi_zone(r.kpi);
     depth CONSTANT integer := 182 * 24;
     first CONSTANT timestamp := date_trunc('day', since) - make_interval(hours => depth);
     counted CONSTANT boolean := NOT EXISTS (SELECT FROM kpi k LEFT JOIN kpi_term t USING (kpi)
                                             WHERE k.kpi = r.kpi AND (k.kind <> 'simple' OR t.measure <> 'count' OR t.sign < 0));
 BEGIN
+    IF state = 'ready' AND (NOT is_forecastable(r.kpi) OR kpi_without_hours(r.kpi) IS NOT NULL) THEN -- it was defined anew
+        state := 'no_hours';
+    END IF;
     RETURN QUERY
     WITH watched AS MATERIALIZED (
         SELECT * FROM rule_watch(r, ARRAY(SELECT since::date + n FROM generate_series(0, until::date - since::date) n))
@@ -282,18 +285,14 @@ BEGIN
               FROM holiday h CROSS JOIN generate_series(0, 23) n WHERE h.calendar = 'default' AND h.day BETWEEN first::date AND until::date
               UNION ALL
               SELECT c, 'the clock was changed in that hour' FROM changed_hours(zone, first::date, until::date) c) o (hour, reason) GROUP BY o.hour
-    ), of AS MATERIALIZED (
-        SELECT ARRAY(SELECT DISTINCT w.unit FROM watched w) AS units WHERE state = 'ready'
-    ), older AS MATERIALIZED (
-        SELECT DISTINCT f.unit FROM of CROSS JOIN LATERAL unit_facts(require_kpi(r.kpi), of.units, NULL, first::date - 1, NULL) f
     ), known AS MATERIALIZED (
-        SELECT k.*, CASE WHEN EXISTS (SELECT FROM older o WHERE o.unit = k.unit) THEN first ELSE k.first_hour END AS begins,
-               ARRAY(SELECT CASE WHEN o.hour IS NOT NULL THEN NULL
-                                 WHEN k.denominator IS NULL THEN k.numerator[n]
-                                 WHEN k.denominator[n] < r.min_denominator THEN NULL
-                                 ELSE k.numerator[n] / nullif(k.denominator[n], 0) END
-                     FROM generate_series(1, cardinality(k.numerator)) n LEFT JOIN off o ON o.hour = first + make_interval(hours => n - 1) ORDER BY n) AS hours
-        FROM of CROSS JOIN LATERAL unit_hours(r.kpi, of.units, first, until + interval '1 hour', zone) k
+        SELECT k.*, ARRAY(SELECT CASE WHEN o.hour IS NOT NULL THEN NULL
+                                      WHEN k.denominator IS NULL THEN k.numerator[n]
+                                      WHEN k.denominator[n] < r.min_denominator THEN NULL
+                                      ELSE k.numerator[n] / nullif(k.denominator[n], 0) END
+                          FROM generate_series(1, cardinality(k.numerator)) n LEFT JOIN off o ON o.hour = first + make_interval(hours => n - 1) ORDER BY n) AS hours
+        FROM (SELECT array_agg(DISTINCT w.unit) AS units FROM watched w HAVING state = 'ready') asked
+        CROSS JOIN LATERAL unit_series(r.kpi, asked.units, first, until, first, zone) k WHERE asked.units IS NOT NULL
     ), judged AS MATERIALIZED ( -- the n-th of the hours that were read
         SELECT k.unit, first + make_interval(hours => u.n - 1) AS hour, k.begins, k.mixed_from, k.numerator[u.n] AS numerator, k.denominator[u.n] AS denominator,
                u.value, u.middle, u.score, u.used

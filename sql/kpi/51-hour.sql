@@ -1,22 +1,39 @@
 -- The rows behind a KPI by the hour. Nothing is kept of hours: the tables are read, added up where they are.
 
+-- As it is defined, and as tables have it until a change is counted.
 CREATE FUNCTION @extschema@.component_has_hours(component text) RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     asked record;
     type regtype;
 BEGIN
-    SELECT c.* INTO asked FROM component c WHERE c.component = component_has_hours.component;
-    IF asked.kept IS NOT FALSE OR asked.entity IN ('clock', 'stage_entry') THEN -- not of rows that a team has
-        RETURN false;
+    IF NOT EXISTS (SELECT FROM component c WHERE c.component = component_has_hours.component AND NOT c.kept AND c.entity NOT IN ('clock', 'stage_entry')) THEN
+        RETURN false; -- not of rows that a team has
     END IF;
-    EXECUTE format(E'SELECT pg_typeof(\n%s\n) FROM %s', asked.day, component_source(NULL, asked.entity)) INTO type;
-    RETURN type = 'timestamptz'::regtype;
+    FOR asked IN SELECT c.day, c.entity FROM component c WHERE c.component = component_has_hours.component
+                 UNION
+                 SELECT i.day, a.entity FROM kpi_instance i JOIN adoption a USING (relation) WHERE i.component = component_has_hours.component LOOP
+        EXECUTE format(E'SELECT pg_typeof(\n%s\n) FROM %s', asked.day, component_source(NULL, asked.entity)) INTO type;
+        IF type <> 'timestamptz'::regtype THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.component_has_hours(text) IS
 'Whether the rows of a captured component have a time, and not only a day.';
 SELECT @extschema@.set_audience('component_has_hours(text)', 'internal');
+
+CREATE FUNCTION @extschema@.kpi_without_hours(kpi text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT CASE WHEN k.date_kind = 'stock' THEN 'it is a stock'
+                ELSE (SELECT format('its component "%s" has days only', min(t.component)) FROM kpi_term t
+                      WHERE t.kpi = k.kpi AND NOT component_has_hours(t.component) HAVING count(*) > 0) END
+    FROM kpi k WHERE k.kpi = kpi_without_hours.kpi
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_without_hours(text) IS 'Why a KPI that is_forecastable has no number of an hour; NULL where it has.';
+SELECT @extschema@.set_audience('kpi_without_hours(text)', 'internal');
 
 CREATE FUNCTION @extschema@.kpi_zone(kpi text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -98,40 +115,3 @@ COMMENT ON FUNCTION @extschema@.kpi_hours(text, timestamptz, timestamptz, text) 
 'What the rows of tables add to numerator and denominator of a KPI by hour (of a zone''s clock), unit and, of money, currency: rows as they are '
 'now, from since to before until. Reads whole tables. No rights applied: for rules.';
 SELECT @extschema@.set_audience('kpi_hours(text, timestamptz, timestamptz, text)', 'internal');
-
-CREATE FUNCTION @extschema@.unit_hours(kpi text, watched text[], since timestamp, until timestamp, zone text)
-    RETURNS TABLE (unit text, first_hour timestamp, mixed_from timestamp, numerator double precision[], denominator double precision[])
-    LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 COST 1000000
-    SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off AS $$
-#variable_conflict use_column
-DECLARE
-    asked CONSTANT kpi := require_kpi(unit_hours.kpi);
-    last CONSTANT integer := extract(epoch FROM until - since) / 3600 - 1;
-    root CONSTANT text := root_unit();
-BEGIN
-    RETURN QUERY
-    WITH fact AS MATERIALIZED (
-        SELECT * FROM kpi_hours(asked.kpi, timezone(zone, since), timezone(zone, until), zone)
-    ), counted AS MATERIALIZED (
-        SELECT m.watched, f.hour, f.currency, f.numerator, f.denominator
-        FROM fact f JOIN (SELECT w.unit AS watched, b.unit FROM unnest(watched) w (unit) CROSS JOIN LATERAL units_below(w.unit) b
-                          WHERE w.unit <> root) m ON m.unit = f.unit_key
-        UNION ALL
-        SELECT root, f.hour, f.currency, f.numerator, f.denominator FROM fact f WHERE root = ANY (watched)
-    ), hourly AS MATERIALIZED (
-        SELECT c.watched, c.hour, sum(c.numerator)::double precision AS numerator, sum(c.denominator)::double precision AS denominator
-        FROM counted c GROUP BY c.watched, c.hour
-    ), kept AS MATERIALIZED ( -- the second currency makes a sum that is none
-        SELECT c.watched, c.currency, min(c.hour) AS hour FROM counted c WHERE c.currency IS NOT NULL GROUP BY c.watched, c.currency)
-    SELECT g.unit, min(h.hour), (SELECT y.hour FROM kept y WHERE y.watched = g.unit ORDER BY y.hour OFFSET 1 LIMIT 1),
-           array_agg(coalesce(h.numerator, 0) ORDER BY g.n),
-           CASE WHEN asked.kind = 'ratio' THEN array_agg(coalesce(h.denominator, 0) ORDER BY g.n) END
-    FROM (SELECT w.unit, n, since + make_interval(hours => n) AS hour FROM unnest(watched) w (unit) CROSS JOIN generate_series(0, last) n) g
-    LEFT JOIN hourly h ON (h.watched, h.hour) = (g.unit, g.hour)
-    GROUP BY g.unit;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.unit_hours(text, text[], timestamp, timestamp, text) IS
-'The hours of a zone''s clock from since to before until of a KPI whose components have hours, for each of these units with all below it, as unit_days has days: '
-'numerator and denominator (of ratios), 0 where there is nothing. first_hour: the first with anything. mixed_from: from when on there are two currencies. No rights applied: for rules.';
-SELECT @extschema@.set_audience('unit_hours(text, text[], timestamp, timestamp, text)', 'internal');

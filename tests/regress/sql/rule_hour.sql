@@ -101,6 +101,17 @@ FROM crm.backtest_rule('worth', '2025-03-10', '2025-03-30') b JOIN seen s ON s.r
 WHERE b.measured IS NOT NULL;
 SELECT count(*) AS fires FROM (SELECT reading, lag(reading) OVER (ORDER BY hour) AS before FROM crm.backtest_rule('worth', '2025-03-10', '2025-03-30') WHERE reading <> 'none') b
 WHERE reading = 'breach' AND before IS DISTINCT FROM 'breach';
+-- a component that has days only now, or a KPI that is a stock now, has no hours
+BEGIN;
+SET client_min_messages = warning;
+SELECT crm.define_component('closing', 'opportunity', '(closed_at AT TIME ZONE ''UTC'')::date', 'closed_at IS NOT NULL');
+SELECT (h.seen).reading, (h.seen).reason FROM crm.rule r, crm.see_hours(r, '2025-03-20 10:00', '2025-03-20 10:00') h (at, seen) WHERE r.rule = 'closings';
+SELECT crm.change_rule('closings', '{"hold_for": "2 hours"}');
+ROLLBACK;
+BEGIN;
+SELECT crm.define_kpi('closings', 'Closings', 'closing', date_kind => 'stock');
+SELECT (h.seen).reading, (h.seen).reason FROM crm.rule r, crm.see_hours(r, '2025-03-20 10:00', '2025-03-20 10:00') h (at, seen) WHERE r.rule = 'closings';
+ROLLBACK;
 DELETE FROM crm.rule;
 
 -- an alert: 20 in this hour of the last eight weeks (19, 20, 21 in turn), 2 in the last one; one transaction, so that the hour does not end meanwhile

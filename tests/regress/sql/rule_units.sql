@@ -49,7 +49,7 @@ SELECT count(*) AS days, count(*) FILTER (WHERE d.state <> 'ready') AS not_ready
                                         f.denominator[greatest(as_of - 182, d.first_day) - since + 1:as_of - since + 1]
                                     AND f.first_day <= as_of AND (f.first_day = d.first_day OR greatest(f.first_day, d.first_day) <= as_of - 182) END) AS same
 FROM asked a, units, LATERAL (SELECT date '2024-03-20' - 466 AS since, date '2024-03-20' - 1 AS until) w,
-     crm.unit_days(a.k, all_units, w.since, w.until, w.since + 183) f, generate_series(0, 60, 60) ago, LATERAL (SELECT w.until - ago AS as_of) o,
+     crm.unit_series(a.k, all_units, w.since, w.until, w.since + 183, NULL) s, LATERAL (SELECT s.*, s.begins::date AS first_day) f, generate_series(0, 60, 60) ago, LATERAL (SELECT w.until - ago AS as_of) o,
      crm.kpi_days(a.k, f.unit, o.as_of, NULL, 'default') d
 WHERE a.k <> 'wins_for_a_time';
 
