@@ -129,17 +129,28 @@ CREATE FUNCTION @extschema@.milliseconds_since(since timestamptz) RETURNS numeri
     RETURN pg_catalog.round(extract(epoch FROM pg_catalog.clock_timestamp() - since) * 1000, 1);
 COMMENT ON FUNCTION @extschema@.milliseconds_since(timestamptz) IS 'Milliseconds of the clock since an instant.';
 
-CREATE FUNCTION @extschema@.create_mapping(relation pg_catalog.regclass, checked @extschema@.checked_attribute) RETURNS text
+CREATE FUNCTION @extschema@.make_row_function(relation pg_catalog.regclass, name text, type text, expression text) RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    signature text := mapping_function(relation, checked.attribute);
+    signature CONSTANT text := format('@extschema@.%I(%s)', name, relation);
 BEGIN
-    INSERT INTO adoption_attribute VALUES (relation, checked.attribute, checked.mapping, checked.reference);
-    EXECUTE format('CREATE FUNCTION @extschema@.%I(r %s) RETURNS %s LANGUAGE sql IMMUTABLE PARALLEL SAFE '
-                   'BEGIN ATOMIC SELECT %s; END', 'map_' || checked.attribute, relation, checked.type, checked.expression);
+    -- those of adopted tables are not dropped
+    EXECUTE format('CREATE %s FUNCTION @extschema@.%I(r %s) RETURNS %s LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT %s; END',
+                   CASE WHEN to_regprocedure(signature) IS NOT NULL THEN 'OR REPLACE' END, name, relation, type, expression);
     EXECUTE format('ALTER FUNCTION %s DEPENDS ON EXTENSION crm', signature);
     PERFORM depend_on_table(signature::regprocedure, relation);
     RETURN signature;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.make_row_function(pg_catalog.regclass, text, text, text) IS
+'Makes, anew where it is there, an immutable function over the rows r of an adopted table, which goes with the table; returns the signature.';
+SELECT @extschema@.set_audience('make_row_function(regclass, text, text, text)', 'internal');
+
+CREATE FUNCTION @extschema@.create_mapping(relation pg_catalog.regclass, checked @extschema@.checked_attribute) RETURNS text
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    INSERT INTO adoption_attribute VALUES (relation, checked.attribute, checked.mapping, checked.reference);
+    RETURN make_row_function(relation, 'map_' || checked.attribute, checked.type::text, checked.expression);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.create_mapping(pg_catalog.regclass, @extschema@.checked_attribute) IS

@@ -10,7 +10,7 @@ BEGIN
     SELECT a.relation, a.attribute INTO dropped
     FROM pg_event_trigger_dropped_objects() d
     JOIN adoption_attribute a ON d.address_names[2] = 'map_' || a.attribute AND to_regtype(d.address_args[1])::oid = (SELECT c.reltype FROM pg_class c WHERE c.oid = a.relation)
-    WHERE d.classid = 'pg_proc'::regclass AND d.schema_name = '@extschema@' AND (NOT d.original OR current_query() ~* '^\s*drop\M') AND cardinality(d.address_args) = 1
+    WHERE d.classid = 'pg_proc'::regclass AND d.schema_name = '@extschema@' AND cardinality(d.address_args) = 1
       AND to_regprocedure(format('@extschema@.%I(%s)', 'map_' || a.attribute, a.relation)) IS NULL LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'attribute "%" of % would lose what it is mapped to', dropped.attribute, dropped.relation

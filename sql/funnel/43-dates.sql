@@ -7,22 +7,6 @@ CREATE FUNCTION @extschema@.stage_dates(relation pg_catalog.regclass) RETURNS js
 COMMENT ON FUNCTION @extschema@.stage_dates(pg_catalog.regclass) IS
 'The mapping of stages to columns with their times, as it was typed; NULL where the stage is mapped otherwise.';
 
-CREATE FUNCTION @extschema@.make_row_function(relation pg_catalog.regclass, name text, type text, expression text) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    signature CONSTANT text := format('@extschema@.%I(%s)', name, relation);
-BEGIN
-    EXECUTE format('DROP FUNCTION IF EXISTS %s', signature);
-    EXECUTE format('CREATE FUNCTION @extschema@.%I(r %s) RETURNS %s LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT %s; END',
-                   name, relation, type, expression);
-    EXECUTE format('ALTER FUNCTION %s DEPENDS ON EXTENSION crm', signature);
-    PERFORM depend_on_table(signature::regprocedure, relation);
-END
-$$;
-COMMENT ON FUNCTION @extschema@.make_row_function(pg_catalog.regclass, text, text, text) IS
-'Makes, anew where it is there, an immutable function over the rows r of an adopted table, which goes with the table.';
-SELECT @extschema@.set_audience('make_row_function(regclass, text, text, text)', 'internal');
-
 -- Before a funnel was known the present stage of equal times was any of them; now it is the last by position.
 CREATE FUNCTION @extschema@.learn_stage_times(relation pg_catalog.regclass, funnel text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

@@ -47,6 +47,7 @@ ALTER TABLE contracts RENAME TO deals;
 ALTER TABLE deals DROP COLUMN value;
 ALTER TABLE deals DROP COLUMN value CASCADE;
 DROP FUNCTION crm.map_amount(deals);
+DO $$ BEGIN DROP FUNCTION crm.map_amount(deals); END $$;
 DROP TRIGGER crm_kpi_insert ON deals;
 ALTER TABLE deals ALTER COLUMN id TYPE bigint;
 ALTER TABLE deals ALTER COLUMN note TYPE varchar(40), ALTER COLUMN value TYPE double precision;
