@@ -5,6 +5,7 @@
 #include "funnel/attribution_label.h"
 
 #include "common/hashfn.h"
+#include "storage/shmem.h"
 
 typedef struct Label {
     uint32 hash;
