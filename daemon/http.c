@@ -67,11 +67,17 @@ collect(void *arg)
         if (curl_easy_getinfo(request->easy, CURLINFO_TOTAL_TIME_T, &took_us) == CURLE_OK)
             metrics_observe(METRIC_POST, (double) took_us / 1e6);
         answer->body[request->kept] = '\0';
+        /* Where the library does not know the coding of the body: newer releases end there, the status is known. */
+        if (code == CURLE_BAD_CONTENT_ENCODING && answer->status >= 200)
+            request->headers_over = true;
         if (!request
                  ->headers_over) { /* a status whose headers break off, or that is no answer yet, says nothing */
             answer->status = 0;
             if (answer->cut)
                 snprintf(answer->error, sizeof answer->error, "the headers of the answer are too long");
+            else if (request->no_status)
+                snprintf(answer->error, sizeof answer->error,
+                         "the status of the answer is no number of three digits");
             else if (request->guard.refused[0] != '\0')
                 snprintf(answer->error, sizeof answer->error, "%s", request->guard.refused);
             else if (answer->error[0] == '\0')
@@ -80,6 +86,21 @@ collect(void *arg)
         }
         request->done(request->arg, answer);
     }
+}
+
+/* "HTTP/1.1 200 OK": newer releases of the library read three digits of a longer number. */
+static bool
+has_status(const char *line, size_t length)
+{
+    size_t at = 0, digits = 0;
+
+    while (at < length && line[at] != ' ')
+        at++;
+    while (at < length && line[at] == ' ')
+        at++;
+    while (at + digits < length && line[at + digits] >= '0' && line[at + digits] <= '9')
+        digits++;
+    return digits == 3;
 }
 
 /* Called with each line. An interim answer (1xx) has headers of its own before those that count. */
@@ -93,6 +114,10 @@ take_header(char *data, size_t size, size_t count, void *arg)
     request->header_bytes += length;
     if (request->header_bytes > HTTP_READ_MAX) {
         request->answer.cut = true;
+        return 0;
+    }
+    if (length > 5 && memcmp(data, "HTTP/", 5) == 0 && !has_status(data, length)) {
+        request->no_status = true;
         return 0;
     }
     if (length <= 2 && (data[0] == '\r' || data[0] == '\n'))
@@ -305,7 +330,7 @@ http_begin(struct Http *http, struct HttpRequest *request, const char *url, bool
     memset(&request->answer, 0, sizeof request->answer);
     request->answer.retry_after_s = -1;
     request->received = request->kept = request->header_bytes = 0;
-    request->headers_over = request->stale = false;
+    request->headers_over = request->stale = request->no_status = false;
     request->http = http;
     request->multi = http->multi.handle;
     request->started_ms = clock_now_ms();

@@ -52,6 +52,7 @@ struct HttpRequest {
     struct HttpAnswer answer;
     size_t received, kept, header_bytes;
     bool headers_over;
+    bool no_status; /* where its number should stand */
 };
 
 struct Http {

@@ -1,8 +1,10 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "listen.h"
 
@@ -30,27 +32,50 @@ on_ready(void *arg, int fd, uint32_t events)
     drive(arg);
 }
 
+/* Made here, since newer releases of the library lose why they could not. -1, errno says why. */
+static int
+listening(const struct sockaddr_storage *address)
+{
+    socklen_t size =
+        address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int yes = 1, why;
+
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        bind(fd, (const struct sockaddr *) (const void *) address, size) == 0 && listen(fd, SOMAXCONN) == 0)
+        return fd;
+    why = errno;
+    if (fd >= 0)
+        (void) close(fd);
+    errno = why;
+    return -1;
+}
+
 enum Status
 serve_open(struct Serve *serve, struct Loop *loop, const struct ServeSettings *settings,
            struct Problem *problem)
 {
     struct sockaddr_storage address;
-    const union MHD_DaemonInfo *info;
+    const union MHD_DaemonInfo *info = NULL;
+    int fd;
 
     if (!listen_address(settings->address, &address)) {
         problem_set(problem, "%s is no address of this machine: 127.0.0.1:PORT or [::1]:PORT",
                     settings->option);
         return STATUS_INVALID;
     }
+    serve->server = NULL;
     errno = 0;
-    serve->server = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u), 0,
-        NULL, NULL, settings->handle, settings->arg, MHD_OPTION_SOCK_ADDR,
-        (struct sockaddr *) (void *) &address, MHD_OPTION_NOTIFY_COMPLETED, settings->done, settings->arg,
-        MHD_OPTION_CONNECTION_LIMIT, settings->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t) MEMORY_OF_CONNECTION, MHD_OPTION_CONNECTION_TIMEOUT, settings->timeout_s,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
-    info = serve->server == NULL ? NULL : MHD_get_daemon_info(serve->server, MHD_DAEMON_INFO_EPOLL_FD);
+    fd = listening(&address);
+    if (fd >= 0) /* which is the library's from here on */
+        serve->server = MHD_start_daemon(
+            MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u), 0,
+            NULL, NULL, settings->handle, settings->arg, MHD_OPTION_LISTEN_SOCKET, fd,
+            MHD_OPTION_NOTIFY_COMPLETED, settings->done, settings->arg, MHD_OPTION_CONNECTION_LIMIT,
+            settings->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) MEMORY_OF_CONNECTION,
+            MHD_OPTION_CONNECTION_TIMEOUT, settings->timeout_s, MHD_OPTION_END);
+    if (serve->server != NULL)
+        info = MHD_get_daemon_info(serve->server, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == NULL || info->epoll_fd < 0 ||
         loop_watch(loop, info->epoll_fd, LOOP_READ, on_ready, serve) != STATUS_OK) {
         problem_set(problem, "%s: cannot listen at %s: %s", settings->option, settings->address,

@@ -39,7 +39,8 @@ take_line(struct SmtpReply *reply)
         reply->auth_plain = has_word(line + 9, "PLAIN") || has_word(line + 9, "LOGIN");
     }
     used = strlen(reply->text);
-    snprintf(reply->text + used, sizeof reply->text - used, "%s%s", used > 0 ? " " : "", line);
+    snprintf(reply->text + used, sizeof reply->text - used, "%s%.*s", used > 0 ? " " : "",
+             (int) (sizeof reply->text - used), line);
     return true;
 }
 

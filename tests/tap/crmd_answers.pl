@@ -53,7 +53,7 @@ subtest 'answers that are none' => sub {
     for my $case ([ no_status => 'unanswered 0' ], [ letters => 'unanswered 0' ], [ negative => 'unanswered 0' ], [ long_status => 'unanswered 0' ],
         [ http_9 => 'unanswered 0' ], [ old => 'unanswered 0' ], [ cut_headers => 'unanswered 0' ], [ no_colon => 'unanswered 0' ],
         [ nul => 'unanswered 0' ], [ long_header => 'unanswered 0' ], [ interim => 'delivered 200' ], [ interim_only => 'unanswered 0' ],
-        [ interim_flood => 'unanswered 0' ], [ switching => 'unanswered 0' ], [ minus_length => 'unanswered 0' ], [ two_lengths => 'delivered 200' ],
+        [ interim_flood => 'unanswered 0' ], [ switching => 'unanswered 0' ], [ minus_length => 'unanswered 0' ], [ two_lengths => undef ],
         [ short_body => 'delivered 200' ], [ bad_chunk => 'delivered 200' ], [ huge_chunk => 'delivered 200' ], [ cut_chunk => 'delivered 200' ],
         [ encoding => 'delivered 200' ], [ bomb => 'retry 500' ], [ bytes => 'retry 500' ], [ not_latin => 'retry 500' ], [ retry_never => 'retry 503' ])
     {
@@ -62,6 +62,11 @@ subtest 'answers that are none' => sub {
         $d->queue('hook', "msg_raw_$name");
         until_true("$name: has its end", sub { $d->state("msg_raw_$name") eq 'delivered' }, 20);
         my %got = first_attempts('msg\\_raw');
+        if (!defined $expected) # newer releases of libcurl refuse it: one or the other, but not half of it
+        {
+            $expected = $got{"msg_raw_$name"};
+            like($expected, qr/^(delivered 200|unanswered 0)\z/, "$name: $expected");
+        }
         is($got{"msg_raw_$name"}, $expected, "$name: $expected");
         is(scalar $receiver->requests("msg_raw_$name"), $expected =~ /^delivered/ ? 1 : 2, "$name: as often as attempts were made");
     }

@@ -155,7 +155,7 @@ subtest 'health before the database is there' => sub {
     is($d->stop($daemon), 0, 'exit code 0');
     my ($code, $out, $err) = $d->run_crmd('', '-c', $d->config('open', metrics_listen => "0.0.0.0:$monitor"), 'run');
     is("$code $err", "1 crmd: $dir/open.ini: metrics_listen must be 127.0.0.1:PORT or [::1]:PORT, not \"0.0.0.0:$monitor\"\n", 'only this machine');
-    my $taken = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1);
+    my $taken = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1, ReusePort => 1); # would share it
     ($code, $out, $err) = $d->run_crmd('', '-c', $d->config('taken', metrics_listen => '127.0.0.1:' . $taken->sockport), 'run');
     is($code, 1, 'a port that is taken');
     like($err, qr/ event=cannot-start error="metrics_listen: cannot listen at 127\.0\.0\.1:[0-9]+: Address already in use"$/m, 'says so');

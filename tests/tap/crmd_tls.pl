@@ -129,7 +129,7 @@ for my $name (qw(good address tls12))
     is($d->state("msg_$name"), 'delivered', "$name: delivered");
     like(seen($name), qr/^POST \/hook-of-$name .*"in confidence"/s, 'and it has arrived');
 }
-my $verify = 'SSL certificate problem: ';
+my $verify = 'SSL certificate (?:problem|OpenSSL verify result): '; # newer releases of libcurl
 my %why = (
     untrusted => qr/^${verify}unable to get local issuer certificate/,
     unknown => qr/^${verify}unable to get local issuer certificate/,
