@@ -49,13 +49,9 @@ RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     who principal := require_principal(set_language.principal);
-    -- a town without its continent
-    like_it CONSTANT text[] := ARRAY(SELECT z.name FROM pg_timezone_names z WHERE lower(z.name) LIKE '%/' || lower(replace(zone, ' ', '\_')) AND z.name !~ '^posix' ORDER BY 1);
     chosen CONSTANT text := require_locale(set_language.language);
 BEGIN
-    IF zone IS NOT NULL AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = set_language.zone) THEN
-        PERFORM raise_unknown('time zone', zone, CASE WHEN like_it = '{}' THEN ARRAY(SELECT z.name FROM pg_timezone_names z) ELSE like_it END);
-    END IF;
+    PERFORM check_zone(zone);
     UPDATE principal p SET language = chosen, zone = coalesce(set_language.zone, p.zone) WHERE p.principal = who.principal;
 END
 $$;

@@ -29,20 +29,43 @@ COMMENT ON FUNCTION @extschema@.default_zone() IS
 'The organisation''s time zone, in which days are cut: that of the calendar "default", else UTC.';
 
 CREATE FUNCTION @extschema@.require_zone(zone text) RETURNS void
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    known text[];
+    towns text[]; -- named without their continent
 BEGIN
     PERFORM timezone(zone, now()); -- the view of all names reads hundreds of files: only for the hint
 EXCEPTION WHEN invalid_parameter_value THEN
-    PERFORM raise_unknown('time zone', zone, ARRAY(SELECT z.name FROM pg_timezone_names z));
+    BEGIN
+        known := ARRAY(SELECT z.name FROM pg_timezone_names z);
+    EXCEPTION WHEN undefined_file THEN
+        known := '{}'; -- one of the files is a link to the machine's own zone, which may not be set
+    END;
+    towns := ARRAY(SELECT n FROM unnest(known) n WHERE lower(n) LIKE '%/' || lower(replace(zone, ' ', '\_')) AND n !~ '^posix' ORDER BY 1);
+    PERFORM raise_unknown('time zone', zone, CASE WHEN towns = '{}' THEN known ELSE towns END);
 END
 $$;
-COMMENT ON FUNCTION @extschema@.require_zone(text) IS 'Raises RM001 for a time zone that the server does not know.';
+COMMENT ON FUNCTION @extschema@.require_zone(text) IS
+'Raises RM001 for a time zone that the server does not know, with the nearest name in the hint.';
 
 CREATE FUNCTION @extschema@.check_calendar(zone text, hours jsonb) RETURNS void
     AS 'MODULE_PATHNAME', 'crm_check_calendar' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.check_calendar(text, jsonb) IS
 'Raises what is wrong with the working hours of a calendar: RM001 for an unknown weekday, RM005 for spans of time that are not '
 'understood or overlap, and for a time zone without rules.';
+
+CREATE FUNCTION @extschema@.check_zone(zone text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF zone IS NOT NULL THEN
+        PERFORM require_zone(zone);
+        PERFORM check_calendar(zone, '{}');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_zone(text) IS
+'Raises what is wrong with the time zone that somebody reads times in: RM001 where the server does not know it, RM005 for an abbreviation. NULL is right.';
+SELECT @extschema@.set_audience('check_zone(text)', 'internal');
 
 CREATE FUNCTION @extschema@.set_calendar(key text, zone text, hours jsonb DEFAULT
     '{"mon": ["09:00", "17:00"], "tue": ["09:00", "17:00"], "wed": ["09:00", "17:00"], "thu": ["09:00", "17:00"], "fri": ["09:00", "17:00"]}')

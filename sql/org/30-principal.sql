@@ -82,9 +82,7 @@ BEGIN
     IF create_principal.kind IS NULL OR NOT create_principal.kind = ANY (kinds) THEN
         PERFORM raise_unknown('kind of principal', coalesce(create_principal.kind, ''), kinds);
     END IF;
-    IF zone IS NOT NULL AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = create_principal.zone) THEN
-        PERFORM raise_unknown('time zone', zone, ARRAY(SELECT z.name FROM pg_timezone_names z));
-    END IF;
+    PERFORM check_zone(zone);
     LOCK TABLE principal, principal_alias IN SHARE ROW EXCLUSIVE MODE; -- no word may become a key and an alias at once
     IF EXISTS (SELECT FROM principal p WHERE lower(p.principal) = lower(word)) THEN
         RAISE EXCEPTION 'principal "%" exists already', word USING ERRCODE = 'unique_violation',

@@ -30,6 +30,7 @@ BEGIN
     IF config_difference(present, wanted) - '{name,language,zone}'::text[] <> '{}' THEN
         PERFORM refuse_change(present, wanted);
     END IF;
+    PERFORM check_zone(becomes.zone);
     UPDATE principal p SET name = becomes.name, language = becomes.language, zone = becomes.zone WHERE p.principal = present ->> 'key';
 END
 $$;
