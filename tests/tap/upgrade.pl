@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use lib '.';
 use PostgreSQL::Test::Utils;
+use Catalogue;
 use EveryRoom;
 use TeamDatabase;
 use Test::More;
@@ -23,25 +24,6 @@ sub database {
 }
 
 sub write_script { my ($name, $text) = @_; unlink "$scripts/$name"; append_to_file("$scripts/$name", $text); return }
-
-# The catalogue of a database, as a hash of "kind name" to content.
-sub catalogue {
-    my ($team) = @_;
-    my $out = $team->run("\\i $top/tests/upgrade/catalogue.sql\n" . q(SELECT translate(kind || E'\x01' || name || E'\x02' || content, E'\n', E'\x03') FROM catalogue ORDER BY 1));
-    my %entries;
-    for my $line (split /\n/, $out) {
-        my ($key, $content) = split /\x02/, $line, 2;
-        $key =~ s/\x01/ /;
-        $entries{$key} = $content // '';
-    }
-    return \%entries;
-}
-
-sub differences {
-    my ($one, $two) = @_;
-    my %keys = map { $_ => 1 } keys %$one, keys %$two;
-    return sort grep { ($one->{$_} // "\0") ne ($two->{$_} // "\0") } keys %keys;
-}
 
 # The rows of every table of crm, after an install and nothing else: what is shipped, times left out.
 sub shipped {

@@ -88,7 +88,8 @@ UNION ALL
 SELECT 'constraint', coalesce(n.conrelid::regclass::text, n.contypid::regtype::text) || ' ' || n.conname, concat_ws(' ', n.contype, pg_get_constraintdef(n.oid), n.convalidated,
        n.condeferrable, n.condeferred, n.connoinherit, pg_temp.said(n.oid, 'pg_constraint'))
 FROM pg_constraint n
-WHERE n.contype <> 't' AND (n.conrelid IN (SELECT c.oid FROM own_class c) OR n.contypid IN (SELECT m.objid FROM member m WHERE m.classid = 'pg_type'::regclass))
+-- NOT NULL stands with the column: since 18 it has a name, and after pg_upgrade from before another one than LIKE gives it
+WHERE n.contype <> 't' AND (n.contype <> 'n' OR n.conrelid = 0) AND (n.conrelid IN (SELECT c.oid FROM own_class c) OR n.contypid IN (SELECT m.objid FROM member m WHERE m.classid = 'pg_type'::regclass))
 UNION ALL
 SELECT 'index', i.indexrelid::regclass::text, concat_ws(' ', pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisclustered, i.indisreplident, pg_temp.said(i.indexrelid, 'pg_class'))
 FROM pg_index i JOIN own_class c ON c.oid = i.indrelid
