@@ -22,7 +22,7 @@ setup-valgrind:        ## install what builds a server with assertions, and valg
 	@scripts/setup --valgrind
 setup-bi:              ## install the drivers that BI tools use, for their tests
 	@scripts/setup --bi
-setup-majors:          ## install what unpacks the newer PostgreSQLs, for check-version and check-upgrade
+setup-majors:          ## install what unpacks the other PostgreSQLs, for check-version and check-upgrade
 	@scripts/setup --majors
 setup-fuzz:            ## install clang with its fuzzer
 	@scripts/setup --fuzz
@@ -111,18 +111,16 @@ soak: setup            ## everything at once for an hour (MINUTES=5: five), ever
 	@FAULTS=all tests/run --kind tap --only faults
 
 # Status 77: this machine cannot run that version, and a line has said why.
-MAJORS = 17 18
-check-version: setup-majors  ## tests on another PostgreSQL (V=17 or V=18; KIND=regress, isolation, tap or unit; T=name runs one)
+MAJORS   = 16 17 18
+UPGRADES = 17 18
+check-version: setup-majors  ## tests on another PostgreSQL (V=16, 17 or 18; KIND=regress, isolation, tap or unit; T=name runs one)
 	@$(if $(filter $(MAJORS),$(V)),,echo "say which: make check-version V=17 (or $(MAJORS))" >&2; exit 1;) \
 	 tests/version $(V) $(addprefix --kind ,$(KIND)) $(if $(T),--only '$(T)') || [ $$? = 77 ]
-check-upgrade: setup-majors  ## dump and restore, and pg_upgrade, from 15 to 17 and from 17 to 18 (V=17 or V=18: one of them)
-	@for v in $(or $(V),$(MAJORS)); do tests/upgrade-major $$v '$(T)' || [ $$? = 77 ] || exit 1; done
+check-upgrade: setup-majors  ## dump and restore, and pg_upgrade, from 15 to 17, from 15 and 17 to 18 (V=17 or V=18: one of them)
+	@for v in $(or $(V),$(UPGRADES)); do tests/upgrade-major $$v '$(T)' || [ $$? = 77 ] || exit 1; done
 
-check-all: check setup-package  ## check, and whatever takes longer
-	@tests/mutants/run
-	@tests/package/run
-	@+for v in $(MAJORS); do $(MAKE) -s check-version V=$$v || exit 1; done
-	@+$(MAKE) -s check-upgrade
+check-all: setup setup-package setup-majors setup-valgrind setup-fuzz setup-bi  ## every test, hours, with a table of minutes (T='check pg17' runs some stages)
+	@scripts/check-all $(T)
 
 sandbox: setup         ## a throw-away server with the extension in database crm; prints its URI
 	@+$(MAKE) -s all

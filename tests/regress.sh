@@ -20,6 +20,19 @@ if [ -n "${1:-}" ]; then
     tests=$1
 fi
 tests=$(echo "$tests" | grep -vx setup || true)
+lacks() { # what this server was built without that a test needs
+    local extension
+    for extension in $(sed -nE 's/^CREATE EXTENSION (IF NOT EXISTS )?([a-z_]+).*/\2/p' "$in/sql/$1.sql"); do
+        [ -e "$("$PG_CONFIG" --sharedir)/extension/$extension.control" ] || echo "$extension"
+    done
+    if grep -q 'provider = icu' "$in/sql/$1.sql" && "$PG_CONFIG" --configure | grep -q -e '--without-icu'; then echo ICU; fi
+}
+here=
+for test in $tests; do
+    without=$(lacks "$test")
+    if [ -n "$without" ]; then echo "skipped: $test: this server has no $without"; else here+=" $test"; fi
+done
+tests=$here
 "$CRM_STAGE/scripts/server" "$CRM_STAGE/pg" C "$in/postgresql.conf"
 trap 'pg_ctl -D "$CRM_STAGE/pg/data" -m immediate stop >/dev/null 2>&1' EXIT
 run() {
