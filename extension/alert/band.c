@@ -8,7 +8,7 @@
 
 #define SCORE_MOST 1e6
 
-/* Every step-th is compared with, where there are more than so many before it, and at least so many of them to use. */
+/* Every step-th is compared with, where there are at least so many before it (history), and so many of those to use (used). */
 typedef struct Season {
     size_t step, history, used;
 } Season;

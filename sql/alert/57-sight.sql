@@ -232,7 +232,9 @@ BEGIN
         WHERE k.mixed_from <= j.day OR k.begins IS NULL OR k.begins > j.day OR EXISTS (SELECT FROM off o WHERE o.day = j.day)
         UNION ALL
         SELECT k.days[j.n]::numeric, k.numerator[j.n]::numeric, k.denominator[j.n]::numeric, u.middle::numeric, u.score::numeric,
-               CASE WHEN u.used IS NULL THEN CASE WHEN k.days[j.n] IS NULL THEN 'no value of the day' ELSE 'too few days to compare with' END
+               CASE WHEN k.denominator[j.n] < r.min_denominator THEN NULL -- rule_reading says so
+                    WHEN k.days[j.n] IS NULL THEN 'no value of the day'
+                    WHEN u.used IS NULL THEN 'too few days to compare with'
                     WHEN abs(u.middle::numeric) < r.min_base THEN format('usual is %s, less than %s', trim_scale(round(u.middle::numeric, 6)), r.min_base) END
         FROM usual_day(k.days[greatest(j.n - 182, k.begins::date - first + 1):j.n]) u
         WHERE coalesce(k.mixed_from > j.day, true) AND k.begins <= j.day AND NOT EXISTS (SELECT FROM off o WHERE o.day = j.day))
@@ -312,7 +314,9 @@ BEGIN
         SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, i.reason WHERE i.reason IS NOT NULL
         UNION ALL
         SELECT j.value::numeric, j.numerator::numeric, j.denominator::numeric, j.middle::numeric, j.score::numeric,
-               CASE WHEN j.used IS NULL THEN CASE WHEN j.value IS NULL THEN 'no value of the hour' ELSE 'too few hours to compare with' END
+               CASE WHEN j.denominator < r.min_denominator THEN NULL -- rule_reading says so
+                    WHEN j.value IS NULL THEN 'no value of the hour'
+                    WHEN j.used IS NULL THEN 'too few hours to compare with'
                     WHEN abs(j.middle::numeric) < r.min_base THEN format('usual is %s, less than %s', trim_scale(round(j.middle::numeric, 6)), r.min_base) END
         WHERE i.reason IS NULL)
         v (value, numerator, denominator, compared, measured, reason)

@@ -87,7 +87,8 @@ FROM seen s JOIN (SELECT rule, unit, hour AS at, middle, CASE WHEN middle IS NOT
                        FROM (SELECT rule, unit, hour, score, CASE WHEN value IS NOT NULL THEN middle END AS middle FROM model) x) m USING (rule, unit, at)
 GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT step, count(*) FROM model GROUP BY 1 ORDER BY 1;
-SELECT rule, unit, reading, reason, count(*) FROM seen WHERE reason IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;
+SELECT s.rule, s.unit, m.reading, m.reason, count(*) FROM seen s JOIN crm.rule r USING (rule) CROSS JOIN LATERAL crm.rule_reading(r, s.seen) m
+WHERE m.reason IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;
 SELECT at, unit, numerator, value, compared, round(measured, 3) AS measured, hour FROM seen
 WHERE rule = 'closings-below' AND at BETWEEN '2025-03-30 01:00' AND '2025-03-30 04:00' OR rule = 'rate' AND at = '2025-03-28 12:00' ORDER BY at, rule, unit;
 -- alone each hour is what it is among others
