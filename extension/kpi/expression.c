@@ -39,6 +39,13 @@ parsing_context(void *arg)
         errposition(0);
         internalerrquery(p->text);
     }
+    /* what the parser says of it: no such operator, no expression at all; not that somebody may not use a function */
+    if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION &&
+        geterrcode() != ERRCODE_INSUFFICIENT_PRIVILEGE) {
+        if (geterrcode() == ERRCODE_SYNTAX_ERROR)
+            errhint("Give one expression over the attributes of the entity.");
+        errcode(ERRCODE_CRM_INVALID_COMPONENT);
+    }
     errcontext("expression of a component: %s", p->text);
 }
 

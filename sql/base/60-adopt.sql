@@ -261,6 +261,7 @@ BEGIN
     PERFORM require_owner(relation);
     PERFORM require_adopted(relation);
     PERFORM lock_members(relation, 'ACCESS EXCLUSIVE', lock_timeout);
+    PERFORM require_adopted(relation); -- still
     PERFORM forget(relation);
 END
 $$;

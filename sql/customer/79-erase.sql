@@ -255,19 +255,20 @@ RETURNS jsonb LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
 SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp SET jit = off
 AS $$
 DECLARE
-    subject bigint := (customer_family(customer_id))[1];
+    subject bigint;
     parts erase_part[];
     result jsonb;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'a customer is erased in READ COMMITTED' USING ERRCODE = 'invalid_transaction_state',
             DETAIL = 'An older snapshot would leave rows that others have written since.', HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED;';
-    ELSIF subject IS NULL THEN
+    END IF;
+    LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE; -- no link changes meanwhile
+    subject := (customer_family(customer_id))[1];
+    IF subject IS NULL THEN
         RAISE EXCEPTION 'customer % does not exist', customer_id USING ERRCODE = 'RM201',
             HINT = 'Look it up in @extschema@.customer, or by @extschema@.customer_of(table, key).';
     END IF;
-    LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE; -- no link changes meanwhile
-    subject := (customer_family(customer_id))[1]; -- as it is now that the lock is there
     parts := assign_modes(subject, hold_parts(subject), modes);
     IF NOT dry_run AND coalesce(btrim(reason), '') = '' THEN
         RAISE EXCEPTION 'an erasure needs a reason' USING ERRCODE = 'RM005', HINT = 'For example reason => ''asked by letter of 1 March''.';

@@ -105,7 +105,7 @@ DECLARE
 BEGIN
     condition := coalesce(condition, 'true');
     PERFORM check_sla(key, entity, condition, clock, target, calendar, pause_stages, warn_at);
-    LOCK TABLE sla IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('sla');
     SELECT * INTO last FROM sla s WHERE s.sla = key ORDER BY s.version DESC LIMIT 1;
     begins := coalesce(set_sla.since, CASE WHEN last.sla IS NULL THEN '-infinity'::timestamptz ELSE now() END);
     IF last.sla IS NOT NULL AND (last.entity <> set_sla.entity OR last.clock <> set_sla.clock) THEN
@@ -148,7 +148,7 @@ CREATE FUNCTION @extschema@.retire_sla(key text, at timestamptz DEFAULT now()) R
 DECLARE
     last sla;
 BEGIN
-    LOCK TABLE sla IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('sla');
     SELECT * INTO last FROM sla s WHERE s.sla = key ORDER BY s.version DESC LIMIT 1;
     IF NOT FOUND THEN
         PERFORM raise_unknown('service level', coalesce(key, ''), ARRAY(SELECT DISTINCT s.sla FROM sla s));

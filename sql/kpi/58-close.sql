@@ -68,7 +68,7 @@ DECLARE
     unfilled text;
 BEGIN
     PERFORM check_closing(close_period.until, close_period.policy);
-    LOCK TABLE kpi_closing IN SHARE ROW EXCLUSIVE MODE; -- one after the other
+    PERFORM lock_current('kpi_closing'); -- one after the other
     IF close_period.kpi IS NOT NULL AND NOT can_close((require_kpi(close_period.kpi)).kind) THEN
         RAISE EXCEPTION 'KPI "%" cannot be closed: it is no sum of days', close_period.kpi USING ERRCODE = 'RM403',
             DETAIL = format('It is of kind %s, computed for a period as a whole.', (require_kpi(close_period.kpi)).kind),
@@ -116,7 +116,7 @@ BEGIN
     IF reopen_period.since IS NULL THEN
         RAISE EXCEPTION 'reopen_period needs a day' USING ERRCODE = 'RM005', HINT = 'All periods that have that day, or later ones, are opened.';
     END IF;
-    LOCK TABLE kpi_closing IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('kpi_closing');
     RETURN QUERY
     UPDATE kpi_closing c SET reopened_at = now(), reopened_by = coalesce(current_principal(), caller()::text)
     WHERE c.until >= reopen_period.since AND c.reopened_at IS NULL AND (reopen_period.kpi IS NULL OR c.kpi = reopen_period.kpi)

@@ -241,7 +241,7 @@ DECLARE
     above unit;
     tree text;
 BEGIN
-    LOCK TABLE unit IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('unit');
     root := root_unit();
     new_kind := coalesce(create_unit.kind, CASE WHEN root IS NULL THEN 'business' ELSE 'functional' END);
     IF NOT new_kind = ANY (kinds) THEN
@@ -296,7 +296,7 @@ DECLARE
     moved unit;
     above unit;
 BEGIN
-    LOCK TABLE unit IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('unit');
     moved := require_unit(move_unit.unit);
     above := require_unit(move_unit.parent);
     IF moved.parent IS NULL THEN
@@ -322,7 +322,7 @@ DECLARE
     renamed unit;
     word text := btrim(rename_unit.name);
 BEGIN
-    LOCK TABLE unit IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('unit');
     renamed := require_unit(rename_unit.unit);
     IF coalesce(word, '') = '' OR octet_length(word) > 200 THEN
         RAISE EXCEPTION 'a unit''s name has 1 to 200 bytes' USING ERRCODE = 'RM005',
@@ -363,7 +363,7 @@ DECLARE
     below text;
     ending timestamptz := greatest(retire_unit.until, now()); -- access that there was is not undone
 BEGIN
-    LOCK TABLE unit, membership IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('unit', 'membership');
     retired := require_unit(retire_unit.unit);
     below := (SELECT string_agg(format('"%s"', u.unit), ', ' ORDER BY u.unit) FROM unit u
               WHERE u.parent = retired.unit AND (u.until IS NULL OR u.until > retire_unit.until));
@@ -395,7 +395,7 @@ DECLARE
     reopened unit;
     above unit;
 BEGIN
-    LOCK TABLE unit IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('unit');
     reopened := require_unit(reopen_unit.unit);
     IF reopened.until IS NULL THEN
         RAISE EXCEPTION 'unit "%" is in use', reopened.unit USING ERRCODE = 'RM102', HINT = 'There is nothing to reopen.';

@@ -174,7 +174,7 @@ DECLARE
     dated unit;
     first_parent text;
 BEGIN
-    LOCK TABLE unit IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('unit');
     dated := require_unit(date_unit.unit);
     IF date_unit.since IS NULL OR date_unit.since >= dated.since OR NOT isfinite(date_unit.since) THEN
         RAISE EXCEPTION 'unit "%" has been there since % already', dated.unit, dated.since USING ERRCODE = 'RM005',

@@ -83,7 +83,7 @@ BEGIN
         PERFORM raise_unknown('kind of principal', coalesce(create_principal.kind, ''), kinds);
     END IF;
     PERFORM check_zone(zone);
-    LOCK TABLE principal, principal_alias IN SHARE ROW EXCLUSIVE MODE; -- no word may become a key and an alias at once
+    PERFORM lock_current('principal', 'principal_alias'); -- no word may become a key and an alias at once
     IF EXISTS (SELECT FROM principal p WHERE lower(p.principal) = lower(word)) THEN
         RAISE EXCEPTION 'principal "%" exists already', word USING ERRCODE = 'unique_violation',
             HINT = 'A key means one principal, whatever its case.';
@@ -127,7 +127,7 @@ DECLARE
     word text := btrim(add_principal_alias.alias);
     holder text;
 BEGIN
-    LOCK TABLE principal, principal_alias IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('principal', 'principal_alias');
     holder := coalesce((SELECT p.principal FROM principal p WHERE lower(p.principal) = lower(word)),
                        (SELECT a.principal FROM principal_alias a WHERE lower(a.alias) = lower(word)));
     IF coalesce(word, '') = '' OR octet_length(word) > 200 THEN

@@ -36,7 +36,7 @@ DECLARE
     period tstzrange := coalesce(add_member.during, tstzrange(now(), NULL));
     new_id bigint;
 BEGIN
-    LOCK TABLE membership IN SHARE ROW EXCLUSIVE MODE; -- retire_unit takes it too: read the unit afterwards
+    PERFORM lock_current('membership'); -- retire_unit takes it too: read the unit afterwards
     place := require_unit(add_member.unit);
     PERFORM FROM unit u WHERE u.unit = place.unit FOR SHARE; -- or REPEATABLE READ would not know of it
     IF isempty(period) THEN

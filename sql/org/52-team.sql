@@ -49,7 +49,7 @@ BEGIN
         RAISE EXCEPTION 'the period of a membership is empty' USING ERRCODE = 'RM005',
             HINT = 'Type for example during => tstzrange(now(), now() + interval ''3 months'').';
     END IF;
-    LOCK TABLE team_member IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM lock_current('team_member');
     IF EXISTS (SELECT FROM team_member t
                WHERE t.team = joined.principal AND t.principal = member.principal AND t.during && period) THEN
         RAISE EXCEPTION 'principal "%" is a member of team "%" already', member.principal, joined.principal

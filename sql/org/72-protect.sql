@@ -164,6 +164,20 @@ COMMENT ON FUNCTION @extschema@.require_protected(pg_catalog.regclass) IS
 'How a table is protected; raises RM104 where it is not. For functions that run with the extension''s rights.';
 SELECT @extschema@.set_audience('require_protected(regclass)', 'admin');
 
+-- After the lock: it may have been unprotected meanwhile. The row is written, so that 40001 comes of an old snapshot, which would find the policies and rights
+-- of before in the catalogue.
+CREATE FUNCTION @extschema@.hold_protection(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    UPDATE protection p SET relation = p.relation WHERE p.relation = hold_protection.relation;
+    IF NOT FOUND THEN
+        PERFORM require_protected(relation);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.hold_protection(pg_catalog.regclass) IS 'The row of a protection, for who changes what was made of it; RM104 where there is none, 40001 in an old snapshot.';
+SELECT @extschema@.set_audience('hold_protection(regclass)', 'internal');
+
 CREATE FUNCTION @extschema@.unprotect(relation pg_catalog.regclass, lock_timeout interval DEFAULT '2 s') RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -176,6 +190,7 @@ BEGIN
     present := ARRAY(SELECT m FROM protection_member m JOIN pg_class c ON c.oid = m.member
                      WHERE m.relation = unprotect.relation ORDER BY m.member::oid);
     PERFORM lock_tables(ARRAY(SELECT m.member FROM unnest(present) m), 'ACCESS EXCLUSIVE', lock_timeout);
+    PERFORM require_protected(relation); -- still
     PERFORM drop_mask(relation);
     -- Forgotten first, or the event trigger would protect again what has just been altered.
     DELETE FROM protection p WHERE p.relation = unprotect.relation;
@@ -203,6 +218,7 @@ BEGIN
     PERFORM require_owner(relation);
     plan := require_protected(relation);
     PERFORM lock_members(relation, 'ACCESS EXCLUSIVE', lock_timeout);
+    PERFORM hold_protection(relation);
     PERFORM protect_members(plan);
     PERFORM drop_policies(k.member), protect_member(plan, k.member) FROM protection_member k WHERE k.relation = plan.relation;
     PERFORM watch_assign(plan);

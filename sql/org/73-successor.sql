@@ -50,7 +50,7 @@ CREATE FUNCTION @extschema@.forget_protection(name text) RETURNS void
 DECLARE
     kept protection_left;
 BEGIN
-    SELECT * INTO kept FROM protection_left l WHERE l.name = forget_protection.name;
+    SELECT * INTO kept FROM protection_left l WHERE l.name = forget_protection.name FOR UPDATE;
     IF NOT FOUND OR NOT (is_audience('admin') OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = kept.protected_by
                                                            AND pg_has_role(caller()::oid, r.oid, 'USAGE'))) THEN
         RAISE EXCEPTION 'no protection of a dropped table "%" is kept that is yours', coalesce(forget_protection.name, '')

@@ -254,6 +254,7 @@ BEGIN
     view_name := check_mask(relation, columns, view_name);
     -- Readers and writers go on; the table's columns stay as they are meanwhile.
     PERFORM lock_members(relation, 'SHARE UPDATE EXCLUSIVE', lock_timeout);
+    PERFORM hold_protection(relation);
     INSERT INTO masking (relation, masked_by) VALUES (relation, caller()::text::name);
     FOR each IN SELECT c.key, c.value FROM jsonb_each_text(columns) c ORDER BY c.key LOOP
         IF NOT is_column(relation, each.key) THEN
@@ -298,6 +299,7 @@ BEGIN
             HINT = format('Type SELECT * FROM @extschema@.mask(%L, ''{"column": null}''); to mask some.', relation);
     END IF;
     PERFORM lock_members(relation, 'SHARE UPDATE EXCLUSIVE', lock_timeout);
+    PERFORM hold_protection(relation);
     DELETE FROM masked_column c WHERE c.relation = mask_again.relation AND NOT is_column(c.relation, c."column");
     PERFORM narrow_grants(relation, m) FROM members(relation) m;
     PERFORM widen_grants(g) FROM masked_grant g
@@ -388,6 +390,7 @@ BEGIN
             HINT = 'SELECT relation, view FROM @extschema@.masking; shows which tables have.';
     END IF;
     PERFORM lock_members(relation, 'SHARE UPDATE EXCLUSIVE', lock_timeout);
+    PERFORM hold_protection(relation);
     PERFORM drop_mask(relation);
 END
 $$;

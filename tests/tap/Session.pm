@@ -2,6 +2,7 @@
 #
 #   my $session = Session->new($node, 'database', '-c jit=off');
 #   my $printed = $session->run($sql)     waits for the end; what was printed, errors as lines ERROR:  SQLSTATE: message
+#   $session->begin($sql); ...; $printed = $session->end     the same, without waiting in between
 #   $session->lost                        whether its connection has ended: nothing can be run any more
 #   $session->quit
 package Session;
@@ -21,11 +22,17 @@ sub new {
     return $self;
 }
 
-sub run {
+sub begin {
     my ($self, $sql) = @_;
-    my $mark = 'session mark ' . ++$self->{count};
-    print { $self->{in} } "$sql\n;\n\\echo $mark\n";
+    $self->{mark} = 'session mark ' . ++$self->{count};
+    print { $self->{in} } "$sql\n;\n\\echo $self->{mark}\n";
     $self->{in}->flush;
+    return;
+}
+
+sub end {
+    my ($self) = @_;
+    my $mark = $self->{mark};
     my $printed = '';
     $self->{lost} = 1; # until the mark comes
     while (defined(my $line = readline $self->{out})) {
@@ -36,6 +43,8 @@ sub run {
     chomp $printed;
     return $printed;
 }
+
+sub run { my ($self, $sql) = @_; $self->begin($sql); return $self->end }
 
 sub lost { return $_[0]{lost} }
 

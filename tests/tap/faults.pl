@@ -191,7 +191,9 @@ for my $name (@names) {
         like($state, qr/\A(?:ok|40001|RM\d\d\d)\z/, "$name with an old snapshot, $level: $state");
     }
     $operations->same($database{$name}, $name, "$name: and nothing is done twice");
-    my ($status, $out, $err) = $node->psql($database{$name}, 'SET client_min_messages = warning; CALL invariant.settle(); SELECT * FROM invariant.broken()');
+    # what is to be filled is filled first; and of what was disowned there are no numbers to ask for
+    my $which = $name eq 'disown' ? q((SELECT array_agg(n) FROM invariant.names() n WHERE n <> 'i04_numbers')) : 'NULL';
+    my ($status, $out, $err) = $node->psql($database{$name}, "SET client_min_messages = warning;\nSELECT DISTINCT format('CALL crm.backfill(%L)', relation) FROM crm.filling WHERE state <> 'ready' \\gexec\nCALL invariant.settle(); SELECT * FROM invariant.broken($which)");
     is("$out$err", '', "$name: every invariant holds") if $all || $name =~ /^(?:backfill of stages|merge|resolve_pending)$/;
     $operations->drop($database{$name});
 }

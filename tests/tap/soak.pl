@@ -2,9 +2,11 @@
 # one restored from its dump.
 #   SOAK_MINUTES   how long (1); make soak MINUTES=60
 #   SOAK_SEED      which actions (1); when what happens is the machine's business
+# From 6 minutes on nobody is killed in the last two thirds: what server and crmd take of memory and disk is watched there.
 use strict;
 use warnings;
 use lib '.';
+use Growth;
 use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
@@ -58,6 +60,9 @@ sub ask {
 }
 my $others = "datname = 'team' AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
 my $next_kill = time + 6;
+my $calm = $minutes >= 6 ? $end - 2 * $seconds / 3 : $end;
+my $growth = Growth->new($node, 'team');
+my ($next_look, $next_word) = ($calm + 20, time + 300);
 while (time < $end - 3) {
     sleep 0.5;
     # 7: crmd talks to receivers with no transaction open: the connection of its outbox never idles in one
@@ -67,6 +72,10 @@ while (time < $end - 3) {
     my $what = rand();
     if ($what < 0.35 && $victim) {
         $done{cancel} += (ask("SELECT pg_cancel_backend($victim)::integer") // 0);
+    } elsif (time > $calm) {
+        if ($what > 0.9) { $receiver->modes(Soak::one_of('200', '500 429 200', 'drop 200', 'slow:0.2 200', 'reset 503 200')) }
+        if (time > $next_look) { $growth->sample($crmd->{pid}); $next_look = time + 15 }
+        if (time > $next_word) { diag(sprintf "%d s to go\n%s", $end - time, join "\n", $growth->table); $next_word = time + 300 }
     } elsif ($what < 0.45 && $victim) {
         $done{terminate} += (ask("SELECT pg_terminate_backend($victim)::integer") // 0);
     } elsif ($what < 0.53) {
@@ -107,6 +116,7 @@ my @requests = $receiver->requests;
 push @table, sprintf('%-36s %7d', 'alerts', $alerts), sprintf('%-36s %7d  %s', 'messages written', $messages, $history), sprintf('%-36s %7d', 'requests that arrived', scalar @requests),
     sprintf('%-36s %7d', 'changes in the journal', $team->run('SELECT count(*) FROM journal'));
 push @table, map { sprintf '%-36s %7d kB at most', $_, $size{$_} / 1024 } sort keys %size;
+note('what grew while nobody was killed: ' . join "\n", $growth->table) if $calm < $end;
 note("what was done in $minutes minutes, and errors by SQLSTATE:\n" . join "\n", @table);
 
 # It did something.
@@ -162,6 +172,11 @@ for my $name (sort keys %damage) {
 
 # 11: queues stay small however much went through them
 cmp_ok($size{$_} // 0, '<', 64 * 1024 * 1024, "$_ took " . int(($size{$_} // 0) / 1024) . ' kB at most') for @queues;
+
+# 11: and memory. A session's caches come to an end, crmd keeps what it has to send.
+for my $process ($growth->memory) {
+    cmp_ok($process->{last} - $process->{middle}, '<', 8 * 1024, "$process->{name} took $process->{first}, $process->{middle} and $process->{last} kB of memory");
+}
 
 # 8 and 9: a dump gives everything back, twice the same; the same records are linked in the same way again.
 my $dump = "$dir/team.dump";

@@ -1,0 +1,72 @@
+-- What the calls of tests/tap/calls.txt need: a team's tables, an organisation, a rule that fired, a customer of everything.
+SELECT crm.set_calendar('default', 'UTC');
+CREATE TABLE accounts (id integer PRIMARY KEY, name text, email text);
+CREATE TABLE deals (id integer GENERATED ALWAYS AS IDENTITY, account integer, region text, amount numeric, stage text, opened date, closed date, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE deals_1 PARTITION OF deals FOR VALUES FROM (0) TO (1000);
+CREATE TABLE notes (id integer PRIMARY KEY, deal integer, account integer REFERENCES accounts, region text, said text);
+CREATE TABLE spare (id integer PRIMARY KEY, email text, region text);
+CREATE TABLE visits (id integer PRIMARY KEY, at timestamptz, visitor text);
+CREATE TABLE later (id integer PRIMARY KEY, stage text, opened date);
+CREATE SCHEMA reports;
+INSERT INTO accounts VALUES (1, 'Acme', 'info@acme.example'), (2, 'Acme Ltd', 'sales@acme.example'), (3, 'Bolt', 'x@bolt.example'), (4, 'Bolt BV', 'x@bolt.example');
+SELECT crm.create_unit('acme', 'Acme', 'business'), crm.create_unit('sales', 'Sales', 'functional', 'acme'), crm.create_unit('service', 'Service', 'functional', 'acme'),
+    crm.create_unit('north', 'North', parent => 'sales'), crm.create_unit('empty', 'Empty', parent => 'sales');
+SELECT crm.install_role_templates();
+CREATE ROLE locks_anna LOGIN;
+CREATE ROLE locks_new LOGIN;
+SELECT crm.create_principal('postgres', role_name => 'postgres'), crm.create_principal('anna', 'Anna', role_name => 'locks_anna'), crm.create_principal('team', kind => 'team');
+SELECT crm.add_member('postgres', 'acme', 'manager'), crm.add_member('anna', 'acme', 'manager');
+SELECT count(*) FROM crm.adopt('later', 'opportunity', columns => '{"stage": "stage", "created_at": "opened"}');
+SELECT crm.create_funnel('sales', 'opportunity', '[{"key": "open", "department": "sales", "position": 100, "kind": "entry"}, {"key": "won", "milestone": "won", "kind": "won", "department": "service", "position": 200},
+    {"key": "lost", "kind": "lost", "position": 900}]');
+SELECT count(*) FROM crm.adopt('accounts', 'customer', department => 'sales', columns => '{"full_name": "name", "email": "email"}');
+SELECT count(*) FROM crm.adopt('deals', 'opportunity', department => 'sales', funnel => 'sales',
+    columns => '{"customer": {"column": "account", "of": "public.accounts"}, "unit": "region", "amount": "amount", "stage": "stage", "created_at": "opened", "closed_at": "closed"}');
+SELECT count(*) FROM crm.adopt('visits', 'touch', columns => '{"at": "at", "anonymous_id": "visitor"}');
+CALL crm.backfill('accounts');
+CALL crm.backfill('deals');
+CALL crm.backfill('visits');
+INSERT INTO deals (account, region, amount, stage, opened) SELECT 1 + n % 3, 'north', n, 'open', current_date - 9 FROM generate_series(1, 20) n;
+INSERT INTO visits VALUES (1, now(), 'v1');
+UPDATE deals SET stage = 'won', closed = current_date WHERE id <= 3;
+CALL crm.resolve();
+SELECT crm.settle_transitions(), crm.fold();
+SELECT count(*) FROM crm.protect('public.notes', '{"organisation": "region"}', object => 'ticket');
+INSERT INTO notes VALUES (1, 1, 1, 'north', 'hello');
+SELECT crm.share('public.notes', '1', 'anna', reason => 'a test');
+SELECT crm.rotate_token_key();
+SELECT crm.create_endpoint('chat', 'webhook', 'anna', 'chat');
+SELECT crm.create_rule('win', 'win_rate', fire_level => 2, endpoint => 'chat');
+UPDATE crm.rule_schedule SET next_at = now();
+SELECT crm.finish_rule(c.rule, c.epoch) FROM crm.claim_rules('t', 10, '1 minute') c;
+SELECT crm.silence(now() + interval '1 hour', rule => 'win');
+SELECT crm.set_goal('year', 'won_count', 5, current_date - 30, current_date + 30, accountable => 'anna');
+SELECT crm.merge('accounts', '3', '{4}', 'a test');
+SELECT crm.start_access_review('acme');
+SELECT crm.add_refusal_reason('sales', 'not-ready');
+SELECT crm.define_kpi('names', 'Names', 'opportunity_closed.name', kind => 'distinct');
+SELECT crm.deny('anna', 'lead', 'delete', reason => 'a test');
+SELECT crm.add_unit_alias('north', 'N');
+SELECT crm.identify('v9', (SELECT min(customer_id) FROM crm.customer));
+SELECT crm.set_golden_value((SELECT min(customer_id) FROM crm.customer), 'name', 'ACME', 'a test');
+-- Tables that were dropped, with what is kept by their names; somebody who was erased and comes back.
+CREATE TABLE gone (id integer PRIMARY KEY, email text, region text);
+INSERT INTO gone VALUES (1, 'gone@locks.example', 'north');
+SELECT count(*) FROM crm.adopt('gone', 'customer', columns => '{"email": "email"}');
+SELECT count(*) FROM crm.protect('gone', '{"organisation": "region"}');
+CALL crm.backfill('gone');
+SELECT crm.resolve_pending();
+SELECT crm.record_consent(('gone', '1'), 'email', 'news', false);
+DROP TABLE gone;
+CREATE TABLE returning_lead (id integer PRIMARY KEY, email text);
+INSERT INTO returning_lead VALUES (1, 'erased@locks.example');
+SELECT count(*) FROM crm.adopt('returning_lead', 'customer', columns => '{"email": "email"}');
+CALL crm.backfill('returning_lead');
+SELECT crm.resolve_pending();
+SELECT crm.erase_customer(crm.customer_of('returning_lead', '1'), '{"public.returning_lead": "delete"}', 'asked');
+INSERT INTO returning_lead VALUES (2, 'erased@locks.example');
+SELECT crm.resolve_pending();
+-- An answer that the team's application has not heard of; and work that waits.
+SELECT crm.accept_handover((SELECT max(handover) FROM crm.handover));
+UPDATE accounts SET email = 'sales@acme.example' WHERE id = 1;
+UPDATE deals SET amount = amount + 1, stage = 'won', closed = current_date WHERE id = 9;
