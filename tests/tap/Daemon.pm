@@ -49,6 +49,8 @@ sub faulty
     return (LD_PRELOAD => $library, FAULTY_MACHINE => $folder, ASAN_OPTIONS => ($ENV{ASAN_OPTIONS} // '') . ':verify_asan_link_order=0');
 }
 
+sub wal_full { my ($self, $full) = @_; return $full ? $self->write_file('wal', '') : unlink "$self->{dir}/wal" }
+
 sub disk_full { my ($self, $full) = @_; return $full ? $self->write_file('full', '') : unlink "$self->{dir}/full" }
 
 # Sets the clock of what was started so, by this many seconds; in one step.

@@ -1,5 +1,5 @@
 # What may happen to a session in the midst of each operation that takes long (tests/tap/Operations.pm): its time or its patience ends, it is cancelled,
-# ended, killed (kill -9, at chosen places and at random), the disk fills up, memory runs out, its transaction idles, its snapshot is old. It ends
+# ended, killed (kill -9, at chosen places and at random), the disk or that of the WAL fills up, memory runs out, its transaction idles, its snapshot is old. It ends
 # with an error that says so, the server goes on or recovers, nothing is half done, and run again everything is as in a copy that nobody disturbed.
 # The disk fills up by tests/tap/faulty_machine.c, which the server is started with: to mount a small one takes root.
 #   FAULTS   all: at each place, with more memory each time and with more kills (make soak); else at one place of each operation
@@ -22,7 +22,7 @@ my $machine = bless { dir => PostgreSQL::Test::Utils::tempdir }, 'Daemon';
 my %faulty = $machine->faulty;
 my $team = TeamDatabase->new('faults');
 my $node = $team->node;
-$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_connections = 60\nautovacuum = off\nmax_parallel_workers = 0\nmax_parallel_maintenance_workers = 0\nlog_error_verbosity = verbose");
+$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_connections = 60\nautovacuum = off\nmin_wal_size = 32MB\nmax_parallel_workers = 0\nmax_parallel_maintenance_workers = 0\nlog_error_verbosity = verbose");
 $node->stop;
 { local %ENV = (%ENV, %faulty); $node->start }
 my $operations = Operations->new($team, 200);
@@ -130,6 +130,33 @@ for my $name (@names) {
 is(server('SELECT pg_postmaster_start_time()'), $started, 'the server was never started anew');
 my $log = slurp_file($node->logfile);
 unlike($log, qr/terminated by signal|PANIC|recovery mode/, 'and no process of it died');
+
+# The disk of the WAL is full: the server goes down with all that was not committed, and comes up when there is room again.
+{
+    my (@sessions, %before);
+    for my $name (@names) {
+        my @sql = grep { !/^CALL/ } $operations->sql($name) or next;
+        $before{$name} = $operations->left($database{$name});
+        push @sessions, my $session = Session->new($node, $database{$name}, '-c client_min_messages=warning');
+        is(try_it($session, 'BEGIN', @sql), 'ok', "$name is done, and not committed, before the disk of the WAL is full");
+    }
+    $machine->wal_full(1);
+    my $filler = Session->new($node, 'postgres');
+    my $n = 0;
+    $filler->run("SELECT length(pg_logical_emit_message(false, 'fills', repeat('x', 8000000))::text)") while !$filler->lost && $n++ < 200;
+    ok($filler->lost, "the server went down after $n times 8 MB of WAL");
+    like(slurp_file($node->logfile), qr/PANIC:  53100: could not write to file "pg_wal/, 'with the reason in its log');
+    $_->run('COMMIT') for @sessions; # to no server
+    $machine->wal_full(0);
+    # it may have tried to recover, without room, and given up
+    wait_until(sub { my ($status, $out) = $node->psql('postgres', 'SELECT 1'); return ($status // 1) == 0 || !-e $node->data_dir . '/postmaster.pid' }, 60);
+    if (!-e $node->data_dir . '/postmaster.pid') {
+        $node->_update_pid(-1);
+        local %ENV = (%ENV, %faulty);
+        $node->start;
+    }
+    is($operations->left($database{$_}), $before{$_}, "$_, when the WAL has room again: nothing is half done") for sort keys %before;
+}
 
 # Killed: all operations in one crash. First where each waits for a lock at a chosen place, then at random.
 sub start_psql {

@@ -2,6 +2,7 @@
  * A machine that fails, for a process that is started with this library in LD_PRELOAD: a disk that fills up and a clock that is
  * set. Both follow files in the folder that FAULTY_MACHINE names, so that a test changes them while the process runs:
  *   full    while it is there, no file with /base/ in its name can grow (ENOSPC)
+ *   wal     while it is there, none with /pg_wal/ in its name
  *   clock   a number of seconds by which the wall clock is off
  */
 #include <dlfcn.h>
@@ -27,23 +28,31 @@ path_of(const char *name, char *path, size_t size)
     return path;
 }
 
+static int
+is_there(const char *name)
+{
+    char path[512];
+
+    return path_of(name, path, sizeof path) != NULL && access(path, F_OK) == 0;
+}
+
 /* Whether this file must not reach that far. */
 static int
 is_too_far(int fd, off_t end)
 {
-    char path[512], link[64], name[512];
+    int base = is_there("full"), wal = is_there("wal");
+    char link[64], name[512];
     struct stat file;
     ssize_t length;
 
-    if (path_of("full", path, sizeof path) == NULL || access(path, F_OK) != 0 || fstat(fd, &file) != 0 ||
-        end <= file.st_size)
+    if ((!base && !wal) || fstat(fd, &file) != 0 || end <= file.st_size)
         return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     length = readlink(link, name, sizeof name - 1);
     if (length <= 0)
         return 0;
     name[length] = '\0';
-    return strstr(name, "/base/") != NULL;
+    return (base && strstr(name, "/base/") != NULL) || (wal && strstr(name, "/pg_wal/") != NULL);
 }
 
 static off_t
