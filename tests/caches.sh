@@ -5,7 +5,7 @@
 set -eu
 cd "$CRM_STAGE"
 list="adopt track protect token mask share capture capture_limit fold captured_sums counted resolve merge erase rule action"
-export CRM_POSTGRES=$PG_BIN/postgres-forgetful CRM_TEST_TTL=20
+export CRM_POSTGRES=$PG_BIN/postgres-forgetful
 if [ -n "${CRM_DISCARD:-}" ]; then
     sed -i 's/^\\c scratch$/ALTER DATABASE scratch SET debug_discard_caches = 1;\n&/' tests/regress/fresh.sql
     grep -q debug_discard_caches tests/regress/fresh.sql

@@ -24,7 +24,6 @@ key() { # of a test
 
 work=$CRM_STAGE/valgrind
 mkdir -p "$work/begun"
-export CRM_TEST_TTL=60
 pg_regress() { # lane, test, options
     "$PGXS_TEST/regress/pg_regress" --host="$work/$1" --user=postgres --dbname=regression --bindir="$PG_BIN" \
         --inputdir=tests/regress --outputdir="$work/out$1" "${@:3}" "$2"
