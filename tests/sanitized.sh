@@ -4,7 +4,7 @@
 set -eu
 cd "$CRM_STAGE"
 [ -x crmd-sanitized ] || { echo "skipped: crmd is not built with sanitizers"; exit 0; }
-tests="crmd crmd_answers"
+tests="crmd crmd_answers crmd_parts"
 longer="crmd_attack crmd_faults crmd_server crmd_dns crmd_tls crmd_mail crmd_ops crmd_report act alert link sales"
 [ "${CRM_SANITIZED:-}" != all ] || tests="$tests $longer"
 if [ -n "${1:-}" ]; then
