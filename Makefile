@@ -92,9 +92,8 @@ check-sanitize: setup  ## unit tests and all tests of crmd with a crmd built wit
 
 check-assert: setup-valgrind ## tests in a server with assertions, the extension built with UBSan: half an hour (T=name runs one)
 	@+UNDEFINED=1 CRM_BUILD=build/assert-undefined tests/assert --kind regress --kind isolation --kind tap $(if $(T),--only '$(T)')
-check-valgrind: setup-valgrind ## check-assert, then the C of the extension under valgrind: an hour (T=name runs one under valgrind)
-	@+$(if $(T),,$(MAKE) -s check-assert)
-	@+CRM_BUILD=build/assert tests/assert --kind valgrind $(if $(T),--only '$(T)')
+check-valgrind: setup-valgrind ## regression tests under valgrind, hours (T=name runs one; MINUTES=n begins none later; LEFT=1 leaves out what passed)
+	@+CRM_BUILD=build/assert CRM_MINUTES=$(MINUTES) LEFT=$(LEFT) tests/assert --kind valgrind $(if $(T),--only '$(T)')
 check-caches: setup-valgrind ## what keeps caches, in a server that forgets its own at every step (T=name runs one)
 	@+UNDEFINED=1 CRM_BUILD=build/assert-undefined tests/assert --kind caches $(if $(T),--only '$(T)')
 fuzz: setup-fuzz       ## new inputs for parsers and codecs (T=name one of them, SECONDS=n for each, 60 unless given)
