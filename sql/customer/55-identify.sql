@@ -116,10 +116,18 @@ CREATE FUNCTION @extschema@.identify(anonymous_id text, customer_id bigint, at t
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
-    family CONSTANT bigint[] := require_customer(customer_id);
+    family bigint[];
+    oldest bigint;
 BEGIN
+    LOCK TABLE customer_registry IN ROW EXCLUSIVE MODE; -- the links are those of now until this is written
+    family := require_customer(customer_id);
     PERFORM check_may_identify(customer_id);
-    RETURN note_identification(anonymous_id, (SELECT min(l.record_no) FROM record_link l WHERE l.customer_id = family[1]), at);
+    SELECT min(l.record_no) INTO oldest FROM record_link l WHERE l.customer_id = family[1];
+    IF oldest IS NULL THEN -- all of its rows went since
+        RAISE EXCEPTION 'customer % has no record any more', customer_id USING ERRCODE = 'RM201',
+            HINT = 'Look it up in @extschema@.customer, or by @extschema@.customer_of(table, key).';
+    END IF;
+    RETURN note_identification(anonymous_id, oldest, at);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.identify(text, bigint, timestamptz) IS
@@ -134,8 +142,10 @@ RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
-    customer bigint := customer_of(relation, record_key);
+    customer bigint;
 BEGIN
+    LOCK TABLE customer_registry IN ROW EXCLUSIVE MODE; -- as identify
+    customer := customer_of(relation, record_key);
     IF customer IS NULL THEN
         RAISE EXCEPTION 'record % of % means no customer yet, or you may not read it', record_key, relation USING ERRCODE = 'RM202',
             HINT = 'crmd links new records; SELECT @extschema@.resolve_pending(); does it at once.';
