@@ -40,6 +40,8 @@ SELECT journey OPERATOR(crm.||) '200@2026-01-01Z,250@2026-01-04 00:00:01Z' FROM 
 -- Equal by bytes: grouped, sorted, hashed, indexed.
 SELECT count(*), count(DISTINCT journey) FROM (SELECT journey FROM way UNION ALL SELECT journey FROM way) w;
 CREATE UNIQUE INDEX ON way (journey); CREATE INDEX ON way USING hash (journey);
+SELECT bool_and(crm.journey_hash_extended(journey, 0) & 4294967295 = crm.journey_hash(journey)::bigint & 4294967295) AS same_without_seed,
+       bool_or(crm.journey_hash_extended(journey, 1) = crm.journey_hash_extended(journey, 0)) AS same_with_another FROM way;
 INSERT INTO way VALUES (5, '100@2026-01-01 00:00:00.000Z');
 SELECT count(*) FROM way a JOIN way b ON a.journey OPERATOR(crm.=) b.journey;
 SELECT bool_and((a.journey OPERATOR(crm.<) b.journey) = (b.journey OPERATOR(crm.>) a.journey)
