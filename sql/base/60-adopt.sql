@@ -52,6 +52,7 @@ COMMENT ON FUNCTION @extschema@.refuse_unadoptable(pg_catalog.regclass, boolean)
 
 -- A writer may hold one partition and want another: whoever waits while he holds a lock makes a deadlock of it, and the
 -- server may end the writer. So: wait for one, holding none; ask for the rest; where one is not free, let go and start anew.
+-- LOCK TABLE takes names, and by the time that it has its lock another table may have the name.
 CREATE FUNCTION @extschema@.lock_tables(tables pg_catalog.regclass[], mode text, lock_timeout interval) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -59,22 +60,37 @@ DECLARE
     deadline timestamptz := clock_timestamp() + lock_timeout;
     wanted regclass[] := ARRAY(SELECT DISTINCT t FROM unnest(tables) t ORDER BY t);
     patience bigint;
+    gone regclass;
+    name text;
 BEGIN
     IF mode IS NULL OR array_position(wanted, NULL) IS NOT NULL OR cardinality(wanted) = 0 THEN
         RAISE EXCEPTION 'no table or no mode to lock it in' USING ERRCODE = 'RM005', HINT = 'Name a table that exists.';
     END IF;
     LOOP
+        SELECT t INTO gone FROM unnest(wanted) t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t) LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'table % does not exist any more', coalesce(name, gone::text)
+                USING ERRCODE = 'undefined_table', DETAIL = 'Another transaction has dropped it; nothing was changed.';
+        END IF;
         patience := ceil(extract(epoch FROM deadline - clock_timestamp()) * 1000);
         EXIT WHEN patience <= 0;
         BEGIN
+            name := wanted[1];
             PERFORM set_config('lock_timeout', patience::text, true);
-            EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', wanted[1], mode);
+            EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', name, mode);
             PERFORM set_config('lock_timeout', old_timeout, true);
+            IF to_regclass(name) IS DISTINCT FROM wanted[1] THEN
+                RAISE lock_not_available;
+            END IF;
             FOR n IN 2 .. cardinality(wanted) LOOP
-                EXECUTE format('LOCK TABLE ONLY %s IN %s MODE NOWAIT', wanted[n], mode);
+                name := wanted[n];
+                EXECUTE format('LOCK TABLE ONLY %s IN %s MODE NOWAIT', name, mode);
+                IF to_regclass(name) IS DISTINCT FROM wanted[n] THEN
+                    RAISE lock_not_available;
+                END IF;
             END LOOP;
             RETURN;
-        EXCEPTION WHEN lock_not_available THEN
+        EXCEPTION WHEN lock_not_available OR undefined_table THEN
             NULL; -- what was locked is free again
         END;
         wanted := wanted[2:] || wanted[1]; -- next time wait for another one
@@ -87,7 +103,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.lock_tables(pg_catalog.regclass[], text, interval) IS
-'Locks tables, all or none, without ever waiting while it holds one of them; raises 55P03 with a hint after lock_timeout.';
+'Locks tables, all or none, without ever waiting while it holds one of them; raises 55P03 with a hint after lock_timeout, '
+'42P01 where one is dropped meanwhile. One that is renamed meanwhile is locked by its new name.';
 SELECT @extschema@.set_audience('lock_tables(regclass[], text, interval)', 'admin');
 
 CREATE FUNCTION @extschema@.lock_members(relation pg_catalog.regclass, mode text, lock_timeout interval) RETURNS void
@@ -97,6 +114,38 @@ $$;
 COMMENT ON FUNCTION @extschema@.lock_members(pg_catalog.regclass, text, interval) IS
 'lock_tables for a table and its partitions.';
 SELECT @extschema@.set_audience('lock_members(regclass, text, interval)', 'admin');
+
+CREATE FUNCTION @extschema@.hold_table(relation pg_catalog.regclass) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'crm_hold_table' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.hold_table(pg_catalog.regclass) IS
+'Locks a table ACCESS SHARE, as a reader does, until the transaction ends, whatever its name is by then; false where it is gone.';
+SELECT @extschema@.set_audience('hold_table(regclass)', 'internal');
+
+CREATE FUNCTION @extschema@.hold_adopted(relation pg_catalog.regclass) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF NOT hold_table(relation) THEN
+        RETURN false;
+    ELSIF to_regprocedure(mapping_function(relation, 'id')) IS NULL THEN
+        RAISE EXCEPTION 'table % was replaced, or disowned, while it was waited for', relation
+            USING ERRCODE = 'serialization_failure', HINT = 'Read again.';
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.hold_adopted(pg_catalog.regclass) IS
+'hold_table for an adopted table that is going to be read by its mappings; raises 40001 where they went away meanwhile.';
+SELECT @extschema@.set_audience('hold_adopted(regclass)', 'internal');
+
+CREATE FUNCTION @extschema@.refuse_adopted(relation pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'table % is adopted already', relation
+        USING ERRCODE = 'RM003', HINT = format('To change the mapping, type SELECT @extschema@.disown(%L) first.', relation::text);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.refuse_adopted(pg_catalog.regclass) IS 'Raises RM003: a table is adopted once.';
+SELECT @extschema@.set_audience('refuse_adopted(regclass)', 'internal');
 
 -- One entity's table, checked from all sides. Nothing is locked or written here.
 CREATE FUNCTION @extschema@.check_adoption(relation pg_catalog.regclass, entity text, zone text, columns jsonb,
@@ -113,8 +162,7 @@ BEGIN
         PERFORM raise_unknown('entity', coalesce(entity, ''), ARRAY(SELECT e.entity FROM entity e));
     END IF;
     IF EXISTS (SELECT FROM adoption a WHERE a.relation = check_adoption.relation) THEN
-        RAISE EXCEPTION 'table % is adopted already', relation
-            USING ERRCODE = 'RM003', HINT = format('To change the mapping, type SELECT @extschema@.disown(%L) first.', relation::text);
+        PERFORM refuse_adopted(relation);
     END IF;
     PERFORM require_zone(zone);
     RETURN QUERY SELECT * FROM check_columns(relation, entity, zone, columns);
@@ -173,6 +221,11 @@ DECLARE
     locked_at timestamptz;
 BEGIN
     zone := coalesce(zone, default_zone());
+    IF relation IS NOT NULL THEN -- what checks it waits for DDL that is open, and no longer than it was told to
+        PERFORM require_owner(relation);
+        PERFORM refuse_unadoptable(relation, row_triggers);
+        PERFORM lock_tables(ARRAY[relation], 'ACCESS SHARE', lock_timeout);
+    END IF;
     mapping := ARRAY(SELECT c FROM check_adoption(relation, entity, zone, columns, row_triggers) c ORDER BY c.attribute);
 
     PERFORM lock_members(relation, 'SHARE ROW EXCLUSIVE', lock_timeout);
@@ -180,7 +233,11 @@ BEGIN
     lock := 'SHARE ROW EXCLUSIVE';
     INSERT INTO adoption (relation, entity, department, zone, funnel, fallback_unit, row_triggers, adopted_by, name, owner)
     SELECT relation, entity, department, zone, funnel, fallback_unit, row_triggers, caller()::text::name, qualified_name(relation), pg_get_userbyid(c.relowner)
-    FROM pg_class c WHERE c.oid = relation;
+    FROM pg_class c WHERE c.oid = relation
+    ON CONFLICT ON CONSTRAINT adoption_pkey DO NOTHING;
+    IF NOT FOUND THEN -- somebody else was first
+        PERFORM refuse_adopted(relation);
+    END IF;
     room := 'base';
     FOREACH checked IN ARRAY mapping LOOP
         object := create_mapping(relation, checked);
@@ -297,6 +354,7 @@ BEGIN
     FOR held IN SELECT DISTINCT t FROM held_tables() t ORDER BY t LOOP
         PERFORM require_owner(held);
         PERFORM lock_members(held, 'ACCESS EXCLUSIVE', lock_timeout);
+        CONTINUE WHEN NOT EXISTS (SELECT FROM held_tables() t WHERE t = held); -- any more
         PERFORM forget(held);
         count := count + 1;
     END LOOP;

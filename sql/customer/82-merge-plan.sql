@@ -102,6 +102,30 @@ COMMENT ON FUNCTION @extschema@.referring_statement(@extschema@.reference, name[
 
 -- Rounds --------------------------------------------------------------------------------------------------------------
 
+-- Before what refers to what is read: whoever alters one of these tables is waited for with nothing read of it, by a snapshot that may be too
+-- old for what he leaves, or by a name that is another table's by then.
+CREATE FUNCTION @extschema@.hold_referring(target pg_catalog.regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    held regclass[] := '{}';
+    referring regclass[];
+BEGIN
+    LOOP
+        referring := ARRAY(SELECT r.relation FROM (SELECT c.conrelid::regclass FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = target
+                                                   UNION SELECT s.relation FROM soft_reference s WHERE s.target = hold_referring.target
+                                                   UNION SELECT a.relation FROM adoption_attribute a WHERE a.reference = target) r (relation)
+                           UNION SELECT i.relid FROM pg_constraint c CROSS JOIN LATERAL pg_partition_tree(c.conrelid) i WHERE c.contype = 'f' AND c.confrelid = target
+                           ORDER BY 1);
+        EXIT WHEN referring <@ held;
+        held := held || referring;
+        PERFORM hold_table(m) FROM unnest(referring) m;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.hold_referring(pg_catalog.regclass) IS
+'hold_table for the tables that refer to rows of a table, and their partitions.';
+SELECT @extschema@.set_audience('hold_referring(regclass)', 'internal');
+
 CREATE FUNCTION @extschema@.plan_pairs(merge_id bigint, relation pg_catalog.regclass, columns name[], round integer,
                                        taken_over boolean DEFAULT false) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp SET enable_nestloop = off AS $$

@@ -324,6 +324,7 @@ BEGIN
     FOR step IN 1 .. 1000 LOOP
         FOR source IN SELECT DISTINCT c.relation FROM merge_change c
                       WHERE c.merge_id = plan_rounds.merge_id AND c.round = step ORDER BY c.relation LOOP
+            PERFORM hold_referring(source);
             PERFORM refuse_mapped(merge_id, source, step);
             FOR r IN SELECT * FROM row_references(source) LOOP
                 PERFORM refuse_taken_over(merge_id, r, step);

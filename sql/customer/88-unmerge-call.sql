@@ -128,6 +128,7 @@ DECLARE
     done CONSTANT row_merge := require_merge(merge_id);
     lost record;
 BEGIN
+    PERFORM hold_table(m.relation) FROM (SELECT DISTINCT c.relation FROM merge_change c WHERE c.merge_id = plan_unmerge.merge_id ORDER BY 1) m;
     PERFORM require_unmerge(done);
     DELETE FROM merge_finding f WHERE f.merge_id = plan_unmerge.merge_id;
     PERFORM refuse_unmergeable(c.relation) FROM (SELECT DISTINCT m.relation FROM merge_change m

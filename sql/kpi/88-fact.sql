@@ -21,7 +21,7 @@ COMMENT ON FUNCTION @extschema@.fact_source(pg_catalog.regclass, text) IS 'rows_
 SELECT @extschema@.set_audience('fact_source(regclass, text)', 'internal');
 
 CREATE FUNCTION @extschema@.fact_query(entity text, columns text[], types text[]) RETURNS text
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     -- made here, beside the table: who the customer is, what a stage means; everything else is an attribute
     made CONSTANT text[] := ARRAY['relation', 'record_key', 'customer_id', 'unit_key', 'day', 'owner_key', 'funnel', 'stage', 'stage_key', 'milestone', entity];
@@ -79,7 +79,7 @@ BEGIN
                                   WHEN fact_query.entity THEN 't.record_key' -- of campaigns and products their key
                                   ELSE format('t.%I', u.name) END, ', ' ORDER BY u.n) AS selected
             FROM unnest(columns, types) WITH ORDINALITY AS u (name, type, n)) c
-        WHERE a.entity = fact_query.entity AND x.condition <> 'false');
+        WHERE a.entity = fact_query.entity AND CASE WHEN x.condition <> 'false' THEN hold_adopted(a.relation) END); -- then its name stays what it is
 END
 $$;
 COMMENT ON FUNCTION @extschema@.fact_query(text, text[], text[]) IS
