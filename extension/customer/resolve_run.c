@@ -106,6 +106,7 @@ new_run(void)
     MemoryContext context;
     ResolveRun *made;
 
+    PreventCommandDuringRecovery("resolve");
     if (!registered) {
         RegisterXactCallback(at_end_of_transaction, NULL);
         RegisterSubXactCallback(at_end_of_subtransaction, NULL);
