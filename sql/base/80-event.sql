@@ -12,6 +12,19 @@ COMMENT ON FUNCTION @extschema@.renames_label(pg_ddl_command) IS
 'Of a row of pg_event_trigger_ddl_commands(): whether it gave a value of an enum another name.';
 SELECT @extschema@.set_audience('renames_label(pg_ddl_command)', 'admin');
 
+CREATE FUNCTION @extschema@.altered_adoptions() RETURNS SETOF pg_catalog.regclass
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT DISTINCT a.relation
+    FROM pg_event_trigger_ddl_commands() c
+    CROSS JOIN LATERAL (SELECT c.objid UNION SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.objid
+                        UNION SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = c.objid) t (touched)
+    JOIN adoption a ON a.relation = adopted_root(t.touched)
+    WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table')
+$$;
+COMMENT ON FUNCTION @extschema@.altered_adoptions() IS
+'In an event trigger of ddl_command_end: the adopted tables that the command altered, a partition of them, or what is above or below them.';
+SELECT @extschema@.set_audience('altered_adoptions()', 'internal');
+
 CREATE FUNCTION @extschema@.follow_partitions() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$

@@ -4,15 +4,14 @@ CREATE FUNCTION @extschema@.follow_disabled() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
+    altered CONSTANT regclass[] := ARRAY(SELECT altered_adoptions());
     each record;
 BEGIN
     FOR each IN
         SELECT a.relation, m AS member, t.tgname, t.tgenabled, t.tgparentid
-        FROM (SELECT DISTINCT adopted_root(c.objid) AS relation FROM pg_event_trigger_ddl_commands() c
-              WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table') altered
-        JOIN attached_trigger a USING (relation) CROSS JOIN LATERAL members(a.relation) m CROSS JOIN LATERAL unnest(a.events) e
+        FROM attached_trigger a CROSS JOIN LATERAL members(a.relation) m CROSS JOIN LATERAL unnest(a.events) e
         JOIN pg_trigger t ON t.tgrelid = m AND t.tgname = trigger_name(a.room, e)
-        WHERE t.tgenabled = 'D' OR t.tgenabled <> 'A' AND a.always
+        WHERE a.relation = ANY (altered) AND (t.tgenabled = 'D' OR t.tgenabled <> 'A' AND a.always)
     LOOP
         PERFORM refill(each.relation), recount(each.relation);
         IF each.tgenabled <> 'D' AND each.tgparentid = 0 THEN
@@ -22,7 +21,7 @@ BEGIN
     -- what backfill did not read because of them is read now
     UPDATE filling f SET state = 'filling', error = NULL
     WHERE f.state = 'failed' AND f.error LIKE '%is disabled: what changes there is not seen%'
-      AND f.relation IN (SELECT adopted_root(c.objid) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table');
+      AND f.relation = ANY (altered);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.follow_disabled() IS
