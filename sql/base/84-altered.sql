@@ -41,13 +41,7 @@ DECLARE
     adopted adoption;
     why text;
 BEGIN
-    FOR adopted IN
-        SELECT DISTINCT a.* FROM pg_event_trigger_ddl_commands() c
-        CROSS JOIN LATERAL (SELECT c.objid UNION SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.objid
-                            UNION SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = c.objid) touched (relation)
-        JOIN adoption a ON a.relation = adopted_root(touched.relation) OR a.relation = touched.relation
-        WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table')
-    LOOP
+    FOR adopted IN SELECT a.* FROM adoption a WHERE a.relation IN (SELECT altered_adoptions()) LOOP
         BEGIN
             PERFORM refuse_unadoptable(adopted.relation, true);
             CONTINUE;
@@ -94,19 +88,30 @@ COMMENT ON FUNCTION @extschema@.guard_retyped() IS
 CREATE EVENT TRIGGER crm_guard_retyped ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION @extschema@.guard_retyped();
 COMMENT ON EVENT TRIGGER crm_guard_retyped IS 'Mapped columns keep their types.';
 
+CREATE FUNCTION @extschema@.is_column_gone(relation pg_catalog.regclass, typed text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN typed ~ '^[[:alpha:]_][[:alnum:]_$]*$'
+           AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = relation AND o.attname = typed AND NOT o.attisdropped);
+COMMENT ON FUNCTION @extschema@.is_column_gone(pg_catalog.regclass, text) IS 'Whether what was typed is nothing but the name of a column, which the table does not have any more.';
+SELECT @extschema@.set_audience('is_column_gone(regclass, text)', 'internal');
+
+CREATE FUNCTION @extschema@.named_anew(relation pg_catalog.regclass, stages jsonb, name text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN (SELECT jsonb_object_agg(e.key, CASE WHEN is_column_gone(relation, e.value) THEN name ELSE e.value END) FROM jsonb_each_text(stages) e);
+COMMENT ON FUNCTION @extschema@.named_anew(pg_catalog.regclass, jsonb, text) IS 'A column for each stage, of which one has this name now.';
+SELECT @extschema@.set_audience('named_anew(regclass, jsonb, text)', 'internal');
+
 -- The functions follow a renamed column by themselves; what was typed is kept as it would have to be typed now.
 CREATE FUNCTION @extschema@.follow_mapped_columns() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    UPDATE adoption_attribute t SET expression = a.attname
+    UPDATE adoption_attribute t SET expression = CASE WHEN t.expression LIKE '{%' THEN named_anew(t.relation, t.expression::jsonb, a.attname)::text ELSE a.attname END
     FROM pg_event_trigger_ddl_commands() c JOIN pg_attribute a ON a.attrelid = c.objid AND a.attnum = c.objsubid
     JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.objid AND d.refobjsubid = c.objsubid AND d.classid = 'pg_proc'::regclass
     WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table column' AND t.relation = c.objid
       AND d.objid = to_regprocedure(mapping_function(t.relation, t.attribute))
-      -- nothing but a column that is not there any more
-      AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = t.relation AND o.attname = t.expression AND NOT o.attisdropped)
-      AND t.expression ~ '^[[:alpha:]_][[:alnum:]_$]*$';
+      AND (t.expression LIKE '{%' OR is_column_gone(t.relation, t.expression));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.follow_mapped_columns() IS 'Event trigger: a mapping to a column that was renamed is kept by its new name.';

@@ -242,10 +242,40 @@ CREATE FUNCTION @extschema@.refuse_change(present jsonb, wanted jsonb) RETURNS v
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'what is there already cannot be changed so by a document'
-        USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('It would be other in: %s.', config_difference(present, wanted));
+        USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('It would be other in: %s.', config_difference(present, wanted)),
+                  HINT = 'Write into the document what is there, or take it away by its own function and apply the document again.';
 END
 $$;
 COMMENT ON FUNCTION @extschema@.refuse_change(jsonb, jsonb) IS 'change of a section whose entries are not changed once they are there.';
+
+-- A mapping can be typed in several ways, so it is compared as it was understood.
+CREATE FUNCTION @extschema@.change_adoption(present jsonb, wanted jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    adopted CONSTANT adoption := require_adopted((present ->> 'relation')::regclass);
+    other jsonb := config_difference(present, wanted);
+    mapped jsonb;
+BEGIN
+    IF other ? 'columns' THEN
+        mapped := (SELECT jsonb_object_agg(attribute, jsonb_build_array(t.typed, c.typed))
+                   FROM (SELECT t.attribute, jsonb_build_array(t.expression, t.reference::oid) AS said, present #> ARRAY['columns', t.attribute] AS typed
+                         FROM adoption_attribute t WHERE t.relation = adopted.relation) t
+                   FULL JOIN (SELECT k.attribute, jsonb_build_array(k.mapping, k.reference::oid) AS said, wanted #> ARRAY['columns', k.attribute] AS typed
+                              FROM check_columns(adopted.relation, adopted.entity, adopted.zone, wanted -> 'columns') k) c USING (attribute)
+                   WHERE t.said IS DISTINCT FROM c.said);
+        other := CASE WHEN mapped IS NULL THEN other - 'columns' ELSE other || jsonb_build_object('columns', mapped) END;
+    END IF;
+    IF other <> '{}' THEN
+        RAISE EXCEPTION 'table % is adopted otherwise than the document says', adopted.relation
+            USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('It would be other in: %s.', other),
+                  HINT = format('Type SELECT @extschema@.disown(%L); and apply the document again: it is adopted anew, its rows are read again, and its history of '
+                                'stages begins anew. Or write into the document what is there.', adopted.relation::text);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.change_adoption(jsonb, jsonb) IS
+'change of the section adoptions: what is adopted stays as it is; 55000 where a document says otherwise, with what is other.';
+SELECT @extschema@.set_audience('change_adoption(jsonb, jsonb)', 'internal');
 
 INSERT INTO @extschema@.config_section (section, room, "position", key, entries, put, change, remove) VALUES
     ('calendars', 'base', 10, '{key}', 'SELECT calendar AS key, zone, hours FROM calendar', 'set_calendar', NULL, NULL),
@@ -254,11 +284,9 @@ INSERT INTO @extschema@.config_section (section, room, "position", key, entries,
     ('home_currency', 'base', 40, '{}', 'SELECT home_currency AS currency FROM finance_setting WHERE home_currency IS NOT NULL', 'set_home_currency', NULL, NULL),
     ('rate_bases', 'base', 50, '{rate_set}', 'SELECT rate_set, base FROM rate_base', 'set_rate_base', NULL, NULL),
     ('adoptions', 'base', 310, '{relation}', $q$
-        SELECT table_name(a.relation) AS relation, a.entity, a.department, a.zone, a.funnel, a.fallback_unit, a.row_triggers,
-               (SELECT jsonb_object_agg(t.attribute, CASE WHEN t.reference IS NULL THEN to_jsonb(t.expression)
-                                                          ELSE jsonb_build_object('column', t.expression, 'of', table_name(t.reference)) END)
-                FROM adoption_attribute t WHERE t.relation = a.relation) AS columns
-        FROM adoption a$q$, 'adopt', 'refuse_change($1, $2)', 'disown(($1 ->> ''relation'')::regclass)');
+        SELECT qualified_name(a.relation) AS relation, a.entity, a.department, a.zone, a.funnel, a.fallback_unit, a.row_triggers,
+               typed_columns(a.relation) AS columns
+        FROM adoption a$q$, 'adopt', 'change_adoption($1, $2)', 'disown(($1 ->> ''relation'')::regclass)');
 
 CREATE FUNCTION @extschema@.set_retention(item text, keep interval) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$

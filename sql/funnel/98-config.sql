@@ -18,6 +18,7 @@ BEGIN
         IF has IS NULL THEN
             PERFORM add_stage(present ->> 'funnel', stage);
         ELSIF config_difference(has, stage - 'aliases') IS NOT NULL THEN
+            PERFORM read_stage(present ->> 'funnel', stage, 1); -- raises what is wrong with it
             PERFORM refuse_change(has, stage);
         END IF;
     END LOOP;

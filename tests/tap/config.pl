@@ -13,6 +13,8 @@ CREATE TABLE shop.customers (id integer PRIMARY KEY, name text, mail text, regio
 CREATE TABLE shop.deals (shop integer, no integer, customer integer REFERENCES shop.customers, value numeric, status text, opened date, closed date, region text,
                          phone text, buyer integer, PRIMARY KEY (shop, no));
 CREATE TABLE shop.tickets (id text PRIMARY KEY, customer integer, status text, priority text, opened timestamptz, solved timestamptz, region text);
+CREATE TABLE public.jobs (id integer PRIMARY KEY, customer integer REFERENCES shop.customers, deal_shop integer, deal_no integer, begun date, tested date, finished date);
+CREATE TABLE shop."Odd Name" ("Key" text, part integer, "who's" text, "first" text, PRIMARY KEY ("Key", part));
 CREATE FUNCTION public.stuck(unit text, since date, until date) RETURNS numeric STABLE LANGUAGE sql AS 'SELECT 1.0';
 SQL
 
@@ -49,6 +51,10 @@ SELECT * FROM crm.adopt('shop.deals', 'opportunity', department => 'sales', funn
     '{"amount": "value", "stage": "status", "created_at": "opened", "closed_at": "closed", "unit": "region"}');
 SELECT * FROM crm.adopt('shop.tickets', 'ticket', department => 'service', funnel => 'desk', zone => 'Europe/Madrid', columns =>
     '{"customer": {"column": "customer", "of": "shop.customers"}, "stage": "status", "priority": "priority", "opened_at": "opened", "resolved_at": "solved", "unit": "region"}');
+SELECT crm.create_funnel('delivery', 'project', '["begun", "tested", {"key": "done", "kind": "won"}]');
+SELECT * FROM crm.adopt('jobs', 'project', funnel => 'delivery', columns => '{"customer": "customer", "opportunity": ["deal_shop", "deal_no"],
+    "stage": {"begun": "begun", "tested": "tested", "done": "finished"}}');
+SELECT * FROM crm.adopt('shop."Odd Name"', 'lead', columns => '{"full_name": "\"who''s\"", "given_name": "coalesce(\"first\", ''no one'')"}');
 SELECT crm.protect('shop.deals', '{"organisation": "region"}', fallback_unit => 'north');
 SELECT crm.mask('shop.deals', '{"phone": "right(phone, 2)", "buyer": null}');
 SELECT crm.set_survivorship('email', 'most_trusted', '{sales,shop.customers}'), crm.share_attribute('phone', 'all call back'), crm.set_contact_basis('service', 'contract', 'they bought');
@@ -81,7 +87,8 @@ $team->prints(<<'SQL', '', 'every table that keeps what somebody has said is in 
 SELECT string_agg(c.relname, ' ' ORDER BY c.relname)
 FROM pg_extension e JOIN pg_class c ON c.oid = ANY (e.extconfig) AND c.relkind = 'r'
 WHERE e.extname = 'crm'
-  AND NOT EXISTS (SELECT FROM crm.config_section s WHERE s.entries ~ ('\m' || c.relname || '\M') OR s.entries LIKE '%funnel_entry(%' AND c.relname = 'funnel_stage')
+  AND NOT EXISTS (SELECT FROM crm.config_section s WHERE s.entries ~ ('\m' || c.relname || '\M') OR s.entries LIKE '%funnel_entry(%' AND c.relname = 'funnel_stage'
+    OR s.entries LIKE '%typed_columns(%' AND c.relname = 'adoption_attribute')
   AND c.relname NOT IN (
     -- follow from what is in the document
     'filling', 'attached_trigger', 'protection_member', 'protection_left', 'adoption_left', 'masked_grant', 'unit_past', 'tracking', 'tracking_date', 'team_kpi_term', 'kpi_instance',
@@ -113,6 +120,18 @@ $other->prints("$given SELECT * FROM crm.apply_config(:'document')", '', 'a seco
 $other->prints(q(SELECT count(*) > 3 FROM pg_trigger WHERE tgrelid = 'shop.deals'::regclass AND NOT tgisinternal), 't', 'tables are adopted');
 $other->prints(q(SELECT relrowsecurity FROM pg_class WHERE oid = 'shop.deals'::regclass), 't', 'and protected');
 
+# as typed by hand: a mapping is the same in other words
+$other->prints(q(SELECT count(*) FROM crm.apply_config('{"adoptions": [{"relation": "shop.tickets", "columns": {"id": ["id"], "customer": {"of": "shop.customers", "column": "customer"}, "stage": "status",
+    "priority": {"column": "priority"}, "opened_at": "opened", "resolved_at": "solved", "unit": "region"}},
+    {"relation": "shop.deals", "columns": {"id": ["shop", "no"], "amount": "value", "stage": "status", "created_at": "opened", "closed_at": "closed", "unit": "region"}}]}') WHERE action <> 'extra'), '0',
+    'a document that says the same in other words changes nothing');
+# a column that is renamed is followed by the document
+$other->run('ALTER TABLE jobs RENAME tested TO probed; ALTER TABLE shop.customers RENAME region TO place');
+$other->prints(q(SELECT e -> 'columns' FROM jsonb_array_elements(crm.export_config() -> 'adoptions') e WHERE e ->> 'relation' = 'public.jobs'),
+    $team->run(q(SELECT replace((e -> 'columns')::text, ': "tested"', ': "probed"') FROM jsonb_array_elements(crm.export_config() -> 'adoptions') e WHERE e ->> 'relation' = 'public.jobs')), 'and says what it is called now');
+$other->run('ALTER TABLE jobs RENAME probed TO tested; ALTER TABLE shop.customers RENAME place TO region');
+is($other->run('SELECT jsonb_pretty(crm.export_config())'), $document, 'named as before, it is exported as before');
+
 # changes
 $other->prints(q(SELECT * FROM crm.apply_config('{"units": [{"key": "south", "parent": "zulu", "description": "deep"}], "roles": [{"key": "auditor"}],
     "rules": [{"key": "z-first", "fire_level": 90}], "home_currency": [{"currency": "USD"}]}') WHERE action <> 'extra'),
@@ -139,7 +158,23 @@ for my $wrong (
     [ q('{"units": [{"key": "west", "parent": "zulu"}], "rules": [{"key": "late", "kind": "breech"}]}'), 'RM001', qr/Perhaps you meant "breach"/ ],
     [ q('{"endpoints": [{"key": "chat", "audience": "desk"}]}'), '55000', qr/cannot be changed so by a document.*"audience": \["anna", "desk"\]/s ],
     [ q('{"goals": [{"goal": "grow", "target": "much"}]}'), '22P02', qr/invalid input syntax for type numeric/ ],
-    [ q('{"adoptions": [{"relation": "shop.deals", "entity": "lead"}]}'), '55000', qr/cannot be changed so by a document/ ],
+    # keys within entries, too
+    [ q('{"adoptions": [{"relation": "shop.tickets", "columns": {"prioritty": "priority"}}]}'), 'RM001', qr/Perhaps you meant "priority"/ ],
+    [ q('{"adoptions": [{"relation": "shop.more", "entity": "tickt", "columns": {}}]}'), '42P01', qr/relation "shop.more" does not exist/ ],
+    [ q('{"funnels": [{"funnel": "new", "subject": "ticket", "stages": [{"key": "a", "mileston": "won"}]}]}'), 'RM001', qr/Perhaps you meant "milestone"/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "extra", "labell": "More"}]}]}'), 'RM001', qr/Perhaps you meant "label"/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "offer", "probabilty": 0.5}]}]}'), 'RM001', qr/Perhaps you meant "probability"/ ],
+    [ q('{"calendars": [{"key": "night", "zone": "UTC", "hours": {"mno": []}}]}'), 'RM001', qr/Perhaps you meant "mon"/ ],
+    [ q('{"calendars": [{"key": "night", "zone": "Europe/Amsterdm"}]}'), 'RM001', qr/Perhaps you meant "Europe\/Amsterdam"/ ],
+    [ q('{"goals": [{"goal": "grow", "departments": {"sale": 1}}]}'), 'RM001', qr/Perhaps you meant "sales"/ ],
+    [ q('{"credits": [{"unit": "north", "credits": {"nort": 1}, "since": "2027-01-01"}]}'), 'RM001', qr/Perhaps you meant "north"/ ],
+    [ q('{"protections": [{"relation": "shop.tickets", "units": {"organisaton": "region"}}]}'), 'RM001', qr/Perhaps you meant "organisation"/ ],
+    [ q('{"protections": [{"relation": "shop.tickets", "units": {"organisation": "regio"}}]}'), 'RM001', qr/Perhaps you meant "region"/ ],
+    [ q('{"components": [{"component": "more", "entity": "opportunity", "day": "closed_att"}]}'), 'RM001', qr/Perhaps you meant/ ],
+    # what is adopted stays as it is, and it is said what to do
+    [ q('{"adoptions": [{"relation": "shop.deals", "entity": "lead"}]}'), '55000', qr/is adopted otherwise than the document says.*"entity": \["opportunity", "lead"\].*SELECT crm.disown\('shop.deals'\); and apply the document again/s ],
+    [ q('{"adoptions": [{"relation": "public.jobs", "columns": {"customer": "customer", "stage": {"begun": "begun", "done": "finished"}}}]}'), '55000', qr/DETAIL:.*"stage": \[\{"done".*"tested".*\}, \{"done": "finished", "begun": "begun"\}\].*disown/s ],
+    [ q('{"adoptions": [{"relation": "public.jobs", "columns": {"customer": "customer", "stage": {"begun": "begn"}}}]}'), 'RM002', qr/begn/ ],
     [ q('{"adoptions": [{"relation": "shop.gone", "entity": "lead"}]}'), '42P01', qr/relation "shop.gone" does not exist/ ]) {
     my ($config, $state, $like) = @$wrong;
     $other->refused("SELECT * FROM crm.apply_config($config)", $state, $like, "refused: $config");
