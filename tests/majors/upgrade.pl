@@ -137,6 +137,11 @@ if ($unknown)
     note("without the versions of columns, which $major of this release does not know");
     $old->safe_psql($_, "SET allow_system_table_mods = on; UPDATE pg_attribute SET attoptions = (SELECT array_agg(o) FROM unnest(attoptions) o WHERE o NOT LIKE 'pg\\_attver=%') WHERE $is_marked")
         for 'postgres', 'template1', 'team';
+    # they stand in the head of each row value that is kept, too
+    my $row_values = $team->run(q(SELECT string_agg(format('UPDATE %s SET %I = %2$I::text::%s WHERE %2$I IS NOT NULL', a.attrelid::regclass, a.attname, a.atttypid::regtype), '; ')
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' AND c.oid >= 16384
+        JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' WHERE 'c' IN (t.typtype, e.typtype) AND NOT a.attisdropped));
+    $team->run($row_values);
 }
 my $moved = newer('moved');
 $old->stop;

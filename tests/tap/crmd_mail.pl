@@ -154,7 +154,7 @@ my %answers = (
     # mode => [ outcome and code, detail, whether a message arrived ]
     'greeting=421' => [ 'retry 421', qr/^421-5\.1\.1 no: greeting/ ],
     'greeting=554' => [ 'refused 554', qr/^554-/ ],
-    'greeting=garbage' => [ 'retry -', qr/^what the server said is no SMTP$/ ],
+    'greeting=garbage' => [ 'retry -', qr/^(?:what the server said is no SMTP|Nul byte in server response line)$/ ], # the second one newer releases of libcurl
     'greeting=drop' => [ 'retry -', qr/./ ],
     'ehlo=502' => [ 'refused 502', qr/^502-/ ],
     'ehlo=drop' => [ 'retry -', qr/./ ],
@@ -170,7 +170,7 @@ my %answers = (
     'mail=451' => [ 'retry 451', qr/^451-/ ],
     'mail=550' => [ 'refused 550', qr/^550-/ ],
     'mail=drop' => [ 'retry -', qr/^the connection ended before the message was handed over$/ ],
-    'mail=garbage' => [ 'retry -', qr/^what the server said is no SMTP$/ ],
+    'mail=garbage' => [ 'retry -', qr/^(?:what the server said is no SMTP|Nul byte in server response line)$/ ], # the second one newer releases of libcurl
     'rcpt1=450' => [ 'retry 450', qr/^receiver 1 of 2: 450-/ ],
     'rcpt2=550' => [ 'refused 550', qr/^receiver 2 of 2: 550-5\.1\.1 no: rcpt2 550 <\*{21}> / ],
     'rcpt2=drop' => [ 'retry -', qr/^the connection ended before the message was handed over$/ ],
