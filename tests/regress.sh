@@ -25,6 +25,8 @@ lacks() { # what this server was built without that a test needs
     for extension in $(sed -nE 's/^CREATE EXTENSION (IF NOT EXISTS )?([a-z_]+).*/\2/p' "$in/sql/$1.sql"); do
         [ -e "$("$PG_CONFIG" --sharedir)/extension/$extension.control" ] || echo "$extension"
     done
+    if grep -qi xml "$in/sql/$1.sql" && ! "$PG_CONFIG" --configure | grep -q -e '--with-libxml'; then echo libxml; fi
+    if [ "$1" = attack_oracle ] && [ "$("$PG_CONFIG" --version)" = 'PostgreSQL 16.2' ]; then echo 'psql that skips the data of a refused COPY'; fi
     if grep -q 'provider = icu' "$in/sql/$1.sql" && "$PG_CONFIG" --configure | grep -q -e '--without-icu'; then echo ICU; fi
 }
 here=

@@ -120,8 +120,8 @@ my $fresh = database($node, 'fresh');
 $fresh->run('CREATE SCHEMA crm; CREATE EXTENSION crm SCHEMA crm; CREATE ROLE daemon LOGIN; SELECT crm.grant_daemon(\'daemon\')');
 $major = $fresh->run(q(SELECT current_setting('server_version_num')::integer / 10000));
 cmp_ok($major, '>', $version, "from $version to $major");
-# Minor releases of November 2026 give each column a version, as an option. A newer major of an older month dumps the option and then refuses it: that
-# pair of releases cannot be pg_upgraded, with crm or without. So that the rest is tested with it, too, the options are taken away first.
+# Minor releases of November 2026 give each column a version, as an option and in the head of each row value that is kept. A newer major of an older
+# month knows neither: that pair of releases cannot be pg_upgraded, with crm or without.
 my $is_marked = q(array_to_string(attoptions, ',') LIKE '%pg\_attver=%');
 my $marked = $team->run("SELECT count(*) FROM pg_attribute WHERE $is_marked");
 my ($unknown) = $marked ? $node->psql('postgres', 'BEGIN; CREATE TABLE t (a integer); ALTER TABLE t ALTER a SET (pg_attver = 1); ROLLBACK', on_error_stop => 1) : 0;
@@ -132,22 +132,14 @@ is($said, '', 'restored without an error');
 lives('restored', database($node, 'team'), $fresh);
 
 # --- pg_upgrade
-if ($unknown)
-{
-    note("without the versions of columns, which $major of this release does not know");
-    $old->safe_psql($_, "SET allow_system_table_mods = on; UPDATE pg_attribute SET attoptions = (SELECT array_agg(o) FROM unnest(attoptions) o WHERE o NOT LIKE 'pg\\_attver=%') WHERE $is_marked")
-        for 'postgres', 'template1', 'team';
-    # they stand in the head of each row value that is kept, too
-    my $row_values = $team->run(q(SELECT string_agg(format('UPDATE %s SET %I = %2$I::text::%s WHERE %2$I IS NOT NULL', a.attrelid::regclass, a.attname, a.atttypid::regtype), '; ')
-        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' AND c.oid >= 16384
-        JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' WHERE 'c' IN (t.typtype, e.typtype) AND NOT a.attisdropped));
-    $team->run($row_values);
+SKIP: {
+    skip "pg_upgrade from $version: this minor release of $major does not know the versions of columns that this one of $version writes (pg_attver)", 1 if $unknown;
+    my $moved = newer('moved');
+    $old->stop;
+    command_ok([ 'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $moved->data_dir, '-b', "$old_server/bin", '-B', $ENV{PG_BIN}, '-s', $moved->host,
+            '-p', $old->port, '-P', $moved->port, '--jobs', '2' ], "pg_upgrade from $version to $major");
+    $moved->start;
+    lives('upgraded', database($moved, 'team'), $fresh);
 }
-my $moved = newer('moved');
-$old->stop;
-command_ok([ 'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $moved->data_dir, '-b', "$old_server/bin", '-B', $ENV{PG_BIN}, '-s', $moved->host,
-        '-p', $old->port, '-P', $moved->port, '--jobs', '2' ], "pg_upgrade from $version to $major");
-$moved->start;
-lives('upgraded', database($moved, 'team'), $fresh);
 
 done_testing();
