@@ -151,7 +151,7 @@ SELECT @extschema@.set_audience('refuse_adopted(regclass)', 'internal');
 CREATE FUNCTION @extschema@.check_adoption(relation pg_catalog.regclass, entity text, zone text, columns jsonb,
                                            row_triggers boolean)
     RETURNS SETOF @extschema@.checked_attribute
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     IF relation IS NULL THEN
         RAISE EXCEPTION 'no table is given' USING ERRCODE = 'RM005', HINT = 'Type SELECT * FROM @extschema@.adopt(''public.deals'', ...).';
@@ -280,7 +280,7 @@ SELECT @extschema@.set_audience('adopt(regclass, text, text, jsonb, text, text, 
 CREATE FUNCTION @extschema@.preview_adopt(relation pg_catalog.regclass, entity text, columns jsonb DEFAULT '{}',
                                           zone text DEFAULT NULL, row_triggers boolean DEFAULT false)
     RETURNS TABLE (attribute text, mapping text, expression text, type text, reference text)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT c.attribute, c.mapping, c.expression, c.type::text, c.reference::text
     FROM check_adoption(relation, entity, coalesce(zone, default_zone()), columns, row_triggers) c
