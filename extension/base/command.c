@@ -29,7 +29,8 @@ crm_moves_partitions(PG_FUNCTION_ARGS)
     ListCell *cell;
 
     if (command->type != SCT_AlterTable)
-        PG_RETURN_BOOL(IsA(command->parsetree, CreateStmt));
+        PG_RETURN_BOOL(command->type == SCT_Simple &&
+                       IsA(command->parsetree, CreateStmt)); /* GRANT has no tree */
     foreach (cell, command->d.alterTable.subcmds)
         if (subcommand_moves(((const CollectedATSubcmd *) lfirst(cell))->parsetree))
             PG_RETURN_BOOL(true);

@@ -10,6 +10,7 @@
  */
 #include "base/compat.h"
 #include "base/kept_plan.h"
+#include "base/row_as_statement.h"
 #include "base/schema.h"
 #include "base/subtransaction.h"
 #include "customer/register.h"
@@ -189,13 +190,19 @@ Datum
 crm_record_changed(PG_FUNCTION_ARGS)
 {
     TriggerData *data = (TriggerData *) fcinfo->context;
+    CrmRowAsStatement as;
     Change *change;
+    bool each_row;
 
-    if (!CALLED_AS_TRIGGER(fcinfo) || TRIGGER_FIRED_FOR_ROW(data->tg_event))
+    if (!CALLED_AS_TRIGGER(fcinfo) ||
+        !(TRIGGER_FIRED_AFTER(data->tg_event) || TRIGGER_FIRED_BY_TRUNCATE(data->tg_event)))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("record_changed is a trigger for statements"),
+                        errmsg("record_changed is a trigger for what has been written"),
                         errhint("register_records creates it where it belongs.")));
+    each_row = TRIGGER_FIRED_FOR_ROW(data->tg_event);
     SPI_connect();
+    if (each_row) /* of a table that was adopted with row_triggers */
+        data = crm_row_as_statement_begin(&as, data);
     change = look_up(RelationGetRelid(data->tg_relation), data->tg_event & TRIGGER_EVENT_OPMASK);
     if (OidIsValid(change->root)) {
         if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event)) {
@@ -209,6 +216,8 @@ crm_record_changed(PG_FUNCTION_ARGS)
                 note_keys(change);
         }
     }
+    if (each_row)
+        crm_row_as_statement_end(&as);
     SPI_finish();
     return PointerGetDatum(NULL);
 }

@@ -358,7 +358,8 @@ statement_trigger(FunctionCallInfo fcinfo)
 {
     TriggerData *trigger = (TriggerData *) fcinfo->context;
 
-    if (!CALLED_AS_TRIGGER(fcinfo) || TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+    if (!CALLED_AS_TRIGGER(fcinfo) || TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+        RelationGetRelid(trigger->tg_relation) != crm_relation_oid("transition_log"))
         ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                 errmsg("function is a trigger for statements on transition_log"));
     return trigger;

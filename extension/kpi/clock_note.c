@@ -400,11 +400,15 @@ Datum
 crm_clock_history_touched(PG_FUNCTION_ARGS)
 {
     TriggerData *trigger = fired_trigger(fcinfo);
-    History history = {.tables = read_clock_tables()};
+    History history = {NULL};
     Oid log = RelationGetRelid(trigger->tg_relation);
     TupleDesc desc;
     ListCell *cell;
 
+    if (log != crm_relation_oid("transition_log") || TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+        ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                errmsg("function is a trigger for statements on transition_log"));
+    history.tables = read_clock_tables();
     if (history.tables == NIL)
         return PointerGetDatum(NULL);
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {

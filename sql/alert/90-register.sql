@@ -42,3 +42,5 @@ FROM (VALUES
     ('forget_deliveries(integer)', 'daemon'),
     ('endpoint_section()', 'daemon'),
     ('daemon_beat(text, text)', 'daemon')) f (signature, audience);
+
+INSERT INTO @extschema@.retention_item VALUES ('finished deliveries', 'set_delivery_retention'), ('alerts', 'set_alert_retention');

@@ -56,7 +56,10 @@ BEGIN
     SELECT a.relation, attach_triggers.room, function_name, events, attach_triggers.always OR a.row_triggers, a.row_triggers
     INTO STRICT wanted FROM adoption a WHERE a.relation = attach_triggers.relation;
     IF wanted.per_row AND NOT attach_triggers.always THEN
-        PERFORM not_yet(format('following the rows of a table that was adopted with row_triggers, in the room %s,', room));
+        RAISE EXCEPTION 'the % of % cannot be followed row by row', CASE room WHEN 'funnel' THEN 'stages' ELSE 'rows (' || room || ')' END, relation
+            USING ERRCODE = 'feature_not_supported', DETAIL = 'It was adopted with row_triggers: numbers, and records of customers and leads, are kept of such a table.',
+                  HINT = CASE room WHEN 'funnel' THEN 'Leave stage and the times of stages out of the mapping; or adopt the table where its rows are written.'
+                         ELSE 'Adopt the table where its rows are written.' END;
     END IF;
     PERFORM attach_member(m, wanted) FROM members(relation) m;
     INSERT INTO attached_trigger SELECT wanted.*;

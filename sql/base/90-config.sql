@@ -287,9 +287,3 @@ INSERT INTO @extschema@.config_section (section, room, "position", key, entries,
         SELECT qualified_name(a.relation) AS relation, a.entity, a.department, a.zone, a.funnel, a.fallback_unit, a.row_triggers,
                typed_columns(a.relation) AS columns
         FROM adoption a$q$, 'adopt', 'change_adoption($1, $2)', 'disown(($1 ->> ''relation'')::regclass)');
-
-CREATE FUNCTION @extschema@.set_retention(item text, keep interval) RETURNS void
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT not_yet('set_retention')
-$$;
-COMMENT ON FUNCTION @extschema@.set_retention(text, interval) IS 'Not built yet: how long something that grows is kept.';

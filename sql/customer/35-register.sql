@@ -248,7 +248,7 @@ CREATE FUNCTION @extschema@.record_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'crm_record_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp;
 COMMENT ON FUNCTION @extschema@.record_changed() IS
-    'Trigger on registered tables: notes the keys that a statement touched, for resolve_pending. Whatever is wrong with a '
+    'Trigger on registered tables: notes the keys that a statement, or with row_triggers a row, touched, for resolve_pending. Whatever is wrong with a '
     'mapping, the team''s statement goes through: then all of the table is read again.';
 SELECT @extschema@.set_audience('record_changed()', 'admin');
 
@@ -268,7 +268,7 @@ BEGIN
         RETURN;
     END IF;
     IF NOT EXISTS (SELECT FROM attached_trigger t WHERE t.relation = register_records.relation AND t.room = 'customer') THEN
-        PERFORM attach_triggers(relation, 'customer', 'record_changed');
+        PERFORM attach_triggers(relation, 'customer', 'record_changed', always => adopted.row_triggers);
         PERFORM restore_parked(relation);
     END IF;
     RETURN NEXT ('customer', 'triggers crm_customer_*', 'SHARE ROW EXCLUSIVE',

@@ -86,6 +86,29 @@ $$;
 COMMENT ON FUNCTION @extschema@.told_by_statistics(text[]) IS 'The tables of crm of which the planner remembers one of the words (lower case).';
 SELECT @extschema@.set_audience('told_by_statistics(text[])', 'internal');
 
+-- An ANALYZE that runs at this moment may have taken a sample before the rows were changed, and writes it when it ends: it is waited for, and no other begins
+-- before the commit. After that it finds what is there then.
+CREATE FUNCTION @extschema@.hold_statistics(relations regclass[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+    member regclass;
+BEGIN
+    FOR member IN SELECT m FROM unnest(relations) r, members(r) m
+                  UNION -- tables of crm that this transaction has written to
+                  SELECT c.oid::regclass FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+                  WHERE l.locktype = 'relation' AND l.pid = pg_backend_pid() AND l.mode = 'RowExclusiveLock' AND l.granted
+                    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                    AND c.relkind = 'r' AND c.relnamespace = '@extschema@'::regnamespace
+                  ORDER BY 1 LOOP
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', member);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.hold_statistics(regclass[]) IS
+'Waits for each ANALYZE of these tables, and of those of crm that the transaction has written to, and lets none begin before it ends.';
+SELECT @extschema@.set_audience('hold_statistics(regclass[])', 'internal');
+
 -- The planner keeps common values. ANALYZE forgets them, but not those of a table that has become empty.
 CREATE FUNCTION @extschema@.forget_statistics(relations regclass[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
@@ -190,6 +213,7 @@ BEGIN
         EXECUTE format('SELECT @extschema@.%I()', each.forgotten);
     END LOOP;
     IF NOT dry_run THEN
+        PERFORM hold_statistics(ARRAY(SELECT p.relation FROM unnest(parts) p WHERE p.mode <> 'keep'));
         PERFORM forget_statistics(ARRAY(SELECT p.relation FROM unnest(parts) p WHERE p.mode <> 'keep')
                                   || ARRAY(SELECT r FROM told_by_statistics(words) r));
     END IF;

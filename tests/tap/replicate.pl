@@ -1,4 +1,4 @@
-# A table that a subscription fills, adopted with row_triggers: what is applied is counted, partitions and TRUNCATE too.
+# A table that a subscription fills, adopted with row_triggers: what is applied is counted, and of customers linked, partitions and TRUNCATE too.
 use strict;
 use warnings;
 use lib '.';
@@ -103,11 +103,37 @@ $team->run("SELECT crm.disown('north'); DROP TABLE north");
 $team->run('CREATE TABLE parts_3 PARTITION OF parts FOR VALUES FROM (1000) TO (2000); INSERT INTO parts VALUES (1500, \'new\', 1, \'2026-01-01\', NULL)');
 $team->prints('SELECT * FROM difference LIMIT 5', '', 'a new partition is followed');
 $team->refused("SELECT * FROM crm.adopt('people', 'customer', row_triggers => true)", '42P01', qr/people/, 'no such table');
-$team->run('CREATE TABLE people (id bigint PRIMARY KEY, email text)');
-$team->refused("SELECT * FROM crm.adopt('people', 'customer', row_triggers => true, columns => '{\"email\": \"email\"}')", '0A000', qr/row_triggers/, 'records are not followed by row triggers yet');
+# customers are records: what is applied is noted row by row, and linked
+publish("CREATE TABLE people (id bigint PRIMARY KEY, email text, stage text) PARTITION BY RANGE (id); CREATE TABLE people_1 PARTITION OF people FOR VALUES FROM (0) TO (100); CREATE TABLE people_2 PARTITION OF people DEFAULT;"
+    . "INSERT INTO people SELECT n, 'p' || n % 10 || '\@firm.example' FROM generate_series(1, 20) n; ALTER PUBLICATION deals ADD TABLE people");
+$team->run("CREATE TABLE people (id bigint PRIMARY KEY, email text, stage text) PARTITION BY RANGE (id); CREATE TABLE people_1 PARTITION OF people FOR VALUES FROM (0) TO (100); CREATE TABLE people_2 PARTITION OF people DEFAULT");
+$team->run('ALTER SUBSCRIPTION deals REFRESH PUBLICATION');
+$node->wait_for_subscription_sync($publisher, 'deals', 'team');
+$team->run("SELECT crm.create_funnel('f', 'lead', '[{\"key\": \"new\", \"position\": 100}]')");
+$team->refused("SELECT * FROM crm.adopt('people', 'lead', row_triggers => true, columns => '{\"email\": \"email\", \"stage\": \"stage\"}', funnel => 'f')", '0A000', qr/the stages of (public\.)?people cannot be followed row by row/, 'stages are not followed by row triggers');
 $team->prints("SELECT count(*) FROM crm.adoption WHERE relation = 'people'::regclass", 0, 'and nothing is half done');
+$team->run("SELECT * FROM crm.adopt('people', 'customer', row_triggers => true, columns => '{\"email\": \"email\"}'); CALL crm.backfill('people')");
+sub linked {
+    my ($what) = @_;
+    $publisher->wait_for_catchup('deals');
+    $team->run('SELECT crm.resolve_pending()');
+    my $truth = $publisher->safe_psql('postgres', "SELECT string_agg(id::text, ',' ORDER BY id) FROM people GROUP BY email ORDER BY min(id)");
+    $team->prints('SELECT string_agg(record_key, \',\' ORDER BY record_key::bigint) FROM crm.customer_record GROUP BY customer_id ORDER BY min(record_key::bigint)', $truth, "$what: who has one address is one customer");
+    return;
+}
+linked('the copy');
+publish("INSERT INTO people VALUES (21, 'p1\@firm.example'), (22, 'new\@firm.example')");
+linked('INSERT');
+publish("UPDATE people SET email = 'p2\@firm.example' WHERE id IN (1, 22)");
+linked('UPDATE');
+publish('UPDATE people SET id = id + 200 WHERE id = 22');
+linked('UPDATE of the key, into another partition');
+publish('DELETE FROM people WHERE id IN (2, 3)');
+linked('DELETE');
+publish('TRUNCATE people_2');
+linked('TRUNCATE of a partition');
 $team->run('SELECT crm.disown_all()');
-$team->prints("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'crm_kpi%'", 0, 'disowned, no trigger is left');
+$team->prints("SELECT count(*) FROM pg_trigger WHERE tgname ~ '^crm_(kpi|customer)'", 0, 'disowned, no trigger is left');
 # a table that was adopted before it became a subscription's
 $team->run("SELECT * FROM crm.adopt('deals', 'opportunity', row_triggers => true, $columns)");
 $team->run("UPDATE crm.adoption SET row_triggers = false");

@@ -53,9 +53,19 @@ SELECT alert('old', 'resolved', 1) IS NOT NULL AS numbers_are_free;
 SELECT crm.set_alert_retention(0);
 SELECT crm.set_alert_retention(NULL);
 SELECT crm.forget_alerts(0);
+SELECT crm.set_retention('alerts', '0 days');
+SELECT crm.set_retention('alerts', '-1 hour');
+SELECT crm.set_retention('finished deliveries', '101 years');
+SELECT crm.set_retention('finished deliveries', NULL);
+SELECT crm.set_retention(NULL, '1 day');
 \set VERBOSITY default
+SELECT crm.set_retention('alert', '1 year');
+-- one call for all; whole days, rounded up
+SELECT crm.set_retention('finished deliveries', '9 days 1 hour') AS deliveries, crm.set_retention('alerts', '2 months') AS alerts;
+SELECT crm.delivery_days(), crm.alert_days();
 SET ROLE regress_alert_anna;
 SELECT crm.set_alert_retention(1);
+SELECT crm.set_retention('alerts', '1 day');
 SELECT crm.forget_alerts();
 RESET ROLE;
 \set QUIET on
