@@ -92,13 +92,14 @@ append_to_file("$folder/deals.csv", "10,north,,1\n11,south,,2\n");
 my ($section) = slurp_file("$ENV{CRM_STAGE}/docs/security.md") =~ /^## Loading, dumping.*?\n(.*?)(?:^#|\z)/ms;
 my @blocks = $section =~ /^    -- (\w+): ([^\n]*)\n((?:    (?!-- )[^\n]*\n)+)/mg;
 cmp_ok(scalar @blocks, '>=', 21, 'docs/security.md gives statements');
+my $as_owner = $team->run("SELECT current_setting('server_version_num')::integer >= 160000") eq 't' ? ', run_as_owner = true' : '';
 while (my ($role, $says, $sql) = splice @blocks, 0, 3) {
     my ($refusal) = $says =~ /refused[^"]*"(.*)"$/;
     $sql =~ s{/tmp/deals\.csv}{$folder/deals.csv}g;
     $sql =~ s{(FROM STDIN[^\n]*\n)}{${1}20,north,,1\n21,north,ann,2\n\\.\n};
     # a server that subscribes to itself needs its slot before
     my ($host, $port) = ($node->host, $node->port);
-    $sql =~ s{CONNECTION 'dbname=source' PUBLICATION deals}{CONNECTION 'host=$host port=$port dbname=source' PUBLICATION deals WITH (create_slot = false, slot_name = 'deals')};
+    $sql =~ s{CONNECTION 'dbname=source' PUBLICATION deals}{CONNECTION 'host=$host port=$port dbname=source' PUBLICATION deals WITH (create_slot = false, slot_name = 'deals'$as_owner)};
     my ($status, undef, $error) = as_role($role, $sql);
     if (defined $refusal) {
         isnt($status, 0, "$role: $says");
