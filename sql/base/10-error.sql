@@ -78,7 +78,7 @@ DECLARE
     routine text;
 BEGIN
     PERFORM require_role_name(role);
-    PERFORM pg_advisory_xact_lock('function_audience'::regclass::oid::integer, 0); -- of two GRANTs at once one fails
+    PERFORM take_turn('function_audience'); -- of two GRANTs at once one fails
     FOR routine IN SELECT f.signature FROM function_audience f WHERE f.audience = ANY (audiences) ORDER BY 1 LOOP
         EXECUTE format('GRANT EXECUTE ON ROUTINE @extschema@.%s TO %s', routine, role);
     END LOOP;

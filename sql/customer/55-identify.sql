@@ -91,7 +91,7 @@ BEGIN
         RAISE EXCEPTION 'a visitor is identified at a time' USING ERRCODE = 'RM005', HINT = 'Type at => now().';
     END IF;
     -- one at a time for a visitor: each looks at those before it
-    PERFORM pg_advisory_xact_lock(hashtextextended('crm identify ' || anonymous_id, 0));
+    PERFORM take_turn('identification', hashtext(anonymous_id));
     SELECT i.* INTO held FROM identification i
     WHERE i.anonymous_id = note_identification.anonymous_id AND i.at <= note_identification.at ORDER BY i.at DESC LIMIT 1;
     IF held.record_no = note_identification.record_no OR EXISTS (

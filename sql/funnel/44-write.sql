@@ -38,7 +38,7 @@ SELECT @extschema@.set_audience('write_backfilled(regclass, tracked_row[])', 'in
 -- snapshot, marks what it writes instead of waiting, and settle_transitions looks again.
 CREATE FUNCTION @extschema@.hold_record(record_key text) RETURNS boolean
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN pg_try_advisory_xact_lock(hashtext('@extschema@.transition_log'), hashtext(record_key) & 255);
+    RETURN @extschema@.take_turn('@extschema@.transition_log', hashtext(record_key) & 255, false);
 COMMENT ON FUNCTION @extschema@.hold_record(text) IS
 'Tries to hold, until the transaction ends, the lock under which the order of a record''s events is derived. There are 256 of '
 'them for all records, so that a large statement cannot fill the lock table.';

@@ -1,14 +1,8 @@
 -- Packing: kept journeys are brought in line with the transitions.
 
 CREATE FUNCTION @extschema@.pack_lock(wait boolean DEFAULT false) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    IF NOT wait THEN
-        RETURN pg_try_advisory_xact_lock(hashtext('@extschema@.journey_kept'), 0);
-    END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('@extschema@.journey_kept'), 0);
-    RETURN true;
-END
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT take_turn('journey_kept', wait => pack_lock.wait)
 $$;
 COMMENT ON FUNCTION @extschema@.pack_lock(boolean) IS
 'Holds, until the transaction ends, what one packer at a time holds; false where somebody else has it and wait is false.';

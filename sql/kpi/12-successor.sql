@@ -19,13 +19,17 @@ COMMENT ON TABLE @extschema@.kpi_retired IS
 'Components of tables that nobody reads any more, whose rows of kpi_rollup the next fold deletes. No other may: in an older snapshot they would '
 'collide with a fold.';
 
--- Where all of a component's successors are filled. Rows that somebody else is at are left to him, or to the next fold.
+-- Where all of a component's successors are filled. Rows that somebody else is at are left to him, or to the next fold. Whoever decides by what is
+-- captured which of it goes holds the turn first: what took its place meanwhile would go half. Whoever changes both tables begins with this one, too.
 CREATE FUNCTION @extschema@.switch_components() RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     changed text;
     locked integer[];
 BEGIN
+    IF NOT take_turn('kpi_successor', wait => false) THEN -- somebody defines what is captured
+        RETURN;
+    END IF;
     FOR changed IN SELECT s.component FROM kpi_successor s GROUP BY 1
                    HAVING bool_and(s.state = 'ready' AND s.instance NOT IN (SELECT b.instance FROM kpi_broken b)) ORDER BY 1 LOOP
         locked := ARRAY(SELECT s.instance FROM kpi_successor s WHERE s.component = changed FOR UPDATE SKIP LOCKED);

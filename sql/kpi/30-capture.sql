@@ -51,14 +51,8 @@ SELECT @extschema@.set_audience('capture_changed(regclass)', 'admin');
 
 -- Folding, filling anew and forgetting exclude each other.
 CREATE FUNCTION @extschema@.fold_lock(wait boolean) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    IF NOT wait THEN
-        RETURN pg_try_advisory_xact_lock('kpi_pending'::regclass::oid::integer, 0);
-    END IF;
-    PERFORM pg_advisory_xact_lock('kpi_pending'::regclass::oid::integer, 0);
-    RETURN true;
-END
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    SELECT take_turn('kpi_pending', wait => fold_lock.wait)
 $$;
 COMMENT ON FUNCTION @extschema@.fold_lock(boolean) IS 'Takes the lock of folders until the transaction ends; false where it is held.';
 SELECT @extschema@.set_audience('fold_lock(boolean)', 'admin');
@@ -68,8 +62,8 @@ CREATE FUNCTION @extschema@.forget_instances(instances integer[]) RETURNS void
 BEGIN
     -- the instances go first: what is pending for them is dropped by the next fold, and read by nobody
     PERFORM fold_lock(true);
-    DELETE FROM kpi_instance i WHERE i.instance = ANY (instances);
     DELETE FROM kpi_successor s WHERE s.instance = ANY (instances);
+    DELETE FROM kpi_instance i WHERE i.instance = ANY (instances);
     DELETE FROM kpi_broken b WHERE b.instance = ANY (instances);
     PERFORM drop_counts(instances);
 END
@@ -131,6 +125,7 @@ BEGIN
     IF NOT is_audience('admin') THEN
         PERFORM require_owner(relation);
     END IF;
+    PERFORM take_turn('kpi_successor');
     PERFORM capture_entries();
     PERFORM attach_clocks(relation);
     PERFORM note_members(relation); -- of tables without components, too: other rooms read their rows
@@ -155,8 +150,8 @@ BEGIN
           AND CASE WHEN i.is_read THEN w.component IS NULL AND i.component <> ALL (beside) ELSE w.component IS NULL OR i.component <> ALL (beside) END));
     DELETE FROM kpi_broken b USING kpi_captured i WHERE i.instance = b.instance AND i.relation = capture.relation;
     IF FOUND THEN -- all of them: which changes were missed is not known
-        UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = capture.relation;
         UPDATE kpi_successor i SET state = 'filling' WHERE i.relation = capture.relation;
+        UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = capture.relation;
     END IF;
     INSERT INTO kpi_instance (relation, component, version, zone, undated, day, filter, sums, sum_names)
     SELECT w.relation, w.component, w.version, w.zone, w.undated, w.day, w.filter, w.sums, w.sum_names
@@ -190,6 +185,7 @@ CREATE FUNCTION @extschema@.uncapture(relation pg_catalog.regclass) RETURNS void
 BEGIN
     PERFORM detach_triggers(relation, 'kpi');
     PERFORM detach_clocks(relation);
+    PERFORM take_turn('kpi_successor');
     PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_captured i WHERE i.relation = uncapture.relation));
     PERFORM switch_components(); -- the others may have waited for it
     DELETE FROM kpi_pending p WHERE p.relation = uncapture.relation;
@@ -222,8 +218,8 @@ BEGIN
     FROM kpi_cell c WHERE c.instance = ANY (wanted)
     GROUP BY c.funnel, c.unit, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency;
     count := capture_rows(relation, wanted);
-    UPDATE kpi_instance i SET state = 'ready' WHERE i.instance = ANY (wanted);
     UPDATE kpi_successor i SET state = 'ready' WHERE i.instance = ANY (wanted);
+    UPDATE kpi_instance i SET state = 'ready' WHERE i.instance = ANY (wanted);
     PERFORM switch_components();
     BEGIN
         PERFORM settle_clocks();

@@ -14,9 +14,9 @@ CREATE FUNCTION @extschema@.recount(relation pg_catalog.regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     -- Also those that are filling: a backfill that has read what is not true any more then fails, and is tried again. And
-    -- in this order: it ends by making both ready, components first.
-    UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = recount.relation;
+    -- in this order: successors take the place of instances, and it ends by making both ready, components first.
     UPDATE kpi_successor s SET state = 'filling' WHERE s.relation = recount.relation;
+    UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = recount.relation;
     UPDATE filling f SET state = 'filling', error = NULL WHERE f.relation = recount.relation AND f.room = 'kpi' AND f.state <> 'filling';
     INSERT INTO clock_touched SELECT t.relation, NULL FROM clock_table t WHERE t.relation = recount.relation;
 END

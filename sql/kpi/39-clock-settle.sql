@@ -2,7 +2,7 @@
 
 CREATE FUNCTION @extschema@.clock_lock() RETURNS boolean
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT pg_try_advisory_xact_lock('clock_touched'::regclass::oid::integer, 0)
+    SELECT take_turn('clock_touched', wait => false)
 $$;
 COMMENT ON FUNCTION @extschema@.clock_lock() IS 'Takes the lock of who keeps clocks until the transaction ends; false where it is held.';
 SELECT @extschema@.set_audience('clock_lock()', 'internal');

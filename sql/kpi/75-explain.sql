@@ -138,12 +138,13 @@ BEGIN
     IF NOT is_audience('admin') THEN
         PERFORM require_owner(relation);
     END IF;
+    PERFORM take_turn('kpi_successor');
     -- another zone cuts other days: then it is another component
     PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i
                                    JOIN component c ON c.component = split_part(i.component, '.', 1) -- also of its counted values
                                    WHERE i.relation = restate.relation AND i.zone <> coalesce(c.zone, default_zone())));
-    UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = restate.relation;
     UPDATE kpi_successor i SET state = 'filling' WHERE i.relation = restate.relation;
+    UPDATE kpi_instance i SET state = 'filling' WHERE i.relation = restate.relation;
     DELETE FROM record_clock c WHERE c.relation = restate.relation; -- they find their service levels anew
     INSERT INTO clock_touched SELECT t.relation, NULL FROM clock_table t WHERE t.relation = restate.relation;
     PERFORM FROM capture(relation);

@@ -125,7 +125,7 @@ DECLARE
     each record;
 BEGIN
     PERFORM require_role_name(role_name);
-    PERFORM pg_advisory_xact_lock('function_audience'::regclass::oid::integer, 0); -- as grant_audience
+    PERFORM take_turn('function_audience'); -- as grant_audience
     EXECUTE format('GRANT USAGE ON SCHEMA crm_bi, @extschema@ TO %s', role_name);
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA crm_bi TO %s', role_name);
     EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA crm_bi TO %s', role_name);

@@ -36,7 +36,7 @@ SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('@e
 CREATE FUNCTION @extschema@.lock_record_shares(relation pg_catalog.regclass, key text) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', 'crm share', relation::oid, key), 0));
+        SELECT @extschema@.take_turn('@extschema@.shared_record', pg_catalog.hashtext(pg_catalog.concat_ws(' ', relation::oid, key)));
     END;
 COMMENT ON FUNCTION @extschema@.lock_record_shares(pg_catalog.regclass, text) IS
 'Waits until no other transaction gives or ends shares of a record, and keeps others waiting until this one ends.';

@@ -114,7 +114,7 @@ DECLARE
                      ORDER BY c.counted_at NULLS FIRST, p.relation LIMIT 1);
 BEGIN
     -- One table a call, and one caller at a time.
-    IF due IS NULL OR NOT pg_try_advisory_xact_lock('@extschema@.unmapped_count'::regclass::oid::integer, 0) THEN
+    IF due IS NULL OR NOT take_turn('unmapped_count', wait => false) THEN
         RETURN 0;
     END IF;
     BEGIN
