@@ -11,7 +11,7 @@ DECLARE
     kinds text[];
     needs text[];
     each record;
-    new_version integer := coalesce((SELECT c.version FROM component c WHERE c.component = define_component.component), 0) + 1;
+    new_version integer;
 BEGIN
     IF component !~ '^[a-z_][a-z0-9_]*$' OR component IS NULL THEN
         RAISE EXCEPTION 'a component is named by small letters, digits and underscores, not "%"', component
@@ -41,6 +41,8 @@ BEGIN
         END IF;
         PERFORM check_expression(entity, attributes, kinds, each.value, 'sum');
     END LOOP;
+    PERFORM take_turn('kpi_successor'); -- of two definitions at once each is a version of its own
+    new_version := coalesce((SELECT c.version FROM component c WHERE c.component = define_component.component), 0) + 1;
     INSERT INTO team_component (component, entity, day, filter, sums, needs, undated, version, description, zone)
     VALUES (component, entity, day, filter, sums, needs, undated, new_version, description, zone)
     ON CONFLICT ON CONSTRAINT team_component_pkey DO UPDATE
