@@ -66,6 +66,7 @@ crm_lock_current(PG_FUNCTION_ARGS)
     Datum *names;
     int count;
 
+    PreventCommandDuringRecovery("a function that writes");
     deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &count);
     for (int i = 0; i < count; i++)
         LockRelationOid(crm_relation_oid(TextDatumGetCString(names[i])), ShareRowExclusiveLock);
