@@ -179,7 +179,8 @@ sub run_worker {
             if ($session->lost) { $state = 'lost'; last }
             if ($printed =~ /(?:ERROR|FATAL):  (\w{5}): (.*)/) {
                 $state = $1;
-                $self->{strange}{"$what: $1: $2"} = $statement if $state !~ /\A(?:40001|40P01|55P03|57014|57P0.|23503|23505|RM...)\z/;
+                $self->{strange}{"$what: $1: $2"} = $statement # what is to be acknowledged may have ended
+                    if $state !~ /\A(?:40001|40P01|55P03|57014|57P0.|23503|23505|RM...)\z/ && "$what $state" ne 'acknowledge 55000';
                 last;
             }
         }

@@ -1,4 +1,4 @@
-# What tests of daemons share: waiting for something to happen, files, ports.
+# What tests of daemons and of faults share: waiting for something to happen, a server that may go away, files, ports.
 package Support;
 use strict;
 use warnings;
@@ -6,7 +6,7 @@ use Exporter 'import';
 use IO::Socket::INET;
 use Time::HiRes qw(time sleep);
 
-our @EXPORT_OK = qw(wait_until private_file replace_file free_port);
+our @EXPORT_OK = qw(wait_until answer private_file replace_file free_port);
 
 # Whether the condition became true within so many seconds, 30 unless given.
 sub wait_until(&;$)
@@ -19,6 +19,14 @@ sub wait_until(&;$)
         sleep 0.03;
     }
     return 0;
+}
+
+# What a server prints that may go away at any time; undef where it failed. Where psql ends before it has read its input, writing to it dies.
+sub answer
+{
+    my ($node, $database, $sql) = @_;
+    my ($status, $out) = eval { $node->psql($database, $sql) };
+    return defined $status && $status == 0 ? $out : undef;
 }
 
 # Writes a file of mode 0600 and returns its path.

@@ -12,7 +12,7 @@ use Operations;
 use POSIX ();
 use PostgreSQL::Test::Utils;
 use Session;
-use Support qw(wait_until);
+use Support qw(answer wait_until);
 use TeamDatabase;
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -149,7 +149,7 @@ unlike($log, qr/terminated by signal|PANIC|recovery mode/, 'and no process of it
     $_->run('COMMIT') for @sessions; # to no server
     $machine->wal_full(0);
     # it may have tried to recover, without room, and given up
-    wait_until(sub { my ($status, $out) = $node->psql('postgres', 'SELECT 1'); return ($status // 1) == 0 || !-e $node->data_dir . '/postmaster.pid' }, 60);
+    wait_until(sub { return defined answer($node, 'postgres', 'SELECT 1') || !-e $node->data_dir . '/postmaster.pid' }, 60);
     if (!-e $node->data_dir . '/postmaster.pid') {
         $node->_update_pid(-1);
         local %ENV = (%ENV, %faulty);
@@ -171,7 +171,7 @@ sub crash {
     my @pids = grep { /^\d+$/ } split /\n/, server("SELECT pid FROM pg_stat_activity WHERE application_name = 'operation'");
     kill 'KILL', @pids; # the server ends the others as soon as it sees the first
     $kills += @pids;
-    ok(wait_until(sub { my ($status, $out) = $node->psql('postgres', 'SELECT count(*) FROM pg_stat_activity WHERE application_name = $$operation$$'); return ($status // 1) == 0 && $out eq '0' }, 60),
+    ok(wait_until(sub { return (answer($node, 'postgres', 'SELECT count(*) FROM pg_stat_activity WHERE application_name = $$operation$$') // '') eq '0' }, 60),
         scalar(@pids) . ' backends are killed, the server recovers');
     return;
 }

@@ -7,7 +7,7 @@ use warnings;
 use lib '.';
 use Hostile;
 use PostgreSQL::Test::Utils;
-use Support qw(wait_until);
+use Support qw(answer wait_until);
 use TeamDatabase;
 use Test::More;
 
@@ -97,7 +97,7 @@ sub attempt {
         }
         die "nothing ran: $err" if @statements && $reached < $first;
         $first = $reached + 1;
-        wait_until { $node->psql('team', 'SELECT 1') == 0 };
+        wait_until { defined answer($node, 'team', 'SELECT 1') };
     } while ($first <= $#statements);
     return ($out, time - $began, @failed);
 }

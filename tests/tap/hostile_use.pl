@@ -8,7 +8,7 @@ use lib '.';
 use Cwd qw(abs_path);
 use Hostile;
 use PostgreSQL::Test::Utils;
-use Support qw(wait_until);
+use Support qw(answer wait_until);
 use TeamDatabase;
 use Test::More;
 
@@ -48,7 +48,7 @@ sub attempt {
         }
         die "nothing ran" if $reached < $first;
         $first = $reached + 1;
-        wait_until { $node->psql('team', 'SELECT 1') == 0 };
+        wait_until { defined answer($node, 'team', 'SELECT 1') };
     }
     return @failed;
 }

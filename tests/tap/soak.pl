@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Receiver;
 use Session;
 use Soak;
-use Support qw(wait_until private_file);
+use Support qw(answer wait_until private_file);
 use TeamDatabase;
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -52,12 +52,8 @@ my %done = map { $_ => 0 } 'kill -9 a backend', 'kill -9 crmd', 'cancel', 'termi
 my (%size, $transaction_open, $samples);
 my @queues = qw(kpi_pending journey_touched clock_touched record_dirty link_dirty delivery_queue);
 srand($ENV{SOAK_SEED} // 1);
-# psql by hand: what fails here may, since the server is killed all the time
-sub ask {
-    my ($sql) = @_;
-    my ($status, $out) = $node->psql('team', $sql);
-    return ($status // 1) == 0 ? $out : undef;
-}
+# what fails here may, since the server is killed all the time
+sub ask { return answer($node, 'team', @_) }
 my $others = "datname = 'team' AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
 my $next_kill = time + 6;
 my $calm = $minutes >= 6 ? $end - 2 * $seconds / 3 : $end;
