@@ -353,8 +353,8 @@ note_changes(Notes *notes, Tuplestorestate *removed, Tuplestorestate *added, Tup
     crm_transition_rows_end(&new);
 }
 
-static TriggerData *
-statement_trigger(FunctionCallInfo fcinfo)
+TriggerData *
+crm_transition_log_trigger(FunctionCallInfo fcinfo)
 {
     TriggerData *trigger = (TriggerData *) fcinfo->context;
 
@@ -368,7 +368,7 @@ statement_trigger(FunctionCallInfo fcinfo)
 Datum
 crm_transitions_touched(PG_FUNCTION_ARGS)
 {
-    TriggerData *trigger = statement_trigger(fcinfo);
+    TriggerData *trigger = crm_transition_log_trigger(fcinfo);
     TupleDesc desc;
     Notes notes = {.followed = read_followed(), .now = GetCurrentTransactionStartTimestamp()};
 
@@ -407,7 +407,7 @@ has_parked(void)
 Datum
 crm_handovers_found(PG_FUNCTION_ARGS)
 {
-    (void) statement_trigger(fcinfo);
+    (void) crm_transition_log_trigger(fcinfo);
     if (has_parked()) {
         List *name = list_make2(makeString(get_namespace_name(crm_schema_oid())),
                                 makeString(pstrdup("find_parked_handovers")));

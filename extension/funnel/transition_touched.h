@@ -8,7 +8,11 @@
 #define CRM_FUNNEL_TRANSITION_TOUCHED_H
 
 #include "postgres.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
+
+/* What fired; an error where it is no statement on transition_log. */
+extern TriggerData *crm_transition_log_trigger(FunctionCallInfo fcinfo);
 
 extern Datum crm_transitions_touched(PG_FUNCTION_ARGS);
 extern Datum crm_handovers_found(PG_FUNCTION_ARGS);

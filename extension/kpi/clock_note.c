@@ -15,6 +15,7 @@
 #include "base/subtransaction.h"
 #include "base/text_value.h"
 #include "base/transition_rows.h"
+#include "funnel/transition_touched.h"
 #include "kpi/capture.h"
 #include "kpi/pending.h"
 
@@ -399,16 +400,12 @@ PG_FUNCTION_INFO_V1(crm_clock_history_touched);
 Datum
 crm_clock_history_touched(PG_FUNCTION_ARGS)
 {
-    TriggerData *trigger = fired_trigger(fcinfo);
-    History history = {NULL};
+    TriggerData *trigger = crm_transition_log_trigger(fcinfo);
+    History history = {.tables = read_clock_tables()};
     Oid log = RelationGetRelid(trigger->tg_relation);
     TupleDesc desc;
     ListCell *cell;
 
-    if (log != crm_relation_oid("transition_log") || TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-        ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                errmsg("function is a trigger for statements on transition_log"));
-    history.tables = read_clock_tables();
     if (history.tables == NIL)
         return PointerGetDatum(NULL);
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
