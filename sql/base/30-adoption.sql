@@ -18,12 +18,12 @@ COMMENT ON TABLE @extschema@.adoption IS
 'timestamps without zone are read, the funnel its stages feed, and the unit of rows that name none. name is the one that it was adopted by, '
 'owner who owns it: a table that takes the name is adopted in its place.';
 
-CREATE FUNCTION @extschema@.qualified_name(relation pg_catalog.regclass) RETURNS text
+CREATE FUNCTION @extschema@.table_name(relation pg_catalog.regclass) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     RETURN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
             WHERE c.oid OPERATOR(pg_catalog.=) relation);
-COMMENT ON FUNCTION @extschema@.qualified_name(pg_catalog.regclass) IS 'A table''s name with its schema, whatever the search path; NULL where it is gone.';
+COMMENT ON FUNCTION @extschema@.table_name(pg_catalog.regclass) IS 'A table''s name with its schema, whatever the search path; NULL where it is gone.';
 
 CREATE TABLE @extschema@.adoption_attribute (
     relation pg_catalog.regclass NOT NULL REFERENCES @extschema@.adoption ON DELETE CASCADE,

@@ -232,7 +232,7 @@ BEGIN
     locked_at := clock_timestamp();
     lock := 'SHARE ROW EXCLUSIVE';
     INSERT INTO adoption (relation, entity, department, zone, funnel, fallback_unit, row_triggers, adopted_by, name, owner)
-    SELECT relation, entity, department, zone, funnel, fallback_unit, row_triggers, caller()::text::name, qualified_name(relation), pg_get_userbyid(c.relowner)
+    SELECT relation, entity, department, zone, funnel, fallback_unit, row_triggers, caller()::text::name, table_name(relation), pg_get_userbyid(c.relowner)
     FROM pg_class c WHERE c.oid = relation
     ON CONFLICT ON CONSTRAINT adoption_pkey DO NOTHING;
     IF NOT FOUND THEN -- somebody else was first

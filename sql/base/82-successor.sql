@@ -23,7 +23,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.adoption_left', '');
 CREATE FUNCTION @extschema@.typed_columns(relation pg_catalog.regclass) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT coalesce(jsonb_object_agg(t.attribute, CASE
-               WHEN qualified_name(t.reference) IS NOT NULL THEN jsonb_build_object('column', t.expression, 'of', qualified_name(t.reference))
+               WHEN table_name(t.reference) IS NOT NULL THEN jsonb_build_object('column', t.expression, 'of', table_name(t.reference))
                WHEN t.attribute = 'stage' AND t.expression LIKE '{%' THEN t.expression::jsonb -- a column for each stage
                ELSE to_jsonb(t.expression) END), '{}')
     FROM adoption_attribute t WHERE t.relation = typed_columns.relation
@@ -52,8 +52,8 @@ CREATE FUNCTION @extschema@.forget_adoption(name text) RETURNS void
 BEGIN
     DELETE FROM adoption_left l WHERE forget_adoption.name IN (l.name, l.first_name);
     IF NOT FOUND THEN
-        UPDATE adoption a SET name = qualified_name(a.relation)
-        WHERE a.name = forget_adoption.name AND a.name <> qualified_name(a.relation);
+        UPDATE adoption a SET name = table_name(a.relation)
+        WHERE a.name = forget_adoption.name AND a.name <> table_name(a.relation);
     END IF;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no adoption is kept for the name "%"', coalesce(name, '')
@@ -100,7 +100,7 @@ DECLARE
     each record;
     hook room_hook;
 BEGIN
-    FOR each IN SELECT n AS relation, a AS adopted FROM unnest(altered) n JOIN pg_class c ON c.oid = n JOIN adoption a ON a.name = qualified_name(n)
+    FOR each IN SELECT n AS relation, a AS adopted FROM unnest(altered) n JOIN pg_class c ON c.oid = n JOIN adoption a ON a.name = table_name(n)
                 WHERE a.relation <> n AND c.relpersistence <> 't' AND NOT EXISTS (SELECT FROM adoption o WHERE o.relation = n) LOOP
         IF EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'relation' AND l.relation = (each.adopted).relation AND l.pid = pg_backend_pid()
                    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND l.mode = 'AccessExclusiveLock' AND l.granted) THEN

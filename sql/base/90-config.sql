@@ -284,6 +284,6 @@ INSERT INTO @extschema@.config_section (section, room, "position", key, entries,
     ('home_currency', 'base', 40, '{}', 'SELECT home_currency AS currency FROM finance_setting WHERE home_currency IS NOT NULL', 'set_home_currency', NULL, NULL),
     ('rate_bases', 'base', 50, '{rate_set}', 'SELECT rate_set, base FROM rate_base', 'set_rate_base', NULL, NULL),
     ('adoptions', 'base', 310, '{relation}', $q$
-        SELECT qualified_name(a.relation) AS relation, a.entity, a.department, a.zone, a.funnel, a.fallback_unit, a.row_triggers,
+        SELECT table_name(a.relation) AS relation, a.entity, a.department, a.zone, a.funnel, a.fallback_unit, a.row_triggers,
                typed_columns(a.relation) AS columns
         FROM adoption a$q$, 'adopt', 'change_adoption($1, $2)', 'disown(($1 ->> ''relation'')::regclass)');

@@ -74,13 +74,6 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.create_role(text, text, text) IS 'Creates a role without privileges and returns its key.';
 
-CREATE FUNCTION @extschema@.table_name(relation pg_catalog.regclass) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
-    RETURN (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
-            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.oid = relation);
-COMMENT ON FUNCTION @extschema@.table_name(pg_catalog.regclass) IS 'A table''s name with its schema, whatever the search path.';
-
 CREATE FUNCTION @extschema@.check_privilege(object text, privilege text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
