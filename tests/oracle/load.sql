@@ -12,4 +12,5 @@ SET client_min_messages = warning;
 \ir sessions.sql
 \ir alert.sql
 SELECT oracle.make_askers();
+SELECT oracle.learn_condition_first();
 SELECT crm.rotate_token_key() IS NOT NULL AS has_token_key;
