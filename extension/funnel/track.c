@@ -11,6 +11,7 @@
 #include "base/compat.h"
 #include "base/error.h"
 #include "base/kept_plan.h"
+#include "base/row_as_statement.h"
 #include "base/schema.h"
 #include "base/subtransaction.h"
 #include "funnel/track_feed.h"
@@ -25,6 +26,7 @@
 #include "org/change.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -39,7 +41,8 @@ PG_FUNCTION_INFO_V1(crm_track);
 typedef struct Call {
     TriggerData *trigger;
     Oid relation;
-    Oid root; /* the tracked table, as far as it is known */
+    Oid root;     /* the tracked table, as far as it is known */
+    bool replica; /* in replica mode: what is written was decided elsewhere */
 } Call;
 
 /* The highest id of a transition before this statement's, where a workflow has to be asked. */
@@ -58,7 +61,7 @@ run(KeptPlan *plan, const char *query, int count, Oid *types, Datum *values, con
 }
 
 static Governed
-ask_governed(const TrackFeed *feed)
+ask_governed(const Call *call, const TrackFeed *feed)
 {
     static KeptPlan plan;
     Oid types[] = {REGCLASSOID};
@@ -66,7 +69,7 @@ ask_governed(const TrackFeed *feed)
     bool isnull;
     Datum since;
 
-    if (!feed->governed)
+    if (!feed->governed || call->replica)
         return (Governed){false, 0};
     run(&plan, psprintf("SELECT %s.governed_since($1)", crm_schema_quoted()), 1, types, values, NULL);
     since = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
@@ -154,7 +157,7 @@ track_rows(Call *call, TrackFeed *feed)
             TrackWriter *writer;
 
             if (first) {
-                governed = ask_governed(feed);
+                governed = ask_governed(call, feed);
                 filling = is_filling(feed);
                 first = false;
             }
@@ -213,7 +216,7 @@ track_dates(Call *call, TrackFeed *feed)
     track_reader_end(reader);
     if (differ)
         track_arrays(feed, TRIGGER_FIRED_BY_INSERT(event) ? TRACK_DATES_SET : TRACK_DATES_CHANGED, &set,
-                     "track_dates", "date_change", ask_governed(feed));
+                     "track_dates", "date_change", ask_governed(call, feed));
     track_rows(call, feed);
 }
 
@@ -226,7 +229,8 @@ track_log(Call *call, TrackFeed *feed)
     if (!TRIGGER_FIRED_BY_INSERT(event))
         track_arrays(feed, TRACK_EVENTS_OLD, &gone, "track_forgotten", "event_row", (Governed){false, 0});
     if (!TRIGGER_FIRED_BY_DELETE(event))
-        track_arrays(feed, TRACK_EVENTS_NEW, &written, "track_written", "event_row", ask_governed(feed));
+        track_arrays(feed, TRACK_EVENTS_NEW, &written, "track_written", "event_row",
+                     ask_governed(call, feed));
 }
 
 static void
@@ -340,23 +344,57 @@ is_nothing(TrackFeed *feed, TriggerData *trigger)
     return empty;
 }
 
+/*
+ * In replica mode the triggers and foreign keys of crm's own tables would be passed by, which make journeys, hand-overs and numbers of
+ * what is written. Returns the level of settings that ends it.
+ */
+static int
+begin_origin(void)
+{
+    int level = NewGUCNestLevel();
+
+    (void) set_config_option("session_replication_role", "origin", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                             true, 0, false);
+    return level;
+}
+
+static void
+track_changes(Call *call)
+{
+    TrackFeed *feed = track_feed_kept(call->relation);
+    int level;
+
+    if (feed != NULL && is_nothing(feed, call->trigger))
+        return;
+    call->replica = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA;
+    level = call->replica ? begin_origin() : 0;
+    track_guarded(call);
+    if (call->replica)
+        AtEOXact_GUC(true, level);
+}
+
 /* The trigger functions crm.track_column() and crm.track_events(). */
 Datum
 crm_track(PG_FUNCTION_ARGS)
 {
     TriggerData *trigger = (TriggerData *) fcinfo->context;
-    TrackFeed *feed;
+    CrmRowAsStatement as;
     Call call = {.trigger = trigger};
+    bool each_row;
 
-    if (!CALLED_AS_TRIGGER(fcinfo) || TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+    if (!CALLED_AS_TRIGGER(fcinfo) ||
+        !(TRIGGER_FIRED_AFTER(trigger->tg_event) || TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)))
         ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                errmsg("tracking is a trigger for statements"),
+                errmsg("tracking is a trigger for what has been written"),
                 errhint("track creates it where it belongs."));
     call.relation = call.root = RelationGetRelid(trigger->tg_relation);
     crm_change_accept();
-    feed = track_feed_kept(call.relation);
-    if (feed == NULL || !is_nothing(feed, trigger))
-        track_guarded(&call);
+    each_row = TRIGGER_FIRED_FOR_ROW(trigger->tg_event);
+    if (each_row) /* of a table that was adopted with row_triggers */
+        call.trigger = crm_row_as_statement_begin(&as, trigger);
+    track_changes(&call);
+    if (each_row)
+        crm_row_as_statement_end(&as);
     return PointerGetDatum(NULL);
 }
 

@@ -29,16 +29,6 @@ $$;
 COMMENT ON FUNCTION @extschema@.raise_unknown(text, text, text[]) IS
 'Raises RM001 for a name that does not exist, with the nearest of the candidates in the hint.';
 
-CREATE FUNCTION @extschema@.not_yet(feature text) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-BEGIN
-    RAISE EXCEPTION '% is not built yet', feature
-        USING ERRCODE = 'feature_not_supported', HINT = 'CHANGELOG.md says what this version has.';
-END
-$$;
-COMMENT ON FUNCTION @extschema@.not_yet(text) IS
-'Raises 0A000: the name is promised, nothing is behind it yet.';
-
 -- Audiences: who besides superusers may call a function that PUBLIC may not.
 CREATE TABLE @extschema@.function_audience (
     signature text PRIMARY KEY,

@@ -134,7 +134,10 @@ BEGIN
                 INTO checked.mapping FROM jsonb_array_elements_text(value) WITH ORDINALITY AS e (c, n);
             WHEN 'object' THEN
                 IF value ? 'of_owner' THEN
-                    PERFORM not_yet('taking the unit from the owner (of_owner)');
+                    RAISE EXCEPTION 'the unit of a row is not taken from its owner''s membership'
+                        USING ERRCODE = 'feature_not_supported', DETAIL = 'Rows would change their unit whenever a membership begins or ends.',
+                              HINT = format('Map "unit" to what names the owner, "unit": %s, and let each unit have the names of its owners as aliases: '
+                                            'SELECT @extschema@.add_unit_alias(''north'', ''mary@firm.example'');', coalesce(columns -> 'owner', '"rep_email"'));
                 END IF;
                 IF NOT value ? 'column' OR EXISTS (SELECT FROM jsonb_object_keys(value) k WHERE k NOT IN ('column', 'of')) THEN
                     RAISE EXCEPTION 'mapping of attribute "%" is not understood: %', checked.attribute, value

@@ -55,12 +55,6 @@ DECLARE
 BEGIN
     SELECT a.relation, attach_triggers.room, function_name, events, attach_triggers.always OR a.row_triggers, a.row_triggers
     INTO STRICT wanted FROM adoption a WHERE a.relation = attach_triggers.relation;
-    IF wanted.per_row AND NOT attach_triggers.always THEN
-        RAISE EXCEPTION 'the % of % cannot be followed row by row', CASE room WHEN 'funnel' THEN 'stages' ELSE 'rows (' || room || ')' END, relation
-            USING ERRCODE = 'feature_not_supported', DETAIL = 'It was adopted with row_triggers: numbers, and records of customers and leads, are kept of such a table.',
-                  HINT = CASE room WHEN 'funnel' THEN 'Leave stage and the times of stages out of the mapping; or adopt the table where its rows are written.'
-                         ELSE 'Adopt the table where its rows are written.' END;
-    END IF;
     PERFORM attach_member(m, wanted) FROM members(relation) m;
     INSERT INTO attached_trigger SELECT wanted.*;
 END
@@ -68,8 +62,8 @@ $$;
 COMMENT ON FUNCTION @extschema@.attach_triggers(pg_catalog.regclass, text, text, text[], boolean) IS
 'Creates the statement triggers crm_ROOM_insert, _update, _delete (AFTER, with the transition tables crm_old and crm_new) '
 'and _truncate (BEFORE) on an adopted table and its partitions, present and future. function_name is a trigger function of crm. '
-'TG_RELID may be a partition: adopted_root(TG_RELID) is the adopted table. always: they fire in replica mode too, and may fire for each '
-'row: so they do, but for TRUNCATE, where the table was adopted with row_triggers.';
+'TG_RELID may be a partition: adopted_root(TG_RELID) is the adopted table. always: they fire in replica mode too. Where the table was '
+'adopted with row_triggers they do so, and fire for each row, but for TRUNCATE.';
 SELECT @extschema@.set_audience('attach_triggers(regclass, text, text, text[], boolean)', 'admin');
 
 CREATE FUNCTION @extschema@.detach_triggers(relation pg_catalog.regclass, room text) RETURNS void

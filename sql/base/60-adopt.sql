@@ -266,7 +266,7 @@ COMMENT ON FUNCTION @extschema@.adopt(pg_catalog.regclass, text, text, jsonb, te
 'immutable expression over columns of the row, or {"column": ..., "of": table} for a reference without a foreign key; id is '
 'the primary key by default. zone: in which dates and timestamps without zone are read. funnel: which one its stages feed. '
 'fallback_unit: the unit of rows that name none. row_triggers: triggers for each row that always fire, for tables that a subscription fills '
-'(KPIs alone; slower). lock_timeout: how long to wait for the lock, which stops writers for '
+'(slower). lock_timeout: how long to wait for the lock, which stops writers for '
 'milliseconds and no readers. Returns a row for each thing done, with the lock and for how long it was held by then. Only the '
 'owner of the table may, who was given it by grant_admin; everything is checked before anything is locked. Rows that are there already are read afterwards, '
 'by CALL crm.backfill(table) or crmd. Errors: RM001 unknown name, RM002 a mapping that cannot work, RM003 what cannot be '

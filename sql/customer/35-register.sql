@@ -268,7 +268,7 @@ BEGIN
         RETURN;
     END IF;
     IF NOT EXISTS (SELECT FROM attached_trigger t WHERE t.relation = register_records.relation AND t.room = 'customer') THEN
-        PERFORM attach_triggers(relation, 'customer', 'record_changed', always => adopted.row_triggers);
+        PERFORM attach_triggers(relation, 'customer', 'record_changed');
         PERFORM restore_parked(relation);
     END IF;
     RETURN NEXT ('customer', 'triggers crm_customer_*', 'SHARE ROW EXCLUSIVE',

@@ -96,6 +96,34 @@ COMMENT ON FUNCTION @extschema@.one_source(@extschema@.tracking) IS
 'another log already.';
 SELECT @extschema@.set_audience('one_source(tracking)', 'admin');
 
+-- A trigger for each row sees one change of a statement after the other: it must be able to tell a record that has another key, or stands in
+-- another partition, from one that went and another one that came.
+CREATE FUNCTION @extschema@.refuse_row_tracking(feed @extschema@.tracking) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    key smallint[] := ARRAY(SELECT d.refobjsubid::smallint FROM pg_depend d
+                            WHERE d.classid = 'pg_proc'::regclass AND d.objid = to_regprocedure(mapping_function(feed.relation, 'id'))
+                              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = feed.relation AND d.refobjsubid > 0);
+BEGIN
+    IF feed.source <> 'event_log' AND (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = feed.relation) THEN
+        RAISE EXCEPTION 'the stages of % cannot be followed row by row: it is partitioned', feed.relation
+            USING ERRCODE = 'feature_not_supported', DETAIL = 'A row that moves to another partition looks like one that was deleted, and its history would go.',
+                  HINT = 'Leave stage out of its mapping and adopt a log of its changes as stage_change; or let the subscription fill a table without partitions.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_index i
+                   WHERE i.indrelid = feed.relation AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+                     AND i.indexprs IS NULL AND (i.indkey::smallint[])[0:i.indnkeyatts - 1] <@ key AND key <> '{}') THEN
+        RAISE EXCEPTION 'the stages of % cannot be followed row by row: nothing keeps its key unique within a statement', feed.relation
+            USING ERRCODE = 'feature_not_supported', DETAIL = 'Rows that exchange their keys would exchange their histories, or lose them.',
+                  HINT = 'Give the columns of "id" a primary key or a unique index that is not deferrable.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.refuse_row_tracking(@extschema@.tracking) IS
+'Raises 0A000 where triggers for each row could not follow the stages of a table: one with partitions that is no event log, one whose '
+'key is not unique at each moment.';
+SELECT @extschema@.set_audience('refuse_row_tracking(tracking)', 'admin');
+
 CREATE FUNCTION @extschema@.begin_tracking(relation pg_catalog.regclass, funnel text) RETURNS @extschema@.tracking
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -118,6 +146,9 @@ BEGIN
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'cannot track %: no % is mapped', relation, missing
             USING ERRCODE = 'RM303', HINT = 'Disown the table and adopt it with columns => ''{"stage": "some_column", ...}''.';
+    END IF;
+    IF adopted.row_triggers THEN
+        PERFORM refuse_row_tracking(feed);
     END IF;
     feed.source := one_source(feed);
     PERFORM learn_stage_keys(relation, funnel);

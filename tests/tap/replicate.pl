@@ -1,4 +1,4 @@
-# A table that a subscription fills, adopted with row_triggers: what is applied is counted, and of customers linked, partitions and TRUNCATE too.
+# A table that a subscription fills, adopted with row_triggers: what is applied is counted, of customers linked, of stages kept as history, partitions and TRUNCATE too.
 use strict;
 use warnings;
 use lib '.';
@@ -110,7 +110,7 @@ $team->run("CREATE TABLE people (id bigint PRIMARY KEY, email text, stage text) 
 $team->run('ALTER SUBSCRIPTION deals REFRESH PUBLICATION');
 $node->wait_for_subscription_sync($publisher, 'deals', 'team');
 $team->run("SELECT crm.create_funnel('f', 'lead', '[{\"key\": \"new\", \"position\": 100}]')");
-$team->refused("SELECT * FROM crm.adopt('people', 'lead', row_triggers => true, columns => '{\"email\": \"email\", \"stage\": \"stage\"}', funnel => 'f')", '0A000', qr/the stages of (public\.)?people cannot be followed row by row/, 'stages are not followed by row triggers');
+$team->refused("SELECT * FROM crm.adopt('people', 'lead', row_triggers => true, columns => '{\"email\": \"email\", \"stage\": \"stage\"}', funnel => 'f')", '0A000', qr/the stages of (public\.)?people cannot be followed row by row: it is partitioned/, 'stages of a partitioned table');
 $team->prints("SELECT count(*) FROM crm.adoption WHERE relation = 'people'::regclass", 0, 'and nothing is half done');
 $team->run("SELECT * FROM crm.adopt('people', 'customer', row_triggers => true, columns => '{\"email\": \"email\"}'); CALL crm.backfill('people')");
 sub linked {
@@ -132,8 +132,52 @@ publish('DELETE FROM people WHERE id IN (2, 3)');
 linked('DELETE');
 publish('TRUNCATE people_2');
 linked('TRUNCATE of a partition');
+# stages: from a column and from an event log whose partitions are filled by themselves
+my $staged = 'CREATE TABLE moves (id bigint PRIMARY KEY, status text); CREATE TABLE events (id bigint PRIMARY KEY, move bigint, stage text, at timestamptz) PARTITION BY RANGE (id);'
+    . 'CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (100); CREATE TABLE events_2 PARTITION OF events DEFAULT; CREATE TABLE task (id bigint PRIMARY KEY)';
+publish("$staged; INSERT INTO moves SELECT n, CASE n % 2 WHEN 0 THEN 'new' ELSE 'old' END FROM generate_series(1, 20) n; INSERT INTO task SELECT generate_series(1, 5);"
+    . "INSERT INTO events SELECT n, 1 + n % 5, CASE n % 2 WHEN 0 THEN 'new' ELSE 'old' END, '2026-01-01Z'::timestamptz + n * interval '1 hour' FROM generate_series(1, 20) n; CREATE PUBLICATION staged FOR TABLE moves, events, task");
+$team->run(<<"SQL");
+$staged;
+SELECT crm.create_funnel('g', 'opportunity', '[{"key": "new", "position": 100}, {"key": "old", "position": 200}, {"key": "gone", "position": 300}]');
+SELECT crm.create_funnel('t', 'ticket', '[{"key": "new", "position": 100}, {"key": "old", "position": 200}]');
+SELECT * FROM crm.adopt('moves', 'opportunity', row_triggers => true, funnel => 'g', columns => '{"stage": "status"}');
+SELECT * FROM crm.adopt('task', 'ticket', row_triggers => true);
+SELECT * FROM crm.adopt('events', 'stage_change', row_triggers => true, funnel => 't', columns => '{"record": {"column": "move", "of": "public.task"}, "stage": "stage", "at": "at"}');
+CALL crm.backfill('moves');
+CALL crm.backfill('events');
+SELECT crm.allow_transition('g', NULL, 'gone');
+CREATE VIEW told_otherwise AS
+    (SELECT 'moves' AS source, id::text AS record, status, NULL::timestamptz AS at FROM moves
+     EXCEPT SELECT 'moves', record_key, last_value(to_stage) OVER (PARTITION BY record_key ORDER BY sequence ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), NULL
+            FROM crm.transition_log WHERE source = 'moves'::regclass)
+    UNION ALL (SELECT 'gone', record_key, NULL, NULL::timestamptz FROM crm.transition_log WHERE source = 'moves'::regclass EXCEPT SELECT 'gone', id::text, NULL, NULL::timestamptz FROM moves)
+    UNION ALL (SELECT 'events', move::text, stage, at FROM events EXCEPT ALL SELECT 'events', record_key, to_stage, at FROM crm.transition_log WHERE source = 'events'::regclass)
+    UNION ALL (SELECT 'no event', record_key, to_stage, at FROM crm.transition_log WHERE source = 'events'::regclass EXCEPT ALL SELECT 'no event', move::text, stage, at FROM events);
+SQL
+$team->run("CREATE SUBSCRIPTION staged CONNECTION '$connection' PUBLICATION staged");
+$node->wait_for_subscription_sync($publisher, 'staged', 'team');
+my $transitions = q{SELECT source, count(*) FROM crm.transition_log WHERE source IN ('moves'::regclass, 'events'::regclass) GROUP BY 1 ORDER BY 1};
+sub told {
+    my ($what, $count) = @_;
+    $publisher->wait_for_catchup('staged');
+    $team->prints('SELECT * FROM told_otherwise LIMIT 5', '', "$what is told by the history");
+    $team->prints($transitions, $count, "$what: as many transitions as there were");
+    return;
+}
+told('the copy of stages', "moves|30\nevents|20");
+publish("UPDATE moves SET status = 'gone' WHERE id <= 4; UPDATE events SET at = at + interval '1 minute', stage = 'old' WHERE id % 5 = 0");
+told('UPDATE', "moves|34\nevents|20");
+publish("UPDATE moves SET id = id + 100 WHERE id = 20; UPDATE events SET id = id + 100 WHERE id IN (3, 4)");
+told('UPDATE of the key', "moves|34\nevents|20");
+publish("DELETE FROM moves WHERE id = 1; DELETE FROM events WHERE id IN (103, 5); INSERT INTO moves VALUES (30, 'old')");
+told('DELETE', "moves|33\nevents|18");
+publish('TRUNCATE events_2; TRUNCATE moves');
+told('TRUNCATE', 'events|17');
+$team->prints("SELECT count(*) FROM crm.filling WHERE state <> 'ready' AND relation IN ('moves'::regclass, 'events'::regclass)", 0, 'and nothing failed');
+$team->run('DROP SUBSCRIPTION staged');
 $team->run('SELECT crm.disown_all()');
-$team->prints("SELECT count(*) FROM pg_trigger WHERE tgname ~ '^crm_(kpi|customer)'", 0, 'disowned, no trigger is left');
+$team->prints("SELECT count(*) FROM pg_trigger WHERE tgname ~ '^crm_(kpi|customer|funnel)'", 0, 'disowned, no trigger is left');
 # a table that was adopted before it became a subscription's
 $team->run("SELECT * FROM crm.adopt('deals', 'opportunity', row_triggers => true, $columns)");
 $team->run("UPDATE crm.adoption SET row_triggers = false");

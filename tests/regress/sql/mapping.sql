@@ -53,3 +53,18 @@ CALL map('{"given_name": "first", "family_name": "last"}');
 CALL crm.backfill('people');
 CALL crm.resolve() \gset
 SELECT :customers AS customers;
+
+-- The unit of a row is not taken from its owner's membership; a unit's aliases name its owners instead.
+CREATE TABLE sold (id integer PRIMARY KEY, rep text, amount numeric, closed date);
+INSERT INTO sold VALUES (1, 'mary@firm.example', 5, '2026-01-01'), (2, 'ted', 7, '2026-01-01'), (3, NULL, 9, '2026-01-01');
+SELECT * FROM crm.preview_adopt('sold', 'opportunity', '{"owner": "rep", "unit": {"of_owner": true}}');
+SELECT crm.create_unit('firm', kind => 'business'), crm.create_unit('north'), crm.create_unit('south');
+SELECT crm.add_unit_alias('north', 'mary@firm.example'), crm.add_unit_alias('south', 'ted');
+SELECT crm.define_component('sold_rows', 'opportunity', 'closed_at') AS version;
+SELECT count(*) > 0 AS adopted FROM crm.adopt('sold', 'opportunity', fallback_unit => 'firm', columns => '{"owner": "rep", "unit": "rep", "amount": "amount", "closed_at": "closed"}');
+CALL crm.backfill('sold');
+CREATE VIEW by_unit AS SELECT f.unit_key, sum(f.amount) AS amount FROM crm_bi.fct_opportunity f GROUP BY 1 ORDER BY 1;
+SELECT * FROM by_unit;
+SELECT crm.remove_unit_alias('north', 'mary@firm.example'), crm.add_unit_alias('south', 'mary@firm.example');
+SELECT * FROM by_unit;
+SELECT crm.disown('sold');
