@@ -158,6 +158,10 @@ BEGIN
     IF r.kind = 'anomaly' THEN
         r.grain := coalesce(r.grain, 'day');
         PERFORM check_grain(r.grain, r.kpi);
+        IF r.grain = 'hour' AND r.every > interval '1 hour' THEN
+            RAISE EXCEPTION 'a rule of hours that is evaluated every % would pass over hours', r.every
+                USING ERRCODE = 'RM005', HINT = 'Write every => ''1 hour'' or less, or grain => ''day''.';
+        END IF;
     END IF;
     r.unit := CASE WHEN r.unit IS NULL OR r.scope = 'whole' THEN root_unit() ELSE (require_unit(r.unit)).unit END;
     r.scope := CASE r.scope WHEN 'whole' THEN 'unit' ELSE r.scope END;
@@ -296,7 +300,7 @@ number, with everything below it (default: the root, as with scope 'whole'); sco
 with an alert of its own. period: 'last 7 days', 'month to date' ... direction, fire_level: an alert fires when what the
 kind measures is below (above) the level; by default the direction that is worse for this KPI. clear_level: it resolves when
 that is back at that level or better (default: fire_level). hold_for: how long the breach must last before it
-fires. every: how often it is evaluated. min_denominator: with less behind it, the value counts as no data; min_base: with
+fires. every: how often it is evaluated, with grain 'hour' at least once an hour. min_denominator: with less behind it, the value counts as no data; min_base: with
 less to compare with. clear_for: how long it must have been clear before the alert resolves; one that fired flap_limit times
 within flap_within waits for flap_within / flap_limit at least. inhibited_by: rules whose open alert of the same unit or one
 above keeps this one's alerts from being sent (the rule itself: its alert of a unit above). condition: a function of your own (unit text, since date, until date) that returns numeric, called with the rights of its owner,

@@ -16,6 +16,7 @@ SELECT crm.create_rule('r', 'won_count', 'anomaly', grain => 'hours');
 SELECT crm.create_rule('r', 'open_pipeline', 'anomaly', grain => 'hour');
 SELECT crm.create_rule('r', 'marketing_spend', 'anomaly', grain => 'hour');
 SELECT crm.create_rule('r', 'mqls', 'anomaly', grain => 'hour');
+SELECT crm.create_rule('r', 'won_count', 'anomaly', grain => 'hour', every => '2 hours');
 SELECT count(*) AS nothing_half_done FROM crm.rule;
 -- which components have hours, of rows that a team has
 SELECT component, entity, day, crm.component_has_hours(component) AS hours FROM crm.component WHERE NOT kept AND entity IN ('opportunity', 'spend', 'stage_entry', 'clock') ORDER BY 1;
