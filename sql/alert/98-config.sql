@@ -22,10 +22,13 @@ CREATE FUNCTION @extschema@.change_endpoint(present jsonb, wanted jsonb) RETURNS
 DECLARE
     other CONSTANT jsonb := config_difference(present, wanted);
 BEGIN
-    IF other ?| '{kind,audience,secret_ref,description}' THEN -- messages that wait were written for whom it was
+    IF other ?| '{kind,audience,secret_ref}' THEN -- messages that wait were written for whom it was
         PERFORM refuse_change(present, wanted);
     END IF;
-    IF other - 'enabled' <> '{}' THEN
+    IF other ? 'description' THEN
+        UPDATE endpoint e SET description = wanted ->> 'description' WHERE e.endpoint = present ->> 'key';
+    END IF;
+    IF other - '{enabled,description}'::text[] <> '{}' THEN
         PERFORM config_call('set_delivery_policy', wanted);
     END IF;
     IF other ? 'enabled' THEN
@@ -33,7 +36,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.change_endpoint(jsonb, jsonb) IS 'change of the section endpoints: how messages are sent, and whether.';
+COMMENT ON FUNCTION @extschema@.change_endpoint(jsonb, jsonb) IS 'change of the section endpoints: how messages are sent, and whether; what is said of one.';
 SELECT @extschema@.set_audience('change_endpoint(jsonb, jsonb)', 'internal');
 
 INSERT INTO @extschema@.config_section (section, room, "position", key, entries, put, change, remove) VALUES

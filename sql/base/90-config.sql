@@ -94,6 +94,22 @@ CREATE FUNCTION @extschema@.config_difference(present jsonb, wanted jsonb) RETUR
             FROM jsonb_each(wanted) w WHERE coalesce(present -> w.key, 'null') <> w.value);
 COMMENT ON FUNCTION @extschema@.config_difference(jsonb, jsonb) IS 'Fields of an entry that are other than they are, as {field: [is, shall be]}; NULL: none.';
 
+-- Of a list of things with keys, such as the stages of a funnel, nobody wants to read what is the same.
+CREATE FUNCTION @extschema@.list_beyond(list jsonb, other jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT coalesce(jsonb_agg(CASE WHEN o IS NULL THEN e ELSE jsonb_build_object('key', e -> 'key') ||
+                                           (SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(e) f WHERE f.value IS DISTINCT FROM o -> f.key) END ORDER BY n), '[]')
+            FROM jsonb_array_elements(list) WITH ORDINALITY l (e, n) LEFT JOIN jsonb_array_elements(other) o ON o -> 'key' = e -> 'key'
+            WHERE e IS DISTINCT FROM o);
+COMMENT ON FUNCTION @extschema@.list_beyond(jsonb, jsonb) IS 'Of a list of objects with keys those that another list does not have so, each with its key and what is other.';
+
+CREATE FUNCTION @extschema@.shown_difference(difference jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT jsonb_object_agg(d.key, CASE WHEN d.value @? '$[0][*].key' AND d.value @? '$[1][*].key'
+                                                THEN jsonb_build_array(list_beyond(d.value -> 0, d.value -> 1), list_beyond(d.value -> 1, d.value -> 0)) ELSE d.value END)
+            FROM jsonb_each(difference) d);
+COMMENT ON FUNCTION @extschema@.shown_difference(jsonb) IS 'A difference as apply_config shows it: of lists of objects with keys only those that differ, and in what.';
+
 CREATE FUNCTION @extschema@.config_put(section @extschema@.config_section, present jsonb, wanted jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
@@ -156,7 +172,8 @@ BEGIN
     now_there := (SELECT jsonb_object_agg(e.key::text, e.entry) FROM config_entries(section) e);
     RETURN QUERY
     SELECT section.section, k.key::jsonb, CASE WHEN before ? k.key THEN CASE WHEN now_there ? k.key THEN 'change' ELSE 'remove' END ELSE 'add' END,
-           CASE WHEN before ? k.key THEN config_difference(before -> k.key, null_fields(before -> k.key) || (now_there -> k.key)) ELSE now_there -> k.key END
+           CASE WHEN before ? k.key THEN shown_difference(config_difference(before -> k.key, null_fields(before -> k.key) || (now_there -> k.key)))
+                ELSE now_there -> k.key END
     FROM (SELECT jsonb_object_keys(before) UNION SELECT jsonb_object_keys(now_there)) k (key)
     WHERE before -> k.key IS DISTINCT FROM now_there -> k.key
     ORDER BY 2;

@@ -14,7 +14,7 @@ CREATE TABLE @extschema@.funnel_change (
 CREATE INDEX funnel_change_stage ON @extschema@.funnel_change (funnel, stage, id);
 COMMENT ON TABLE @extschema@.funnel_change IS
 'Changes of funnels, in order. change: created, added, changed, retired, reopened (a stage; before and after are the whole stage, '
-'without what is NULL), alias, allowed, disallowed (a rule of the workflow).';
+'without what is NULL), renamed (the funnel: its label), alias, allowed, disallowed (a rule of the workflow).';
 GRANT SELECT ON @extschema@.funnel_change TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.funnel_change', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.funnel_change_id_seq', '');
@@ -75,7 +75,7 @@ SELECT c.funnel, c.version, c.at, c.by, c.change, c.stage,
        CASE WHEN c.before IS NULL THEN c.after ELSE @extschema@.differing(c.after, c.before) END AS after
 FROM @extschema@.funnel_change c;
 COMMENT ON VIEW @extschema@.funnel_history IS
-'How funnels changed: which version began when, by whom, what was done (created, added, changed, retired, reopened, alias, '
+'How funnels changed: which version began when, by whom, what was done (created, added, changed, retired, reopened, renamed, alias, '
 'allowed, disallowed) to which stage, and what differs before and after.';
 GRANT SELECT ON @extschema@.funnel_history TO PUBLIC;
 

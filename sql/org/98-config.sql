@@ -39,13 +39,20 @@ SELECT @extschema@.set_audience('change_principal(jsonb, jsonb)', 'internal');
 
 CREATE FUNCTION @extschema@.change_role(present jsonb, wanted jsonb) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    UPDATE role r SET name = b.name, description = b.description FROM jsonb_populate_record(NULL::role, present || wanted) b WHERE r.role = present ->> 'key'
+    UPDATE role r SET name = coalesce(b.name, r.role), description = b.description FROM jsonb_populate_record(NULL::role, present || wanted) b WHERE r.role = present ->> 'key'
 $$;
 COMMENT ON FUNCTION @extschema@.change_role(jsonb, jsonb) IS 'change of the section roles: another name or description.';
 SELECT @extschema@.set_audience('change_role(jsonb, jsonb)', 'internal');
 
+CREATE FUNCTION @extschema@.change_hierarchy(present jsonb, wanted jsonb) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    UPDATE hierarchy h SET name = coalesce(b.name, h.hierarchy), description = b.description FROM jsonb_populate_record(NULL::hierarchy, present || wanted) b WHERE h.hierarchy = present ->> 'key'
+$$;
+COMMENT ON FUNCTION @extschema@.change_hierarchy(jsonb, jsonb) IS 'change of the section hierarchies: another name or description.';
+SELECT @extschema@.set_audience('change_hierarchy(jsonb, jsonb)', 'internal');
+
 INSERT INTO @extschema@.config_section (section, room, "position", key, entries, put, change, remove) VALUES
-    ('hierarchies', 'org', 100, '{key}', 'SELECT hierarchy AS key, name, description FROM hierarchy', 'create_hierarchy', 'refuse_change($1, $2)', NULL),
+    ('hierarchies', 'org', 100, '{key}', 'SELECT hierarchy AS key, name, description FROM hierarchy', 'create_hierarchy', 'change_hierarchy($1, $2)', NULL),
     ('units', 'org', 110, '{key}', 'SELECT unit AS key, name, kind, parent, hierarchy, description FROM unit WHERE until IS NULL',
      'create_unit', 'change_unit($1, $2)', 'retire_unit($1 ->> ''key'')'),
     ('unit_aliases', 'org', 120, '{unit,alias}', 'SELECT unit, alias FROM unit_alias', 'add_unit_alias', NULL, 'remove_unit_alias($1 ->> ''unit'', $1 ->> ''alias'')'),

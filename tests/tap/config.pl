@@ -44,6 +44,8 @@ SELECT crm.create_funnel('sales', 'opportunity', '[{"key": "new", "department": 
     {"key": "won", "kind": "won", "milestone": "won", "department": "service"}, {"key": "lost", "kind": "lost", "milestone": "lost"}]');
 SELECT crm.create_funnel('desk', 'ticket', '["open", {"key": "waiting", "kind": "waiting"}, {"key": "solved", "kind": "won", "milestone": "won"}]');
 SELECT crm.add_stage_alias('sales', 'gewonnen', 'won');
+SELECT crm.add_stage('sales', '{"key": "pitch", "position": 150}'), crm.add_stage('sales', '{"key": "demo", "position": 160}'), crm.add_stage('sales', '{"key": "fair", "position": 10}');
+SELECT crm.retire_stage('sales', 'pitch', 'demo'), crm.retire_stage('sales', 'demo', 'offer'), crm.retire_stage('sales', 'fair');
 SELECT crm.allow_transition('sales', NULL, 'new'), crm.allow_transition('sales', 'new', 'offer', role => 'seller', required => '{amount}'), crm.allow_transition('sales', 'offer', 'won', mode => 'flag');
 SELECT crm.add_refusal_reason('sales', 'no budget', 'ask again next year'), crm.set_handover_limit('sales', 'sales', 'service', '8 hours', 'desk');
 SELECT * FROM crm.adopt('shop.customers', 'customer', department => 'sales', columns => '{"full_name": "name", "email": "lower(mail)", "unit": "region"}');
@@ -139,11 +141,40 @@ $other->prints(q(SELECT * FROM crm.apply_config('{"units": [{"key": "south", "pa
         'roles auditor|add|{"key": "auditor", "name": "auditor"}', 'rules z-first|change|{"fire_level": [100, 90]}'), 'what is other is changed');
 $other->prints(q(SELECT * FROM crm.apply_config('{"units": [{"key": "south", "description": null}]}') WHERE action <> 'extra'),
     'units south|change|{"description": ["deep", null]}', 'null takes a field away');
+$other->prints(q(SELECT * FROM crm.apply_config('{"hierarchies": [{"key": "products", "name": "By what we sell"}], "endpoints": [{"key": "chat", "description": "for Anna and all"}]}') WHERE action <> 'extra'),
+    "hierarchies products|change|{\"name\": [\"By product\", \"By what we sell\"]}\nendpoints chat|change|{\"description\": [\"for Anna\", \"for Anna and all\"]}", 'what is only said of a thing can be said otherwise');
 $other->prints(q(SELECT path FROM crm.apply_config('{"roles": [{"key": "seller"}, {"key": "chief"}, {"key": "clerk"}]}') WHERE action = 'extra'), 'roles auditor', 'what is more is said');
 $other->prints(q(SELECT path, action FROM crm.apply_config('{"roles": [{"key": "seller"}, {"key": "chief"}, {"key": "clerk"}], "subscriptions": [{"principal": "anna", "unit": "sales"}]}',
     remove_extra => true)), "roles auditor|remove\nsubscriptions service, won_count|remove\nsubscriptions chief, late|remove\nsubscriptions chat, a-second|remove\nsubscriptions anna, pace|remove", 'and taken away');
 $other->run("$given SELECT * FROM crm.apply_config(:'document')");
 is($other->run('SELECT jsonb_pretty(crm.export_config())'), $document, 'the document brings everything back');
+
+# stages become what the document says by the calls that change, retire and reopen them
+my $stages = q('{"funnels": [{"funnel": "sales", "label": "Selling", "stages": ["lost", {"key": "new", "label": "Fresh", "position": 100, "milestone": "opportunity"},
+    {"key": "trial", "position": 250, "department": "sales"}, {"key": "offer", "expected": "2 weeks", "milestone": null, "probability": 0.5, "retired": true, "successor": "trial"},
+    {"key": "won", "department": null, "aliases": ["gewonnen"]}, {"key": "demo", "retired": false}, {"key": "pitch", "retired": true, "successor": null}, {"key": "fair", "retired": true, "successor": "new"}]}]}');
+my @stages = ('funnels sales', 'change', '{"label": ["Sales", "Selling"], "stages": [[{"key": "fair"}, {"key": "new", "label": "New"}, {"key": "pitch", "successor": "demo"}, '
+    . '{"key": "demo", "retired": true, "successor": "offer"}, {"key": "offer", "milestone": "opportunity", "probability": 0.4}, {"key": "won", "department": "service"}], '
+    . '[{"key": "fair", "successor": "new"}, {"key": "new", "label": "Fresh", "milestone": "opportunity"}, {"key": "pitch"}, {"key": "demo"}, '
+    . '{"key": "offer", "retired": true, "successor": "trial", "probability": 0.5}, {"key": "trial", "kind": "active", "label": "Trial", "position": 250, "department": "sales"}, {"key": "won"}]]}');
+$other->prints("SELECT * FROM crm.apply_config($stages, dry_run => true) WHERE action <> 'extra'", join('|', @stages), 'a dry run says what of which stage would be other');
+is($other->run('SELECT jsonb_pretty(crm.export_config())'), $document, 'and nothing is');
+$other->prints("SELECT * FROM crm.apply_config($stages) WHERE action <> 'extra'", join('|', @stages), 'applied, it is');
+$other->prints(q(SELECT string_agg(concat_ws(' ', change, stage), ', ' ORDER BY version) FROM crm.funnel_history WHERE version > (SELECT max(version) - 10 FROM crm.funnel_history WHERE funnel = 'sales') AND funnel = 'sales'),
+    'changed offer, changed new, added trial, changed offer, changed won, reopened demo, retired fair, retired offer, reopened pitch, retired pitch', 'the history of the funnel has every step');
+$other->prints(q(SELECT string_agg(stage || coalesce('>' || read_as, ''), ' ' ORDER BY position) FROM crm.funnel_stage WHERE funnel = 'sales'), 'fair>new new pitch demo offer>trial trial won lost', 'history is read where it leads');
+$other->prints("SELECT * FROM crm.apply_config($stages) WHERE action <> 'extra'", '', 'a second time nothing is to be done');
+$other->prints('SELECT version FROM crm.funnel WHERE funnel = \'sales\'', $other->run(q(SELECT max(version) FROM crm.funnel_history WHERE funnel = 'sales')), 'and no version begins');
+$other->prints(q(SELECT * FROM crm.apply_config('{"funnels": [{"funnel": "sales", "stages": [{"key": "demo", "milestone": "sql", "retired": true, "successor": "trial"}]}]}') WHERE action <> 'extra'),
+    'funnels sales|change|{"stages": [[{"key": "demo"}, {"key": "trial"}], [{"key": "demo", "retired": true, "successor": "trial"}, {"key": "trial", "milestone": "sql"}]]}', 'the successor takes over the milestone');
+$other->prints(q(SELECT * FROM crm.apply_config('{"funnels": [{"funnel": "sales", "stages": [{"key": "demo", "milestone": "sql", "retired": true, "successor": "trial"}]}]}') WHERE action <> 'extra'),
+    '', 'which is not taken back');
+# as it was; the stage that was added stays, as it is not named
+$other->prints(q(SELECT count(*) FROM crm.apply_config('{"funnels": [{"funnel": "sales", "label": "Sales", "stages": [{"key": "new", "label": "New", "milestone": null}, {"key": "trial", "milestone": null},
+    {"key": "offer", "milestone": "opportunity", "probability": 0.4, "retired": false}, {"key": "won", "department": "service"}, {"key": "pitch", "successor": "demo", "retired": true},
+    {"key": "demo", "retired": true, "successor": "offer"}, {"key": "fair", "retired": true, "successor": null}]}]}') WHERE action <> 'extra'), '1', 'and back');
+$other->prints(q(SELECT string_agg(stage || coalesce('>' || read_as, ''), ' ' ORDER BY position) FROM crm.funnel_stage WHERE funnel = 'sales'), 'fair new pitch>offer demo>offer offer trial won lost', 'with its successors');
+$document = $other->run('SELECT jsonb_pretty(crm.export_config())');
 
 # what is wrong is refused, and nothing is done
 for my $wrong (
@@ -164,6 +195,18 @@ for my $wrong (
     [ q('{"funnels": [{"funnel": "new", "subject": "ticket", "stages": [{"key": "a", "mileston": "won"}]}]}'), 'RM001', qr/Perhaps you meant "milestone"/ ],
     [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "extra", "labell": "More"}]}]}'), 'RM001', qr/Perhaps you meant "label"/ ],
     [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "offer", "probabilty": 0.5}]}]}'), 'RM001', qr/Perhaps you meant "probability"/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "won", "position": 350}]}]}'), 'RM301', qr/position of stage "won".*It is 300, and the document says 350.*Write "position": 300/s ],
+    [ q('{"funnels": [{"funnel": "sales", "subject": "lead"}]}'), '55000', qr/subject of funnel "sales" never changes.*Write "subject": "opportunity"/s ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "won", "aliases": ["gewonnen", "signed"]}]}]}'), '55000', qr/aliases of stage "won".*"signed" means no stage.*Write "stage_aliases": \[\{"alias": "signed"/s ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "won", "aliases": 1}]}]}'), 'RM005', qr/JSON array of texts/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "offer", "milestone": "won"}]}]}'), 'RM302', qr/milestone "won" of funnel "sales" is taken by stage "won"/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "offer", "label": "new"}]}]}'), 'RM302', qr/is taken by stage "new"/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "offer", "successor": "won"}]}]}'), 'RM005', qr/has a successor and is not retired.*Write "retired": true/s ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "offer", "retired": "yes"}]}]}'), 'RM005', qr/retirement of stage "offer" cannot be read/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "offer", "retired": true, "successor": "woon"}]}]}'), 'RM001', qr/Perhaps you meant "sales:won"/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "offer", "retired": true, "successor": "demo"}]}]}'), 'RM005', qr/cannot be its own successor/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": [{"key": "offer"}, "offer"]}]}'), 'RM005', qr/names stage "offer" twice/ ],
+    [ q('{"funnels": [{"funnel": "sales", "stages": {"key": "offer"}}]}'), 'RM005', qr/are a JSON array/ ],
     [ q('{"calendars": [{"key": "night", "zone": "UTC", "hours": {"mno": []}}]}'), 'RM001', qr/Perhaps you meant "mon"/ ],
     [ q('{"calendars": [{"key": "night", "zone": "Europe/Amsterdm"}]}'), 'RM001', qr/Perhaps you meant "Europe\/Amsterdam"/ ],
     [ q('{"goals": [{"goal": "grow", "departments": {"sale": 1}}]}'), 'RM001', qr/Perhaps you meant "sales"/ ],
