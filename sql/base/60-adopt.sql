@@ -107,9 +107,17 @@ COMMENT ON FUNCTION @extschema@.lock_tables(pg_catalog.regclass[], text, interva
 '42P01 where one is dropped meanwhile. One that is renamed meanwhile is locked by its new name.';
 SELECT @extschema@.set_audience('lock_tables(regclass[], text, interval)', 'admin');
 
+-- Whoever asks for the partitions of a table locks them (ACCESS SHARE), and not the table: held first, nobody who has the table waits for them.
 CREATE FUNCTION @extschema@.lock_members(relation pg_catalog.regclass, mode text, lock_timeout interval) RETURNS void
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT lock_tables(relation || ARRAY(SELECT m FROM members(relation) m), mode, lock_timeout)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    deadline CONSTANT timestamptz := clock_timestamp() + lock_timeout;
+BEGIN
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'p') THEN
+        PERFORM lock_tables(ARRAY[relation], 'ACCESS SHARE', lock_timeout);
+    END IF;
+    PERFORM lock_tables(relation || ARRAY(SELECT m FROM members(relation) m), mode, greatest(deadline - clock_timestamp(), least(lock_timeout, '10 milliseconds')));
+END
 $$;
 COMMENT ON FUNCTION @extschema@.lock_members(pg_catalog.regclass, text, interval) IS
 'lock_tables for a table and its partitions.';

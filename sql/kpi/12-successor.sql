@@ -19,6 +19,35 @@ COMMENT ON TABLE @extschema@.kpi_retired IS
 'Components of tables that nobody reads any more, whose rows of kpi_rollup the next fold deletes. No other may: in an older snapshot they would '
 'collide with a fold.';
 
+-- What shall be captured follows from what is captured and defined. Who decides it in a snapshot (REPEATABLE READ) older than what somebody else has decided would
+-- pass over that: a table that was adopted meanwhile would go without its successor. So whoever decides writes this row, which fails then.
+CREATE TABLE @extschema@.kpi_decision (decisions bigint NOT NULL);
+COMMENT ON TABLE @extschema@.kpi_decision IS 'How often it was decided what is captured; one row, written so that of two snapshots the older one decides nothing (40001). Not dumped.';
+INSERT INTO @extschema@.kpi_decision VALUES (0);
+
+CREATE FUNCTION @extschema@.decide_captured() RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    PERFORM take_turn('kpi_successor');
+    UPDATE kpi_decision d SET decisions = d.decisions + 1;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.decide_captured() IS
+'Nobody else decides what is captured until the transaction ends; 40001 where somebody has since its snapshot. What takes several locks begins with it.';
+SELECT @extschema@.set_audience('decide_captured()', 'internal');
+
+-- For DDL, which holds its table and may not wait for who decides: he waits for that table, or does not know it yet.
+CREATE FUNCTION @extschema@.know_captured() RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM FROM kpi_decision FOR SHARE SKIP LOCKED;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.know_captured() IS 'Raises 40001 where it was decided what is captured since the snapshot of the transaction.';
+SELECT @extschema@.set_audience('know_captured()', 'internal');
+
 -- Where all of a component's successors are filled. Rows that somebody else is at are left to him, or to the next fold. Whoever decides by what is
 -- captured which of it goes holds the turn first: what took its place meanwhile would go half. Whoever changes both tables begins with this one, too.
 CREATE FUNCTION @extschema@.switch_components() RETURNS void
@@ -26,12 +55,21 @@ CREATE FUNCTION @extschema@.switch_components() RETURNS void
 DECLARE
     changed text;
     locked integer[];
+    decided boolean := false;
 BEGIN
     IF NOT take_turn('kpi_successor', wait => false) THEN -- somebody defines what is captured
         RETURN;
     END IF;
     FOR changed IN SELECT s.component FROM kpi_successor s GROUP BY 1
                    HAVING bool_and(s.state = 'ready' AND s.instance NOT IN (SELECT b.instance FROM kpi_broken b)) ORDER BY 1 LOOP
+        IF NOT decided THEN
+            BEGIN
+                UPDATE kpi_decision d SET decisions = d.decisions + 1;
+                decided := true;
+            EXCEPTION WHEN serialization_failure THEN
+                RETURN; -- a table may have got a successor since this backfill began, or there is another definition: the next fold knows
+            END;
+        END IF;
         locked := ARRAY(SELECT s.instance FROM kpi_successor s WHERE s.component = changed FOR UPDATE SKIP LOCKED);
         CONTINUE WHEN cardinality(locked) = 0 OR EXISTS (SELECT FROM kpi_successor s WHERE s.component = changed AND s.instance <> ALL (locked));
         PERFORM retire_instances(ARRAY(

@@ -119,21 +119,23 @@ CREATE FUNCTION @extschema@.capture(relation pg_catalog.regclass) RETURNS SETOF 
 DECLARE
     each record;
     per_row boolean := (require_adopted(relation)).row_triggers;
+    nothing boolean;
     wanted kpi_instance[];
     beside text[]; -- components of which another version is read, and goes on to be until this one is filled
 BEGIN
     IF NOT is_audience('admin') THEN
         PERFORM require_owner(relation);
     END IF;
-    PERFORM take_turn('kpi_successor');
+    PERFORM decide_captured();
     PERFORM capture_entries();
+    nothing := NOT EXISTS (SELECT FROM wanted_components(capture.relation)) AND NOT EXISTS (SELECT FROM kpi_captured i WHERE i.relation = capture.relation);
+    -- writers that still work by the old definitions finish first; and before any row is written that DDL of the table writes, too
+    PERFORM lock_members(relation, 'SHARE ROW EXCLUSIVE', '2 seconds') WHERE NOT nothing;
     PERFORM attach_clocks(relation);
     PERFORM note_members(relation); -- of tables without components, too: other rooms read their rows
-    IF NOT EXISTS (SELECT FROM wanted_components(relation)) AND NOT EXISTS (SELECT FROM kpi_captured i WHERE i.relation = capture.relation) THEN
+    IF nothing THEN
         RETURN;
     END IF;
-    -- writers that still work by the old definitions finish first
-    PERFORM lock_members(relation, 'SHARE ROW EXCLUSIVE', '2 seconds');
     IF NOT EXISTS (SELECT FROM attached_trigger t WHERE t.relation = capture.relation AND t.room = 'kpi') THEN
         PERFORM attach_triggers(relation, 'kpi', 'capture_change', always => true);
     END IF;
@@ -185,7 +187,7 @@ CREATE FUNCTION @extschema@.uncapture(relation pg_catalog.regclass) RETURNS void
 BEGIN
     PERFORM detach_triggers(relation, 'kpi');
     PERFORM detach_clocks(relation);
-    PERFORM take_turn('kpi_successor');
+    PERFORM decide_captured();
     PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_captured i WHERE i.relation = uncapture.relation));
     PERFORM switch_components(); -- the others may have waited for it
     DELETE FROM kpi_pending p WHERE p.relation = uncapture.relation;

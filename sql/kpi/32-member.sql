@@ -60,6 +60,7 @@ DECLARE
     changed regclass[] := '{}';
     uncounted regclass[] := '{}';
 BEGIN
+    PERFORM know_captured();
     IF NOT EXISTS (SELECT FROM kpi_member) THEN
         RETURN;
     END IF;
@@ -97,6 +98,7 @@ CREATE FUNCTION @extschema@.follow_rewrite() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
+    PERFORM know_captured();
     -- 4: a column of another type. 2: new values, of a new column or, since 17, of a generated one that has another expression
     IF pg_event_trigger_table_rewrite_reason() & 4 <> 0
        OR pg_event_trigger_table_rewrite_reason() & 2 <> 0 AND EXISTS (
@@ -123,6 +125,7 @@ CREATE FUNCTION @extschema@.follow_label() RETURNS event_trigger
 DECLARE
     named record;
 BEGIN
+    PERFORM know_captured();
     FOR named IN
         WITH RECURSIVE renamed (type) AS (
             SELECT c.objid FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass AND renames_label(c.command)

@@ -41,7 +41,7 @@ BEGIN
         END IF;
         PERFORM check_expression(entity, attributes, kinds, each.value, 'sum');
     END LOOP;
-    PERFORM take_turn('kpi_successor'); -- of two definitions at once each is a version of its own
+    PERFORM decide_captured(); -- of two definitions at once each is a version of its own
     new_version := coalesce((SELECT c.version FROM component c WHERE c.component = define_component.component), 0) + 1;
     INSERT INTO team_component (component, entity, day, filter, sums, needs, undated, version, description, zone)
     VALUES (component, entity, day, filter, sums, needs, undated, new_version, description, zone)

@@ -138,7 +138,8 @@ BEGIN
     IF NOT is_audience('admin') THEN
         PERFORM require_owner(relation);
     END IF;
-    PERFORM take_turn('kpi_successor');
+    PERFORM decide_captured();
+    PERFORM lock_members(relation, 'SHARE ROW EXCLUSIVE', '2 seconds'); -- before the rows that DDL of the table writes, too
     -- another zone cuts other days: then it is another component
     PERFORM forget_instances(ARRAY(SELECT i.instance FROM kpi_instance i
                                    JOIN component c ON c.component = split_part(i.component, '.', 1) -- also of its counted values
