@@ -110,13 +110,11 @@ SELECT @extschema@.set_audience('lock_tables(regclass[], text, interval)', 'admi
 -- Whoever asks for the partitions of a table locks them (ACCESS SHARE), and not the table: held first, nobody who has the table waits for them.
 CREATE FUNCTION @extschema@.lock_members(relation pg_catalog.regclass, mode text, lock_timeout interval) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-DECLARE
-    deadline CONSTANT timestamptz := clock_timestamp() + lock_timeout;
 BEGIN
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'p') THEN
         PERFORM lock_tables(ARRAY[relation], 'ACCESS SHARE', lock_timeout);
     END IF;
-    PERFORM lock_tables(relation || ARRAY(SELECT m FROM members(relation) m), mode, greatest(deadline - clock_timestamp(), least(lock_timeout, '10 milliseconds')));
+    PERFORM lock_tables(relation || ARRAY(SELECT m FROM members(relation) m), mode, lock_timeout);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.lock_members(pg_catalog.regclass, text, interval) IS
