@@ -1,12 +1,13 @@
 /*
- * command.c: what a DDL command did to partitions and to labels of enums, which pg_event_trigger_ddl_commands() tells to C
- * alone.
+ * command.c: what a DDL command did to partitions, to labels of enums and to names of columns, which
+ * pg_event_trigger_ddl_commands() tells to C alone.
  */
 #include "base/compat.h"
 
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "tcop/deparse_utility.h"
+#include "utils/builtins.h"
 
 static bool
 subcommand_moves(const Node *subcommand)
@@ -47,4 +48,21 @@ crm_renames_label(PG_FUNCTION_ARGS)
 
     PG_RETURN_BOOL(command->type == SCT_Simple && IsA(command->parsetree, AlterEnumStmt) &&
                    ((const AlterEnumStmt *) command->parsetree)->oldVal != NULL);
+}
+
+PG_FUNCTION_INFO_V1(crm_renamed_column);
+
+/* crm.renamed_column(command): the name that the column had which it renamed; NULL where it did something else. */
+Datum
+crm_renamed_column(PG_FUNCTION_ARGS)
+{
+    const CollectedCommand *command = (const CollectedCommand *) PG_GETARG_POINTER(0);
+    const RenameStmt *rename;
+
+    if (command->type != SCT_Simple || command->parsetree == NULL || !IsA(command->parsetree, RenameStmt))
+        PG_RETURN_NULL();
+    rename = (const RenameStmt *) command->parsetree;
+    if (rename->renameType != OBJECT_COLUMN)
+        PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(rename->subname));
 }

@@ -12,6 +12,12 @@ COMMENT ON FUNCTION @extschema@.renames_label(pg_ddl_command) IS
 'Of a row of pg_event_trigger_ddl_commands(): whether it gave a value of an enum another name.';
 SELECT @extschema@.set_audience('renames_label(pg_ddl_command)', 'admin');
 
+CREATE FUNCTION @extschema@.renamed_column(command pg_ddl_command) RETURNS text
+    AS 'MODULE_PATHNAME', 'crm_renamed_column' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.renamed_column(pg_ddl_command) IS
+'Of a row of pg_event_trigger_ddl_commands(): the name that a column had which the command gave another; NULL where it did something else.';
+SELECT @extschema@.set_audience('renamed_column(pg_ddl_command)', 'admin');
+
 CREATE FUNCTION @extschema@.altered_adoptions() RETURNS SETOF pg_catalog.regclass
     LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT DISTINCT a.relation
