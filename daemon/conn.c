@@ -18,6 +18,8 @@
 #define RETRY_BASE_MS 100
 #define RETRY_CAP_MS 10000
 #define READ_ONLY_TRANSACTION "25006"
+#define NOT_ASKED "the server answers what was not asked"
+#define PREPARED_COLUMNS 6
 #define READ_ONLY "this server can only be read (default_transaction_read_only)"
 
 enum { STEP_BEGIN, STEP_STATEMENT, STEP_COMMIT, STEP_ROLLBACK };
@@ -290,6 +292,15 @@ is_good(const PGresult *result)
     return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
+/* None of our statements copies: a server, or what stands in between, that begins to would go on for ever. */
+static bool
+is_copy(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    return status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH;
+}
+
 /* The server says so by itself whenever it changes: a primary that became a standby, or was switched to reading. */
 static bool
 is_read_only(const struct Conn *conn)
@@ -391,6 +402,10 @@ end_prepare(struct Conn *conn, PGresult *result)
         note_error(conn, result);
         goto refuse;
     }
+    if (PQntuples(result) != 1 || PQnfields(result) != PREPARED_COLUMNS) {
+        snprintf(conn->error, sizeof conn->error, NOT_ASKED);
+        goto refuse;
+    }
     if (PQgetisnull(result, 0, 2)) {
         snprintf(conn->error, sizeof conn->error, "the extension crm is not installed in this database");
         goto refuse;
@@ -461,6 +476,12 @@ go_on_reading(struct Conn *conn)
     }
     while (!PQisBusy(conn->pg)) {
         result = PQgetResult(conn->pg);
+        if (is_copy(result)) {
+            PQclear(result);
+            snprintf(conn->error, sizeof conn->error, NOT_ASKED);
+            lose(conn);
+            return;
+        }
         if (result != NULL) {
             if (conn->latest == NULL ||
                 is_good(conn->latest)) { /* the first error of several statements stays */
@@ -592,5 +613,7 @@ conn_log_failed(const struct ConnAnswer *answer, const char *call)
 int64_t
 conn_number(const struct ConnAnswer *answer)
 {
-    return PQntuples(answer->result) == 1 ? strtoll(PQgetvalue(answer->result, 0, 0), NULL, 10) : 0;
+    return PQntuples(answer->result) == 1 && PQnfields(answer->result) > 0
+               ? strtoll(PQgetvalue(answer->result, 0, 0), NULL, 10)
+               : 0;
 }

@@ -35,10 +35,10 @@ ask(struct Fold *fold, const char *begin, const char *sql, int value_count, Conn
 }
 
 static struct FoldRoom *
-find_failed(struct Fold *fold, const char *relation, const char *room)
+find_failed(struct Fold *fold, const char *table_id, const char *room)
 {
     for (int i = 0; i < fold->failed_count; i++)
-        if (strcmp(fold->failed[i].relation, relation) == 0 && strcmp(fold->failed[i].room, room) == 0)
+        if (strcmp(fold->failed[i].table_id, table_id) == 0 && strcmp(fold->failed[i].room, room) == 0)
             return &fold->failed[i];
     return NULL;
 }
@@ -54,7 +54,7 @@ forget_failed(struct Fold *fold, struct FoldRoom *room)
 static void
 note_failed(struct Fold *fold, const struct ConnAnswer *answer)
 {
-    struct FoldRoom *room = find_failed(fold, fold->room.relation, fold->room.room);
+    struct FoldRoom *room = find_failed(fold, fold->room.table_id, fold->room.room);
 
     if (room == NULL && fold->failed_count < FOLD_ROOMS_MAX) {
         room = &fold->failed[fold->failed_count++];
@@ -62,10 +62,10 @@ note_failed(struct Fold *fold, const struct ConnAnswer *answer)
         room->trouble = (struct Trouble){0};
     }
     schedule_failed(room != NULL ? &room->trouble : &fold->trouble[TROUBLE_FILLING], clock_now_ms(),
-                    schedule_seed(fold->room.relation));
+                    schedule_seed(fold->room.name));
     fold->worker.failures++;
     metrics_add(METRIC_BACKFILLS, 1, "failed", NULL);
-    log_error("backfill-failed", LOG_TEXT("relation", fold->room.relation), LOG_TEXT("room", fold->room.room),
+    log_error("backfill-failed", LOG_TEXT("relation", fold->room.name), LOG_TEXT("room", fold->room.room),
               LOG_TEXT("sqlstate", answer->sqlstate), LOG_TEXT("error", answer->error));
 }
 
@@ -82,14 +82,14 @@ on_filled(void *arg, const struct ConnAnswer *answer)
                          0)) { /* the database has noted why, and does not offer it again */
         fold->worker.failures++;
         metrics_add(METRIC_BACKFILLS, 1, "failed", NULL);
-        log_error("backfill-failed", LOG_TEXT("relation", fold->room.relation),
-                  LOG_TEXT("room", fold->room.room), LOG_TEXT("error", "see the view status"));
+        log_error("backfill-failed", LOG_TEXT("relation", fold->room.name), LOG_TEXT("room", fold->room.room),
+                  LOG_TEXT("error", "see the view status"));
     } else {
         fold->found_work = true;
         metrics_add(METRIC_BACKFILLS, 1, "ok", NULL);
         metrics_add(METRIC_BACKFILLED_ROWS, (double) conn_number(answer), NULL, NULL);
-        forget_failed(fold, find_failed(fold, fold->room.relation, fold->room.room));
-        log_info("filled", LOG_TEXT("relation", fold->room.relation), LOG_TEXT("room", fold->room.room),
+        forget_failed(fold, find_failed(fold, fold->room.table_id, fold->room.room));
+        log_info("filled", LOG_TEXT("relation", fold->room.name), LOG_TEXT("room", fold->room.room),
                  LOG_NUMBER("rows", conn_number(answer)));
     }
     fold->filled = true;
@@ -101,16 +101,17 @@ static bool
 fill_first(struct Fold *fold, const PGresult *rooms)
 {
     for (int i = 0; i < PQntuples(rooms); i++) {
-        const char *relation = PQgetvalue(rooms, i, 0), *room = PQgetvalue(rooms, i, 1);
-        const struct FoldRoom *failed = find_failed(fold, relation, room);
+        const char *table_id = PQgetvalue(rooms, i, 0), *room = PQgetvalue(rooms, i, 2);
+        const struct FoldRoom *failed = find_failed(fold, table_id, room);
 
         if (failed != NULL && !schedule_allows(&failed->trouble, clock_now_ms()))
             continue;
-        snprintf(fold->room.relation, sizeof fold->room.relation, "%s", relation);
+        snprintf(fold->room.table_id, sizeof fold->room.table_id, "%s", table_id);
+        snprintf(fold->room.name, sizeof fold->room.name, "%s", PQgetvalue(rooms, i, 1));
         snprintf(fold->room.room, sizeof fold->room.room, "%s", room);
-        fold->values[0] = fold->room.relation;
+        fold->values[0] = fold->room.table_id;
         fold->values[1] = fold->room.room;
-        ask(fold, BACKFILL_BEGIN, "SELECT {crm}.backfill_room($1::regclass, $2::text)", 2, on_filled);
+        ask(fold, BACKFILL_BEGIN, "SELECT {crm}.backfill_room($1::oid::regclass, $2::text)", 2, on_filled);
         return true;
     }
     return false;
@@ -136,7 +137,7 @@ static void
 ask_filling(struct Fold *fold)
 {
     if (schedule_allows(&fold->trouble[TROUBLE_FILLING], clock_now_ms()))
-        ask(fold, NULL, "SELECT relation, room FROM {crm}.filling_next()", 0, on_filling);
+        ask(fold, NULL, "SELECT relation::oid, relation, room FROM {crm}.filling_next()", 0, on_filling);
     else
         ask_resolve(fold);
 }

@@ -17,8 +17,9 @@
 
 #define FOLD_ROOMS_MAX 64
 
+/* The name is for the log: by it a table is found only by who may use its schema. */
 struct FoldRoom {
-    char relation[200], room[64];
+    char table_id[16], name[264], room[64];
     struct Trouble trouble;
 };
 

@@ -17,7 +17,7 @@
 #define RULE_ESCALATE_MS 1000
 
 struct RuleClaim {
-    char rule[200], epoch[24];
+    char rule[264], epoch[24]; /* 63 letters of up to 4 bytes */
 };
 
 struct Rule {
