@@ -63,4 +63,14 @@
 #define object_aclcheck(classid, objectid, roleid, mode) pg_namespace_aclcheck(objectid, roleid, mode)
 #endif
 
+/* Whether an expression of SQL/JSON makes a value of a type that was asked for. */
+#if PG_VERSION_NUM >= 170000
+#define crm_makes_json(node)                                                                                 \
+    (IsA(node, JsonExpr) || IsA(node, JsonConstructorExpr) || IsA(node, JsonValueExpr))
+#elif PG_VERSION_NUM >= 160000
+#define crm_makes_json(node) (IsA(node, JsonConstructorExpr) || IsA(node, JsonValueExpr))
+#else
+#define crm_makes_json(node) false
+#endif
+
 #endif

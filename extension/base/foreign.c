@@ -88,6 +88,28 @@ type_is_foreign(Oid type)
     return foreign;
 }
 
+/*
+ * Whether a node makes a value of its type, which may run the type's own code, rather than handing on one that is there. Functions of
+ * trusted extensions (populate_record of hstore) and of the system make values of whatever type they are given, so they count, too.
+ */
+static bool
+makes_value(Node *node)
+{
+    switch (nodeTag(node)) {
+    case T_Const:
+    case T_CoerceToDomain:
+    case T_CoerceViaIO:
+    case T_ArrayCoerceExpr:
+    case T_ConvertRowtypeExpr:
+    case T_RowExpr:
+    case T_FuncExpr:
+    case T_OpExpr:
+        return true;
+    default:
+        return crm_makes_json(node);
+    }
+}
+
 static bool
 search_walker(Node *node, void *context)
 {
@@ -97,9 +119,7 @@ search_walker(Node *node, void *context)
         return false;
     if (check_functions_in_node(node, function_is_foreign, NULL))
         *found = CRM_FOREIGN_FUNCTION;
-    else if ((IsA(node, Const) || IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) || IsA(node, RowExpr) ||
-              IsA(node, ConvertRowtypeExpr)) &&
-             type_is_foreign(exprType(node)))
+    else if (makes_value(node) && type_is_foreign(exprType(node)))
         *found = CRM_FOREIGN_TYPE;
     return *found != CRM_FOREIGN_NONE || expression_tree_walker(node, search_walker, context);
 }

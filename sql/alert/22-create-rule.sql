@@ -180,7 +180,11 @@ BEGIN
     IF r.period IS NOT NULL OR r.kind IN ('threshold', 'change', 'condition') THEN
         PERFORM rule_period(r.period, current_date);
     END IF;
-    IF r.condition IS NOT NULL THEN -- says what is wrong with it, if anything is
+    IF r.condition IS NOT NULL AND NOT has_function_privilege(caller()::oid, r.condition::regprocedure, 'EXECUTE') THEN
+        RAISE EXCEPTION 'permission denied for function %', r.condition
+            USING ERRCODE = 'insufficient_privilege', DETAIL = 'It is called with the rights of its owner, and its values are shown.',
+                  HINT = format('Its owner types GRANT EXECUTE ON FUNCTION %s TO %s;', r.condition, caller());
+    ELSIF r.condition IS NOT NULL THEN -- says what is wrong with it, if anything is
         PERFORM condition_value(r.condition::regprocedure, r.unit, current_date, current_date);
     END IF;
     IF r.kind = 'change' THEN

@@ -22,6 +22,21 @@ SELECT crm.create_rule('r', condition => 'public.no_such(text,date,date)', fire_
 SELECT crm.create_rule('r', condition => 'public.too_busy(text,date,date)', fire_level => 1);
 SELECT crm.create_rule('r', condition => 'public.too_short(text)', fire_level => 1);
 SELECT crm.create_rule('r', condition => 'public.too_curious(text,date,date)', fire_level => 1);
+-- whoever may not call it learns nothing by a rule either
+CREATE ROLE regress_rule_admin;
+SELECT crm.grant_admin('regress_rule_admin');
+REVOKE EXECUTE ON FUNCTION public.stuck_deals FROM PUBLIC;
+SET ROLE regress_rule_admin;
+SELECT crm.create_rule('r', condition => 'public.stuck_deals(text,date,date)', fire_level => 1);
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION public.stuck_deals TO regress_rule_admin;
+SET ROLE regress_rule_admin;
+BEGIN;
+SELECT crm.create_rule('by_admin', condition => 'public.stuck_deals(text,date,date)', fire_level => 1);
+ROLLBACK;
+RESET ROLE;
+DROP OWNED BY regress_rule_admin;
+DROP ROLE regress_rule_admin;
 SELECT crm.create_rule('r', 'win_rate', condition => 'public.stuck_deals(text,date,date)', fire_level => 1);
 SELECT crm.create_rule('r', kind => 'condition', fire_level => 1);
 SELECT crm.create_rule('r', condition => 'public.stuck_deals(text,date,date)');
