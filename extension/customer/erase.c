@@ -32,6 +32,11 @@ crm_change_as_owner(PG_FUNCTION_ARGS)
                              PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     code = SPI_execute(statement, false, 0);
     crm_rights_leave(rights);
+    if (code == SPI_OK_REWRITTEN)
+        ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                errmsg("a rule of table %s does something else in place of what is asked of it",
+                       RelationGetRelationName(relation)),
+                errhint("Drop the rule, or write a trigger instead."));
     if (code != SPI_OK_UPDATE && code != SPI_OK_DELETE && code != SPI_OK_SELECT)
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT),
                 errmsg("change_as_owner takes an UPDATE, a DELETE or a SELECT FOR UPDATE"));
