@@ -171,9 +171,9 @@ BEGIN
         SELECT s.*
         FROM rule_goals(r, today) g, expected_end(g.kpi, g.unit, g.since, g.until, today, g.currency, g.rates) e,
              sight_of('goal:' || g.goal, coalesce(g.unit, root_unit()), g.since, g.until, goal => g.goal, value => e.value, compared => g.target,
-                      measured => CASE g.direction WHEN 'up' THEN e.value / nullif(g.target, 0) ELSE g.target / nullif(e.value, 0) END,
+                      measured => CASE g.direction WHEN 'up' THEN e.value / CASE WHEN g.target > 0 THEN g.target END ELSE g.target / CASE WHEN e.value > 0 THEN e.value END END,
                       reading => CASE WHEN e.value IS NULL THEN 'none'
-                                      WHEN g.direction = 'up' AND g.target = 0 THEN CASE WHEN e.value >= 0 THEN 'clear' ELSE 'breach' END
+                                      WHEN g.direction = 'up' AND g.target <= 0 THEN CASE WHEN e.value >= g.target THEN 'clear' ELSE 'breach' END
                                       WHEN g.direction = 'down' AND e.value <= 0 THEN CASE WHEN e.value <= g.target THEN 'clear' ELSE 'breach' END END,
                       reason => CASE WHEN e.value IS NULL THEN format('no forecast: %s', e.state) END) s;
     ELSE

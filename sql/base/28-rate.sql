@@ -100,7 +100,7 @@ CREATE FUNCTION @extschema@.rate_on(currency text, into_currency text, on_date d
     LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
-    given CONSTANT text := coalesce(upper(btrim(currency)), home_currency());
+    given CONSTANT text := coalesce(nullif(upper(btrim(currency)), ''), home_currency());
     target CONSTANT text := upper(btrim(into_currency));
     base CONSTANT text := coalesce((SELECT r.base FROM rate_base r WHERE r.rate_set = rate_on.rate_set), home_currency());
 BEGIN
@@ -109,7 +109,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.rate_on(text, text, date, text) IS
-'What one unit of a currency (NULL: the home currency) was worth in another on a day: the last rate of the pair on or before it, given '
+'What one unit of a currency (NULL or empty: the home currency) was worth in another on a day: the last rate of the pair on or before it, given '
 'either way round, the newer one counting; where the pair has none, through the base of the set (set_rate_base, else the home currency). '
 'NULL where that leads nowhere: never a later rate, never a guess. Example: SELECT crm.rate_on(''USD'', ''EUR'', ''2026-02-10'');';
 

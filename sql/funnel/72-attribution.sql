@@ -164,8 +164,8 @@ BEGIN
             SELECT e.*, d.*
             FROM entry e
             LEFT JOIN (SELECT s.place AS of_relation, s.record_key AS of_key, round(s.amount, 6) AS amount, s.currency,
-                              CASE WHEN abs(s.margin) < 'Infinity' THEN round(s.amount * s.margin, greatest(2, min_scale(round(s.amount, 6)))) END AS margin
-                       FROM (%s) s WHERE abs(s.amount) < 'Infinity') d
+                              CASE WHEN abs(s.amount * s.margin) < 1e18 THEN round(s.amount * s.margin, greatest(2, min_scale(round(s.amount, 6)))) END AS margin
+                       FROM (%s) s WHERE abs(s.amount) < 1e18) d -- what a report cannot hold is no number
                    ON d.of_relation = e.relation AND d.of_key = e.record_key)
         SELECT v.path, v.node, v.place, v.holder, v.at, coalesce(v.counted, false), coalesce(v.counted AND v.mine, false),
                CASE WHEN v.counted AND v.mine THEN (dense_rank() OVER (PARTITION BY v.counted AND v.mine
@@ -294,7 +294,9 @@ BEGIN
     RETURN QUERY EXECUTE 'WITH ' || format(attribution_stream(replace(touch_sources(since - days, until), '%', '%%'), all_paths), campaign_sources())
                          || ', ' || attribution_credits(models)
     USING found, until, days, by, ARRAY(SELECT lower(d) FROM unnest(direct) d),
-          (SELECT greatest(2, max(min_scale(c.amount))) FROM unnest(found) c WHERE c.shown), half_life, weights::double precision[], since,
+          -- as many digits as all amounts together leave room for in 64 bits
+          (SELECT greatest(0, least(greatest(2, max(min_scale(c.amount))), 18 - length(trunc(sum(abs(c.amount) + abs(coalesce(c.margin, 0))))::text)))
+           FROM unnest(found) c WHERE c.shown), half_life, weights::double precision[], since,
           (SELECT coalesce(max(c.grp), 0) FROM unnest(found) c), all_paths, 'last_non_direct' = ANY (models);
 END
 $$;

@@ -83,7 +83,8 @@ BEGIN
             AS t (record_key text, unit text, stage text, owner text, channel text, product text, segment text, started timestamptz,
                   responded timestamptz, closed timestamptz, promised date, live timestamptz, verdicts text[])),
     log AS MATERIALIZED (
-        SELECT l.record_key, l."sequence", l.id, l.at, r.read_as AS stage, s.milestone, coalesce(s.kind, '') = ANY ('{won,lost,after_win,churned}') AS over
+        SELECT l.record_key, l."sequence", l.id, l.at, r.read_as AS stage, s.milestone, coalesce(s.kind, '') = ANY ('{won,lost,after_win,churned}') AS over,
+               coalesce('estimated_time' = ANY (l.flags), false) AS guessed -- it was there when the row came, and the row does not tell since when
         FROM funnel f
         JOIN transition_log l ON l.funnel = f.funnel
         LEFT JOIN stage_read r ON r.funnel = l.funnel AND r.stage = l.to_stage
@@ -91,8 +92,8 @@ BEGIN
         WHERE l.relation = clock_rows.relation AND l.at IS NOT NULL AND isfinite(l.at) AND (keys IS NULL OR l.record_key = ANY (keys))),
     story AS MATERIALIZED (
         SELECT g.record_key, array_agg(g.at ORDER BY g.n) AS ats, array_agg(g.stage ORDER BY g.n) AS stages, array_agg(g.over ORDER BY g.n) AS overs,
-               array_agg(g.milestone ORDER BY g.n) AS milestones, min(g.at) FILTER (WHERE g.over) AS first_over,
-               min(g.at) FILTER (WHERE g.over AND g.n > coalesce(g.last_open, 0)) AS last_over, bool_or(g.over AND g.n > coalesce(g.last_open, 0)) AS is_over
+               array_agg(CASE WHEN NOT g.guessed THEN g.milestone END ORDER BY g.n) AS milestones, min(g.at) FILTER (WHERE g.over AND NOT g.guessed) AS first_over,
+               min(g.at) FILTER (WHERE g.over AND NOT g.guessed AND g.n > coalesce(g.last_open, 0)) AS last_over, bool_or(g.over AND g.n > coalesce(g.last_open, 0)) AS is_over
         FROM (SELECT o.*, max(o.n) FILTER (WHERE NOT o.over) OVER (PARTITION BY o.record_key) AS last_open
               FROM (SELECT l.*, row_number() OVER (PARTITION BY l.record_key ORDER BY l."sequence", l.id) AS n FROM log l) o) g
         GROUP BY g.record_key),

@@ -60,6 +60,17 @@ BEGIN
                    t.funnel || ':' || t.to_stage, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text
             FROM transition_log t WHERE t.first_entry AND isfinite(t.at);
             CONTINUE;
+        ELSIF each.relation = 'record_clock'::regclass THEN -- as clock_cell counts them
+            RETURN QUERY EXECUTE format(
+                'SELECT c.relation, c.record_key, row_day(%s, $1), 1::bigint, %s, NULL::text, NULL::boolean, c.unit, c.stage, NULL::text, c.channel, c.product, '
+                    'c.owner, c.segment, NULL::text '
+                'FROM (SELECT c.* FROM clock_table t CROSS JOIN unnest(''{true,false}''::boolean[]) o (open) CROSS JOIN LATERAL clock_current(t.relation, o.open) c) c '
+                'WHERE (%s) AND NOT ($2 AND c.due_at >= now())',
+                each.day, CASE WHEN component_rows.measure = 'count' THEN '1::numeric'
+                               ELSE coalesce(format('(%s)::numeric', each.sums[array_position(each.sum_names, component_rows.measure)]), 'NULL::numeric') END,
+                coalesce(each.filter, 'true'))
+            USING each.zone, each.component = 'clock_running';
+            CONTINUE;
         END IF;
         SELECT m.reference INTO customers FROM adoption_attribute m WHERE m.relation = each.relation AND m.attribute = component_rows.measure;
         RETURN QUERY

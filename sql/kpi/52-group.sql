@@ -48,7 +48,7 @@ BEGIN
     END IF;
     RETURN QUERY EXECUTE format(
         'SELECT %1$s, NULL::numeric, NULL::numeric, CASE WHEN g.state = ''ready'' THEN g.value END, g.state FROM (SELECT %2$s, %3$s AS value, '
-        'CASE WHEN NOT $5 THEN ''ready'' WHEN $6 IS NULL AND count(DISTINCT f.currency) > 1 THEN ''mixed_currencies'' '
+        'CASE WHEN NOT $5 THEN ''ready'' WHEN $6 IS NULL AND count(DISTINCT money_in(f.currency, $8)) > 1 THEN ''mixed_currencies'' '
         'ELSE coalesce(min(missing_rate(f.currency, $6, f.day)) FILTER (WHERE f.rate IS NULL), ''ready'') END AS state '
         'FROM (SELECT r.*, r.amount * p.rate AS worth, p.rate FROM kpi_rows($1) r '
         'CROSS JOIN LATERAL (SELECT CASE WHEN $5 AND $6 IS NOT NULL THEN rate_on(r.currency, $6, r.day, $7) ELSE 1 END AS rate) p) f '
@@ -59,7 +59,7 @@ BEGIN
                           ELSE format('survival_quantile(f.amount::double precision, f.observed, %s)::numeric', (asked).quantile) END,
         CASE (asked).kind WHEN 'distinct' THEN 'f.subject IS NOT NULL' ELSE 'abs(f.amount) < 1e100' END,
         (SELECT ' GROUP BY ' || string_agg(format('f.%I', d), ', ') FROM unnest(by) d))
-    USING (asked).kpi, coalesce(since, '-infinity'), until, units, (asked).measured_in = 'money', into_currency, rates;
+    USING (asked).kpi, coalesce(since, '-infinity'), until, units, (asked).measured_in = 'money', into_currency, rates, home_currency();
 END
 $$;
 COMMENT ON FUNCTION @extschema@.row_groups(@extschema@.kpi, date, date, text[], text[], text, text) IS
@@ -82,7 +82,7 @@ CREATE FUNCTION @extschema@.subscription_sums(since date, until date, units text
     place AS MATERIALIZED (SELECT d.unit, coalesce(resolve_unit(d.unit), root_unit()) AS unit_key FROM (SELECT DISTINCT s.unit FROM source s) d),
     paid AS MATERIALIZED (
         SELECT r.subject COLLATE "C" AS subject, CASE WHEN into_currency IS NULL THEN r.amount ELSE r.amount * rate_on(r.currency, into_currency, least(until, kpi_today()), rates) END AS amount,
-               CASE WHEN into_currency IS NULL THEN r.currency END AS money, r.amount AS asked,
+               CASE WHEN into_currency IS NULL AND r.amount <> 0 THEN money_in(r.currency, (SELECT home_currency())) END AS money, r.amount AS asked,
                CASE WHEN into_currency IS NOT NULL THEN missing_rate(r.currency, into_currency, least(until, kpi_today())) END AS lacking, coalesce(r.started_on, '-infinity') AS started_on, coalesce(r.ended_on, 'infinity') AS ended_on,
                CASE WHEN 'unit_key' = ANY (by) THEN r.unit_key END AS unit_key, CASE WHEN 'product' = ANY (by) THEN r.product END AS product,
                CASE WHEN 'owner' = ANY (by) THEN r.owner END AS owner, CASE WHEN 'currency' = ANY (by) THEN r.currency END AS currency
@@ -118,7 +118,7 @@ SELECT @extschema@.set_audience('subscription_sums(date, date, text[], text[], t
 
 -- What a model of attribution owes to marketing, beside what marketing cost.
 CREATE FUNCTION @extschema@.attribution_sums(model text, since date, until date, by text[])
-    RETURNS TABLE (channel text, campaign text, currency text, mixed boolean, margin numeric, amount numeric, spend numeric, paid_spend numeric, paid_wins numeric)
+    RETURNS TABLE (channel text, campaign text, currency text, mixed boolean, mixed_spend boolean, margin numeric, amount numeric, spend numeric, paid_spend numeric, paid_wins numeric)
     LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10 COST 1000000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     WITH part AS MATERIALIZED (
@@ -126,12 +126,14 @@ CREATE FUNCTION @extschema@.attribution_sums(model text, since date, until date,
                coalesce(bool_or(r.spend > 0) OVER (PARTITION BY r.channel, r.campaign), false) AS paid
         FROM campaign_return(model, NULL, since::timestamp AT TIME ZONE default_zone(), (until + 1)::timestamp AT TIME ZONE default_zone(),
                              by => '{channel,campaign}', kinds => '{marketing}') r)
-    SELECT g.channel, g.campaign, g.currency, min(g.money) <> max(g.money),
+    SELECT g.channel, g.campaign, g.currency, least(min(g.money), min(g.spent)) <> greatest(max(g.money), max(g.spent)), min(g.spent) <> max(g.spent),
            CASE WHEN bool_or(g.owed AND g.amount IS NOT NULL AND g.margin IS NULL) THEN NULL ELSE coalesce(sum(g.margin) FILTER (WHERE g.owed), 0) END,
            coalesce(sum(g.amount) FILTER (WHERE g.owed), 0), coalesce(sum(g.spend), 0), coalesce(sum(g.spend) FILTER (WHERE g.paid), 0),
            coalesce(sum(g.wins) FILTER (WHERE g.paid AND (g.n = 1 OR 'currency' = ANY (by))), 0)
     FROM (SELECT CASE WHEN 'channel' = ANY (by) THEN p.channel END AS channel, CASE WHEN 'campaign' = ANY (by) THEN p.campaign END AS campaign,
-                 CASE WHEN 'currency' = ANY (by) THEN p.currency END AS currency, p.currency AS money, p.margin, p.amount, p.spend, p.wins, p.n, p.paid, p.channel <> '(none)' AS owed
+                 CASE WHEN 'currency' = ANY (by) THEN p.currency END AS currency,
+                 CASE WHEN p.amount <> 0 OR p.margin <> 0 THEN money_in(p.currency, (SELECT home_currency())) END AS money,
+                 CASE WHEN p.spend <> 0 THEN money_in(p.currency, (SELECT home_currency())) END AS spent, p.margin, p.amount, p.spend, p.wins, p.n, p.paid, p.channel <> '(none)' AS owed
           FROM part p) g
     GROUP BY g.channel, g.campaign, g.currency
 $$;
@@ -155,7 +157,9 @@ BEGIN
                                EXISTS (SELECT FROM kpi_term t WHERE t.kpi = (asked).kpi AND t.measure LIKE 'month\_%')) u
         WHERE EXISTS (SELECT FROM kpi_term t WHERE t.kpi = (asked).kpi AND t.component = 'subscription')
         UNION ALL
-        SELECT NULL, NULL, b.campaign, b.channel, NULL, NULL, NULL, b.currency, b.mixed OR b.currency IS DISTINCT FROM into_currency AND into_currency IS NOT NULL, NULL, to_jsonb(b)
+        SELECT NULL, NULL, b.campaign, b.channel, NULL, NULL, NULL, b.currency,
+               CASE WHEN EXISTS (SELECT FROM kpi_term t WHERE t.kpi = (asked).kpi AND t.measure IN ('margin', 'amount')) THEN b.mixed ELSE b.mixed_spend END
+               OR b.currency IS DISTINCT FROM into_currency AND into_currency IS NOT NULL, NULL, to_jsonb(b)
         FROM (SELECT m.model FROM component c CROSS JOIN LATERAL (SELECT substr(c.component, 13)) AS m (model)
               WHERE c.component = (SELECT min(t.component) FROM kpi_term t WHERE t.kpi = (asked).kpi) AND c.component LIKE 'attribution\_%') m
         CROSS JOIN LATERAL attribution_sums(m.model, from_day, until, by) b),

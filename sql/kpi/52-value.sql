@@ -58,7 +58,7 @@ COMMENT ON FUNCTION @extschema@.value_links(text) IS
 'For counted_distinct: of each instance the values that are keys of records, in order, and what stands for the customer that they mean.';
 SELECT @extschema@.set_audience('value_links(text)', 'internal');
 
--- $1 to $3 periods, $4 KPI, $5 units, $6 currency, $7 set of rates, $8 links.
+-- $1 to $3 periods, $4 KPI, $5 units, $6 currency, $7 set of rates, $8 links, $9 home currency.
 CREATE FUNCTION @extschema@.counted_query(asked @extschema@.kpi, by text[], converted boolean) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -67,7 +67,7 @@ DECLARE
                                            ELSE format('@extschema@.counted_percentile(r.piece, r.rate, %s)::numeric', asked.quantile) END;
     state CONSTANT text := CASE
         WHEN NOT money THEN '''ready''::text'
-        WHEN NOT converted THEN 'CASE WHEN count(DISTINCT r.money) > 1 THEN ''mixed_currencies'' ELSE ''ready'' END'
+        WHEN NOT converted THEN 'CASE WHEN count(DISTINCT @extschema@.money_in(r.money, $9)) > 1 THEN ''mixed_currencies'' ELSE ''ready'' END'
         ELSE 'coalesce(min(@extschema@.missing_rate(r.money, $6, r.on_date)) FILTER (WHERE r.rate IS NULL), ''ready'')' END;
     -- what came and went again has no currency: it goes first
     part CONSTANT text := CASE
@@ -123,7 +123,7 @@ CREATE FUNCTION @extschema@.counted_groups(asked @extschema@.kpi, firsts date[],
 BEGIN
     RETURN QUERY EXECUTE counted_query(asked, by, into_currency IS NOT NULL)
         USING firsts, begins, ends, asked.kpi, units, into_currency, rates,
-              CASE asked.kind WHEN 'distinct' THEN value_links(asked.kpi) END;
+              CASE asked.kind WHEN 'distinct' THEN value_links(asked.kpi) END, home_currency();
 END
 $$;
 COMMENT ON FUNCTION @extschema@.counted_groups(@extschema@.kpi, date[], date[], date[], text[], text[], text, text) IS

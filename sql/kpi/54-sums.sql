@@ -1,8 +1,8 @@
 -- KPIs that are sums, or sums divided by sums, by period and dimensions: how money is read, and what has no value.
 
 -- The query of read_sums: what is grouped, and what is converted, depends on the arguments. Its own: $1 KPI, $2 and $3 days, $4 currency,
--- $5 set of rates, $6 units. daily: the days of a period matter, and not only their sum.
-CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], converted text[], daily boolean, apart text[], facts text) RETURNS text
+-- $5 set of rates, $6 units, $7 the home currency. daily: the days of a period matter, and not only their sum.
+CREATE FUNCTION @extschema@.kpi_query(stock boolean, grain text, by text[], money text[], converted text[], daily boolean, apart text[], facts text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN format('WITH p AS MATERIALIZED (SELECT s.first, s.begins, s.ends FROM @extschema@.kpi_spans(%1$L, $2, $3) s), '
@@ -11,7 +11,7 @@ BEGIN
                       'FROM @extschema@.%11$I(ARRAY[$1], $2, $3, %4$s, %5$L, $6) f JOIN p ON f.day >= p.begins AND f.day <= p.ends), '
                   'r AS MATERIALIZED (SELECT d.own, d.on_date, %6$s AS rate FROM (SELECT DISTINCT f.own, f.on_date FROM f) d) '
                   'SELECT f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency, '
-                      'sum(f.numerator%7$s), sum(f.denominator%8$s), count(DISTINCT f.own), '
+                      'sum(f.numerator%7$s), sum(f.denominator%8$s), count(DISTINCT @extschema@.money_in(f.own, $7)) FILTER (WHERE %12$s), '
                       'min(@extschema@.missing_rate(f.own, $4, f.on_date)) FILTER (WHERE r.rate IS NULL AND (%9$s)), max(f.day), count(DISTINCT f.apart) > 1 '
                   'FROM f JOIN r ON r.own IS NOT DISTINCT FROM f.own AND r.on_date IS NOT DISTINCT FROM f.on_date '
                   'GROUP BY f.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency '
@@ -24,11 +24,12 @@ BEGIN
                   CASE WHEN 'numerator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
                   CASE WHEN 'denominator' = ANY (converted) THEN ' * r.rate' ELSE '' END,
                   coalesce((SELECT string_agg(format('f.%I <> 0', c), ' OR ') FROM unnest(converted) c), 'false'),
-                  (SELECT string_agg(format('f.%I::text', a), ', ') FROM unnest(apart) a), facts);
+                  (SELECT string_agg(format('f.%I::text', a), ', ') FROM unnest(apart) a), facts,
+                  coalesce((SELECT string_agg(format('f.%I <> 0', m), ' OR ') FROM unnest(money) m), 'false'));
 END
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[], boolean, text[], text) IS
-'The query behind read_sums; converted lists the sides, numerator and denominator, that a rate converts; apart those over which nothing is added up; facts is the function that it reads, kpi_facts or credited_facts.';
+COMMENT ON FUNCTION @extschema@.kpi_query(boolean, text, text[], text[], text[], boolean, text[], text) IS
+'The query behind read_sums; money lists the sides, numerator and denominator, that are money, converted those that a rate converts; apart those over which nothing is added up; facts is the function that it reads, kpi_facts or credited_facts.';
 
 -- Nothing converted, no day looked at by itself: then all KPIs that are asked for are read in one pass, by a plan that is kept.
 CREATE FUNCTION @extschema@.plain_sums(kpis text[], grain text, since date, until date, by text[], units text[])
@@ -37,23 +38,27 @@ CREATE FUNCTION @extschema@.plain_sums(kpis text[], grain text, since date, unti
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000
     SET search_path = pg_catalog, @extschema@, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
+DECLARE
+    home CONSTANT text := home_currency();
 BEGIN
     RETURN QUERY
     WITH p AS MATERIALIZED (
         SELECT s.first, s.ends FROM kpi_spans(grain, since, until) s WHERE s.begins <= s.ends
+    ), k AS MATERIALIZED (
+        SELECT k.kpi, k.denominator, coalesce(m.numerator, false) AS above, coalesce(m.denominator, false) AS below
+        FROM kpi k LEFT JOIN kpi_money m ON m.kpi = k.kpi WHERE k.kpi = ANY (plain_sums.kpis)
     ), summed AS MATERIALIZED (
         SELECT f.kpi, p.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment,
                CASE WHEN 'currency' = ANY (by) THEN f.currency END AS currency,
-               sum(f.numerator) AS numerator, sum(f.denominator) AS denominator, count(DISTINCT f.currency) > 1 AS mixed
+               sum(f.numerator) AS numerator, sum(f.denominator) AS denominator,
+               count(DISTINCT money_in(f.currency, home)) FILTER (WHERE k.above AND f.numerator <> 0 OR k.below AND f.denominator <> 0) > 1 AS mixed
         FROM kpi_facts(plain_sums.kpis, since, until, ARRAY(SELECT p.ends FROM p ORDER BY p.ends), by || '{currency}'::text[], units) f
-        JOIN p ON p.ends = f.day
+        JOIN p ON p.ends = f.day JOIN k ON k.kpi = f.kpi
         GROUP BY f.kpi, p.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, 10)
     SELECT k.kpi, s.first, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency, v.numerator, v.denominator,
            CASE WHEN k.denominator IS NOT NULL THEN v.numerator / nullif(v.denominator, 0) ELSE v.numerator END,
            CASE WHEN s.mixed AND (k.above OR k.below) THEN 'mixed_currencies' END
-    FROM (SELECT k.kpi, k.denominator, coalesce(m.numerator, false) AS above, coalesce(m.denominator, false) AS below
-          FROM kpi k LEFT JOIN kpi_money m ON m.kpi = k.kpi WHERE k.kpi = ANY (plain_sums.kpis) OFFSET 0) k
-    JOIN summed s ON s.kpi = k.kpi
+    FROM k JOIN summed s ON s.kpi = k.kpi
     CROSS JOIN LATERAL (SELECT CASE WHEN NOT (s.mixed AND k.above) THEN coalesce(s.numerator, 0) END AS numerator,
                                CASE WHEN k.denominator IS NOT NULL AND NOT (s.mixed AND k.below) THEN coalesce(s.denominator, 0) END AS denominator) v
     ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10;
@@ -87,10 +92,10 @@ BEGIN
         RETURN;
     END IF;
     FOR period, unit_key, stage, campaign, channel, product, owner, segment, currency, numerator, denominator, currencies, problem, last_day, together IN
-        EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, CASE WHEN into_currency IS NULL THEN '{}' ELSE money END,
+        EXECUTE kpi_query(asked.date_kind = 'stock', grain, by, money, CASE WHEN into_currency IS NULL THEN '{}' ELSE money END,
                           asked.within_days IS NOT NULL OR into_currency IS NOT NULL AND asked.date_kind <> 'stock' OR 'day' = ANY (apart), apart,
                           CASE WHEN credited THEN 'credited_facts' ELSE 'kpi_facts' END)
-        USING asked.kpi, since, until, into_currency, rates, units
+        USING asked.kpi, since, until, into_currency, rates, units, home_currency()
     LOOP
         numerator := coalesce(numerator, 0);
         denominator := CASE WHEN asked.denominator IS NOT NULL THEN coalesce(denominator, 0) END;

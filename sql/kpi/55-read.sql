@@ -11,6 +11,7 @@ CREATE FUNCTION @extschema@.shown_days(kpi text, stock boolean)
 DECLARE
     units CONSTANT text[] := units_with_total();
     today CONSTANT date := kpi_today();
+    first CONSTANT date := '1970-01-01'; -- of dim_date: one row with a year that nobody meant would make millions of days
 BEGIN
     IF NOT stock THEN
         RETURN QUERY
@@ -20,13 +21,13 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH change AS MATERIALIZED (
-        SELECT CASE WHEN isfinite(f.day) THEN f.day ELSE coalesce(min(f.day) FILTER (WHERE isfinite(f.day)) OVER (), today) END AS on_day,
+        SELECT greatest(CASE WHEN isfinite(f.day) THEN f.day ELSE least(min(f.day) FILTER (WHERE isfinite(f.day)) OVER (), today) END, first) AS on_day,
                f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, f.currency,
                coalesce(f.numerator, 0) AS change, f.denominator AS change_below
         FROM kpi_facts(ARRAY[shown_days.kpi], NULL, NULL, NULL, kpi_dimension_names(), units) f
     ), moved AS (
         SELECT c.on_day, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency, c.change, c.change_below
-        FROM change c
+        FROM change c WHERE c.on_day <= today -- of days to come only those are known that change something: no sum over them would be right
         UNION ALL
         SELECT g::date, s.unit_key, s.stage, s.campaign, s.channel, s.product, s.owner, s.segment, s.currency, 0, NULL
         FROM (SELECT min(c.on_day) AS start, c.unit_key, c.stage, c.campaign, c.channel, c.product, c.owner, c.segment, c.currency
@@ -45,7 +46,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.shown_days(text, boolean) IS
 'Numerators and denominators of a KPI that is sums, by day and dimensions, of the units whose totals the caller may see; stock: what there is at the '
-'end of each day from the first change until today, where what counts from the beginning stands on the first day that the KPI knows.';
+'end of each day from the first change (at the earliest 1970, as dim_date) until today, where what counts from the beginning stands on the first day that the KPI knows.';
 
 -- A barrier, or a cheap function of the reader's would be called before visible is. UNION ALL at the top would be none: the
 -- planner takes it apart.

@@ -8,26 +8,32 @@ CREATE FUNCTION @extschema@.unit_facts(asked @extschema@.kpi, watched text[], si
 #variable_conflict use_column
 DECLARE
     root CONSTANT text := root_unit();
-    money CONSTANT boolean := (SELECT m.numerator OR m.denominator FROM kpi_money m WHERE m.kpi = asked.kpi);
+    above CONSTANT boolean := (SELECT m.numerator FROM kpi_money m WHERE m.kpi = asked.kpi);
+    below CONSTANT boolean := (SELECT m.denominator FROM kpi_money m WHERE m.kpi = asked.kpi);
+    home CONSTANT text := home_currency();
 BEGIN
     RETURN QUERY
     WITH member AS MATERIALIZED (
         SELECT w.unit AS watched, b.unit FROM unnest(watched) w (unit) CROSS JOIN LATERAL units_below(w.unit) b WHERE w.unit <> root
     ), fact AS MATERIALIZED (
         SELECT f.unit_key, f.day::timestamp AS at, f.currency, f.numerator, f.denominator
-        FROM kpi_facts(ARRAY[asked.kpi], unit_facts.since, unit_facts.until, unit_facts.days, CASE WHEN money THEN '{unit_key,currency}' ELSE '{unit_key}' END::text[],
+        FROM kpi_facts(ARRAY[asked.kpi], unit_facts.since, unit_facts.until, unit_facts.days, CASE WHEN above OR below THEN '{unit_key,currency}' ELSE '{unit_key}' END::text[],
                        CASE WHEN root <> ALL (watched) THEN ARRAY(SELECT DISTINCT m.unit FROM member m) END) f WHERE zone IS NULL
         UNION ALL
         SELECT h.unit_key, h.hour, h.currency, h.numerator, h.denominator
-        FROM kpi_hours(asked.kpi, timezone(zone, unit_facts.since::timestamp), timezone(zone, (unit_facts.until + 1)::timestamp), zone) h WHERE zone IS NOT NULL)
+        FROM kpi_hours(asked.kpi, timezone(zone, unit_facts.since::timestamp), timezone(zone, (unit_facts.until + 1)::timestamp), zone) h WHERE zone IS NOT NULL
+    ), paid AS (
+        SELECT f.unit_key, f.at, CASE WHEN above AND f.numerator <> 0 OR below AND f.denominator <> 0 THEN money_in(f.currency, home) END AS currency,
+               f.numerator, f.denominator
+        FROM fact f)
     SELECT m.watched, f.at, f.currency, sum(f.numerator), sum(f.denominator)
-    FROM fact f JOIN member m ON m.unit = f.unit_key GROUP BY m.watched, f.at, f.currency
+    FROM paid f JOIN member m ON m.unit = f.unit_key GROUP BY m.watched, f.at, f.currency
     UNION ALL
-    SELECT root, f.at, f.currency, sum(f.numerator), sum(f.denominator) FROM fact f WHERE root = ANY (watched) GROUP BY f.at, f.currency;
+    SELECT root, f.at, f.currency, sum(f.numerator), sum(f.denominator) FROM paid f WHERE root = ANY (watched) GROUP BY f.at, f.currency;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unit_facts(@extschema@.kpi, text[], date, date, date[], text) IS
-'The facts of a KPI for each of these units with all below it, by day or, with the zone of a clock, by its hour and, of money, currency; days as kpi_facts takes them. No rights applied.';
+'The facts of a KPI for each of these units with all below it, by day or, with the zone of a clock, by its hour and, of money, currency (money_in; NULL where there is none of it); days as kpi_facts takes them. No rights applied.';
 SELECT @extschema@.set_audience('unit_facts(kpi, text[], date, date, date[], text)', 'internal');
 
 CREATE FUNCTION @extschema@.kpi_totals(kpi text, watched text[], firsts date[], lasts date[])

@@ -76,7 +76,7 @@ BEGIN
              WHERE x.kpi = 'won_value' AND x.since BETWEEN coalesce(first, '-infinity') AND day AND x.until >= day
                AND lies_in(x.until, coverage_items.until) AND is_among(x.unit, units) ORDER BY x.goal LOOP
         SELECT t.* INTO won FROM kpi_total('won_value', g.unit, g.since, day, g.money, g.rates) t;
-        SELECT sum(o.amount * o.rate) AS amount, count(DISTINCT o.currency) AS currencies, min(missing_rate(o.currency, g.money, day)) FILTER (WHERE o.rate IS NULL) AS lacking
+        SELECT sum(o.amount * o.rate) AS amount, count(DISTINCT money_in(o.currency, home_currency())) AS currencies, min(missing_rate(o.currency, g.money, day)) FILTER (WHERE o.rate IS NULL) AS lacking
         INTO open
         FROM (SELECT s.amount, s.currency, CASE WHEN g.money IS NULL THEN 1 ELSE rate_on(s.currency, g.money, day, g.rates) END AS rate
               FROM deal_stays(day) s
@@ -187,7 +187,7 @@ BEGIN
         FROM item i JOIN item j ON j.n <> i.n AND j.kpi = i.kpi AND j.since <= i.until AND j.until >= i.since AND (i.unit = ANY (j.covers) OR j.unit = ANY (i.covers))
                                AND j.unit_key IS NOT DISTINCT FROM i.unit_key AND j.money IS NOT DISTINCT FROM i.money
     ), counted AS (
-        SELECT i.*, i.above / nullif(i.below, 0) AS share FROM item i WHERE NOT EXISTS (SELECT FROM pair p WHERE p.n = i.n AND p.contained)
+        SELECT i.*, i.above / CASE WHEN i.below > 0 THEN i.below END AS share FROM item i WHERE NOT EXISTS (SELECT FROM pair p WHERE p.n = i.n AND p.contained)
     ), grouped AS (
         SELECT c.unit_key, c.money, count(*) AS items, count(c.share) AS shares, sum(c.share) AS all_shares, sum(c.above) AS above, sum(c.below) AS below,
                min(c.state) FILTER (WHERE c.state <> 'ready') AS problem, count(DISTINCT coalesce(c.currency, '')) > 1 AS mixed,
@@ -202,7 +202,7 @@ BEGIN
     SELECT j.unit_key, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, j.money,
            CASE WHEN j.state IN ('ready', 'reached') THEN CASE WHEN j.summed THEN j.above WHEN j.shares = j.items THEN j.all_shares END END,
            CASE WHEN j.state IN ('ready', 'reached') THEN CASE WHEN j.summed THEN j.below ELSE j.items END END,
-           CASE WHEN j.state = 'ready' THEN CASE WHEN j.summed THEN j.above / nullif(j.below, 0) WHEN j.shares = j.items THEN j.all_shares / j.items END END, j.state
+           CASE WHEN j.state = 'ready' THEN CASE WHEN j.summed THEN j.above / CASE WHEN j.below > 0 THEN j.below END WHEN j.shares = j.items THEN j.all_shares / j.items END END, j.state
     FROM judged j ORDER BY 1, 8;
     IF NOT FOUND AND by = '{}' THEN
         RETURN QUERY SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL::numeric, NULL::numeric, NULL::numeric,
@@ -234,7 +234,7 @@ BEGIN
         CROSS JOIN LATERAL (SELECT CASE WHEN into_currency IS NULL THEN 1 ELSE rate_on(s.currency, into_currency, day, rates) END AS rate) r
     ), grouped AS (
         SELECT p.unit_key, p.stage, p.currency, sum(p.weighted) AS weighted,
-               coalesce(min(p.problem), CASE WHEN into_currency IS NULL AND count(DISTINCT coalesce(p.money, '')) > 1 THEN 'mixed_currencies' ELSE 'ready' END) AS state
+               coalesce(min(p.problem), CASE WHEN into_currency IS NULL AND count(DISTINCT money_in(p.money, home_currency())) > 1 THEN 'mixed_currencies' ELSE 'ready' END) AS state
         FROM priced p GROUP BY p.unit_key, p.stage, p.currency
     )
     SELECT g.unit_key, g.stage, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, g.currency, CASE WHEN g.state = 'ready' THEN g.weighted END, NULL::numeric,

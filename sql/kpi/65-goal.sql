@@ -152,8 +152,9 @@ BEGIN
     -- of what adds up over the period in proportion to it, of what does not on the way from where it stood, else all the time
     expected := CASE WHEN adds_up THEN g.target * elapsed WHEN g.baseline IS NOT NULL THEN g.baseline + (g.target - g.baseline) * elapsed ELSE g.target END;
     progress := CASE WHEN NOT adds_up THEN (actual - g.baseline) / (g.target - g.baseline) END;
-    pace := CASE g.direction WHEN 'up' THEN actual / nullif(expected, 0) ELSE expected / nullif(actual, 0) END;
-    on_track := CASE WHEN actual IS NULL THEN NULL WHEN pace IS NULL THEN g.direction = 'down' OR elapsed = 0 ELSE pace >= 1 END;
+    -- a share of nothing, or of less, says nothing: -0.2 is ahead of -0.3
+    pace := CASE g.direction WHEN 'up' THEN actual / CASE WHEN expected > 0 THEN expected END ELSE expected / CASE WHEN actual > 0 THEN actual END END;
+    on_track := CASE g.direction WHEN 'up' THEN actual >= expected ELSE actual <= expected END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.goal_standing IS
@@ -178,7 +179,7 @@ BEGIN
         since := g.since; until := g.until; direction := g.direction; target := g.target;
         SELECT s.actual, s.state, s.elapsed, s.expected, s.progress, s.pace, s.on_track INTO actual, state, elapsed, expected, progress, pace, on_track
         FROM goal_standing(g, kpi_today()) s;
-        attainment := CASE g.direction WHEN 'up' THEN actual / nullif(target, 0) ELSE target / nullif(actual, 0) END;
+        attainment := CASE g.direction WHEN 'up' THEN actual / CASE WHEN target > 0 THEN target END ELSE target / CASE WHEN actual > 0 THEN actual END END;
         baseline := g.baseline;
         currency := g.currency;
         accountable := g.accountable;
@@ -200,9 +201,9 @@ SELECT g.goal_key, g.kpi_key, g.label, g.unit_key, g.departments::text AS depart
 FROM @extschema@.goal_rows() g;
 COMMENT ON VIEW crm_bi.kpi_goal IS
 'Goals with what was attained until today. attainment is actual / target, or target / actual where lower is better (NULL where '
-'the divisor is zero). elapsed is the share of the period that has passed, by working time (elapsed_share); expected is what the target asks for by '
+'the divisor is not above zero). elapsed is the share of the period that has passed, by working time (elapsed_share); expected is what the target asks for by '
 'today: in proportion to it for KPIs that add up over time, on the way from baseline to target for ratios and stocks that have one, else the '
-'target; pace is actual against expected (the other way round where lower is better); progress the way from baseline to target that is done; on_track is pace of at least 1. state says why actual is '
+'target; pace is actual against expected (the other way round where lower is better; NULL where the divisor is not above zero); progress the way from baseline to target that is done; on_track: actual is at least expected (at most, where lower is better). state says why actual is '
 'NULL. Goals of units whose totals the caller may see.';
 GRANT SELECT ON crm_bi.kpi_goal TO PUBLIC;
 
