@@ -267,6 +267,29 @@ track_feed_kept(Oid relation)
 }
 
 /* What is replaced may be at work further up: it goes with the transaction. */
+static void
+let_go(Entry *entry)
+{
+    if (entry->feed != NULL)
+        MemoryContextSetParent(entry->feed->context, TopTransactionContext);
+    entry->feed = NULL;
+}
+
+/* Of tables that are gone, such as a partition of every day: nobody asks for them again. */
+static void
+let_dropped_go(void)
+{
+    HASH_SEQ_STATUS scan;
+    Entry *entry;
+
+    hash_seq_init(&scan, feeds);
+    while ((entry = hash_seq_search(&scan)) != NULL)
+        if (entry->stale && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->relation))) {
+            let_go(entry);
+            hash_search(feeds, &entry->relation, HASH_REMOVE, NULL);
+        }
+}
+
 TrackFeed *
 track_feed(Oid relation)
 {
@@ -275,6 +298,8 @@ track_feed(Oid relation)
     bool found;
 
     listen();
+    if (hash_search(feeds, &relation, HASH_FIND, NULL) == NULL)
+        let_dropped_go();
     entry = hash_search(feeds, &relation, HASH_ENTER, &found);
     if (!found) {
         entry->stale = true;
@@ -282,9 +307,7 @@ track_feed(Oid relation)
     }
     if (!entry->stale)
         return entry->feed;
-    if (entry->feed != NULL)
-        MemoryContextSetParent(entry->feed->context, TopTransactionContext);
-    entry->feed = NULL;
+    let_go(entry);
     entry->stale = false; /* first, so that a message that comes meanwhile counts */
     PG_TRY()
         ;

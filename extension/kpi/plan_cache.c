@@ -90,6 +90,21 @@ crm_plan_find(Oid relid)
     return entry && !entry->stale ? entry->plan : NULL;
 }
 
+/* Of tables that are gone, such as a partition of every day: nobody asks for them again. */
+static void
+forget_dropped(void)
+{
+    HASH_SEQ_STATUS status;
+    CacheEntry *entry;
+
+    hash_seq_init(&status, cache);
+    while ((entry = hash_seq_search(&status)) != NULL)
+        if (entry->stale && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->relid))) {
+            MemoryContextDelete(entry->context);
+            hash_search(cache, &entry->relid, HASH_REMOVE, NULL);
+        }
+}
+
 void
 crm_plan_keep(Oid relid, CrmPlan *plan)
 {
@@ -98,6 +113,8 @@ crm_plan_keep(Oid relid, CrmPlan *plan)
     CacheEntry *entry;
 
     cache_start();
+    if (hash_search(cache, &relid, HASH_FIND, NULL) == NULL)
+        forget_dropped();
     entry = hash_search(cache, &relid, HASH_ENTER, &found);
     if (found)
         MemoryContextDelete(entry->context);

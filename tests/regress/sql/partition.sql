@@ -47,5 +47,19 @@ BEGIN;
 DROP TABLE people_1, deals_1;
 ROLLBACK;
 CALL look();
+-- a session that writes into one partition after the other keeps nothing of those that are gone
+CREATE PROCEDURE pass(times integer) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. times LOOP
+        CREATE TABLE deals_4 PARTITION OF deals FOR VALUES FROM (30) TO (40);
+        INSERT INTO deals_4 VALUES (31, 'talk', '2026-01-03');
+        COMMIT;
+        DROP TABLE deals_4;
+        COMMIT;
+    END LOOP;
+END
+$$;
+CALL pass(20);
+SELECT name, count(*) BETWEEN 1 AND 5 AS few FROM pg_backend_memory_contexts WHERE name IN ('crm capture plan', 'crm tracked table') GROUP BY 1 ORDER BY 1;
 SELECT crm.disown_all();
 SELECT count(*) FROM crm.kpi_member;
