@@ -4,6 +4,8 @@
 # does not name stays.
 set -u
 number=0 failed=0
+set -- /srv/packages/postgresql-*-crm_*.deb
+major=${1#*/postgresql-} major=${major%%-*} # of this Debian's PostgreSQL
 ok() { # NAME; the status of the command before
     local status=$?
     number=$((number + 1))
@@ -18,12 +20,12 @@ is() { # GOT WANTED NAME
 }
 # The Nth block of shell below a heading of the page
 block() { awk -v heading="## $1" -v n="$2" '$0 == heading { on = 1; next } /^## / { on = 0 } on && /^```sh$/ { seen++; if (seen == n) { want = 1; next } }
-    /^```$/ { want = 0 } want' /srv/install.md; }
+    /^```$/ { want = 0 } want' /srv/install.md | sed "s/postgresql-15-crm/postgresql-$major-crm/g"; }
 run_block() { block "$@" >/tmp/block; [ -s /tmp/block ] || { echo "no block $*" >/tmp/last; return 1; }; (cd /tmp/packages && bash -e /tmp/block) >/tmp/last 2>&1; }
 sql() { runuser -u postgres -- psql -qXAt -d sales -c "$1" 2>&1; }
 files() { find / -xdev \( -path /proc -o -path /srv -o -path /tmp -o -path /dev -o -path /var/cache -o -path /var/log -o -path /var/lib/dpkg \) -prune -o -print | sort; }
 
-{ apt-get -qq update && apt-get -qq -y install --no-install-recommends sudo systemd postgresql-15 libcurl4 zsh fish bash-completion man-db procps; } >/tmp/last 2>&1
+{ apt-get -qq update && apt-get -qq -y install --no-install-recommends sudo systemd "postgresql-$major" libcurl4 zsh fish bash-completion man-db procps; } >/tmp/last 2>&1
 ok 'what the packages stand upon is there'
 ls /srv/packages/postgresql-*-crm_*.deb /srv/packages/crmd_*.deb >/dev/null || exit 1
 mkdir /tmp/packages
@@ -58,7 +60,7 @@ echo '# the first ten minutes'
 run_block 'The first ten minutes' 1
 ok 'the packages install by apt'
 is "$(dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' crmd 'postgresql-*-crm')" \
-    "crmd $version installed"$'\n'"postgresql-15-crm $version installed" 'both are installed'
+    "crmd $version installed"$'\n'"postgresql-$major-crm $version installed" 'both are installed'
 is "$(stat -c '%U:%G %a %n' /etc/crmd /etc/crmd/crmd.ini)" 'crmd:crmd 700 /etc/crmd'$'\n''root:crmd 640 /etc/crmd/crmd.ini' 'the configuration is for crmd alone'
 is "$(grep -c '^[^;[]' /etc/crmd/crmd.ini)" 0 'the configuration says nothing yet'
 is "$(getent passwd crmd | cut -d: -f1,6,7)" crmd:/etc/crmd:/usr/sbin/nologin 'crmd has a system user'
@@ -77,7 +79,7 @@ done
 zgrep -q 'crmd secret set' /usr/share/man/man1/crmd.1.gz || zgrep -q 'secret set' /usr/share/man/man1/crmd.1.gz
 ok 'manual pages are compressed and whole'
 
-pg_ctlcluster 15 main start && runuser -u postgres -- createdb sales
+pg_ctlcluster "$major" main start && runuser -u postgres -- createdb sales
 ok 'the cluster that came with the server starts'
 PATH=/opt/fake:$PATH run_block 'The first ten minutes' 2
 ok 'the extension is made'
@@ -134,9 +136,9 @@ mkdir -p /run/systemd/system # from here on maintainer scripts believe in system
 : >/tmp/systemctl.log
 before=$(cat /tmp/crmd.pid)
 mv /bin/systemctl /bin/systemctl.real; cp /opt/fake/systemctl /bin/systemctl
-DEBIAN_FRONTEND=noninteractive apt-get -y install crmd postgresql-15-crm >/tmp/last 2>&1
+DEBIAN_FRONTEND=noninteractive apt-get -y install crmd "postgresql-$major-crm" >/tmp/last 2>&1
 ok 'apt upgrades from a folder, and asks nothing'
-is "$(dpkg-query -W -f '${Version} ' crmd postgresql-15-crm)" "$later $later " 'both are the later version'
+is "$(dpkg-query -W -f '${Version} ' crmd "postgresql-$major-crm")" "$later $later " 'both are the later version'
 grep -q '^dsn = dbname=sales user=crmd$' /etc/crmd/crmd.ini
 ok 'the configuration is as the operator left it'
 is "$(stat -c '%U:%G %a' /etc/crmd /etc/crmd/crmd.ini | tr '\n' ' ')" 'crmd:crmd 700 root:crmd 640 ' 'so are owner and mode'
