@@ -101,6 +101,12 @@ BEGIN
         RAISE EXCEPTION 'you may not merge row % of %', forbidden, relation
             USING ERRCODE = 'insufficient_privilege', HINT = 'It takes the privilege merge on these rows, by a role.';
     END IF;
+    IF record_key_expression(relation) IS NULL THEN -- as the rows write their keys: a uuid may have been typed in capitals
+        UPDATE row_merge m SET keep = k.kept, lose = k.lost
+        FROM (SELECT min(c.row_key) FILTER (WHERE c.rank = 0) AS kept, array_agg(c.row_key::text ORDER BY c.rank) FILTER (WHERE c.rank > 0) AS lost
+              FROM merge_change c WHERE c.merge_id = plan_rows.merge_id AND c.relation = plan_rows.relation) k
+        WHERE m.merge_id = plan_rows.merge_id AND (m.keep, m.lose) IS DISTINCT FROM (k.kept, k.lost);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.plan_rows(bigint, pg_catalog.regclass, text[]) IS
@@ -114,7 +120,8 @@ DECLARE
     fillable CONSTANT text[] := fillable_columns(relation)::text[];
     chosen record;
     source integer;
-    "values" jsonb := survivor_values(merge_id, relation, keys, values_by);
+    written CONSTANT text[] := (SELECT m.keep || m.lose FROM row_merge m WHERE m.merge_id = plan_values.merge_id); -- keys is as they were typed
+    "values" jsonb := survivor_values(merge_id, relation, written, values_by);
 BEGIN
     IF jsonb_typeof(choose) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'choose must be a JSON object' USING ERRCODE = 'RM005',
@@ -128,7 +135,7 @@ BEGIN
             "values" := "values" || jsonb_build_object(chosen.key, chosen.value ->> 'value');
             CONTINUE;
         END IF;
-        source := array_position(keys, chosen.value #>> '{}') - 1;
+        source := coalesce(array_position(keys, chosen.value #>> '{}'), array_position(written, chosen.value #>> '{}')) - 1;
         IF source IS NULL THEN
             PERFORM raise_unknown('row of this merge', coalesce(chosen.value #>> '{}', 'null'), keys);
         END IF;

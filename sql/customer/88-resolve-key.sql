@@ -81,6 +81,27 @@ COMMENT ON FUNCTION @extschema@.record_query(pg_catalog.regclass, text) IS
 'resolve_key_query of a table whose record keys are mapped to something else than its key.';
 SELECT @extschema@.set_audience('record_query(regclass, text)', 'internal');
 
+-- Through the columns' types, which have checks of their owner's.
+CREATE FUNCTION @extschema@.written_key(relation pg_catalog.regclass, columns name[], key text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    parsed jsonb := parse_key(relation, columns, key);
+BEGIN
+    BEGIN
+        SELECT coalesce(r, parsed) INTO parsed
+        FROM read_as_owner(relation, format('SELECT @extschema@.row_as_text(k.*) FROM (SELECT %s) k',
+                                            (SELECT string_agg(format('%L::%s AS %I', parsed ->> c::text, column_type(relation, c), c), ', ' ORDER BY n)
+                                             FROM unnest(columns) WITH ORDINALITY AS u (c, n)))) r;
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+        NULL; -- no key of it, which the query says
+    END;
+    RETURN row_key(columns, parsed);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.written_key(pg_catalog.regclass, name[], text) IS
+'A key as its row writes it: a uuid in small letters, a number without leading zeros; as it is where the columns cannot hold it.';
+SELECT @extschema@.set_audience('written_key(regclass, name[], text)', 'internal');
+
 CREATE FUNCTION @extschema@.resolve_key_query(relation pg_catalog.regclass, key text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
@@ -93,7 +114,7 @@ BEGIN
     ELSIF record_key_expression(relation) IS NOT NULL THEN
         RETURN record_query(relation, key);
     END IF;
-    kept := kept_key(relation, row_key(columns, parse_key(relation, columns, key)));
+    kept := kept_key(relation, written_key(relation, columns, key));
     RETURN format('SELECT CASE WHEN EXISTS (SELECT %s) THEN %L WHEN EXISTS (SELECT %s) THEN %L END',
                   key_probe(relation, columns, key_texts(relation, columns, key)), key,
                   key_probe(relation, columns, key_texts(relation, columns, kept)), kept);

@@ -1,4 +1,5 @@
--- A merge is taken back whole after columns were renamed, in tables that were merged, that refer, that inherit, that were registered.
+-- A merge is taken back whole after columns were renamed, in tables that were merged, that refer, that inherit, that were registered; keys that were
+-- typed otherwise than rows write them.
 \getenv srcdir PG_ABS_SRCDIR
 \set fresh :srcdir '/fresh.sql'
 \i :fresh
@@ -47,3 +48,24 @@ SELECT crm.merge('client', '1', '{2}') > 0 AS merged;
 TABLE letter ORDER BY id;
 DROP TABLE letter, visit, late_orders, orders, client, before CASCADE;
 DROP FUNCTION everything;
+
+-- keys are kept as the rows write them, however they were typed: an erasure and resolve_key find the merge
+CREATE TABLE person (id uuid PRIMARY KEY, name text, mail text);
+INSERT INTO person VALUES ('aaaaaaaa-0000-0000-0000-000000000001', 'Bob Zett', 'bob@zett.org'), ('aaaaaaaa-0000-0000-0000-000000000002', 'Robert Zett', 'robert@zett.org');
+SELECT count(*) > 0 AS adopted FROM crm.adopt('person', 'customer', columns => '{"full_name": "name", "email": "mail"}');
+CALL crm.backfill('person');
+SELECT crm.resolve_pending() > 0 AS linked;
+UPDATE person SET mail = 'robert@new.org' WHERE id = 'aaaaaaaa-0000-0000-0000-000000000002';
+SELECT crm.resolve_pending() > 0 AS linked;
+SELECT crm.merge('person', 'AAAAAAAA-0000-0000-0000-000000000001', '{AAAAAAAA00000000-0000-000000000002}', values_by => 'golden') AS first \gset
+TABLE person;
+SELECT keep, lose FROM crm.merge_log WHERE merge_id = :first;
+SELECT crm.resolve_key('person', '{AAAAAAAA-0000-0000-0000-000000000002}');
+SELECT crm.resolve_key('person', 'none');
+SELECT crm.resolve_pending() >= 0 AS linked;
+SELECT crm.erase_customer(crm.customer_of('person', 'aaaaaaaa-0000-0000-0000-000000000001'), '{"public.person": "delete"}', 'asked') IS NOT NULL AS erased;
+SELECT count(*) FROM crm.merge_change WHERE before::text ~ 'zett';
+\set VERBOSITY terse
+SELECT crm.unmerge(:first);
+\set VERBOSITY default
+DROP TABLE person;
