@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -155,12 +156,46 @@ crm_rows_return(ReturnSetInfo *result)
     }
 }
 
+static void
+raise_other_table(Relation relation, const char *what)
+{
+    ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+            errmsg("table %s %s", RelationGetRelationName(relation), what), errhint("Read again."));
+}
+
+/* A query is written by a table's name. By the time it is read the name may be another's, whose rows an older snapshot does not see. */
+static void
+require_read(SPIPlanPtr plan, Relation relation)
+{
+    List *read = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->relationOids;
+
+    if (read != NIL && !list_member_oid(read, RelationGetRelid(relation)))
+        raise_other_table(relation, "was replaced while it was waited for");
+}
+
+/* Which partitions there are is not of the snapshot, and so no reader is kept from a table by one that comes. */
+static void
+require_members(Relation relation)
+{
+    Oid types[] = {REGCLASSOID};
+    Datum values[] = {ObjectIdGetDatum(RelationGetRelid(relation))};
+    bool isnull;
+
+    if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+        return;
+    if (SPI_execute_with_args(psprintf("SELECT %s.members_changed($1)", crm_schema_quoted()), 1, types,
+                              values, NULL, true, 1) != SPI_OK_SELECT)
+        elog(ERROR, "members_changed could not be asked");
+    if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))
+        raise_other_table(relation, "got or lost a partition while it was read");
+}
+
 PG_FUNCTION_INFO_V1(crm_read_as_owner);
 
 /*
  * crm.read_as_owner(relation, query) → the rows of a query, read with the rights of the table's owner. rows_as_owner is the
  * same for a caller who names the columns; their types are the query's own. Rows go straight into the result, which spills: they may
- * be many.
+ * be many. All are of the table, and of its partitions, as the snapshot has them; else 40001.
  */
 Datum
 crm_read_as_owner(PG_FUNCTION_ARGS)
@@ -169,6 +204,7 @@ crm_read_as_owner(PG_FUNCTION_ARGS)
     const char *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
     ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
     SPIExecuteOptions options = {.read_only = true};
+    SPIPlanPtr plan;
     CrmRights rights;
 
     InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
@@ -177,9 +213,14 @@ crm_read_as_owner(PG_FUNCTION_ARGS)
     SetTuplestoreDestReceiverParams(options.dest, result->setResult, result->econtext->ecxt_per_query_memory,
                                     false, result->setDesc, "the query has other columns than are expected");
     rights = crm_rights_enter(relation->rd_rel->relowner);
-    if (SPI_execute_extended(query, &options) != SPI_OK_SELECT)
+    plan = SPI_prepare_cursor(query, 0, NULL, CURSOR_OPT_PARALLEL_OK);
+    if (plan == NULL || list_length(SPI_plan_get_plan_sources(plan)) != 1)
+        ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("read_as_owner takes a query"));
+    require_read(plan, relation);
+    if (SPI_execute_plan_extended(plan, &options) != SPI_OK_SELECT)
         ereport(ERROR, errcode(ERRCODE_CRM_INVALID_ARGUMENT), errmsg("read_as_owner takes a query"));
     crm_rights_leave(rights);
+    require_members(relation);
     SPI_finish();
     table_close(relation, NoLock);
     return (Datum) 0;

@@ -111,12 +111,27 @@ $$;
 COMMENT ON FUNCTION @extschema@.require_owner(pg_catalog.regclass) IS
 'Raises 42501 unless the caller owns the table or is a member of the role that does; RM001 where there is no such table, or it is NULL.';
 
+CREATE FUNCTION @extschema@.members_changed(relation pg_catalog.regclass) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    BEGIN ATOMIC
+        WITH RECURSIVE known (member) AS (
+            SELECT relation::oid
+            UNION ALL
+            SELECT i.inhrelid FROM known k JOIN pg_inherits i ON i.inhparent = k.member WHERE NOT i.inhdetachpending
+        ), now (member) AS (SELECT t.relid::oid FROM pg_partition_tree(relation) t)
+        SELECT EXISTS (SELECT FROM known k WHERE k.member NOT IN (SELECT n.member FROM now n))
+            OR EXISTS (SELECT FROM now n JOIN pg_class c ON c.oid = n.member -- one that was made since has no row for the snapshot
+                       WHERE n.member NOT IN (SELECT k.member FROM known k));
+    END;
+COMMENT ON FUNCTION @extschema@.members_changed(pg_catalog.regclass) IS
+'Whether a partitioned table has got or lost a partition, with rows perhaps, since the snapshot.';
+
 -- Also planning a query runs code of the table's owner (immutable functions in indexes, constraints, statistics).
 CREATE FUNCTION @extschema@.read_as_owner(relation pg_catalog.regclass, query text) RETURNS SETOF pg_catalog.jsonb
     AS 'MODULE_PATHNAME', 'crm_read_as_owner' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000 ROWS 100;
 COMMENT ON FUNCTION @extschema@.read_as_owner(pg_catalog.regclass, text) IS
 'The rows of a query with one jsonb column that reads a table of a team, run with the rights of its owner, policies apart: '
-'whatever hangs on the table runs as him and not with the extension''s rights.';
+'whatever hangs on the table runs as him and not with the extension''s rights. 40001 where the query''s name is another table''s by now, or a partition came or went.';
 SELECT @extschema@.set_audience('read_as_owner(regclass, text)', 'internal');
 CREATE FUNCTION @extschema@.rows_as_owner(relation pg_catalog.regclass, query text) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'crm_read_as_owner' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000 ROWS 1000;

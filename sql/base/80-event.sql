@@ -124,3 +124,30 @@ COMMENT ON FUNCTION @extschema@.guard_drop() IS
 CREATE EVENT TRIGGER crm_guard_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
     EXECUTE FUNCTION @extschema@.guard_drop();
 COMMENT ON EVENT TRIGGER crm_guard_drop IS 'The extension is not dropped while it holds data.';
+
+-- The names in functions are those of the schema as it was installed. Fires before other event triggers, by its name.
+CREATE FUNCTION @extschema@.keep_schema() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_catalog.to_regnamespace('@extschema@') IS NULL THEN
+        RAISE EXCEPTION 'the schema of extension crm cannot be renamed' USING ERRCODE = 'feature_not_supported',
+            HINT = 'For another schema keep what export_config writes, type SELECT @extschema@.disown_all(); DROP EXTENSION crm; and CREATE EXTENSION crm SCHEMA another, and apply the document there.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.keep_schema() IS 'Event trigger: refuses to rename the schema of the extension.';
+REVOKE ALL ON FUNCTION @extschema@.keep_schema() FROM PUBLIC;
+CREATE EVENT TRIGGER crm_a_schema ON ddl_command_end WHEN TAG IN ('ALTER SCHEMA') EXECUTE FUNCTION @extschema@.keep_schema();
+COMMENT ON EVENT TRIGGER crm_a_schema IS 'The schema of the extension keeps its name.';
+
+CREATE FUNCTION @extschema@.follow_owners() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    UPDATE adoption a SET owner = pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = a.relation AND a.owner <> pg_get_userbyid(c.relowner);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.follow_owners() IS 'Event trigger: who owns adopted tables, before one goes or is altered: REASSIGN OWNED tells nobody.';
+REVOKE ALL ON FUNCTION @extschema@.follow_owners() FROM PUBLIC;
+CREATE EVENT TRIGGER crm_follow_owners ON ddl_command_start WHEN TAG IN ('ALTER TABLE', 'DROP TABLE', 'DROP SCHEMA') EXECUTE FUNCTION @extschema@.follow_owners();
+COMMENT ON EVENT TRIGGER crm_follow_owners IS 'Whose an adopted table is, is known when another takes its place.';

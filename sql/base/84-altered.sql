@@ -101,19 +101,55 @@ CREATE FUNCTION @extschema@.named_anew(relation pg_catalog.regclass, stages json
 COMMENT ON FUNCTION @extschema@.named_anew(pg_catalog.regclass, jsonb, text) IS 'A column for each stage, of which one has this name now.';
 SELECT @extschema@.set_audience('named_anew(regclass, jsonb, text)', 'internal');
 
+-- What an expression is by now stands in its function. Of what was typed, each word that names no column may be the old name: it was, where what is typed so
+-- is what the function does.
+CREATE FUNCTION @extschema@.typed_anew(relation pg_catalog.regclass, attribute text, typed text, name text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    adopted CONSTANT adoption := require_adopted(relation);
+    kind CONSTANT text := (SELECT e.kind FROM entity_attribute e WHERE e.entity = adopted.entity AND e.attribute = typed_anew.attribute);
+    body CONSTANT text := regexp_replace(replace(regexp_replace(pg_get_function_sqlbody(to_regprocedure(mapping_function(relation, attribute))), '\s+', ' ', 'g'), '(r).', 'r.'),
+                                         '^ *BEGIN ATOMIC SELECT ', '');
+    word text;
+    candidate text;
+    means text;
+BEGIN
+    FOR word IN SELECT DISTINCT CASE WHEN w[1] LIKE '"%' THEN w[1] ELSE lower(w[1]) END FROM regexp_matches(regexp_replace(typed, '''([^'']|'''')*''', '', 'g'), '"[^"]+"|[[:alpha:]_][[:alnum:]_$]*', 'g') w
+                WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                                    AND a.attname = CASE WHEN w[1] LIKE '"%' THEN btrim(w[1], '"') ELSE lower(w[1]) END) ORDER BY 1 LOOP
+        SELECT string_agg(CASE WHEN p[1] LIKE '''%' THEN p[1] WHEN word LIKE '"%' THEN replace(p[1], word, quote_ident(name))
+                               ELSE regexp_replace(p[1], '(?<![[:alnum:]_$"])' || replace(word, '$', '\$') || '(?![[:alnum:]_$"])', quote_ident(name), 'gi') END, '' ORDER BY n)
+        INTO candidate FROM regexp_matches(typed, '''(?:[^'']|'''')*''|[^'']+', 'g') WITH ORDINALITY p (p, n);
+        BEGIN
+            SELECT regexp_replace(m.expression, '\s+', ' ', 'g') INTO means FROM mapping_expression(relation, attribute, kind, candidate, adopted.zone) m;
+            IF starts_with(body, means || ';') OR starts_with(body, means || ' AS ') THEN
+                RETURN candidate;
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            NULL; -- that word was not it
+        END;
+    END LOOP;
+    RETURN typed;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.typed_anew(pg_catalog.regclass, text, text, text) IS
+'A mapped expression as it would have to be typed now that a column has this name; as it was typed where that cannot be told.';
+SELECT @extschema@.set_audience('typed_anew(regclass, text, text, text)', 'internal');
+
 -- The functions follow a renamed column by themselves; what was typed is kept as it would have to be typed now.
 CREATE FUNCTION @extschema@.follow_mapped_columns() RETURNS event_trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
-    UPDATE adoption_attribute t SET expression = CASE WHEN t.expression LIKE '{%' THEN named_anew(t.relation, t.expression::jsonb, a.attname)::text ELSE a.attname END
+    UPDATE adoption_attribute t SET expression = CASE WHEN t.expression LIKE '{%' THEN named_anew(t.relation, t.expression::jsonb, a.attname)::text
+                                                          WHEN is_column_gone(t.relation, t.expression) THEN a.attname
+                                                          ELSE typed_anew(t.relation, t.attribute, t.expression, a.attname) END
     FROM pg_event_trigger_ddl_commands() c JOIN pg_attribute a ON a.attrelid = c.objid AND a.attnum = c.objsubid
     JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.objid AND d.refobjsubid = c.objsubid AND d.classid = 'pg_proc'::regclass
     WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'table column' AND t.relation = c.objid
-      AND d.objid = to_regprocedure(mapping_function(t.relation, t.attribute))
-      AND (t.expression LIKE '{%' OR is_column_gone(t.relation, t.expression));
+      AND d.objid = to_regprocedure(mapping_function(t.relation, t.attribute));
 END
 $$;
-COMMENT ON FUNCTION @extschema@.follow_mapped_columns() IS 'Event trigger: a mapping to a column that was renamed is kept by its new name.';
+COMMENT ON FUNCTION @extschema@.follow_mapped_columns() IS 'Event trigger: a mapping to a column that was renamed, or an expression over it, is kept by its new name.';
 CREATE EVENT TRIGGER crm_follow_mapped_columns ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION @extschema@.follow_mapped_columns();
 COMMENT ON EVENT TRIGGER crm_follow_mapped_columns IS 'Mappings name renamed columns by their new names.';

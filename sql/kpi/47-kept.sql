@@ -83,7 +83,7 @@ DECLARE
                    mapped_or_null(a.relation, 'monthly_amount', 'numeric'), mapped_or_null(a.relation, 'unit', 'text'),
                    mapped_or_null(a.relation, 'product', 'text'), mapped_or_null(a.relation, 'owner', 'text'),
                    mapped_or_null(a.relation, 'currency', 'text'), a.relation)), ' UNION ALL ' ORDER BY a.relation::oid)
-        FROM adoption a WHERE a.entity = 'subscription' AND has_attribute(a.relation, 'started_on'));
+        FROM adoption a WHERE CASE WHEN a.entity = 'subscription' AND has_attribute(a.relation, 'started_on') THEN hold_adopted(a.relation) END);
 BEGIN
     IF query IS NOT NULL THEN
         RETURN QUERY EXECUTE query;

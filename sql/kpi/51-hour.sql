@@ -95,7 +95,8 @@ BEGIN
     FOR term IN SELECT t.* FROM kpi_term t WHERE t.kpi = kpi_hours.kpi LOOP
         FOR source IN
             SELECT i AS instance, a.relation, a.fallback_unit, coalesce(x.funnel, a.funnel) AS funnel
-            FROM kpi_instance i JOIN adoption a USING (relation) LEFT JOIN tracking x USING (relation) WHERE i.component = term.component
+            FROM kpi_instance i JOIN adoption a USING (relation) LEFT JOIN tracking x USING (relation)
+            WHERE CASE WHEN i.component = term.component THEN hold_adopted(a.relation) END
         LOOP
             RETURN QUERY
             SELECT r.hour, coalesce(resolve_unit(r.unit), source.fallback_unit, root_unit()), CASE WHEN money THEN r.currency END,

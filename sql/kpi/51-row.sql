@@ -72,6 +72,9 @@ BEGIN
             USING each.zone, each.component = 'clock_running';
             CONTINUE;
         END IF;
+        IF NOT hold_adopted(each.relation) THEN -- before its name is written into a query
+            RAISE EXCEPTION 'table % is gone', (SELECT a.name FROM adoption a WHERE a.relation = each.relation) USING ERRCODE = 'serialization_failure', HINT = 'Read again.';
+        END IF;
         SELECT m.reference INTO customers FROM adoption_attribute m WHERE m.relation = each.relation AND m.attribute = component_rows.measure;
         RETURN QUERY
         SELECT each.relation, r.record_key, r.day, 1::bigint, r.amount, coalesce('customer ' || c.customer_id, r.value), NULL::boolean, r.unit, r.stage,

@@ -96,6 +96,9 @@ CREATE FUNCTION @extschema@.deal_facts(relation pg_catalog.regclass)
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10000 COST 100000
     SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
+    IF NOT hold_adopted(relation) THEN
+        RETURN;
+    END IF;
     RETURN QUERY EXECUTE format(
         'SELECT t.record_key, coalesce(resolve_unit(t.unit), %2$L, root_unit()), CASE WHEN abs(t.amount) < 1e18 THEN t.amount END, t.currency, '
         'CASE WHEN isfinite(t.created_at) THEN t.created_at END, CASE WHEN isfinite(t.expected_close_on) THEN t.expected_close_on END '

@@ -157,6 +157,11 @@ BEGIN
     IF owner_column IS NOT NULL THEN
         PERFORM unit_column_type(relation, owner_column);
     END IF;
+    FOR each IN SELECT a.attname FROM pg_attribute a WHERE a.attrelid = plan_protection.relation AND a.attgenerated <> ''
+                AND (a.attname = owner_column OR EXISTS (SELECT FROM jsonb_each_text(units) u WHERE u.value = a.attname)) LOOP
+        RAISE EXCEPTION 'column "%" of % is generated: who may change it cannot be asked of a row that is being written', each.attname, relation
+            USING ERRCODE = 'RM103', HINT = 'Name the column that it is generated from, with aliases for its values (add_unit_alias, add_principal_alias).';
+    END LOOP;
     plan.relation := relation;
     plan.units := units;
     plan.combine := combine;

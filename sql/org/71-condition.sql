@@ -7,11 +7,27 @@
 -- In PL/pgSQL where one query would do: it keeps its plan, and the story asks for each table.
 
 -- What names a row in a policy, as an argument of shared; NULL where nothing does.
+-- A trigger's condition may not name NEW as a whole where a column is generated. Nor shall it keep columns from being dropped that it does not need.
+CREATE FUNCTION @extschema@.new_row(relation pg_catalog.regclass, attribute text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN (SELECT format('ROW(%s)::%s', string_agg(CASE WHEN a.attgenerated = '' AND (t.typtype = 'd' OR EXISTS (
+                                                              SELECT FROM pg_depend d
+                                                              WHERE d.classid = 'pg_proc'::regclass AND d.objid = to_regprocedure(mapping_function(new_row.relation, new_row.attribute))
+                                                                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum))
+                                                         THEN format('NEW.%I', a.attname) ELSE 'NULL' END, ', ' ORDER BY a.attnum), new_row.relation)
+            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+            WHERE a.attrelid = new_row.relation AND a.attnum > 0 AND NOT a.attisdropped);
+COMMENT ON FUNCTION @extschema@.new_row(pg_catalog.regclass, text) IS
+'SQL for the row NEW as far as a mapped attribute needs it, the other columns NULL; a generated one, which a trigger does not know yet, too.';
+
 CREATE FUNCTION @extschema@.policy_key(plan @extschema@.protection, source text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     RETURN (
-        SELECT CASE WHEN plan.key_mapped THEN format('@extschema@.map_id((%s.*)::%s)', source, plan.relation)
+        SELECT CASE WHEN plan.key_mapped AND source = 'NEW' THEN format('@extschema@.map_id(%s)', new_row(plan.relation, 'id'))
+                    WHEN plan.key_mapped THEN format('@extschema@.map_id((%s.*)::%s)', source, plan.relation)
+                    WHEN source = 'NEW' AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = plan.relation AND a.attname = ANY (plan.key_columns) AND a.attgenerated <> '')
+                    THEN 'NULL::text' -- not known before the row is written: it is not taken for a shared one
                     WHEN cardinality(plan.key_columns) = 1
                     THEN format('%s.%I::%s', source, plan.key_columns[1], key_type(plan.relation, plan.key_columns[1]))
                     WHEN plan.key_columns IS NOT NULL
