@@ -119,13 +119,13 @@ WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE')
   AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
   AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
   AND coalesce(prosrc || pg_get_function_sqlbody(oid), prosrc)
-      !~ '\m(caller|require_(owner|admin)\w*|visible|principal_visible|current_principal|is_audience|whoami|disown|check_adoption|may_\w+|not_yet|answer_handover|anchor_handover|action_bearer|readable_sources|handover_rows|require_customer|require_record|check_may_\w+|require_review_entry|explain_access|total_(transition|journey|property)|held_journey|funnel_stays|stage_reach|journey_scope|readable_transition|fact_query|access_terms|units_with_total|require_forecast|goal_rows|\w+_access)\(|\mFROM customer_record\M'
+      !~ '\m(caller|require_(owner|admin)\w*|visible|principal_visible|current_principal|is_audience|whoami|disown|check_adoption|may_\w+|answer_handover|anchor_handover|action_bearer|readable_sources|handover_rows|require_customer|require_record|check_may_\w+|require_review_entry|explain_access|total_(transition|journey|property)|held_journey|funnel_stays|stage_reach|journey_scope|readable_transition|fact_query|access_terms|units_with_total|require_forecast|goal_rows|\w+_access)\(|\mFROM customer_record\M'
   AND proname <> ALL ('{default_zone,has_attribute,adopted_root,require_adopted,filling_of,object_of,
                        golden_relation,golden_plan,resolve_stage,stage_milestone,stage_kind,kpi_today,kpi_state,kept_state,require_kpi,home_currency,fiscal_month,rate_on,require_rate_set}')
 ORDER BY 1;
 
 -- The list of such functions in docs/security.md is what it says: each of them with its reason.
-\set listed `sed -n '/^## Functions with the rights/,/^## Who could/p' docs/security.md | grep -v '^| asks' | sed -n 's/^|.*| //p' | tr -cs 'a-z_0-9' ' '`
+\set listed `sed -n '/^## Functions with the rights/,/^## Whose text/p' docs/security.md | grep -v '^| asks' | sed -n 's/^|.*| //p' | tr -cs 'a-z_0-9' ' '`
 SELECT format('docs/security.md does not say why %s is open to PUBLIC', r.what)
 FROM routine r
 WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE') AND proname <> ALL (string_to_array(:'listed', ' '))

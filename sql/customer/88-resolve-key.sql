@@ -83,7 +83,7 @@ SELECT @extschema@.set_audience('record_query(regclass, text)', 'internal');
 
 -- Through the columns' types, which have checks of their owner's.
 CREATE FUNCTION @extschema@.written_key(relation pg_catalog.regclass, columns name[], key text) RETURNS text
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     parsed jsonb := parse_key(relation, columns, key);
 BEGIN
@@ -103,7 +103,7 @@ COMMENT ON FUNCTION @extschema@.written_key(pg_catalog.regclass, name[], text) I
 SELECT @extschema@.set_audience('written_key(regclass, name[], text)', 'internal');
 
 CREATE FUNCTION @extschema@.resolve_key_query(relation pg_catalog.regclass, key text) RETURNS text
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     columns CONSTANT name[] := row_key_columns(relation);
     kept text;
