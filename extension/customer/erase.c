@@ -32,7 +32,7 @@ crm_change_as_owner(PG_FUNCTION_ARGS)
                              PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     code = SPI_execute(statement, false, 0);
     crm_rights_leave(rights);
-    if (code == SPI_OK_REWRITTEN)
+    if (code == SPI_OK_REWRITTEN && relation->rd_rules != NULL)
         ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                 errmsg("a rule of table %s does something else in place of what is asked of it",
                        RelationGetRelationName(relation)),
