@@ -67,7 +67,7 @@ BEGIN
         RAISE EXCEPTION 'no table or no mode to lock it in' USING ERRCODE = 'RM005', HINT = 'Name a table that exists.';
     END IF;
     LOOP
-        SELECT t INTO gone FROM unnest(wanted) t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t) LIMIT 1;
+        SELECT t INTO gone FROM unnest(wanted) t WHERE pg_table_is_visible(t) IS NULL LIMIT 1; -- as of now: a partition may be younger than the snapshot
         IF FOUND THEN
             RAISE EXCEPTION 'table % does not exist any more', coalesce(name, gone::text)
                 USING ERRCODE = 'undefined_table', DETAIL = 'Another transaction has dropped it; nothing was changed.';
