@@ -7,6 +7,11 @@ CREATE FUNCTION @extschema@.stage_milestone_kind(milestone text) RETURNS text
                 ELSE 'active' END;
 COMMENT ON FUNCTION @extschema@.stage_milestone_kind(text) IS 'The kind of a stage for which only the milestone was given.';
 
+CREATE FUNCTION @extschema@.label_of_key(key text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    RETURN upper(left(key, 1)) || replace(substr(key, 2), '_', ' ');
+COMMENT ON FUNCTION @extschema@.label_of_key(text) IS 'The label of a funnel or stage that was given none: its key in words.';
+
 CREATE FUNCTION @extschema@.refuse_duplicate(funnel text, what text, value text, holder text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
@@ -93,8 +98,7 @@ BEGIN
             USING ERRCODE = 'RM005',
                   HINT = 'position is a whole number, expected an interval such as "14 days", probability such as 0.4.';
     END;
-    result.label := coalesce(definition ->> 'label',
-                             upper(left(result.stage, 1)) || replace(substr(result.stage, 2), '_', ' '));
+    result.label := coalesce(definition ->> 'label', label_of_key(result.stage));
     result.department := definition ->> 'department';
     result.milestone := definition ->> 'milestone';
     result.kind := coalesce(definition ->> 'kind', stage_milestone_kind(result.milestone));
@@ -165,7 +169,7 @@ BEGIN
     END IF;
     INSERT INTO funnel (funnel, subject, label, created_by)
     VALUES (create_funnel.funnel, create_funnel.subject,
-            coalesce(create_funnel.label, upper(left(funnel, 1)) || replace(substr(funnel, 2), '_', ' ')), caller()::text);
+            coalesce(create_funnel.label, label_of_key(funnel)), caller()::text);
     FOR definition IN SELECT s.value, s.ordinality::integer AS ordinal
                       FROM jsonb_array_elements(stages) WITH ORDINALITY s ORDER BY 2 LOOP
         stage := read_stage(funnel, definition.value, definition.ordinal);

@@ -162,7 +162,7 @@ BEGIN
     END IF;
     IF other ? 'label' THEN
         PERFORM hold_funnel(name);
-        UPDATE funnel f SET label = coalesce(wanted ->> 'label', upper(left(name, 1)) || replace(substr(name, 2), '_', ' ')) WHERE f.funnel = name;
+        UPDATE funnel f SET label = coalesce(wanted ->> 'label', label_of_key(name)) WHERE f.funnel = name;
         PERFORM note_change(name, 'renamed', NULL, jsonb_build_object('label', present -> 'label'), (SELECT jsonb_build_object('label', f.label) FROM funnel f WHERE f.funnel = name))
         WHERE present ->> 'label' <> (SELECT f.label FROM funnel f WHERE f.funnel = name);
     END IF;
