@@ -94,7 +94,7 @@ BEGIN
         WHERE p.begins = p.first AND (a.grain = 'day' OR p.ends = (p.first + CASE a.grain WHEN 'week' THEN interval '7 days' ELSE interval '1 month' END)::date - 1)
     ), summed AS (
         SELECT k.kpi, s.which, s.first, sum(f.numerator) AS numerator, sum(f.denominator) AS denominator,
-               coalesce(min(f.problem), CASE WHEN count(DISTINCT money_in(f.currency, NULL)) FILTER (WHERE m.numerator AND f.numerator <> 0 OR m.denominator AND f.denominator <> 0) > 1
+               coalesce(min(f.problem), CASE WHEN count(DISTINCT money_of(m.numerator, f.numerator, m.denominator, f.denominator, f.currency, NULL)) > 1
                                             THEN 'mixed_currencies' END) AS problem
         FROM kpi k
         JOIN kpi_money m ON m.kpi = k.kpi

@@ -17,16 +17,14 @@ LEFT JOIN (SELECT t.kpi, pg_catalog.bool_or(t.side = 'numerator' AND @extschema@
 COMMENT ON VIEW @extschema@.kpi_money IS
 'Whether numerator and denominator of each KPI are money: the numerator of what is measured in money, and sides that sum up amounts.';
 
--- home is handed in, so that it is asked once and this is inlined.
-CREATE FUNCTION @extschema@.money_in(currency text, home text) RETURNS text
+CREATE FUNCTION @extschema@.money_of(above boolean, numerator numeric, below boolean, denominator numeric, currency text, home text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN coalesce(nullif(pg_catalog.upper(pg_catalog.btrim(currency)), ''), home, '');
-COMMENT ON FUNCTION @extschema@.money_in(text, text) IS
-'Which currency an amount is in: two amounts may be added up where it is the same. The code in capital letters; without one the home currency, and empty where '
-'that is not set: nobody knows which, so such amounts are added to each other only. Example: SELECT crm.money_in('' eur'', crm.home_currency());';
+    RETURN CASE WHEN above AND numerator <> 0 OR below AND denominator <> 0 THEN @extschema@.money_in(currency, home) END;
+COMMENT ON FUNCTION @extschema@.money_of(boolean, numeric, boolean, numeric, text, text) IS
+'Which currency a fact is in whose numerator (above) and denominator (below) are money; NULL where there is none of it, which adds up with any.';
 
 CREATE FUNCTION @extschema@.missing_rate(currency text, into_currency text, on_date date) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-    SELECT format('missing_rate %s %s to %s', to_char(on_date, 'YYYY-MM-DD'), coalesce(nullif(upper(btrim(currency)), ''), home_currency(), '(no currency)'), into_currency)
+    SELECT format('missing_rate %s %s to %s', to_char(on_date, 'YYYY-MM-DD'), coalesce(nullif(money_in(currency, home_currency()), ''), '(no currency)'), into_currency)
 $$;
 COMMENT ON FUNCTION @extschema@.missing_rate(text, text, date) IS 'The state of a value that lacks a rate: missing_rate, the day, the pair.';

@@ -51,7 +51,7 @@ BEGIN
         SELECT f.kpi, p.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment,
                CASE WHEN 'currency' = ANY (by) THEN f.currency END AS currency,
                sum(f.numerator) AS numerator, sum(f.denominator) AS denominator,
-               count(DISTINCT money_in(f.currency, home)) FILTER (WHERE k.above AND f.numerator <> 0 OR k.below AND f.denominator <> 0) > 1 AS mixed
+               count(DISTINCT money_of(k.above, f.numerator, k.below, f.denominator, f.currency, home)) > 1 AS mixed
         FROM kpi_facts(plain_sums.kpis, since, until, ARRAY(SELECT p.ends FROM p ORDER BY p.ends), by || '{currency}'::text[], units) f
         JOIN p ON p.ends = f.day JOIN k ON k.kpi = f.kpi
         GROUP BY f.kpi, p.first, f.unit_key, f.stage, f.campaign, f.channel, f.product, f.owner, f.segment, 10)

@@ -23,7 +23,7 @@ BEGIN
         SELECT h.unit_key, h.hour, h.currency, h.numerator, h.denominator
         FROM kpi_hours(asked.kpi, timezone(zone, unit_facts.since::timestamp), timezone(zone, (unit_facts.until + 1)::timestamp), zone) h WHERE zone IS NOT NULL
     ), paid AS (
-        SELECT f.unit_key, f.at, CASE WHEN above AND f.numerator <> 0 OR below AND f.denominator <> 0 THEN money_in(f.currency, home) END AS currency,
+        SELECT f.unit_key, f.at, money_of(above, f.numerator, below, f.denominator, f.currency, home) AS currency,
                f.numerator, f.denominator
         FROM fact f)
     SELECT m.watched, f.at, f.currency, sum(f.numerator), sum(f.denominator)
@@ -33,7 +33,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unit_facts(@extschema@.kpi, text[], date, date, date[], text) IS
-'The facts of a KPI for each of these units with all below it, by day or, with the zone of a clock, by its hour and, of money, currency (money_in; NULL where there is none of it); days as kpi_facts takes them. No rights applied.';
+'The facts of a KPI for each of these units with all below it, by day or, with the zone of a clock, by its hour and, of money, currency (money_of); days as kpi_facts takes them. No rights applied.';
 SELECT @extschema@.set_audience('unit_facts(kpi, text[], date, date, date[], text)', 'internal');
 
 CREATE FUNCTION @extschema@.kpi_totals(kpi text, watched text[], firsts date[], lasts date[])

@@ -38,7 +38,7 @@ CREATE FUNCTION @extschema@.kpi_wide_query(kpis text[]) RETURNS text
             'SELECT g.day, g.unit_key, g.kpi_key, CASE WHEN g.adds_up AND NOT g.mixed THEN g.numerator END AS numerator, CASE WHEN g.adds_up AND NOT (g.mixed AND g.below) THEN g.denominator END AS denominator, '
                    'CASE WHEN g.adds_up AND NOT g.mixed THEN CASE WHEN g.is_sum THEN g.numerator ELSE g.numerator / nullif(g.denominator, 0) END END AS value FROM ('
             'SELECT v.day, v.unit_key, v.kpi_key, sum(v.numerator) AS numerator, sum(v.denominator) AS denominator, k.denominator IS NULL AS is_sum, m.denominator AS below, '
-                   'count(DISTINCT @extschema@.money_in(v.currency, h.home)) FILTER (WHERE m.numerator AND v.numerator <> 0 OR m.denominator AND v.denominator <> 0) > 1 AS mixed, '
+                   'count(DISTINCT @extschema@.money_of(m.numerator, v.numerator, m.denominator, v.denominator, v.currency, h.home)) > 1 AS mixed, '
                    'count(DISTINCT @extschema@.values_apart(k.apart, v.stage, v.campaign, v.channel, v.product, v.owner, v.segment, v.currency)) <= 1 AS adds_up '
             'FROM crm_bi.kpi_value v JOIN @extschema@.kpi k ON k.kpi = v.kpi_key JOIN @extschema@.kpi_money m ON m.kpi = v.kpi_key '
             'CROSS JOIN (SELECT @extschema@.home_currency() AS home) h '

@@ -69,7 +69,7 @@ BEGIN
     )
     SELECT min(s.day), array_agg(s.numerator ORDER BY s.day), array_agg(s.denominator ORDER BY s.day),
            coalesce((SELECT sum(p.numerator) FROM priced p WHERE p.day < (SELECT x.day FROM start x)), 0),
-           (SELECT count(DISTINCT money_in(f.currency, home_currency())) FROM fact f WHERE money.numerator AND f.numerator <> 0 OR money.denominator AND f.denominator <> 0),
+           (SELECT count(DISTINCT money_of(money.numerator, f.numerator, money.denominator, f.denominator, f.currency, home_currency())) FROM fact f),
            (SELECT min(missing_rate(r.currency, into_currency, r.day)) FROM rate r WHERE r.rate IS NULL)
     INTO first_day, above, below, before, currencies, missing FROM series s;
     IF into_currency IS NULL AND currencies > 1 OR missing IS NOT NULL THEN
