@@ -111,13 +111,24 @@ $$;
 COMMENT ON FUNCTION @extschema@.require_owner(pg_catalog.regclass) IS
 'Raises 42501 unless the caller owns the table or is a member of the role that does; RM001 where there is no such table, or it is NULL.';
 
-CREATE FUNCTION @extschema@.members_changed(relation pg_catalog.regclass) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+CREATE FUNCTION @extschema@.members_then(relation pg_catalog.regclass) RETURNS SETOF oid
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, @extschema@, pg_temp
     BEGIN ATOMIC
         WITH RECURSIVE known (member) AS (
             SELECT relation::oid
             UNION ALL
             SELECT i.inhrelid FROM known k JOIN pg_inherits i ON i.inhparent = k.member WHERE NOT i.inhdetachpending
+        )
+        SELECT k.member FROM known k;
+    END;
+COMMENT ON FUNCTION @extschema@.members_then(pg_catalog.regclass) IS
+'A table and its partitions at every level as the snapshot has them; members() has those of now.';
+
+CREATE FUNCTION @extschema@.members_changed(relation pg_catalog.regclass) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp
+    BEGIN ATOMIC
+        WITH known (member) AS (
+            SELECT m FROM members_then(relation) m
         ), now (member) AS (SELECT t.relid::oid FROM pg_partition_tree(relation) t)
         SELECT EXISTS (SELECT FROM known k WHERE k.member NOT IN (SELECT n.member FROM now n))
             OR EXISTS (SELECT FROM now n JOIN pg_class c ON c.oid = n.member -- one that was made since has no row for the snapshot

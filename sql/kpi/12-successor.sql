@@ -64,7 +64,7 @@ BEGIN
                    HAVING bool_and(s.state = 'ready' AND s.instance NOT IN (SELECT b.instance FROM kpi_broken b)) ORDER BY 1 LOOP
         IF NOT decided THEN
             BEGIN
-                UPDATE kpi_decision d SET decisions = d.decisions + 1;
+                PERFORM decide_captured();
                 decided := true;
             EXCEPTION WHEN serialization_failure THEN
                 RETURN; -- a table may have got a successor since this backfill began, or there is another definition: the next fold knows

@@ -161,11 +161,8 @@ BEGIN
             USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
     END;
     IF EXISTS (
-        WITH RECURSIVE snapshot (oid, storage) AS (
-            SELECT c.oid, c.relfilenode FROM pg_class c WHERE c.oid = relation
-            UNION ALL
-            SELECT c.oid, c.relfilenode FROM snapshot s JOIN pg_inherits i ON i.inhparent = s.oid
-            JOIN pg_class c ON c.oid = i.inhrelid WHERE NOT i.inhdetachpending
+        WITH snapshot (oid, storage) AS (
+            SELECT c.oid, c.relfilenode FROM members_then(relation) m JOIN pg_class c ON c.oid = m
         ), today AS (
             SELECT m::oid AS oid, coalesce(pg_relation_filenode(m), 0::oid) AS storage FROM members(relation) m
         )
