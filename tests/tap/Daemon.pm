@@ -8,7 +8,7 @@ use FindBin;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Support qw(wait_until private_file replace_file);
+use Support qw(wait_until private_file replace_file enough_locks);
 
 # conf: lines of postgresql.conf; init: arguments of init; faulty: the server's disk and clock obey disk_full and clock; retry: how long a try waits after the one before; body: of messages.
 sub new
@@ -16,7 +16,7 @@ sub new
     my ($class, %arg) = @_;
     my $node = PostgreSQL::Test::Cluster->new('main');
     $node->init(%{ $arg{init} // {} });
-    $node->append_conf('postgresql.conf', "max_connections = 40\n" . ($arg{conf} // ''));
+    $node->append_conf('postgresql.conf', "max_connections = 40\n" . enough_locks() . ($arg{conf} // ''));
     my $self = bless { node => $node, dir => PostgreSQL::Test::Utils::tempdir, alerts => 0, retry => $arg{retry} // '100 ms',
         body => $arg{body} // '{}' }, $class;
     $self->{environment} = { $arg{faulty} ? $self->faulty : () };

@@ -6,7 +6,10 @@ use Exporter 'import';
 use IO::Socket::INET;
 use Time::HiRes qw(time sleep);
 
-our @EXPORT_OK = qw(wait_until answer private_file replace_file free_port);
+our @EXPORT_OK = qw(wait_until answer private_file replace_file free_port enough_locks);
+
+# For postgresql.conf of a server with few connections (allows_streaming leaves ten), whose table of locks is too small for CREATE EXTENSION.
+sub enough_locks { return "max_locks_per_transaction = 256\n" }
 
 # Whether the condition became true within so many seconds, 30 unless given.
 sub wait_until(&;$)

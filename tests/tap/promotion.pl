@@ -7,13 +7,13 @@ use EveryRoom;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Support qw(private_file);
+use Support qw(private_file enough_locks);
 use TeamDatabase;
 use Test::More;
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
-$primary->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\nlog_statement = none\nautovacuum = off\n");
+$primary->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\nlog_statement = none\nautovacuum = off\n" . enough_locks());
 $primary->start;
 $primary->safe_psql('postgres', 'CREATE DATABASE team');
 my $team = bless { node => $primary, database => 'team' }, 'TeamDatabase';

@@ -8,12 +8,13 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Session;
 use Soak;
+use Support qw(enough_locks);
 use TeamDatabase;
 use Test::More;
 
 my $primary = PostgreSQL::Test::Cluster->new('archived');
 $primary->init(allows_streaming => 1, has_archiving => 1, extra => ['--wal-segsize=4']);
-$primary->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\nlog_statement = none\nautovacuum = off\nmax_wal_size = 1GB\n");
+$primary->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\nlog_statement = none\nautovacuum = off\nmax_wal_size = 1GB\n" . enough_locks());
 my $archive = Cwd::abs_path($primary->archive_dir);
 $primary->append_conf('postgresql.conf', qq(archive_command = 'cp "%p" "$archive/%f"'\n));
 $primary->start;

@@ -6,11 +6,12 @@ use lib '.';
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Support qw(enough_locks);
 use Test::More;
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 'logical');
-$primary->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\n");
+$primary->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\n" . enough_locks());
 $primary->start;
 $primary->safe_psql('postgres', <<'SQL');
 CREATE SCHEMA crm;
