@@ -91,6 +91,13 @@ CREATE TABLE @extschema@.record_dirty (
 COMMENT ON TABLE @extschema@.record_dirty IS
     'Records to be read again: appended by the triggers of registered tables, deleted by take_dirty. A NULL key means the whole table.';
 
+CREATE TABLE @extschema@.customer_dirty (
+    customer_id bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE @extschema@.customer_dirty IS
+    'Customers that lost records in a snapshot that does not know all of theirs; take_dirty looks at what is left of them.';
+
 CREATE TABLE @extschema@.verdict (
     relation_a regclass NOT NULL,
     key_a text COLLATE "C" NOT NULL,
@@ -110,4 +117,5 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.record_copy', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.record_link', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.record_copy_record_no_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.record_dirty', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.customer_dirty', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.verdict', '');

@@ -145,7 +145,24 @@ $$;
 COMMENT ON FUNCTION @extschema@.note_records(bigint[]) IS 'Has these records linked again by the next resolve_pending, or resolve.';
 SELECT @extschema@.set_audience('note_records(bigint[])', 'internal');
 
--- Whoever deletes records calls this, so that no link and no customer without records is left.
+CREATE FUNCTION @extschema@.settle_customers(ids bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+BEGIN
+    -- one record less may part the others, which are all linked again where some of them are
+    PERFORM note_records(coalesce(array_agg(o.record_no), '{}'))
+    FROM (SELECT l.record_no, row_number() OVER (PARTITION BY l.customer_id ORDER BY l.record_no) AS place
+          FROM record_link l WHERE l.customer_id = ANY (ids)) o
+    WHERE o.place <= 8;
+    PERFORM retire_customers(ids);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.settle_customers(bigint[]) IS
+    'Of customers that lost records: retires those that have none left, and has what is left of the others linked again.';
+SELECT @extschema@.set_audience('settle_customers(bigint[])', 'internal');
+
+-- Whoever deletes records calls this, so that no link and no customer without records is left. A snapshot (a backfill has one) may still
+-- have records that others removed: who is left is seen by the next that takes the lists, after all of them.
 CREATE FUNCTION @extschema@.unlink_records(numbers bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
@@ -156,17 +173,16 @@ BEGIN
     SELECT array_agg(DISTINCT g.customer_id) INTO left_alone FROM gone g;
     DELETE FROM link_key k WHERE k.record_no = ANY (numbers);
     DELETE FROM link_doubt d WHERE d.record_a = ANY (numbers) OR d.record_b = ANY (numbers);
-    -- one record less may part the others, which are all linked again where some of them are
-    PERFORM note_records(coalesce(array_agg(o.record_no), '{}'))
-    FROM (SELECT l.record_no, row_number() OVER (PARTITION BY l.customer_id ORDER BY l.record_no) AS place
-          FROM record_link l WHERE l.customer_id = ANY (left_alone)) o
-    WHERE o.place <= 8;
-    PERFORM retire_customers(left_alone);
+    IF current_setting('transaction_isolation') = 'read committed' THEN
+        PERFORM settle_customers(left_alone);
+    ELSE
+        INSERT INTO customer_dirty (customer_id) SELECT unnest(left_alone);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.unlink_records(bigint[]) IS
-    'Forgets the links of records that are deleted from record_copy, retires customers that have none left, and has what is left '
-    'of the others linked again.';
+    'Forgets the links of records that are deleted from record_copy, and settles their customers (settle_customers): at once, or, where the '
+    'transaction has one snapshot, with the next resolve_pending or resolve.';
 SELECT @extschema@.set_audience('unlink_records(bigint[])', 'internal');
 
 -- Brings records in line with their rows: keys, or all of the table where that is NULL.

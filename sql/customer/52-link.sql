@@ -60,8 +60,8 @@ BEGIN
     WITH lost AS (SELECT u.held, min(u.heir) AS heir FROM unnest(held, heirs) AS u (held, heir) WHERE u.held = ANY (deserted) GROUP BY 1),
     gone AS (
         UPDATE customer_registry c SET retired_at = now(), redirect_to = h.customer_id
-        FROM lost l JOIN record_link h ON h.record_no = numbers[l.heir]
-        WHERE c.customer_id = l.held AND c.retired_at IS NULL AND h.customer_id <> c.customer_id
+        FROM lost l LEFT JOIN record_link h ON h.record_no = numbers[l.heir] -- NULL where the heir's only record changed meanwhile
+        WHERE c.customer_id = l.held AND c.retired_at IS NULL AND h.customer_id IS DISTINCT FROM c.customer_id
           AND NOT EXISTS (SELECT FROM record_link r WHERE r.customer_id = l.held)
         RETURNING 1)
     SELECT count(*) INTO retired FROM gone;

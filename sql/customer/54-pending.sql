@@ -29,6 +29,7 @@ AS $$
 DECLARE
     each pg_catalog.record;
     records bigint := 0;
+    parted bigint[];
 BEGIN
     FOR each IN
         WITH taken AS (
@@ -41,12 +42,17 @@ BEGIN
     LOOP
         records := records + read_records(each.relation, CASE WHEN NOT each.whole THEN each.keys END);
     END LOOP;
-    RETURN records;
+    WITH taken AS (DELETE FROM customer_dirty d RETURNING d.customer_id)
+    SELECT array_agg(DISTINCT t.customer_id) INTO parted FROM taken t;
+    IF parted IS NOT NULL THEN
+        PERFORM settle_customers(parted);
+    END IF;
+    RETURN records + coalesce(cardinality(parted), 0);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.take_dirty() IS
-    'Takes what is on the list of changed rows, save of tables that are being filled, and reads those rows again; returns how many '
-    'records differed.';
+    'Takes what is on the list of changed rows, save of tables that are being filled, and reads those rows again; then settles the customers '
+    'that lost records. Returns how many records differed and customers were settled.';
 SELECT @extschema@.set_audience('take_dirty()', 'internal');
 
 -- Closed under "same customer" and "decided to be the same". In PL/pgSQL, which keeps its plan, as all that is done after every few changes.
@@ -228,7 +234,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM record_dirty d
                    WHERE NOT EXISTS (SELECT FROM filling f
                                      WHERE f.relation = d.relation AND f.room = 'customer' AND f.state <> 'ready'))
-       AND NOT EXISTS (SELECT FROM link_dirty) THEN
+       AND NOT EXISTS (SELECT FROM link_dirty) AND NOT EXISTS (SELECT FROM customer_dirty) THEN
         RETURN 0;
     END IF;
     LOCK TABLE customer_registry IN SHARE ROW EXCLUSIVE MODE;
@@ -256,7 +262,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.resolve_pending() IS
     'For crmd: reads rows on the list of changes again and links them, and what they touch, by the model in force. Returns how '
-    'much changed; 0, after two index probes, where nothing waits. Where a full run is due (resolve_due) it makes one if there '
+    'much changed; 0, after a look at three empty lists, where nothing waits. Where a full run is due (resolve_due) it makes one if there '
     'are at most resolve_here_limit() records; with more it goes on with the model that there is, and status says to call resolve.';
 SELECT @extschema@.set_audience('resolve_pending()', 'daemon');
 
@@ -270,6 +276,10 @@ AS $$
     SELECT 'customer', 'records to be linked again', CASE WHEN count(*) < 100000 THEN 'ok' ELSE 'warning' END, count(*), min(d.at),
            'came, changed, or belong to a customer that lost a record', CASE WHEN count(*) > 0 THEN 'SELECT @extschema@.resolve_pending();' END
     FROM link_dirty d WHERE d.record_no IS NOT NULL
+    UNION ALL
+    SELECT 'customer', 'customers that lost records', 'ok', count(*), min(d.at), 'retired where none is left, else linked again',
+           'SELECT @extschema@.resolve_pending();'
+    FROM customer_dirty d HAVING count(*) > 0
     UNION ALL
     SELECT 'customer', 'records without customer', 'ok', count(*), NULL, NULL,
            CASE WHEN count(*) > 0 THEN 'CALL @extschema@.resolve();' END

@@ -7,8 +7,8 @@ CREATE FUNCTION @extschema@.explain_kpi(kpi text, unit text DEFAULT NULL, since 
 #variable_conflict use_column
 DECLARE
     asked kpi := require_kpi(explain_kpi.kpi);
-    place text := coalesce((require_unit(coalesce(explain_kpi.unit, root_unit()))).unit, root_unit());
-    units text[] := ARRAY(SELECT b.unit FROM units_below(place) b);
+    place text := CASE WHEN explain_kpi.unit IS NULL THEN root_unit() ELSE (require_unit(explain_kpi.unit)).unit END;
+    units text[] := CASE WHEN place IS NOT NULL THEN ARRAY(SELECT b.unit FROM units_below(place) b) END; -- NULL: no unit was ever made
     last date := coalesce(until, kpi_today());
     total record;
 BEGIN
@@ -61,7 +61,7 @@ BEGIN
         LEFT JOIN kpi_term_cell f
                ON f.kpi = t.kpi AND f.side = t.side AND f."position" = t."position" AND (i.instance IS NULL OR f.relation = i.relation)
               AND f.day <= last AND (asked.date_kind = 'stock' OR f.day >= coalesce(since, '-infinity'))
-              AND f.unit_key = ANY (units)
+              AND (units IS NULL OR f.unit_key = ANY (units))
         WHERE t.kpi = asked.kpi AND total.state IN ('ready', 'mixed_currencies')
         GROUP BY t.side, t."position", t.sign, t.component, t.measure, t.outcomes, t.milestones, t.within_days, c.description, c.filter, i.relation, i.instance, i.filter, f.relation
         ORDER BY t.side DESC, t."position", 3;

@@ -28,19 +28,19 @@ BEGIN
         from_day := CASE WHEN asked.date_kind = 'stock' THEN '-infinity' ELSE since END;
         RETURN QUERY
         SELECT r.* FROM kpi_rows(asked.kpi) r
-        WHERE r.day <= rows_behind.until AND r.day >= coalesce(from_day, '-infinity') AND r.unit_key = ANY (units);
+        WHERE r.day <= rows_behind.until AND r.day >= coalesce(from_day, '-infinity') AND (units IS NULL OR r.unit_key = ANY (units));
         RETURN QUERY
         SELECT CASE WHEN coalesce(s.started_on, '-infinity') < d.first THEN 'denominator' ELSE 'numerator' END, 1, 1, s.relation, s.record_key, s.started_on,
                1::bigint, s.amount, s.subject, NULL::boolean, s.unit_key, NULL::text, NULL::text, NULL::text, s.product, s.owner, NULL::text, s.currency
         FROM (SELECT b.*, coalesce(resolve_unit(b.unit), root_unit()) AS unit_key FROM subscription_rows() b) s
         CROSS JOIN (SELECT coalesce(rows_behind.since, (rows_behind.until + 1 - interval '1 year')::date) AS first) d
-        WHERE EXISTS (SELECT FROM kpi_term t WHERE t.kpi = asked.kpi AND t.component = 'subscription') AND s.unit_key = ANY (units)
+        WHERE EXISTS (SELECT FROM kpi_term t WHERE t.kpi = asked.kpi AND t.component = 'subscription') AND (units IS NULL OR s.unit_key = ANY (units))
           AND coalesce(s.started_on, '-infinity') <= rows_behind.until AND coalesce(s.ended_on, 'infinity') >= d.first;
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.rows_behind(text, text[], date, date) IS
-'kpi_rows of a KPI, or of all that a derived one is made of, over some days and units. No rights applied; not for users.';
+'kpi_rows of a KPI, or of all that a derived one is made of, over some days and units (NULL: all). No rights applied; not for users.';
 SELECT @extschema@.set_audience('rows_behind(text, text[], date, date)', 'internal');
 
 CREATE FUNCTION @extschema@.explain_kpi_rows(kpi text, unit text DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL, max_rows integer DEFAULT 100)
@@ -50,8 +50,8 @@ CREATE FUNCTION @extschema@.explain_kpi_rows(kpi text, unit text DEFAULT NULL, s
 #variable_conflict use_column
 DECLARE
     asked kpi := require_kpi(explain_kpi_rows.kpi);
-    place text := coalesce((require_unit(coalesce(explain_kpi_rows.unit, root_unit()))).unit, root_unit());
-    units text[] := ARRAY(SELECT b.unit FROM units_below(place) b);
+    place text := CASE WHEN explain_kpi_rows.unit IS NULL THEN root_unit() ELSE (require_unit(explain_kpi_rows.unit)).unit END;
+    units text[] := CASE WHEN place IS NOT NULL THEN ARRAY(SELECT b.unit FROM units_below(place) b) END; -- NULL: no unit was ever made
     last date := coalesce(until, kpi_today());
 BEGIN
     PERFORM visible(root_unit(), 'kpi', 'total'); -- no identity is an error, even where there is no row

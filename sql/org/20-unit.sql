@@ -73,7 +73,9 @@ DECLARE
     found_row unit;
 BEGIN
     SELECT * INTO found_row FROM unit u WHERE lower(u.unit) = lower(require_unit.unit);
-    IF NOT FOUND THEN
+    IF NOT FOUND AND root_unit() IS NULL THEN
+        RAISE EXCEPTION 'there is no unit yet' USING ERRCODE = 'RM001', HINT = 'SELECT @extschema@.create_unit(''company'', ''Our company''); makes the first.';
+    ELSIF NOT FOUND THEN
         PERFORM raise_unknown('unit', coalesce(require_unit.unit, ''), ARRAY(SELECT u.unit FROM unit u));
     END IF;
     RETURN found_row;

@@ -385,7 +385,7 @@ CREATE FUNCTION invariant.i11_growth() RETURNS SETOF text LANGUAGE sql AS $$
     UNION ALL SELECT format('%s: %s rows wait', w.name, w.n)
     FROM (SELECT 'kpi_pending' AS name, count(*) AS n FROM crm.kpi_pending UNION ALL SELECT 'journey_touched', count(*) FROM crm.journey_touched
           UNION ALL SELECT 'clock_touched', count(*) FROM crm.clock_touched UNION ALL SELECT 'record_dirty', count(*) FROM crm.record_dirty
-          UNION ALL SELECT 'link_dirty', count(*) FROM crm.link_dirty UNION ALL SELECT 'kpi_broken', count(*) FROM crm.kpi_broken UNION ALL SELECT 'clock_broken', count(*) FROM crm.clock_broken
+          UNION ALL SELECT 'link_dirty', count(*) FROM crm.link_dirty UNION ALL SELECT 'customer_dirty', count(*) FROM crm.customer_dirty UNION ALL SELECT 'kpi_broken', count(*) FROM crm.kpi_broken UNION ALL SELECT 'clock_broken', count(*) FROM crm.clock_broken
           UNION ALL SELECT 'clock_paused', count(*) FROM crm.clock_paused UNION ALL SELECT 'resolve_run', count(*) FROM crm.resolve_run
           UNION ALL SELECT 'kpi_retired', count(*) FROM crm.kpi_retired UNION ALL SELECT 'journeys not ready', count(*) FROM crm.journey_state s WHERE NOT s.ready) w WHERE w.n > 0
     UNION ALL SELECT format('%s empty groups in kpi_rollup', count(*)) FROM crm.kpi_rollup r

@@ -97,7 +97,7 @@ WHERE e.extname = 'crm'
     'kpi_successor', 'kpi_dims', 'kpi_rollup', 'kpi_pending', 'kpi_broken', 'kpi_member', 'kpi_counted', 'kpi_value_key', 'clock_table', 'record_clock', 'clock_touched',
     'clock_paused', 'clock_broken', 'rule_schedule', 'rule_state', 'funnel_change', 'handover_anchor', 'handover_promise', 'handover_happening', 'probability_model', 'learned_probability',
     -- records, and what people did with single ones
-    'record_dirty', 'verdict', 'link_model', 'link_parameter', 'link_frequency', 'link_block', 'link_key', 'link_dirty', 'link_doubt', 'record_copy', 'record_link', 'golden_value',
+    'record_dirty', 'customer_dirty', 'verdict', 'link_model', 'link_parameter', 'link_frequency', 'link_block', 'link_key', 'link_dirty', 'link_doubt', 'record_copy', 'record_link', 'golden_value',
     'customer_registry', 'merged_record', 'consent_entry', 'consent_cover', 'consent_problem', 'restriction', 'restricted_record', 'parked_record', 'tombstone', 'tombstone_key', 'erasure',
     'suppressed_record', 'released_record', 'export_made', 'row_merge', 'merge_change', 'merge_held', 'merge_finding', 'merge_redirected', 'identification', 'shared_record', 'soft_reference',
     'transition_gone', 'transition_log', 'handover_answer', 'review', 'review_entry', 'goal_check_in', 'silence', 'alert_log', 'alert_transition', 'delivery_queue',

@@ -50,7 +50,7 @@ my @workers = Soak::start($team, $seconds, $dir, qw(writer writer writer merger 
 my $end = time + $seconds;
 my %done = map { $_ => 0 } 'kill -9 a backend', 'kill -9 crmd', 'cancel', 'terminate', 'end a prepared transaction';
 my (%size, $transaction_open, $samples);
-my @queues = qw(kpi_pending journey_touched clock_touched record_dirty link_dirty delivery_queue);
+my @queues = qw(kpi_pending journey_touched clock_touched record_dirty link_dirty customer_dirty delivery_queue);
 srand($ENV{SOAK_SEED} // 1);
 # what fails here may, since the server is killed all the time
 sub ask { return answer($node, 'team', @_) }
