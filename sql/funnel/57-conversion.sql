@@ -133,6 +133,14 @@ CREATE FUNCTION @extschema@.is_period(period text) RETURNS boolean
     RETURN coalesce(period OPERATOR(pg_catalog.=) ANY (ARRAY['day', 'week', 'month', 'quarter', 'year']), false);
 COMMENT ON FUNCTION @extschema@.is_period(text) IS 'Whether it is one of day, week, month, quarter, year.';
 
+-- date_trunc fails for what begins before time does, and then nobody's number is told.
+CREATE FUNCTION @extschema@.period_start(period text, at timestamptz, zone text) RETURNS timestamp
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN pg_catalog.date_trunc(period, pg_catalog.timezone(zone, CASE WHEN at OPERATOR(pg_catalog.<) timestamptz '4712-01-01 00:00Z BC' THEN timestamptz '4712-01-01 00:00Z BC'
+                                                                        WHEN at OPERATOR(pg_catalog.>) timestamptz '294270-01-01 00:00Z' THEN timestamptz '294270-01-01 00:00Z' ELSE at END));
+COMMENT ON FUNCTION @extschema@.period_start(text, timestamptz, text) IS
+'When the period (day, week, month, quarter, year) began in which a time is, in a zone. Times before 4712 BC and after 294270 are in the first and last that a calendar has.';
+
 CREATE FUNCTION @extschema@.funnel_conversion(funnel text, steps text[], within interval DEFAULT NULL, mode text DEFAULT 'ordered',
                                               anchor text DEFAULT 'best', gap interval DEFAULT NULL, since timestamptz DEFAULT NULL,
                                               until timestamptz DEFAULT NULL, "by" text DEFAULT NULL, hold text DEFAULT NULL)
@@ -154,7 +162,7 @@ BEGIN
     RETURN QUERY
     WITH way AS (
         SELECT h.journey, h.estimated,
-               CASE WHEN dated THEN date_trunc("by", journey_begin(h.journey) AT TIME ZONE zone) END::date::text AS begun,
+               CASE WHEN dated THEN period_start("by", journey_begin(h.journey), zone) END::date::text AS begun,
                g.value
         FROM held_journey(funnel_conversion.funnel, positions, within, mode, anchor, gap, since, until, hold) h
         LEFT JOIN subject_group(funnel_conversion.funnel, CASE WHEN NOT dated THEN "by" END) g ON g.subject = h.subject

@@ -23,7 +23,7 @@ BEGIN
         RAISE EXCEPTION 'periods have a finite beginning and an end after it' USING ERRCODE = 'RM005',
             HINT = 'Type period_bounds(''month'', ''2026-01-01'', ''2026-07-01'').';
     END IF;
-    RETURN ARRAY(SELECT b AT TIME ZONE place FROM generate_series(date_trunc(period, since AT TIME ZONE place), last, length) b WHERE b < last ORDER BY b);
+    RETURN ARRAY(SELECT b AT TIME ZONE place FROM generate_series(period_start(period, since, place), last, length) b WHERE b < last ORDER BY b);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.period_bounds(text, timestamptz, timestamptz, text) IS
@@ -73,7 +73,8 @@ DECLARE
 BEGIN
     PERFORM require_funnel(funnel), period_length(period);
     IF since IS NULL THEN
-        SELECT min(journey_begin(j.journey)) INTO since FROM total_journey(funnel) j;
+        SELECT greatest(min(journey_begin(j.journey)), CASE WHEN isfinite(as_of) THEN as_of - 998 * period_length(period) END) -- retention_counts takes 1000
+        INTO since FROM total_journey(funnel) j;
     END IF;
     IF since IS NULL OR since >= as_of THEN
         RETURN;
@@ -89,7 +90,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.funnel_retention(text, text, text, text, timestamptz, timestamptz) IS
 'Of the subjects of a tracked funnel that were first in start_stage (NULL: in any) in a period, how many were in return_stage (NULL: in any) so many periods later; start_stage and return_stage may be '
 'several, a|b. period: day, week, month, quarter or year of the organisation''s time zone; cohort is its first day; periods 0 are all subjects of the cohort. Cohorts from the one that '
-'holds since on (NULL: all), as it stood at as_of: where that period was not over then, mature is false, retention NULL, and returned those so far. Numbers of the units for which the caller has the '
+'holds since on (NULL: all, of the last 999 periods), as it stood at as_of: where that period was not over then, mature is false, retention NULL, and returned those so far. Numbers of the units for which the caller has the '
 'privilege total. Errors: RM001, RM005. Example: SELECT cohort, periods, retention FROM crm.funnel_retention(''journey'', ''won'', ''renewed'', ''quarter'');';
 
 CREATE FUNCTION @extschema@.cohort_conversion(funnel text, from_stage text, to_stage text, within interval DEFAULT interval '90 days',
@@ -110,7 +111,7 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH entry AS (
-        SELECT date_trunc(period, s[1] AT TIME ZONE zone) AS began, g.value, s[2] IS NOT NULL AS converted
+        SELECT period_start(period, s[1], zone) AS began, g.value, s[2] IS NOT NULL AS converted
         FROM total_journey(cohort_conversion.funnel, NULL, as_of) j
         CROSS JOIN LATERAL funnel_steps(j.journey, steps, within, 'ordered', 'first_entry') s
         LEFT JOIN subject_group(cohort_conversion.funnel, "by") g ON g.subject = j.subject
@@ -141,13 +142,13 @@ DECLARE
     length interval := period_length(period);
 BEGIN
     RETURN QUERY
-    SELECT date_trunc(period, e.at AT TIME ZONE zone)::date, count(*) FILTER (WHERE e.side = 1), count(*) FILTER (WHERE e.side = 2),
+    SELECT period_start(period, e.at, zone)::date, count(*) FILTER (WHERE e.side = 1), count(*) FILTER (WHERE e.side = 2),
            round(count(*) FILTER (WHERE e.side = 2) / nullif(count(*) FILTER (WHERE e.side = 1), 0)::numeric, 4),
-           ((date_trunc(period, e.at AT TIME ZONE zone) + length) AT TIME ZONE zone) <= as_of
+           ((period_start(period, e.at, zone) + length) AT TIME ZONE zone) <= as_of
     FROM (SELECT k.side, (funnel_steps(j.journey, ARRAY[steps[k.side]], NULL, 'ordered', 'first_entry'))[1] AS at
           FROM total_journey(snapshot_conversion.funnel, NULL, as_of) j CROSS JOIN generate_series(1, 2) k (side)) e
     WHERE e.at IS NOT NULL AND (since IS NULL OR e.at >= since) AND (until IS NULL OR e.at < until)
-    GROUP BY date_trunc(period, e.at AT TIME ZONE zone)
+    GROUP BY period_start(period, e.at, zone)
     ORDER BY 1;
 END
 $$;
@@ -176,7 +177,7 @@ BEGIN
             WHERE s.funnel = next_funnel AND k.progress AND s.retired_at IS NULL
             WINDOW w AS (ORDER BY s."position")),
         entry AS MATERIALIZED (
-            SELECT p.stage, date_trunc('month', c[1] AT TIME ZONE zone) AS began, c[2] IS NOT NULL AS converted, date_trunc('month', n[1] AT TIME ZONE zone) AS came
+            SELECT p.stage, period_start('month', c[1], zone) AS began, c[2] IS NOT NULL AS converted, period_start('month', n[1], zone) AS came
             FROM total_journey(next_funnel, NULL, now()) j
             JOIN pair p ON p.later IS NOT NULL
             CROSS JOIN LATERAL funnel_steps(j.journey, ARRAY[p.here, p.later], wait, 'ordered', 'first_entry') c

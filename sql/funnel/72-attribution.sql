@@ -158,7 +158,7 @@ BEGIN
         WITH entry AS (
             SELECT e.*, ($4 IS NULL OR e.at < $4) AND ($3 IS NULL OR e.at >= $3) IS TRUE AS counted,
                    visible(e.unit, 'kpi', 'total') AS mine,
-                   CASE WHEN $5 THEN date_trunc('month', e.at AT TIME ZONE $6)::date END AS month
+                   CASE WHEN $5 THEN period_start('month', e.at, $6)::date END AS month
             FROM attribution_entries($1, $2) e),
         valued AS (
             SELECT e.*, d.*

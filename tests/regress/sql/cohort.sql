@@ -115,3 +115,16 @@ SELECT * FROM crm_bi.stage_duration;
 RESET ROLE;
 DROP OWNED BY regress_cohort_north, regress_cohort_nobody;
 DROP ROLE regress_cohort_north, regress_cohort_nobody;
+
+-- Times at either end of what Postgres knows are in the first and the last period that a calendar has, and fail nobody's number; retention tells the last 999 periods.
+SELECT z, p, crm.period_start(p, at, z) FROM unnest('{UTC,America/Lima,Asia/Tokyo}'::text[]) z, unnest('{day,year}'::text[]) p,
+       unnest('{4714-11-24 00:00Z BC, 294276-12-31 23:59Z, 2026-05-06 20:00Z, NULL}'::timestamptz[]) at ORDER BY 1, 2, at;
+INSERT INTO carts VALUES (61, NULL, 'Z', 'north'), (62, NULL, 'Z', 'north'), (63, NULL, 'Z', 'north');
+INSERT INTO cart_log VALUES (61, 61, 'view', '4714-11-24 BC'), (62, 61, 'bought', '4714-11-25 BC'), (63, 62, 'view', '294276-12-30'), (64, 63, 'view', '0202-01-01');
+SELECT cohort, entered, converted, conversion, mature FROM crm.cohort_conversion('shop', 'view', 'bought', '90 days', as_of => '2026-06-01');
+SELECT period_start, entered_from, entered_to, complete FROM crm.snapshot_conversion('shop', 'view', 'bought', as_of => '2026-06-01');
+SELECT cohort, entered, converted FROM crm_bi.cohort_conversion WHERE funnel = 'shop' AND stage = 'view' AND cohort < '2000-01-01' ORDER BY 1;
+SELECT value, step, reached FROM crm.funnel_conversion('shop', ARRAY['view', 'bought'], by => 'year') ORDER BY 1, 2;
+SELECT cohort, subjects FROM crm.funnel_retention('shop', period => 'day', as_of => '2026-06-01') WHERE periods = 0;
+SELECT cohort, subjects FROM crm.funnel_retention('shop', period => 'year', as_of => '2026-06-01') WHERE periods = 0;
+SELECT cohort, subjects FROM crm.funnel_retention('shop', period => 'year', since => '0201-01-01', as_of => '1199-06-01') WHERE periods = 0;
