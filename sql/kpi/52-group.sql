@@ -184,18 +184,40 @@ COMMENT ON FUNCTION @extschema@.period_groups(@extschema@.kpi, date, date, text[
 'kpi_groups of KPIs about what was there when the period began; without since, of the year that ends with until.';
 SELECT @extschema@.set_audience('period_groups(kpi, date, date, text[], text[], text, text)', 'internal');
 
--- An expression over other KPIs. Every one of them is asked for the same days, units and dimensions.
+-- A sum of no facts is 0, and so is a count; a share or a median of none is nothing.
+CREATE FUNCTION @extschema@.empty_value(kpi text) RETURNS numeric
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+DECLARE
+    asked CONSTANT kpi := require_kpi(empty_value.kpi);
+BEGIN
+    RETURN CASE WHEN asked.kind = 'derived' THEN derived_value(asked, (SELECT jsonb_object_agg(i, empty_value(i)) FROM unnest(asked.inputs) i WHERE i <> ALL (kpi_parameters())))
+                WHEN asked.kind = 'distinct' THEN 0
+                WHEN asked.kind = ANY ('{percentile,survival,period}') OR asked.denominator IS NOT NULL THEN NULL
+                ELSE 0 END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.empty_value(text) IS
+'The value of a KPI where there is no fact: 0 of a sum or a count, NULL of a ratio, a percentile and what is not known then; of a derived KPI what that makes.';
+SELECT @extschema@.set_audience('empty_value(text)', 'internal');
+
+-- An expression over other KPIs. Every one of them is asked for the same days, units and dimensions. One that has no fact in a group has its value of no facts there,
+-- if it tells these dimensions at all.
 CREATE FUNCTION @extschema@.derived_groups(asked @extschema@.kpi, since date, until date, units text[], by text[], into_currency text, rates text, credited boolean)
     RETURNS SETOF @extschema@.kpi_group
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10 COST 1000000 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
     parts jsonb;
+    absent jsonb;
     each record;
     row kpi_group;
 BEGIN
     SELECT jsonb_agg(jsonb_build_object('input', i.input, 'row', to_jsonb(g))) INTO parts
     FROM (SELECT i FROM unnest((asked).inputs) i WHERE i <> ALL (kpi_parameters())) AS i (input)
     CROSS JOIN LATERAL kpi_groups(i.input, since, until, units, by, into_currency, rates, credited) g;
+    SELECT coalesce(jsonb_object_agg(i.input, empty_value(i.input)), '{}') INTO absent
+    FROM (SELECT i, ARRAY(SELECT p.row FROM jsonb_to_recordset(parts) AS p (input text, row jsonb) WHERE p.input = i)
+          FROM unnest((asked).inputs) i WHERE i <> ALL (kpi_parameters())) AS i (input, groups)
+    WHERE i.groups = '{}' OR NOT EXISTS (SELECT FROM unnest(by) d WHERE NOT EXISTS (SELECT FROM unnest(i.groups) g WHERE g ->> d IS NOT NULL));
     FOR each IN
         SELECT (p.row ->> 'unit_key') AS unit_key, (p.row ->> 'stage') AS stage, (p.row ->> 'campaign') AS campaign, (p.row ->> 'channel') AS channel,
                (p.row ->> 'product') AS product, (p.row ->> 'owner') AS owner, (p.row ->> 'segment') AS segment, (p.row ->> 'currency') AS currency,
@@ -205,7 +227,7 @@ BEGIN
         row := (each.unit_key, each.stage, each.campaign, each.channel, each.product, each.owner, each.segment, each.currency, NULL, NULL, NULL,
                 coalesce(each.state, 'ready'));
         IF row.state = 'ready' THEN
-            row.value := derived_value(asked, each.inputs);
+            row.value := derived_value(asked, absent || each.inputs);
         END IF;
         RETURN NEXT row;
     END LOOP;

@@ -105,3 +105,14 @@ INSERT INTO deals (worth, money, status, opened, closed)
 VALUES (1e99, 'EUR', 'won', '2025-01-01', '2025-01-02'), ('NaN', 'EUR', 'won', '2025-01-01', '2025-01-02'), (123456789012345.678901, 'EUR', 'won', '2025-01-01', '2025-01-02'), (1.25, 'EUR', 'won', '2025-01-01', '2025-01-02');
 SELECT channel, currency, credit, amount FROM crm.attribution('linear', since => '2025-01-01') ORDER BY amount NULLS LAST;
 SELECT model, amount FROM crm_bi.attribution WHERE model IN ('first', 'markov') AND amount IS NOT NULL ORDER BY 1;
+
+-- A derived KPI by unit is what it is of each unit alone: an input without a fact there is 0 where it is a sum, and unknown where it is a share.
+TRUNCATE deals;
+INSERT INTO deals (region, worth, money, status, opened, closed) VALUES ('u11', 100, 'EUR', 'new', '2025-01-01', '2025-01-02'), ('u12', 50, 'EUR', 'won', '2025-01-01', '2025-01-02'),
+    ('u12', 7, 'EUR', 'lost', '2025-01-01', '2025-01-02');
+SELECT crm.define_kpi('won_worth', 'Won', 'opportunity_closed.amount[won]'), crm.define_kpi('all_worth', 'All', 'opportunity_closed.amount'),
+       crm.define_kpi('net', 'Net', '2 * won_worth - all_worth', kind => 'derived'), crm.define_kpi('net_again', 'Net', 'net + all_worth', kind => 'derived'),
+       crm.define_kpi('net_rate', 'Net', 'net + win_rate', kind => 'derived') \g /dev/null
+SELECT kpi_key, unit_key, value, state FROM crm_bi.kpis('{net,net_again,net_rate,won_worth}', 'total', '2025-01-01', '2025-01-31', '{unit_key}') ORDER BY 1, 2;
+SELECT k, u, t.value, t.state FROM unnest('{net,net_again,net_rate}'::text[]) k, unnest('{u11,u12,u13}'::text[]) u, crm.kpi_total(k, u, '2025-01-01', '2025-01-31') t ORDER BY 1, 2;
+SELECT kpi_key, product, value, state FROM crm_bi.kpis('{net,net_rate}', 'total', '2025-01-01', '2025-01-31', '{product}') ORDER BY 1, 2;
