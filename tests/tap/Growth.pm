@@ -4,11 +4,12 @@
 #   my $growth = Growth->new($node, 'team')
 #   $growth->sample($pid_of_crmd)
 #   $growth->table                    lines to print
-#   $growth->memory                   ({ name, first, middle, last, most }) of crmd and its sessions, in kB
+#   $growth->memory                   ({ name, quarters, rise }) of crmd and its sessions, in kB; none where there are fewer than 8 samples
 package Growth;
 
 use strict;
 use warnings;
+use List::Util qw(min);
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time);
 
@@ -75,7 +76,19 @@ sub series {
     return @series;
 }
 
-sub memory { my ($self) = @_; return $self->series('memory') }
+# quarters: the least that a process held in each quarter of the time. rise: by how much that grew in the second half, from quarter to quarter, at least. A leak grows on
+# and on; what a large answer left in the heap is one step, and another process of its kind takes it elsewhere.
+sub memory {
+    my ($self) = @_;
+    my @samples = @{ $self->{samples} };
+    return if @samples < 8;
+    my @memory;
+    for my $name (map { $_->{name} } $self->series('memory')) {
+        my @quarters = map { my $n = $_; min(grep { defined } map { $_->{memory}{$name} } @samples[ @samples * $n / 4 .. @samples * ($n + 1) / 4 - 1 ]) } 0 .. 3;
+        push @memory, { name => $name, quarters => \@quarters, rise => min($quarters[2] - $quarters[1], $quarters[3] - $quarters[2]) };
+    }
+    return @memory;
+}
 
 sub table {
     my ($self) = @_;
