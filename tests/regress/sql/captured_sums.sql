@@ -48,7 +48,7 @@ SELECT * FROM same($$SELECT kpi, day, owner, sum(numerator), sum(denominator) FR
     AND day <= '2026-04-15' AND unit_key = 'north' GROUP BY 1, 2, 3$$,
     $$SELECT kpi, day, owner, numerator, denominator FROM crm.kpi_facts('{win_rate,won_value,no_such_kpi}', '2026-03-01', '2026-04-15', NULL, '{owner}', '{north}')$$);
 -- by month: flows add up, of stocks there is what was there at the end of each month, also before the first
-CREATE VIEW month AS SELECT g::date AS since, (g + interval '1 month')::date - 1 AS until FROM generate_series(timestamp '2026-02-01', '2026-11-01', '1 month') g;
+CREATE VIEW month AS SELECT g::date AS since, (g + interval '1 month')::date - 1 AS until FROM generate_series(timestamp '2026-02-01', '2026-09-01', '1 month') g;
 SELECT * FROM same($$SELECT f.kpi, m.until, f.unit_key, f.currency, sum(f.numerator), sum(f.denominator) FROM month m
     JOIN crm.kpi k ON true JOIN kpi_fact f ON f.kpi = k.kpi AND f.day <= m.until AND (f.day >= m.since OR k.date_kind = 'stock')
     GROUP BY 1, 2, 3, 4 HAVING coalesce(sum(f.numerator), 0) <> 0 OR coalesce(sum(f.denominator), 0) <> 0$$,

@@ -31,10 +31,10 @@ CREATE VIEW numbers AS
 SELECT k.kpi, f.unit_key, f.segment, f.numerator, f.value, f.state FROM (VALUES ('won_value', '{unit_key}'::text[]), ('open_pipeline', '{unit_key}'), ('clients', '{unit_key,segment}'), ('leads', '{unit_key}'), ('mqls', '{unit_key}'), ('buyers', '{}')) k (kpi, by)
 CROSS JOIN LATERAL crm_bi.kpi(k.kpi, by => k.by) f;
 CREATE TABLE apart AS TABLE numbers;
-CREATE TABLE days_apart AS SELECT * FROM crm_bi.kpi_value WHERE day < current_date AND kpi_key IN ('won_value', 'open_pipeline', 'clients', 'leads', 'mqls', 'new_customers', 'won_count');
+CREATE TABLE days_apart AS SELECT * FROM crm_bi.kpi_value WHERE day < '2026-10-01' AND kpi_key IN ('won_value', 'open_pipeline', 'clients', 'leads', 'mqls', 'new_customers', 'won_count');
 CREATE PROCEDURE compare(INOUT gone bigint DEFAULT 0, INOUT new bigint DEFAULT 0, INOUT days_gone bigint DEFAULT 0, INOUT days_new bigint DEFAULT 0) LANGUAGE plpgsql AS $$
 BEGIN
-    CREATE TEMP TABLE days_now ON COMMIT DROP AS SELECT * FROM crm_bi.kpi_value WHERE day < current_date AND kpi_key IN ('won_value', 'open_pipeline', 'clients', 'leads', 'mqls', 'new_customers', 'won_count');
+    CREATE TEMP TABLE days_now ON COMMIT DROP AS SELECT * FROM crm_bi.kpi_value WHERE day < '2026-10-01' AND kpi_key IN ('won_value', 'open_pipeline', 'clients', 'leads', 'mqls', 'new_customers', 'won_count');
     gone := (SELECT count(*) FROM (TABLE apart EXCEPT ALL TABLE numbers) x);
     new := (SELECT count(*) FROM (TABLE numbers EXCEPT ALL TABLE apart) x);
     days_gone := (SELECT count(*) FROM (TABLE days_apart EXCEPT ALL TABLE days_now) x);
