@@ -52,7 +52,7 @@ SELECT c.relname, CASE WHEN c.relname ~ '^fct_' OR c.relname IN ('dim_campaign',
                        ELSE '?' END
 FROM pg_class c WHERE c.relnamespace = 'crm_bi'::regnamespace AND c.relkind = 'v';
 INSERT INTO object VALUES
-    ('kpi() by month', 'total', $$SELECT f.* FROM unnest('{won_value,win_rate,open_pipeline,leads,csat,marketing_spend}'::text[]) k CROSS JOIN LATERAL crm_bi.kpi(k, 'month', by => '{unit_key,currency}') f$$),
+    ('kpi() by month', 'total', $$SELECT f.* FROM unnest('{won_value,win_rate,open_pipeline,leads,csat,marketing_spend}'::text[]) k CROSS JOIN LATERAL crm_bi.kpi(k, 'month', until => '2026-09-30', by => '{unit_key,currency}') f$$),
     ('kpi() in all', 'total', $$SELECT f.* FROM unnest('{won_value,win_rate,open_pipeline,leads,csat,marketing_spend}'::text[]) k CROSS JOIN LATERAL crm_bi.kpi(k) f$$);
 -- not compared here: kpi_closing is in closing.sql (what was written down then does not follow from the tables of now)
 DELETE FROM object WHERE name IN ('kpi_closing');
