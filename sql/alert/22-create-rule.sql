@@ -82,7 +82,7 @@ BEGIN
     r.direction := 'above';
     r.fire_level := 0;
     r.clear_level := 0;
-    r.unit := CASE WHEN r.unit IS NULL THEN root_unit() ELSE (require_unit(r.unit)).unit END;
+    r.unit := unit_asked(r.unit);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.complete_record_rule IS 'complete_rule of rules on service levels and hand-overs.';
@@ -163,7 +163,7 @@ BEGIN
                 USING ERRCODE = 'RM005', HINT = 'Write every => ''1 hour'' or less, or grain => ''day''.';
         END IF;
     END IF;
-    r.unit := CASE WHEN r.unit IS NULL OR r.scope = 'whole' THEN root_unit() ELSE (require_unit(r.unit)).unit END;
+    r.unit := unit_asked(CASE WHEN r.scope <> 'whole' THEN r.unit END);
     r.scope := CASE r.scope WHEN 'whole' THEN 'unit' ELSE r.scope END;
     r.direction := CASE WHEN r.kind = 'no_data' THEN 'above'
                         WHEN r.kind = 'pace' OR r.kind = 'forecast' AND (r.goal IS NOT NULL OR r.fire_level IS NULL) THEN 'below'

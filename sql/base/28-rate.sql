@@ -78,7 +78,6 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.require_rate_set(text) IS 'The name of a set of rates; raises RM001 where no rate has it. default is always one.';
 
--- The newest of both directions; of one day the one that was given that way round.
 -- home is handed in, so that it is asked once and this is inlined.
 CREATE FUNCTION @extschema@.money_in(currency text, home text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -87,6 +86,7 @@ COMMENT ON FUNCTION @extschema@.money_in(text, text) IS
 'Which currency an amount is in: two amounts may be added up where it is the same. The code in capital letters; without one the home currency, and empty where '
 'that is not set: nobody knows which, so such amounts are added to each other only. Example: SELECT crm.money_in('' eur'', crm.home_currency());';
 
+-- The newest of both directions; of one day the one that was given that way round.
 CREATE FUNCTION @extschema@.pair_rate(currency text, into_currency text, on_date date, rate_set text) RETURNS numeric
     LANGUAGE sql STABLE PARALLEL SAFE COST 20 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     SELECT CASE WHEN pair_rate.currency = pair_rate.into_currency THEN 1

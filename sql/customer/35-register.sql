@@ -173,7 +173,9 @@ BEGIN
     SELECT array_agg(DISTINCT g.customer_id) INTO left_alone FROM gone g;
     DELETE FROM link_key k WHERE k.record_no = ANY (numbers);
     DELETE FROM link_doubt d WHERE d.record_a = ANY (numbers) OR d.record_b = ANY (numbers);
-    IF current_setting('transaction_isolation') = 'read committed' THEN
+    IF left_alone IS NULL THEN
+        RETURN; -- none of them was linked yet
+    ELSIF current_setting('transaction_isolation') = 'read committed' THEN
         PERFORM settle_customers(left_alone);
     ELSE
         INSERT INTO customer_dirty (customer_id) SELECT unnest(left_alone);

@@ -214,10 +214,11 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_object('input', i.input, 'row', to_jsonb(g))) INTO parts
     FROM (SELECT i FROM unnest((asked).inputs) i WHERE i <> ALL (kpi_parameters())) AS i (input)
     CROSS JOIN LATERAL kpi_groups(i.input, since, until, units, by, into_currency, rates, credited) g;
-    SELECT coalesce(jsonb_object_agg(i.input, empty_value(i.input)), '{}') INTO absent
-    FROM (SELECT i, ARRAY(SELECT p.row FROM jsonb_to_recordset(parts) AS p (input text, row jsonb) WHERE p.input = i)
-          FROM unnest((asked).inputs) i WHERE i <> ALL (kpi_parameters())) AS i (input, groups)
-    WHERE i.groups = '{}' OR NOT EXISTS (SELECT FROM unnest(by) d WHERE NOT EXISTS (SELECT FROM unnest(i.groups) g WHERE g ->> d IS NOT NULL));
+    SELECT coalesce(jsonb_object_agg(i, empty_value(i)), '{}') INTO absent
+    FROM unnest((asked).inputs) i
+    WHERE i <> ALL (kpi_parameters())
+      AND NOT EXISTS (SELECT FROM unnest(by) d CROSS JOIN jsonb_to_recordset(parts) AS p (input text, row jsonb)
+                      WHERE p.input = i GROUP BY d HAVING count(p.row ->> d) = 0);
     FOR each IN
         SELECT (p.row ->> 'unit_key') AS unit_key, (p.row ->> 'stage') AS stage, (p.row ->> 'campaign') AS campaign, (p.row ->> 'channel') AS channel,
                (p.row ->> 'product') AS product, (p.row ->> 'owner') AS owner, (p.row ->> 'segment') AS segment, (p.row ->> 'currency') AS currency,

@@ -7,7 +7,7 @@ CREATE FUNCTION @extschema@.explain_kpi(kpi text, unit text DEFAULT NULL, since 
 #variable_conflict use_column
 DECLARE
     asked kpi := require_kpi(explain_kpi.kpi);
-    place text := CASE WHEN explain_kpi.unit IS NULL THEN root_unit() ELSE (require_unit(explain_kpi.unit)).unit END;
+    place text := unit_asked(explain_kpi.unit);
     units text[] := CASE WHEN place IS NOT NULL THEN ARRAY(SELECT b.unit FROM units_below(place) b) END; -- NULL: no unit was ever made
     last date := coalesce(until, kpi_today());
     total record;

@@ -50,7 +50,7 @@ CREATE FUNCTION @extschema@.explain_kpi_rows(kpi text, unit text DEFAULT NULL, s
 #variable_conflict use_column
 DECLARE
     asked kpi := require_kpi(explain_kpi_rows.kpi);
-    place text := CASE WHEN explain_kpi_rows.unit IS NULL THEN root_unit() ELSE (require_unit(explain_kpi_rows.unit)).unit END;
+    place text := unit_asked(explain_kpi_rows.unit);
     units text[] := CASE WHEN place IS NOT NULL THEN ARRAY(SELECT b.unit FROM units_below(place) b) END; -- NULL: no unit was ever made
     last date := coalesce(until, kpi_today());
 BEGIN

@@ -218,7 +218,7 @@ CREATE FUNCTION @extschema@.require_forecast(kpi text, unit text, INOUT since da
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
     PERFORM require_kpi(kpi), visible(root_unit(), 'kpi', 'total'); -- without identity an error, whatever is asked
-    IF NOT may_see_total(CASE WHEN unit IS NULL THEN root_unit() ELSE (require_unit(unit)).unit END) THEN
+    IF NOT may_see_total(unit_asked(unit)) THEN
         RAISE EXCEPTION 'you may not see the totals of unit "%" and of all below it', coalesce(unit, root_unit())
             USING ERRCODE = 'insufficient_privilege', HINT = 'It takes the privilege total on kpi there, with depth below.';
     END IF;

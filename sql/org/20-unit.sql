@@ -83,6 +83,15 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.require_unit(text) IS 'The unit with this key, case ignored; raises RM001 where there is none.';
 
+CREATE FUNCTION @extschema@.unit_asked(unit text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN unit_asked.unit IS NULL THEN root_unit() ELSE (require_unit(unit_asked.unit)).unit END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.unit_asked(text) IS
+'The key of the unit that a call names, or of the organisation where it names none; NULL while there is no unit. Errors: RM001 (require_unit).';
+
 CREATE FUNCTION @extschema@.units_below(unit text) RETURNS TABLE (unit text, distance integer)
     LANGUAGE sql STABLE PARALLEL SAFE COST 1000 ROWS 100 SET search_path = pg_catalog, @extschema@, pg_temp AS $$
     WITH RECURSIVE below AS (

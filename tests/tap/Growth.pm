@@ -4,7 +4,7 @@
 #   my $growth = Growth->new($node, 'team')
 #   $growth->sample($pid_of_crmd)
 #   $growth->table                    lines to print
-#   $growth->memory                   ({ name, quarters, rise }) of crmd and its sessions, in kB; none where there are fewer than 8 samples
+#   $growth->memory                   ({ name, quarters }) of crmd and its sessions, in kB; none where there are fewer than 8 samples
 package Growth;
 
 use strict;
@@ -76,8 +76,7 @@ sub series {
     return @series;
 }
 
-# quarters: the least that a process held in each quarter of the time. rise: by how much that grew in the second half, from quarter to quarter, at least. A leak grows on
-# and on; what a large answer left in the heap is one step, and another process of its kind takes it elsewhere.
+# quarters: the least that a process held in each quarter of the time: what a large answer takes while it is made is not counted.
 sub memory {
     my ($self) = @_;
     my @samples = @{ $self->{samples} };
@@ -85,7 +84,7 @@ sub memory {
     my @memory;
     for my $name (map { $_->{name} } $self->series('memory')) {
         my @quarters = map { my $n = $_; min(grep { defined } map { $_->{memory}{$name} } @samples[ @samples * $n / 4 .. @samples * ($n + 1) / 4 - 1 ]) } 0 .. 3;
-        push @memory, { name => $name, quarters => \@quarters, rise => min($quarters[2] - $quarters[1], $quarters[3] - $quarters[2]) };
+        push @memory, { name => $name, quarters => \@quarters };
     }
     return @memory;
 }

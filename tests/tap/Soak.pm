@@ -195,7 +195,6 @@ sub run_worker {
 }
 
 my %pause = (merger => 0.02, organiser => 0.1, partitions => 0.5, keeper => 0.3, reader => 0.05);
-my %as = (partitions => 'partitions', merger => 'merger', writer => 'writer');
 
 sub start {
     my ($team, $seconds, $folder, @names) = @_;
@@ -207,7 +206,7 @@ sub start {
             $SIG{PIPE} = 'IGNORE';
             $SIG{__WARN__} = sub { print STDERR @_ unless $_[0] =~ /unable to close filehandle/ }; # of a session that was lost
             $SIG{INT} = $SIG{TERM} = 'DEFAULT';
-            $ENV{PGAPPNAME} = $as{ $names[$n] } // 'reader'; # what the journal of the tables has
+            $ENV{PGAPPNAME} = $names[$n]; # in the journal of the tables, and where memory is told
             srand(1000 * ($ENV{SOAK_SEED} // 1) + $n);
             open STDERR, '>>', "$file.err";
             eval { run_worker({ node => $team->node, database => $team->{database}, kind => $names[$n], file => $file, until => time + $seconds, pause => $pause{ $names[$n] } }); 1 }
