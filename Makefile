@@ -86,6 +86,10 @@ check-regress check-isolation check-tap check-unit check-other-schema: check-%: 
 	@+$(MAKE) -s all unit
 	@tests/run --kind $* $(if $(T),--only '$(T)')
 
+check-days: setup      ## tests by the clock of another day (DAYS=n from today, 40 unless given; KIND=regress, isolation or tap; T=name runs one)
+	@+$(MAKE) -s all unit
+	@tests/days $(or $(DAYS),40) $(addprefix --kind ,$(or $(KIND),regress isolation tap)) $(if $(T),--only '$(T)')
+
 check-sanitize: setup  ## unit tests and all tests of crmd with a crmd built with sanitizers (T=name runs one)
 	@+$(MAKE) -s all unit daemon-sanitized
 	@CRM_SANITIZED=all tests/run --kind unit --kind sanitized $(if $(T),--only '$(T)')
@@ -152,5 +156,5 @@ help:                  ## this list
 
 .PHONY: setup-package dist package check-package uninstall install-extension uninstall-extension install-daemon uninstall-daemon
 .PHONY: all fuzz fuzz-programs setup-fuzz unit daemon-sanitized setup setup-lint setup-bi extension daemon install demo demo-stop check check-regress check-isolation check-tap check-unit \
-        check-other-schema check-version check-upgrade setup-majors clean-majors check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
+        check-other-schema check-version check-upgrade setup-majors clean-majors check-days check-sanitize check-mutants check-all soak sandbox sandbox-stop psql bench lint clean help
 .PHONY: setup-valgrind check-assert check-valgrind check-caches

@@ -4,6 +4,8 @@
 #   my $growth = Growth->new($node, 'team')
 #   $growth->sample($pid_of_crmd)
 #   $growth->table                    lines to print
+#   $growth->contexts                 lines to print: what each session has in memory contexts, and in which most of it; against what it has for itself,
+#                                     the rest is malloc's
 #   $growth->memory                   ({ name, quarters }) of crmd and its sessions, in kB; none where there are fewer than 8 samples
 package Growth;
 
@@ -59,6 +61,32 @@ SQL
     $at{size}{'the log of the server'} = (-s $self->{node}->logfile) / 1024;
     push @{ $self->{samples} }, \%at;
     return;
+}
+
+# As each session writes it into the log of the server when it is asked.
+sub contexts {
+    my ($self) = @_;
+    my $node = $self->{node};
+    my $from = -s $node->logfile;
+    my ($status, $out) = $node->psql($self->{database}, "SELECT pid, application_name, pg_log_backend_memory_contexts(pid) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()");
+    return 'no answer' if ($status // 1) != 0;
+    sleep 2;
+    my (%used, %total);
+    for my $line (split /\n/, slurp_file($node->logfile, $from)) {
+        my ($pid) = $line =~ /\[(\d+)\]/ or next;
+        if ($line =~ /Grand total: (\d+) bytes/) { $total{$pid} = $1 }
+        elsif ($line =~ /level: \d+; ([^:]+): (?:.*; )?(\d+) used(?:: .*)?$/) { $used{$pid}{$1} += $2 }
+    }
+    my @lines;
+    for my $session (split /\n/, $out) {
+        my ($pid, $name) = split /\|/, $session;
+        my $kb = own_memory($pid);
+        next if !defined $kb || !$total{$pid};
+        my $of = $used{$pid};
+        my @most = (sort { $of->{$b} <=> $of->{$a} || $a cmp $b } keys %$of)[ 0 .. min(5, keys(%$of) - 1) ];
+        push @lines, sprintf '%-24s %7d kB of its own, %7d in contexts: %s', "$name ($pid)", $kb, $total{$pid} / 1024, join ', ', map { sprintf '%s %d', $_, $of->{$_} / 1024 } @most;
+    }
+    return sort @lines;
 }
 
 # Of what was there from the first sample to the last.

@@ -71,7 +71,7 @@ while (time < $end - 3) {
     } elsif (time > $calm) {
         if ($what > 0.9) { $receiver->modes(Soak::one_of('200', '500 429 200', 'drop 200', 'slow:0.2 200', 'reset 503 200')) }
         if (time > $next_look) { $growth->sample($crmd->{pid}); $next_look = time + 15 }
-        if (time > $next_word) { diag(sprintf "%d s to go\n%s", $end - time, join "\n", $growth->table); $next_word = time + 300 }
+        if (time > $next_word) { diag(sprintf "%d s to go\n%s", $end - time, join "\n", $growth->table, $growth->contexts); $next_word = time + 300 }
     } elsif ($what < 0.45 && $victim) {
         $done{terminate} += (ask("SELECT pg_terminate_backend($victim)::integer") // 0);
     } elsif ($what < 0.53) {
