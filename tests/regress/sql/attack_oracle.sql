@@ -81,9 +81,7 @@ MERGE INTO deals d USING (SELECT * FROM deals) s ON d.id = s.id + 3 WHEN MATCHED
 COPY deals (id, region) TO STDOUT;
 COPY (SELECT id FROM calls_high) TO STDOUT;
 COPY calls_low (id) TO STDOUT;
-COPY deals (id) FROM STDIN;
-7
-\.
+\copy deals (id) from /dev/null
 SET row_security = off;
 SELECT id FROM deals;
 COPY deals TO STDOUT;
